@@ -1,0 +1,283 @@
+"""What can be chosen: one row for each method, task, data source, metric and figure.
+
+Rows name their implementation as ``"module:function"`` so that reading the catalogue, as the
+server and the command line do, imports neither torch nor PEFT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class NoParams(BaseModel):
+    """A method without parameters of its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LoraOneParams(BaseModel):
+    """What LoRA-One leaves open: which of its published forms, and how large a step."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scale: Literal["spectral", "gradient", "squared"] = Field(
+        "spectral",
+        title="Scale",
+        description=(
+            "spectral: singular values divided by the largest (official code); gradient: one best "
+            "rank-r gradient step (paper, Algorithm 1); squared: the formula printed in PEFT #2882"
+        ),
+    )
+    gamma: Annotated[float, Field(gt=0, le=1e9)] | Literal["auto"] = Field(
+        128.0,
+        title="γ",
+        description=(
+            "Divides the initial update s·B·A; larger is smaller. auto searches for the γ with "
+            "the lowest loss on held-out training data"
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where a method or a metric was published."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to start fine-tuning.
+
+    ``peft_init`` is what PEFT's ``init_lora_weights`` takes; ``initialise`` names a function of
+    ours that computes the factors instead. ``trains`` is ``"adapter"`` or ``"all"`` (the target
+    layers themselves, no adapter).
+    """
+
+    name: str
+    label: str
+    summary: str
+    paper: Paper | None
+    colour: str
+    params: type[BaseModel] = NoParams
+    peft_init: bool | str = True
+    initialise: str | None = None
+    trains: Literal["adapter", "all"] = "adapter"
+    changes_base: bool = False
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the model is trained to do, and the quantity that says how well."""
+
+    name: str
+    label: str
+    summary: str
+    metric: str
+    auto_class: str
+    peft_task_type: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place that texts come from; ``prefix`` is how a spec names it."""
+
+    name: str
+    label: str
+    summary: str
+    prefix: str
+    load: str
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number that runs yield, with what an axis needs to say about it."""
+
+    name: str
+    label: str
+    unit: str
+    better: Literal["lower", "higher", "none"]
+    summary: str
+
+
+@dataclass(frozen=True)
+class FigureRow:
+    """A figure drawn in Python from stored numbers."""
+
+    name: str
+    label: str
+    summary: str
+    draw: str
+
+
+_ROWS_METHOD = (
+    Method(
+        "lora",
+        "LoRA",
+        "A random (Kaiming uniform), B zero: training starts at the pretrained model",
+        Paper(
+            "LoRA: Low-Rank Adaptation of Large Language Models", "https://arxiv.org/abs/2106.09685"
+        ),
+        "#0072B2",
+    ),
+    Method(
+        "lora_one",
+        "LoRA-One",
+        "A and B from the top singular subspace of the first full fine-tuning gradient",
+        Paper(
+            "LoRA-One: One-Step Full Gradient Could Suffice for Fine-Tuning Large Language Models",
+            "https://arxiv.org/abs/2502.01235",
+        ),
+        "#D55E00",
+        params=LoraOneParams,
+        initialise="loraone.methods.lora_one:initialise",
+    ),
+    Method(
+        "pissa",
+        "PiSSA",
+        "A and B from the top singular subspace of the weight, which keeps the residual",
+        Paper(
+            "PiSSA: Principal Singular Values and Singular Vectors Adaptation",
+            "https://arxiv.org/abs/2404.02948",
+        ),
+        "#009E73",
+        peft_init="pissa",
+        changes_base=True,
+    ),
+    Method(
+        "full",
+        "Full fine-tuning",
+        "No adapter: the target layers themselves are trained. The reference line",
+        None,
+        "#555555",
+        trains="all",
+    ),
+)
+METHODS: dict[str, Method] = {row.name: row for row in _ROWS_METHOD}
+
+_ROWS_TASK = (
+    Task(
+        "sequence-classification",
+        "Sequence classification",
+        "One label for each text; a new linear head is trained beside the adapter",
+        "accuracy",
+        "AutoModelForSequenceClassification",
+        "SEQ_CLS",
+    ),
+    Task(
+        "causal-lm",
+        "Causal language modelling",
+        "The next token of each text",
+        "perplexity",
+        "AutoModelForCausalLM",
+        "CAUSAL_LM",
+    ),
+)
+TASKS: dict[str, Task] = {row.name: row for row in _ROWS_TASK}
+
+_ROWS_SOURCE = (
+    Source(
+        "stdlib-docstrings",
+        "Docstrings of Python's standard library",
+        "Real text that every Python has, labelled by its top-level package",
+        "builtin:stdlib-docstrings",
+        "loraone.data.docstrings:load",
+    ),
+    Source(
+        "file",
+        "A local file",
+        "CSV, JSONL or Parquet with named columns",
+        "",
+        "loraone.data.files:load",
+    ),
+    Source(
+        "hub",
+        "A data set of the Hugging Face hub",
+        "org/name[@revision], read through the datasets library",
+        "",
+        "loraone.data.hub:load",
+    ),
+)
+SOURCES: dict[str, Source] = {row.name: row for row in _ROWS_SOURCE}
+
+_ROWS_METRIC = (
+    Quantity("train_loss", "Training loss", "nats", "lower", "Loss of the step's batch, before it"),
+    Quantity("eval_loss", "Evaluation loss", "nats", "lower", "Mean loss on the evaluation split"),
+    Quantity("accuracy", "Accuracy", "", "higher", "Share of the evaluation split labelled right"),
+    Quantity("perplexity", "Perplexity", "", "lower", "exp of the evaluation loss"),
+    Quantity("grad_norm", "Gradient norm", "", "none", "Before clipping, all trained parameters"),
+    Quantity("learning_rate", "Learning rate", "", "none", "Of the step, after the schedule"),
+)
+METRICS: dict[str, Quantity] = {row.name: row for row in _ROWS_METRIC}
+
+_ROWS_SCALAR = (
+    Quantity("sigma1", "Largest singular value σ₁", "", "none", "The spectral norm"),
+    Quantity("frobenius", "Frobenius norm", "", "none", "√Σσ²"),
+    Quantity("stable_rank", "Stable rank", "", "none", "‖·‖_F² / σ₁²"),
+    Quantity("effective_rank", "Effective rank", "", "none", "exp of the entropy of σ²/Σσ²"),
+    Quantity("energy_top_r", "Energy in the top r", "", "none", "Σ_{i≤r} σ² / Σσ²"),
+    Quantity("gap", "Gap σ_{r+1}/σ_r", "", "none", "Near 1 the top-r subspace is ill-defined"),
+)
+SCALARS: dict[str, Quantity] = {row.name: row for row in _ROWS_SCALAR}
+
+_ROWS_SPECTRUM = (
+    Quantity("gradient", "Gradient G", "", "none", "The one-step gradient of the mean loss"),
+    Quantity("weight", "Pretrained weight W", "", "none", "Before any change"),
+    Quantity("init", "Initial adapter s·B₀A₀", "", "none", "What the initialisation adds"),
+    Quantity("update", "Trained update", "", "none", "s·BA − s·B₀A₀: what training added"),
+    Quantity("change", "Total change", "", "none", "Final effective weight minus pretrained W"),
+)
+SPECTRA: dict[str, Quantity] = {row.name: row for row in _ROWS_SPECTRUM}
+
+_ROWS_FIGURE = (
+    FigureRow(
+        "curves",
+        "Curves",
+        "A metric against step, one line for each method",
+        "loraone.figures.curves:draw",
+    ),
+    FigureRow(
+        "learning-rate",
+        "Learning rate",
+        "The final metric against the learning rate",
+        "loraone.figures.learning_rate:draw",
+    ),
+    FigureRow(
+        "heatmap",
+        "Layers",
+        "A scalar of every layer's spectrum, layer × module",
+        "loraone.figures.heatmap:draw",
+    ),
+    FigureRow(
+        "spectra",
+        "Spectra",
+        "Singular values of one layer, log-log",
+        "loraone.figures.spectra:draw",
+    ),
+    FigureRow(
+        "alignment",
+        "Alignment",
+        "How the adapter's subspace compares with the gradient's, over training",
+        "loraone.figures.alignment:draw",
+    ),
+    FigureRow(
+        "step0",
+        "Step 0",
+        "What the initialisation did before the first step",
+        "loraone.figures.step0:draw",
+    ),
+)
+FIGURES: dict[str, FigureRow] = {row.name: row for row in _ROWS_FIGURE}
+
+
+def resolve(path: str) -> Callable[..., Any]:
+    """The function that ``"module:function"`` names, imported when it is first needed."""
+    module, _, function = path.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), function)
+    return found

@@ -1,0 +1,65 @@
+"""Local CSV, JSONL and Parquet files with named columns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from loraone.data.texts import Rows
+from loraone.errors import DataError
+from loraone.specs import DataSpec
+
+
+def load(spec: DataSpec, labelled: bool) -> Rows:
+    """Read the text column, and the label column where labels are wanted."""
+    table = read(Path(spec.source))
+    names = {"text_column": spec.text_column}
+    if labelled:
+        names["label_column"] = spec.label_column
+    check_columns(table.column_names, names, spec.source)
+    columns = {
+        field: ["" if value is None else str(value) for value in table.column(name).to_pylist()]
+        for field, name in names.items()
+    }
+    return Rows(columns["text_column"], columns.get("label_column"))
+
+
+def read(path: Path) -> Any:
+    """The file as an Arrow table. Raises DataError where it is missing or not what it says."""
+    if not path.is_file():
+        raise DataError(
+            f"there is no file {path}",
+            field="data.source",
+            value=path,
+            allowed="an existing .csv, .jsonl or .parquet file",
+        )
+    try:
+        if path.suffix.lower() == ".csv":
+            from pyarrow import csv
+
+            return csv.read_csv(path)
+        if path.suffix.lower() == ".parquet":
+            from pyarrow import parquet
+
+            return parquet.read_table(path)
+        from pyarrow import json
+
+        return json.read_json(path)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path} cannot be read as {path.suffix[1:].upper()}: {error}",
+            field="data.source",
+            value=path,
+        ) from error
+
+
+def check_columns(have: list[str], wanted: dict[str, str], source: str) -> None:
+    """Raise DataError for the first of ``wanted`` (field → column) that ``have`` lacks."""
+    for field, name in wanted.items():
+        if name not in have:
+            raise DataError(
+                f"{source} has no column {name!r}; its columns: {', '.join(have)}",
+                field=f"data.{field}",
+                value=name,
+                allowed=", ".join(have),
+            )

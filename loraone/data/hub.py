@@ -1,0 +1,35 @@
+"""Data sets of the Hugging Face hub, by ``org/name[@revision]``, through ``datasets``."""
+
+from __future__ import annotations
+
+from loraone.data.files import check_columns
+from loraone.data.texts import Rows
+from loraone.errors import DataError
+from loraone.specs import DataSpec
+
+
+def load(spec: DataSpec, labelled: bool) -> Rows:
+    """Read the ``train`` split's columns; class labels appear by their names."""
+    import datasets
+
+    name, _, revision = spec.source.partition("@")
+    try:
+        table = datasets.load_dataset(name, revision=revision or None, split="train")
+    except Exception as error:  # datasets raises many kinds, network errors among them
+        raise DataError(
+            f"data set {spec.source!r} cannot be loaded from the hub: {error}",
+            field="data.source",
+            value=spec.source,
+            hint="check the name, the network, and HF_TOKEN for a private data set",
+        ) from error
+    names = {"text_column": spec.text_column}
+    if labelled:
+        names["label_column"] = spec.label_column
+    check_columns(table.column_names, names, spec.source)
+    labels = None
+    if labelled:
+        feature = table.features[spec.label_column]
+        values = table[spec.label_column]
+        is_class = isinstance(feature, datasets.ClassLabel)
+        labels = [feature.int2str(v) if is_class else str(v) for v in values]
+    return Rows([str(text or "") for text in table[spec.text_column]], labels)

@@ -1,0 +1,108 @@
+"""The one-step full fine-tuning gradient G of the target layers, exactly.
+
+G = ∂L/∂W with L the mean loss over the gradient batch. It is taken at the module, not at the
+parameter: with layer input x and output gradient δ, ``G = Σ δᵀ x`` over all calls of the layer.
+So a tied weight gets the layer's own share only, a layer called twice gets the sum, and weights
+in bfloat16 still get a float32 gradient. Micro-batches are weighted by their number of loss
+tokens, so G does not depend on how the batch is split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from loraone.batches import Batch, loss_tokens
+from loraone.models import TargetLayer
+
+
+def one_step_gradient(
+    model: nn.Module,
+    layers: Sequence[TargetLayer],
+    batches: Iterable[Batch],
+    *,
+    dropout: bool = False,
+    on_batch: Callable[[int], None] | None = None,
+) -> tuple[dict[str, Tensor], float]:
+    """G of each layer, shape (out, in), float32 on the CPU, and the mean loss.
+
+    Args:
+        model: gives ``.loss``, the mean over the batch's loss tokens.
+        layers: whose gradient is taken; no parameter's ``.grad`` is touched.
+        batches: the gradient batch in micro-batches.
+        dropout: take it in ``train()`` mode as the official code does.
+        on_batch: called with the number of micro-batches done.
+
+    Source: arXiv 2502.01235, Algorithm 1, line 1.
+    """
+    sums = {layer.name: torch.zeros(layer.shape) for layer in layers}
+    batches = list(batches)
+    total = sum(loss_tokens(batch) for batch in batches)
+    loss_sum = 0.0
+    was_training = model.training
+    with _only_inputs_need_gradients(model), ExitStack() as hooks:
+        model.train(dropout)
+        for layer in layers:
+            hook = layer.module.register_forward_hook(_collect(sums[layer.name]))
+            hooks.callback(hook.remove)
+        try:
+            for done, batch in enumerate(batches, 1):
+                share = loss_tokens(batch) / total
+                loss = model(**batch).loss
+                (loss * share).backward()
+                loss_sum += float(loss.detach()) * share
+                if on_batch:
+                    on_batch(done)
+        finally:
+            model.train(was_training)
+    return sums, loss_sum
+
+
+def _collect(into: Tensor) -> Callable[[nn.Module, Any, Tensor], Tensor | None]:
+    """A forward hook that adds ``δᵀ x`` to ``into`` when the output's gradient arrives."""
+
+    def hook(module: nn.Module, args: Any, output: Tensor) -> Tensor | None:
+        if not torch.is_grad_enabled():
+            return None  # the first, discarded pass of reentrant gradient checkpointing
+        fresh = None
+        if not output.requires_grad:
+            # Nothing before this layer needs a gradient, so the graph can begin here.
+            output = fresh = output.detach().requires_grad_()
+        inputs = args[0].detach()
+
+        def add(delta: Tensor) -> None:
+            x = inputs.reshape(-1, inputs.shape[-1]).float()
+            d = delta.detach().reshape(-1, delta.shape[-1]).float()
+            into.add_((d.T @ x).to(into.device))
+
+        output.register_hook(add)  # type: ignore[no-untyped-call]
+        return fresh
+
+    return hook
+
+
+@contextmanager
+def _only_inputs_need_gradients(model: nn.Module) -> Any:
+    """Freeze every parameter; let the embeddings' output require a gradient meanwhile.
+
+    Reentrant checkpointing needs one input that requires a gradient, or it builds no graph.
+    """
+    wanted = {name: p.requires_grad for name, p in model.named_parameters()}
+    model.requires_grad_(False)
+    handle = None
+    embeddings = getattr(model, "get_input_embeddings", lambda: None)()
+    if getattr(model, "is_activation_checkpointing", False) and embeddings is not None:
+        handle = embeddings.register_forward_hook(
+            lambda module, args, output: output.requires_grad_() if output.is_leaf else None
+        )
+    try:
+        yield
+    finally:
+        if handle is not None:
+            handle.remove()
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(wanted[name])

@@ -1,0 +1,1 @@
+"""Initialisers: one file each, all giving :class:`loraone.methods.base.Initialisation`."""

@@ -1,0 +1,187 @@
+"""Pretrained models and the linear layers of theirs that are adapted.
+
+All matrices of a layer are in the ``(out, in)`` orientation, also those of GPT-2's ``Conv1D``,
+which stores the transpose.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
+
+from loraone.catalog import TASKS
+from loraone.errors import ModelError, SpecError
+from loraone.paths import model_location
+from loraone.specs import ModelSpec
+
+_IN_BLOCK = re.compile(r"\.\d+\.")
+_HEADS = ("classifier", "score")
+
+
+@dataclass(frozen=True)
+class TargetLayer:
+    """A linear layer ``y = x Wᵀ`` that is adapted; ``module`` is ``nn.Linear`` or ``Conv1D``."""
+
+    name: str
+    module: nn.Module
+
+    @property
+    def parameter(self) -> nn.Parameter:
+        """The weight as the module stores it."""
+        weight = self.module.weight
+        assert isinstance(weight, nn.Parameter)
+        return weight
+
+    @property
+    def transposed(self) -> bool:
+        """Whether the module stores ``Wᵀ``."""
+        return isinstance(self.module, Conv1D)
+
+    @property
+    def weight(self) -> Tensor:
+        """W, shape (out, in): a view of the parameter's data."""
+        data = self.parameter.detach()
+        return data.T if self.transposed else data
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(out, in) = (m, n)."""
+        rows, columns = self.weight.shape
+        return rows, columns
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model with its tokenizer, target layers, and the names of its new head, if any."""
+
+    model: Any
+    tokenizer: Any
+    layers: tuple[TargetLayer, ...]
+    heads: tuple[str, ...]
+    location: str
+    revision: str | None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's first parameter lies."""
+        device: torch.device = next(self.model.parameters()).device
+        return device
+
+
+def load(spec: ModelSpec, task: str, labels: int, device: torch.device) -> LoadedModel:
+    """Load weights (safetensors only, no remote code) and find the target layers.
+
+    Raises ModelError where the model cannot be loaded or no layer matches ``spec.targets``.
+    """
+    import transformers
+
+    location, revision = model_location(spec)
+    options: dict[str, Any] = {
+        "revision": revision,
+        "trust_remote_code": False,
+    }
+    kinds = {"num_labels": labels} if task == "sequence-classification" else {}
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(location, **options)
+        model = getattr(transformers, TASKS[task].auto_class).from_pretrained(
+            location,
+            use_safetensors=True,
+            dtype=getattr(torch, spec.dtype),
+            **options,
+            **kinds,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"model {spec.id!r} cannot be loaded for {TASKS[task].label.lower()}: {error}",
+            field="model.id",
+            value=spec.id,
+            hint="check the name and the network (HF_HUB_OFFLINE), HF_TOKEN for a gated model",
+        ) from error
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    model.config.pad_token_id = tokenizer.pad_token_id
+    model.config.use_cache = False
+    model.to(device).eval()
+    layers = find_targets(model, spec)
+    heads = tuple(name for name in _HEADS if isinstance(getattr(model, name, None), nn.Module))
+    resolved = getattr(model.config, "_commit_hash", None) or revision
+    return LoadedModel(model, tokenizer, layers, heads, location, resolved)
+
+
+def find_targets(model: nn.Module, spec: ModelSpec) -> tuple[TargetLayer, ...]:
+    """The layers that ``spec.targets`` names, in model order.
+
+    ``all-linear`` means the linear layers inside the numbered transformer blocks: neither head
+    nor pooler. Names match as PEFT's ``target_modules`` do: whole, or as the end of a path.
+    """
+    linear = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Linear | Conv1D)]
+    if spec.targets == "all-linear":
+        found = [(n, m) for n, m in linear if _IN_BLOCK.search(n)]
+    else:
+        found = [(n, m) for n, m in linear if any(_matches(n, t) for t in spec.targets)]
+        for target in spec.targets:
+            if not any(_matches(name, target) for name, _ in linear):
+                kinds = ", ".join(sorted({name.rsplit(".", 1)[-1] for name, _ in linear}))
+                raise ModelError(
+                    f"no linear layer of {spec.id} is named {target!r}; it has: {kinds}",
+                    field="model.targets",
+                    value=target,
+                    allowed=kinds,
+                )
+    if not found:
+        raise ModelError(
+            f"{spec.id} has no linear layer to adapt in its transformer blocks",
+            field="model.targets",
+            value=spec.targets,
+            allowed="a model with nn.Linear or Conv1D layers, or their names",
+        )
+    return tuple(TargetLayer(name, module) for name, module in found)
+
+
+def _matches(name: str, target: str) -> bool:
+    return name == target or name.endswith("." + target)
+
+
+def check_rank(layers: tuple[TargetLayer, ...], rank: int) -> None:
+    """Raise SpecError, naming the narrowest layer, where ``rank`` is above its min(m, n)."""
+    narrowest = min(layers, key=lambda layer: min(layer.shape))
+    most = min(narrowest.shape)
+    if rank > most:
+        raise SpecError(
+            f"rank {rank} is above min(m, n) = {most} of layer {narrowest.name} "
+            f"({narrowest.shape[0]} × {narrowest.shape[1]}); allowed: 1 to {most}",
+            field="rank",
+            value=rank,
+            allowed=f"1 to {most}",
+        )
+
+
+@torch.no_grad()
+def reset_head(loaded: LoadedModel, seed: int) -> None:
+    """Draw the new head anew from ``seed``: normal weights, zero bias, as transformers does."""
+    generator = torch.Generator().manual_seed(seed)
+    std = getattr(loaded.model.config, "initializer_range", 0.02)
+    for name in loaded.heads:
+        for parameter in getattr(loaded.model, name).parameters():
+            if parameter.dim() > 1:
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * std)
+            else:
+                parameter.zero_()
+
+
+def weights_hash(model: nn.Module) -> str:
+    """SHA-256 over the names and bytes of all parameters and buffers."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+        digest.update(name.encode())
+        digest.update(data.data)
+    return digest.hexdigest()
