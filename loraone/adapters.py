@@ -175,7 +175,11 @@ class FullyTuned:
                 layers[layer.name] = Factors(A=change.matrix, B=torch.eye(m))
             else:
                 layers[layer.name] = Factors(A=torch.eye(n), B=change.matrix)
-        heads = {name: getattr(self.model, name).state_dict() for name in self._loaded.heads}
+        heads = {
+            # Copies: the workspace writes the common head back into these very tensors.
+            name: {key: t.clone() for key, t in getattr(self.model, name).state_dict().items()}
+            for name in self._loaded.heads
+        }
         return Plain(layers, 1.0, heads, None)
 
     def remove(self) -> None:

@@ -1,0 +1,1 @@
+"""The server: stores events, schedules runs, serves figures and the page. Never imports torch."""

@@ -1,0 +1,84 @@
+"""The database connection: SQLite in WAL mode with one writer, migrations, sessions."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.orm import Session
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class NewerSchemaError(RuntimeError):
+    """The database was written by a newer release than this one."""
+
+
+class Database:
+    """Sessions for reading, and one at a time for writing."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _engine(url)
+        self._writing = threading.RLock()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that is rolled back at the end."""
+        with Session(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session that is committed at the end. Writers take turns: SQLite has only one."""
+        with self._writing, Session(self.engine, expire_on_commit=False) as session:
+            yield session
+            session.commit()
+
+    def migrate(self) -> None:
+        """Bring the schema up to this release.
+
+        Raises NewerSchemaError for a database that a newer release wrote.
+        """
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        with self.engine.begin() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+            known = {
+                script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()
+            }
+            if current is not None and current not in known:
+                raise NewerSchemaError(
+                    f"the database has schema {current}, which this release does not know; "
+                    f"it knows {', '.join(sorted(known))}: install the release that wrote it"
+                )
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def _pragmas(connection: Any, record: Any) -> None:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA synchronous=NORMAL")
+            cursor.execute("PRAGMA foreign_keys=ON")
+            cursor.execute("PRAGMA busy_timeout=15000")
+            cursor.close()
+
+    return engine

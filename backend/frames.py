@@ -1,0 +1,109 @@
+"""Stored rows as the data frames and arrays that figure functions take."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backend.store.results import unpack
+from backend.tables import AlignmentRow, InitColumn, MetricRow, Run, SpectrumRow
+from loraone.figures.alignment import Measured
+
+_SUMMARY = ("eval_loss", "accuracy", "perplexity", "train_seconds", "memory_bytes")
+_SUMMARY += ("trained_parameters", "held_out_loss_before", "held_out_loss_after", "gamma")
+
+
+def runs(rows: list[Run]) -> pd.DataFrame:
+    """One row per run; ``series`` names what a line stands for: method, and rank where several."""
+    ranks = {run.rank for run in rows if run.rank is not None}
+    records = []
+    for run in rows:
+        summary = run.summary or {}
+        several = len(ranks) > 1 and run.rank is not None
+        records.append(
+            {
+                "run_id": run.id,
+                "method": run.method,
+                "label": run.label,
+                "series": f"{run.label}, r {run.rank}" if several else run.label,
+                "rank": run.rank,
+                "learning_rate": run.learning_rate,
+                "seed": run.seed,
+                "status": run.status,
+                **{name: summary.get(name) for name in _SUMMARY},
+            }
+        )
+    columns = ["run_id", "method", "label", "series", "rank", "learning_rate", "seed", "status"]
+    frame = pd.DataFrame(records, columns=[*columns, *_SUMMARY])
+    return frame.astype({name: "float64" for name in _SUMMARY})
+
+
+def metrics(session: Session, run_ids: list[int], name: str) -> pd.DataFrame:
+    """Every value of one metric, of these runs."""
+    rows = session.execute(
+        select(
+            MetricRow.run_id, MetricRow.step, MetricRow.value, MetricRow.seconds, MetricRow.tokens
+        )
+        .where(MetricRow.run_id.in_(run_ids), MetricRow.name == name)
+        .order_by(MetricRow.run_id, MetricRow.step)
+    ).all()
+    return pd.DataFrame(rows, columns=["run_id", "step", "value", "seconds", "tokens"])
+
+
+def scalar(session: Session, run_id: int, quantity: str, name: str) -> dict[int, float | None]:
+    """One scalar of every layer's spectrum, by layer index."""
+    column = getattr(SpectrumRow, name)
+    rows = session.execute(
+        select(SpectrumRow.layer, column).where(
+            SpectrumRow.run_id == run_id, SpectrumRow.quantity == quantity
+        )
+    ).all()
+    return {int(layer): value for layer, value in rows}
+
+
+def spectra(
+    session: Session, run_ids: list[int], layer: int, quantities: list[str]
+) -> dict[tuple[int, str], np.ndarray]:
+    """Singular values of one layer by (run, quantity)."""
+    rows = session.execute(
+        select(SpectrumRow.run_id, SpectrumRow.quantity, SpectrumRow.values).where(
+            SpectrumRow.run_id.in_(run_ids),
+            SpectrumRow.layer == layer,
+            SpectrumRow.quantity.in_(quantities),
+        )
+    ).all()
+    found = {(int(run_id), str(quantity)): unpack(data) for run_id, quantity, data in rows}
+    order = {quantity: i for i, quantity in enumerate(quantities)}
+    position = {run_id: i for i, run_id in enumerate(run_ids)}
+    return dict(sorted(found.items(), key=lambda item: (position[item[0][0]], order[item[0][1]])))
+
+
+def alignments(session: Session, run_ids: list[int]) -> list[Measured]:
+    """Every alignment that was measured of these runs."""
+    rows = session.scalars(
+        select(AlignmentRow)
+        .where(AlignmentRow.run_id.in_(run_ids))
+        .order_by(AlignmentRow.run_id, AlignmentRow.step)
+    )
+    return [
+        Measured(
+            row.run_id,
+            row.step,
+            unpack(row.left).reshape(-1, row.rank),
+            unpack(row.right).reshape(-1, row.rank),
+            unpack(row.energy),
+        )
+        for row in rows
+    ]
+
+
+def init_columns(session: Session, run_ids: list[int], name: str) -> dict[int, list[float]]:
+    """One column of the step-0 report, a value per layer, by run."""
+    rows = session.execute(
+        select(InitColumn.run_id, InitColumn.values).where(
+            InitColumn.run_id.in_(run_ids), InitColumn.name == name
+        )
+    ).all()
+    return {int(run_id): [float(value) for value in unpack(data)] for run_id, data in rows}

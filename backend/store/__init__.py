@@ -1,0 +1,1 @@
+"""Reading and writing the database: one file for each noun."""

@@ -1,0 +1,148 @@
+"""The queue: ``queued → running → succeeded | failed | cancelled``.
+
+Every transition checks the status it starts from, so that two of them cannot both win.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy.orm import Session
+
+from backend.store import changes
+from backend.tables import (
+    ACTIVE,
+    AlignmentRow,
+    ArtifactRow,
+    InitColumn,
+    MetricRow,
+    Run,
+    SpectrumRow,
+    now,
+)
+
+MAX_LOST = 3
+RESULTS = (MetricRow, SpectrumRow, AlignmentRow, InitColumn, ArtifactRow)
+
+
+def claim(session: Session, lane: str) -> Run | None:
+    """Take the next queued run for ``lane``: highest priority, then oldest."""
+    run = session.scalars(
+        select(Run).where(Run.status == "queued").order_by(Run.priority.desc(), Run.id).limit(1)
+    ).first()
+    if run is None:
+        return None
+    _clear(session, run)
+    run.status = "running"
+    run.attempt += 1
+    run.lane = lane
+    run.started_at = run.heartbeat_at = now()
+    run.phase, run.done, run.total = "start", 0, 0
+    changes.add(session, run, "status")
+    return run
+
+
+def _clear(session: Session, run: Run) -> None:
+    """Forget what an earlier attempt measured: a run has exactly one set of results."""
+    for table in RESULTS:
+        session.execute(delete(table).where(table.run_id == run.id))
+    run.last_seq = -1
+    run.notes = []
+    run.environment = run.layers = run.init_scalars = run.summary = run.error = None
+    run.finished_at = run.reason = None
+
+
+def finish(
+    session: Session,
+    run: Run,
+    status: str,
+    *,
+    error: dict[str, Any] | None = None,
+    reason: str | None = None,
+) -> None:
+    """Put the run into a final status."""
+    run.status = status
+    run.finished_at = now()
+    run.error = error
+    run.reason = reason
+    run.lane = None
+    run.phase = None
+    changes.add(session, run, "status")
+
+
+def cancel(session: Session, run: Run) -> bool:
+    """Cancel a queued or running run; False where it has ended already."""
+    if run.status not in ACTIVE:
+        return False
+    finish(session, run, "cancelled", reason="cancelled by a user")
+    return True
+
+
+def requeue(session: Session, run: Run, reason: str) -> None:
+    """Put a run back that did not end, without counting it as lost."""
+    run.status = "queued"
+    run.lane = run.phase = None
+    run.reason = reason
+    changes.add(session, run, "status")
+
+
+def lose(session: Session, run: Run, reason: str) -> None:
+    """A worker or the server died under the run: queue it again, at most ``MAX_LOST`` times."""
+    run.lost += 1
+    if run.lost < MAX_LOST:
+        requeue(session, run, f"{reason}; queued again ({run.lost} of {MAX_LOST})")
+        return
+    error = {
+        "code": "lost",
+        "message": f"{reason}, {MAX_LOST} times",
+        "hint": "the worker may have been killed for memory: lower batch sizes, then retry",
+    }
+    finish(session, run, "failed", error=error)
+
+
+def retry(session: Session, run: Run) -> bool:
+    """Queue a run again that has ended; False where it has not."""
+    if run.status in ACTIVE:
+        return False
+    run.lost = 0
+    run.queued_at = now()
+    requeue(session, run, "retried by a user")
+    return True
+
+
+def recover(session: Session) -> int:
+    """At the server's start: runs that a dead server left running were lost."""
+    lost = list(session.scalars(select(Run).where(Run.status == "running")))
+    for run in lost:
+        lose(session, run, "the server stopped during the run")
+    return len(lost)
+
+
+def to_top(session: Session, run: Run) -> None:
+    """Give a queued run the highest priority of all."""
+    highest = session.scalar(select(Run.priority).order_by(Run.priority.desc()).limit(1)) or 0
+    run.priority = highest + 1
+    changes.add(session, run, "status")
+
+
+def beat(session: Session, run_id: int, attempt: int) -> bool:
+    """Note that the run is alive; False where this attempt is no longer the live one."""
+    result = session.execute(
+        update(Run)
+        .where(Run.id == run_id, Run.attempt == attempt, Run.status == "running")
+        .values(heartbeat_at=now())
+    )
+    assert isinstance(result, CursorResult)
+    return result.rowcount == 1
+
+
+def queue(session: Session) -> list[Run]:
+    """All runs that have not ended: the running ones, then the queued ones in order."""
+    return list(
+        session.scalars(
+            select(Run)
+            .where(Run.status.in_(ACTIVE))
+            .order_by(Run.status.desc(), Run.priority.desc(), Run.id)
+        )
+    )

@@ -1,0 +1,171 @@
+"""The schema. Arrays are little-endian float32 BLOBs, scalars that are filtered by are columns."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+ACTIVE = ("queued", "running")
+FINAL = ("succeeded", "failed", "cancelled")
+STATUSES = (*ACTIVE, *FINAL)
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A time that comes back with its zone, which SQLite alone would lose."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Say that what was stored is UTC."""
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, datetime: UtcDateTime}  # noqa: RUF012
+
+
+class Experiment(Base):
+    """A grid of runs that somebody launched."""
+
+    __tablename__ = "experiments"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str] = mapped_column(Text, default="")
+    spec: Mapped[dict[str, Any]]
+    # What the history searches in: name, description, methods, model, data, in lower case.
+    search_text: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+
+
+class Run(Base):
+    """One run, and its place in the queue: the database is the queue."""
+
+    __tablename__ = "runs"
+    __table_args__ = (Index("ix_runs_queue", "status", "priority", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), index=True
+    )
+    spec: Mapped[dict[str, Any]]
+    method: Mapped[str] = mapped_column(String(100))
+    label: Mapped[str] = mapped_column(String(200))
+    rank: Mapped[int | None]
+    learning_rate: Mapped[float] = mapped_column(Float)
+    seed: Mapped[int]
+
+    status: Mapped[str] = mapped_column(String(20), default="queued")
+    priority: Mapped[int] = mapped_column(default=0)
+    attempt: Mapped[int] = mapped_column(default=0)
+    # How often a worker or the server died under the run; attempts also count orderly restarts.
+    lost: Mapped[int] = mapped_column(default=0)
+    last_seq: Mapped[int] = mapped_column(default=-1)
+    lane: Mapped[str | None] = mapped_column(String(40))
+    phase: Mapped[str | None] = mapped_column(String(40))
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    reason: Mapped[str | None] = mapped_column(Text)
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    queued_at: Mapped[datetime] = mapped_column(default=now)
+    started_at: Mapped[datetime | None]
+    heartbeat_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    environment: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    layers: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    notes: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    init_scalars: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    summary: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+
+
+class MetricRow(Base):
+    """One scalar of one run at one step."""
+
+    __tablename__ = "metrics"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    value: Mapped[float]
+    seconds: Mapped[float]
+    tokens: Mapped[int]
+
+
+class SpectrumRow(Base):
+    """Singular values of one quantity of one layer; ``layer`` counts from 0 in model order."""
+
+    __tablename__ = "spectra"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    quantity: Mapped[str] = mapped_column(String(20), primary_key=True)
+    layer: Mapped[int] = mapped_column(primary_key=True)
+    length: Mapped[int]
+    values: Mapped[bytes] = mapped_column(LargeBinary)
+    sigma1: Mapped[float | None]
+    frobenius: Mapped[float | None]
+    stable_rank: Mapped[float | None]
+    effective_rank: Mapped[float | None]
+    energy_top_r: Mapped[float | None]
+    gap: Mapped[float | None]
+
+
+class AlignmentRow(Base):
+    """Principal angles of all layers at one step, shape (layers, rank), and captured energy."""
+
+    __tablename__ = "alignments"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    rank: Mapped[int]
+    left: Mapped[bytes] = mapped_column(LargeBinary)
+    right: Mapped[bytes] = mapped_column(LargeBinary)
+    energy: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class InitColumn(Base):
+    """One column of the step-0 report: a value per layer."""
+
+    __tablename__ = "init_columns"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    values: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ArtifactRow(Base):
+    """Something a run wrote; ``path`` is relative to the artifacts folder."""
+
+    __tablename__ = "artifacts"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    path: Mapped[str] = mapped_column(Text)
+    bytes: Mapped[int]
+    max_error: Mapped[float]
+    verified: Mapped[bool]
+
+
+class Change(Base):
+    """What browsers follow: one row per change of a run, pruned from the front."""
+
+    __tablename__ = "changes"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = mapped_column(index=True)
+    run_id: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(20))
+    payload: Mapped[dict[str, Any]]

@@ -1,0 +1,103 @@
+"""Honest summaries of many runs: seeds, best learning rates, and whether a difference is real."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+from scipy.special import stdtrit
+
+from loraone.catalog import METRICS
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Mean and standard deviation over ``n`` seeds; the deviation is None for one seed."""
+
+    mean: float
+    std: float | None
+    n: int
+
+
+def estimate(values: pd.Series[float]) -> Estimate | None:
+    """The estimate of a column, or None where it has no number."""
+    known = values.dropna()
+    if known.empty:
+        return None
+    std = float(known.std(ddof=1)) if len(known) > 1 else None
+    return Estimate(float(known.mean()), std, len(known))
+
+
+def best_learning_rates(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """For each (label, rank) the learning rate whose mean over seeds of ``metric`` is best.
+
+    Args:
+        runs: one row per finished run with ``label``, ``rank``, ``learning_rate``, ``seed`` and a
+            column for ``metric``.
+
+    Returns the rows of ``runs`` at those learning rates, in the order of ``runs``.
+    """
+    known = runs.dropna(subset=[metric])
+    if known.empty:
+        return known
+    keys = ["label", "rank"]
+    means = known.groupby([*keys, "learning_rate"], dropna=False)[metric].mean().reset_index()
+    ascending = METRICS[metric].better != "higher"
+    best = means.sort_values(metric, ascending=ascending, kind="stable").drop_duplicates(keys)
+    chosen = best[[*keys, "learning_rate"]]
+    return known.reset_index().merge(chosen, on=[*keys, "learning_rate"]).set_index("index")
+
+
+def verdict(runs: pd.DataFrame, metric: str, rates_tried: int) -> str:
+    """One sentence: which method is ahead at its own best learning rate, and can it be believed.
+
+    The two best are compared by Welch's t interval (95 %). With fewer than three seeds, or one
+    learning rate, the sentence says that no winner can be named.
+    """
+    row = METRICS[metric]
+    name = row.label.lower()
+    best = best_learning_rates(runs, metric)
+    if best.empty:
+        return "No run has finished yet."
+    found = [
+        (str(label), estimated)
+        for (label, _), group in best.groupby(["label", "rank"], dropna=False, sort=False)
+        if (estimated := estimate(group[metric])) is not None
+    ]
+    found.sort(key=lambda item: item[1].mean, reverse=row.better == "higher")
+    first_label, first = found[0]
+    lead = f"At its own best learning rate {first_label} has the best {name} ({first.mean:.3g})"
+    if len(found) == 1:
+        return f"{lead}; there is nothing to compare it with yet."
+    second_label, second = found[1]
+    if min(first.n, second.n) < 3:
+        seeds = "one seed" if min(first.n, second.n) == 1 else f"{min(first.n, second.n)} seeds"
+        return (
+            f"{lead}, before {second_label} ({second.mean:.3g}), but with {seeds} this cannot be "
+            "told from seed noise: run at least three."
+        )
+    half = _half_width(first, second)
+    gap = abs(first.mean - second.mean)
+    tuned = "" if rates_tried > 2 else " Few learning rates were tried, so neither is tuned."
+    if gap <= half:
+        return (
+            f"{first_label} ({first.mean:.3g}) and {second_label} ({second.mean:.3g}) are within "
+            f"seed noise of each other in {name}: difference {gap:.2g} ± {half:.2g} "
+            f"(95 %, {first.n} seeds).{tuned}"
+        )
+    return (
+        f"{lead}; it is ahead of {second_label} ({second.mean:.3g}) beyond seed noise: "
+        f"{gap:.2g} ± {half:.2g} (95 %, {first.n} seeds).{tuned}"
+    )
+
+
+def _half_width(first: Estimate, second: Estimate) -> float:
+    """Half of Welch's 95 % interval of the difference of two means."""
+    one, two = (((e.std or 0.0) ** 2) / e.n for e in (first, second))
+    total = one + two
+    if total == 0:
+        return 0.0
+    freedom = total**2 / (one**2 / (first.n - 1) + two**2 / (second.n - 1))
+    quantile = float(stdtrit(freedom, 0.975))
+    return quantile * math.sqrt(total)

@@ -1,0 +1,42 @@
+"""Names of layers as people say them: block number and module, ``3 · query``."""
+
+from __future__ import annotations
+
+import re
+
+_BLOCK = re.compile(r"^(?P<stack>.*?)\.(?P<block>\d+)\.(?P<module>.*)$")
+_KNOWN = {
+    "attention.self.query": "query",
+    "attention.self.key": "key",
+    "attention.self.value": "value",
+    "attention.output.dense": "attention output",
+    "intermediate.dense": "feed-forward up",
+    "output.dense": "feed-forward down",
+    "self_attn.q_proj": "query",
+    "self_attn.k_proj": "key",
+    "self_attn.v_proj": "value",
+    "self_attn.o_proj": "attention output",
+    "mlp.gate_proj": "feed-forward gate",
+    "mlp.up_proj": "feed-forward up",
+    "mlp.down_proj": "feed-forward down",
+    "attn.c_attn": "query, key, value",
+    "attn.c_proj": "attention output",
+    "mlp.c_fc": "feed-forward up",
+    "mlp.c_proj": "feed-forward down",
+}
+
+
+def split(name: str) -> tuple[str, int | None, str]:
+    """The stack (``encoder``, ``decoder``, …), the block number, and the module's name."""
+    match = _BLOCK.match(name)
+    if match is None:
+        return "", None, name
+    module = match["module"]
+    stack = next((s for s in ("encoder", "decoder") if s in match["stack"].split(".")), "")
+    return stack, int(match["block"]), _KNOWN.get(module, module)
+
+
+def label(name: str) -> str:
+    """``3 · query``; the whole name for a layer outside the blocks."""
+    _, block, module = split(name)
+    return module if block is None else f"{block} · {module}"

@@ -1,0 +1,90 @@
+"""Singular values of one layer, log-log: gradient, weight, and what each method did."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from loraone.catalog import SPECTRA
+from loraone.figures.style import MUTED, Theme, empty, figure, looks
+
+_SHARED = {"weight": "dot", "gradient": "solid"}
+_OWN = {"init": "triangle-up", "update": "circle", "change": "square"}
+# Values this far below the largest are rounding noise of float32.
+_FLOOR = 1e-7
+
+
+def table(spectra: dict[tuple[int, str], np.ndarray], runs: pd.DataFrame) -> pd.DataFrame:
+    """One row per singular value.
+
+    Args:
+        spectra: singular values, descending, by (run_id, quantity).
+        runs: ``run_id``, ``series``. The gradient and the weight are the same for all runs of a
+            seed; they appear once, of the first run.
+    """
+    frames = []
+    seen: set[str] = set()
+    names = dict(zip(runs["run_id"], runs["series"], strict=True))
+    for (run_id, quantity), values in spectra.items():
+        if quantity in _SHARED and quantity in seen:
+            continue
+        seen.add(quantity)
+        known = values[values > _FLOOR * (values[0] if len(values) else 0)]
+        frames.append(
+            pd.DataFrame(
+                {
+                    "series": "" if quantity in _SHARED else names[run_id],
+                    "quantity": quantity,
+                    "index": np.arange(1, len(known) + 1),
+                    "value": known,
+                }
+            )
+        )
+    columns = ["series", "quantity", "index", "value"]
+    return pd.concat(frames) if frames else pd.DataFrame(columns=columns)
+
+
+def draw(
+    rows: pd.DataFrame, runs: pd.DataFrame, *, rank: int | None, theme: Theme = "light"
+) -> go.Figure:
+    """All spectra of one layer; a line marks the adapter's rank."""
+    if rows.empty:
+        return empty(theme, "Not measured yet")
+    drawn = figure(
+        theme,
+        xaxis={"title": "Index of the singular value", "type": "log", "dtick": 1},
+        yaxis={"title": "Singular value", "type": "log", "exponentformat": "power"},
+    )
+    styles = looks(runs, theme)
+    groups = rows.groupby(["series", "quantity"], sort=False)
+    for (series, quantity), line in ((tuple(map(str, key)), part) for key, part in groups):
+        shared = quantity in _SHARED
+        colour = MUTED if shared else styles[series].colour
+        name = SPECTRA[quantity].label if shared else f"{series}: {SPECTRA[quantity].label}"
+        look = {
+            "mode": "lines" if shared or len(line) > 64 else "lines+markers",
+            "line": {
+                "color": colour,
+                "width": 1.5,
+                "dash": _SHARED[quantity] if shared else styles[series].dash,
+            },
+        }
+        if not shared:
+            look["marker"] = {"symbol": _OWN[quantity], "size": 7}
+        drawn.add_trace(
+            go.Scatter(
+                x=line["index"].to_numpy(),
+                y=line["value"].to_numpy(np.float32),
+                name=name,
+                hovertemplate="σ<sub>%{x}</sub> = %{y:.4g}",
+                **look,
+            )
+        )
+    if rank is not None:
+        drawn.add_vline(x=rank, line={"color": MUTED, "dash": "dash", "width": 1})
+        drawn.add_annotation(
+            x=np.log10(rank), y=0, yref="paper", yanchor="bottom", xanchor="left", showarrow=False,
+            text=f" r = {rank}", font={"color": MUTED},
+        )  # fmt: skip
+    return drawn

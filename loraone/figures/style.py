@@ -1,0 +1,105 @@
+"""What all figures share: templates for light and dark, and how a series is told from others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from loraone.catalog import METHODS
+
+Theme = Literal["light", "dark"]
+
+# On a dark ground the Okabe-Ito blue, green and grey are too dim; same hues, lighter.
+_ON_DARK = {"#0072B2": "#56B4E9", "#009E73": "#2CC79B", "#555555": "#B5B5B5", "#D55E00": "#FF8A3D"}
+_DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x")
+MUTED = "#888888"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one series is drawn: colour says the method, dash and symbol say the variant."""
+
+    colour: str
+    dash: str
+    symbol: str
+
+
+def looks(runs: pd.DataFrame, theme: Theme) -> dict[str, Look]:
+    """A look for each series label, the same in every figure of the experiment."""
+    found: dict[str, Look] = {}
+    count: dict[str, int] = {}
+    for method, series in runs[["method", "series"]].drop_duplicates().itertuples(index=False):
+        nth = count.get(method, 0)
+        count[method] = nth + 1
+        colour = METHODS[method].colour if method in METHODS else MUTED
+        if theme == "dark":
+            colour = _ON_DARK.get(colour, colour)
+        found[series] = Look(colour, _DASHES[nth % 5], _SYMBOLS[nth % 5])
+    return found
+
+
+def figure(theme: Theme, **layout: Any) -> go.Figure:
+    """An empty figure in the house style."""
+    dark = theme == "dark"
+    grid = "#3a3a3a" if dark else "#e6e6e6"
+    axis = {"gridcolor": grid, "zerolinecolor": grid, "linecolor": grid, "automargin": True}
+    drawn = go.Figure()
+    drawn.update_layout(
+        template="none",
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": "#d5d5d5" if dark else "#2b2b2b", "size": 13, "family": "system-ui"},
+        margin={"l": 64, "r": 16, "t": 24, "b": 52},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 12}},
+        hoverlabel={"namelength": -1},
+        xaxis=axis,
+        yaxis=axis,
+    )
+    drawn.update_layout(**layout)
+    return drawn
+
+
+def style_axes(drawn: go.Figure, theme: Theme) -> None:
+    """Give every axis of a figure with subplots the house's lines."""
+    grid = "#3a3a3a" if theme == "dark" else "#e6e6e6"
+    drawn.update_xaxes(gridcolor=grid, zerolinecolor=grid, linecolor=grid, automargin=True)
+    drawn.update_yaxes(gridcolor=grid, zerolinecolor=grid, linecolor=grid, automargin=True)
+
+
+def faint(colour: str, opacity: float = 0.18) -> str:
+    """The colour of a band around a line."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
+def band(x: Iterable[Any], low: Iterable[float], high: Iterable[float], look: Look) -> go.Scatter:
+    """A filled band between two lines, without a legend entry of its own."""
+    xs, lows, highs = list(x), list(low), list(high)
+    return go.Scatter(
+        x=xs + xs[::-1],
+        y=highs + lows[::-1],
+        fill="toself",
+        fillcolor=faint(look.colour),
+        line={"width": 0},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def title(label: str, unit: str) -> str:
+    """An axis title with its unit."""
+    return f"{label} ({unit})" if unit else label
+
+
+def empty(theme: Theme, sentence: str) -> go.Figure:
+    """A figure that says why there is nothing to draw yet."""
+    drawn = figure(theme)
+    drawn.update_xaxes(visible=False)
+    drawn.update_yaxes(visible=False)
+    drawn.add_annotation(text=sentence, showarrow=False, font={"size": 15})
+    return drawn
