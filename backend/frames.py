@@ -11,8 +11,17 @@ from backend.store.results import unpack
 from backend.tables import AlignmentRow, InitColumn, MetricRow, Run, SpectrumRow
 from loraone.figures.alignment import Measured
 
-_SUMMARY = ("eval_loss", "accuracy", "perplexity", "train_seconds", "memory_bytes")
-_SUMMARY += ("trained_parameters", "held_out_loss_before", "held_out_loss_after", "gamma")
+_SUMMARY = (
+    "eval_loss",
+    "accuracy",
+    "perplexity",
+    "train_seconds",
+    "memory_bytes",
+    "trained_parameters",
+    "held_out_loss_before",
+    "held_out_loss_after",
+    "gamma",
+)
 
 
 def runs(rows: list[Run]) -> pd.DataFrame:
@@ -37,7 +46,7 @@ def runs(rows: list[Run]) -> pd.DataFrame:
         )
     columns = ["run_id", "method", "label", "series", "rank", "learning_rate", "seed", "status"]
     frame = pd.DataFrame(records, columns=[*columns, *_SUMMARY])
-    return frame.astype({name: "float64" for name in _SUMMARY})
+    return frame.astype(dict.fromkeys(_SUMMARY, "float64"))
 
 
 def metrics(session: Session, run_ids: list[int], name: str) -> pd.DataFrame:

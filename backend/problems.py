@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from loraone.errors import LoraOneError
@@ -58,11 +57,6 @@ def invalid(errors: Sequence[FieldProblem]) -> ProblemError:
     return ProblemError(422, f"{first.path}: {first.message}{more}", errors)
 
 
-def of_spec(error: ValidationError) -> list[FieldProblem]:
-    """The fields of a spec that pydantic refused."""
-    return [FieldProblem(**row) for row in problems(error)]
-
-
 def of_library(error: LoraOneError) -> FieldProblem:
     """The field that the library refused."""
     return FieldProblem(
@@ -96,16 +90,5 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _request(request: Request, error: RequestValidationError) -> JSONResponse:
-        errors = [
-            FieldProblem(
-                path=".".join(str(part) for part in item["loc"][1:]),
-                message=item["msg"],
-                value=_plain(item.get("input")),
-            )
-            for item in error.errors()
-        ]
-        return answer(invalid(errors).problem)
-
-
-def _plain(value: Any) -> str | int | float | bool | None:
-    return value if isinstance(value, str | int | float | bool) else None
+        items = [{**item, "loc": item["loc"][1:]} for item in error.errors()]
+        return answer(invalid([FieldProblem(**row) for row in problems(items)]).problem)

@@ -109,7 +109,10 @@ def _check_data(spec: _Shared, roots: Sequence[Path] | None) -> None:
 def _check_file(spec: DataSpec, labelled: bool) -> None:
     from loraone.data import files
 
-    files.load(spec, labelled)
+    names = {"text_column": spec.text_column}
+    if labelled:
+        names["label_column"] = spec.label_column
+    files.check_columns(files.columns(Path(spec.source)), names, spec.source)
 
 
 def _check_root(

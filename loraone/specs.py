@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from itertools import product
 from typing import Annotated, Any, Literal
 
@@ -364,11 +365,13 @@ def expand(spec: ExperimentSpec) -> list[RunSpec]:
 RunKey = tuple[str, int, float, int]
 
 
-def problems(error: ValidationError) -> list[dict[str, Any]]:
-    """A validation error as the form needs it: one row per field with path, value and range."""
+def problems(items: Sequence[Any]) -> list[dict[str, Any]]:
+    """The errors of a :class:`pydantic.ValidationError` as a form needs them.
+
+    One row per field, with its path, the value given and the range allowed.
+    """
     schema = ExperimentSpec.model_json_schema()
     rows = []
-    items = error.errors()
     for item in items:
         if item["type"] == "too_short" and any(_inside(other, item) for other in items):
             continue  # pydantic counts only the valid items; the invalid ones are named already

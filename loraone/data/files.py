@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,36 @@ def load(spec: DataSpec, labelled: bool) -> Rows:
 
 def read(path: Path) -> Any:
     """The file as an Arrow table. Raises DataError where it is missing or not what it says."""
+    from pyarrow import csv, parquet
+    from pyarrow import json as arrow_json
+
+    with _readable(path):
+        if path.suffix.lower() == ".csv":
+            return csv.read_csv(path)
+        if path.suffix.lower() == ".parquet":
+            return parquet.read_table(path)
+        return arrow_json.read_json(path)
+
+
+def columns(path: Path) -> list[str]:
+    """The file's column names, from its beginning alone. Raises DataError as :func:`read`."""
+    from pyarrow import csv, parquet
+
+    with _readable(path):
+        if path.suffix.lower() == ".csv":
+            with csv.open_csv(path) as reader:
+                return list(reader.schema.names)
+        if path.suffix.lower() == ".parquet":
+            return list(parquet.read_schema(path).names)
+        with path.open(encoding="utf-8") as lines:
+            first = json.loads(next((line for line in lines if line.strip()), "{}"))
+        if not isinstance(first, dict):
+            raise ValueError("its first line is not a JSON object")
+        return list(first)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
     if not path.is_file():
         raise DataError(
             f"there is no file {path}",
@@ -34,17 +67,7 @@ def read(path: Path) -> Any:
             allowed="an existing .csv, .jsonl or .parquet file",
         )
     try:
-        if path.suffix.lower() == ".csv":
-            from pyarrow import csv
-
-            return csv.read_csv(path)
-        if path.suffix.lower() == ".parquet":
-            from pyarrow import parquet
-
-            return parquet.read_table(path)
-        from pyarrow import json
-
-        return json.read_json(path)
+        yield
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path} cannot be read as {path.suffix[1:].upper()}: {error}",

@@ -1,0 +1,101 @@
+"""What can be chosen, and what a spec would do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import yaml
+from fastapi import APIRouter
+
+from backend.api.deps import SettingsDep
+from backend.api.wire import (
+    CatalogOut,
+    HealthOut,
+    MethodOut,
+    PlannedRun,
+    PlanOut,
+    PresetOut,
+    QuantityOut,
+    SourceOut,
+    TaskOut,
+)
+from backend.problems import invalid, of_library
+from backend.settings import Settings
+from loraone import __version__
+from loraone.catalog import METHODS, METRICS, SCALARS, SOURCES, SPECTRA, TASKS
+from loraone.paths import BUILTIN_MODELS, preflight
+from loraone.presets import PRESETS
+from loraone.specs import ExperimentSpec, expand
+
+router = APIRouter(tags=["catalog"])
+
+
+@router.get("/health")
+def health() -> HealthOut:
+    """Whether the server answers, and its version."""
+    return HealthOut(status="ok", version=__version__)
+
+
+@router.get("/catalog")
+def catalog() -> CatalogOut:
+    """Methods, tasks, sources, quantities, presets, and the schema of an experiment."""
+    return CatalogOut(
+        version=__version__,
+        methods=[
+            MethodOut(**{**asdict(row), "params": row.params.model_json_schema()})
+            for row in METHODS.values()
+        ],
+        tasks=[TaskOut.model_validate(row) for row in TASKS.values()],
+        sources=[SourceOut.model_validate(row) for row in SOURCES.values()],
+        models=list(BUILTIN_MODELS),
+        metrics=[QuantityOut.model_validate(row) for row in METRICS.values()],
+        scalars=[QuantityOut.model_validate(row) for row in SCALARS.values()],
+        spectra=[QuantityOut.model_validate(row) for row in SPECTRA.values()],
+        presets=[PresetOut.model_validate(row) for row in PRESETS.values()],
+        spec_schema=ExperimentSpec.model_json_schema(),
+    )
+
+
+@router.post("/plan")
+def plan(spec: ExperimentSpec, settings: SettingsDep) -> PlanOut:
+    """What launching ``spec`` would do; a problem with the fields that are wrong otherwise."""
+    check(spec, settings)
+    runs = expand(spec)
+    text = yaml.safe_dump(
+        spec.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True
+    )
+    return PlanOut(
+        runs=[
+            PlannedRun(
+                title=run.title,
+                label=run.method.label,
+                method=run.method.name,
+                rank=run.rank if run.trains_adapter else None,
+                learning_rate=run.learning_rate,
+                seed=run.seed,
+            )
+            for run in runs
+        ],
+        gradients=len({run.gradient_key() for run in runs}),
+        yaml=text,
+        command="loraone run experiment.yaml",
+        python=_python(spec),
+    )
+
+
+def _python(spec: ExperimentSpec) -> str:
+    body = spec.model_dump(mode="json", exclude_defaults=True)
+    return (
+        "from loraone import ExperimentSpec, expand, run\n\n"
+        f"spec = ExperimentSpec.model_validate({body!r})\n"
+        "for one in expand(spec):\n"
+        "    for event in run(one):\n"
+        "        print(event)\n"
+    )
+
+
+def check(spec: ExperimentSpec, settings: Settings) -> None:
+    """Raise a problem where model or data cannot be what the spec says."""
+    errors = preflight(spec, settings.roots)
+    if errors:
+        raise invalid([of_library(error) for error in errors])

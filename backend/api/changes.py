@@ -1,0 +1,87 @@
+"""The live feed: Server-Sent Events that go on where a browser left off."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+from fastapi.sse import format_sse_event
+
+from backend.api.deps import DatabaseDep, FeedDep
+from backend.db import Database
+from backend.feed import Feed
+from backend.store import changes
+
+router = APIRouter(tags=["changes"])
+
+
+PING_SECONDS = 15
+
+
+@router.get("/changes", response_class=StreamingResponse)
+async def follow(
+    database: DatabaseDep,
+    feed: FeedDep,
+    experiment: Annotated[int | None, Query(ge=1, description="Of this experiment alone")] = None,
+    after: Annotated[int | None, Query(ge=0, description="Start after this change")] = None,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> StreamingResponse:
+    """Changes of runs as they happen, from ``Last-Event-ID``, from ``after``, or from now on.
+
+    A ``reset`` event says that changes were missed for good: read everything anew.
+    """
+    known = int(last_event_id) if last_event_id and last_event_id.isdigit() else after
+    # Not FastAPI's EventSourceResponse: its pinging task raises when a browser goes away.
+    return StreamingResponse(
+        _stream(database, feed, experiment, known),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _stream(
+    database: Database, feed: Feed, experiment: int | None, known: int | None
+) -> AsyncIterator[bytes]:
+    waiting = feed.subscribe()
+    try:
+        oldest, newest = await run_in_threadpool(_bounds, database)
+        if known is None or known > newest:
+            known = newest
+        elif known < oldest - 1:
+            yield format_sse_event(data_str="{}", event="reset", id=str(newest))
+            known = newest
+        yield format_sse_event(comment="following")
+        while not feed.stopping:
+            waiting.clear()
+            found = await run_in_threadpool(_after, database, known, experiment)
+            for key, kind, data in found:
+                yield format_sse_event(data_str=json.dumps(data), event=kind, id=str(key))
+                known = key
+            if not found:
+                try:
+                    await asyncio.wait_for(waiting.wait(), PING_SECONDS)
+                    await asyncio.sleep(0.05)  # changes come in bursts: send them together
+                except TimeoutError:
+                    yield format_sse_event(comment="ping")
+    finally:
+        feed.unsubscribe(waiting)
+
+
+def _bounds(database: Database) -> tuple[int, int]:
+    with database.read() as session:
+        return changes.bounds(session)
+
+
+def _after(
+    database: Database, last: int, experiment: int | None
+) -> list[tuple[int, str, dict[str, object]]]:
+    with database.read() as session:
+        return [
+            (row.id, row.kind, {"run": row.run_id, "experiment": row.experiment_id, **row.payload})
+            for row in changes.after(session, last, experiment)
+        ]

@@ -1,0 +1,70 @@
+"""What routes are given: the database, the scheduler, and things looked up by id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+from sqlalchemy.orm import Session
+
+from backend.db import Database
+from backend.feed import Feed
+from backend.problems import not_found
+from backend.scheduler import Scheduler
+from backend.settings import Settings
+from backend.store import experiments
+from backend.tables import Experiment, Run
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+def _database(request: Request) -> Database:
+    database: Database = request.app.state.database
+    return database
+
+
+def _scheduler(request: Request) -> Scheduler:
+    scheduler: Scheduler = request.app.state.scheduler
+    return scheduler
+
+
+def _feed(request: Request) -> Feed:
+    feed: Feed = request.app.state.feed
+    return feed
+
+
+SettingsDep = Annotated[Settings, Depends(_settings)]
+DatabaseDep = Annotated[Database, Depends(_database)]
+SchedulerDep = Annotated[Scheduler, Depends(_scheduler)]
+FeedDep = Annotated[Feed, Depends(_feed)]
+
+
+def _reading(database: DatabaseDep) -> Iterator[Session]:
+    with database.read() as session:
+        yield session
+
+
+Reading = Annotated[Session, Depends(_reading)]
+Key = Annotated[int, Path(ge=1)]
+
+
+def _experiment(session: Reading, experiment_id: Key) -> Experiment:
+    found = experiments.get(session, experiment_id)
+    if found is None:
+        raise not_found("experiment", experiment_id)
+    return found
+
+
+def _run(session: Reading, run_id: Key) -> Run:
+    found = session.get(Run, run_id)
+    if found is None:
+        raise not_found("run", run_id)
+    return found
+
+
+ExperimentDep = Annotated[Experiment, Depends(_experiment)]
+RunDep = Annotated[Run, Depends(_run)]

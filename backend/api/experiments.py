@@ -1,0 +1,144 @@
+"""Experiments: launch, list, look at, cancel."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import pandas as pd
+from fastapi import APIRouter, Query
+
+from backend import frames
+from backend.api import catalog
+from backend.api.deps import DatabaseDep, ExperimentDep, FeedDep, Reading, SchedulerDep, SettingsDep
+from backend.api.wire import (
+    CancelledOut,
+    EstimateOut,
+    ExperimentDetailOut,
+    ExperimentOut,
+    HistoryOut,
+    OverviewOut,
+    OverviewRow,
+    QuantityOut,
+    RunOut,
+)
+from backend.store import experiments, runs
+from backend.tables import ACTIVE, Run
+from loraone import compare
+from loraone.catalog import METRICS, TASKS, Quantity
+from loraone.specs import ExperimentSpec
+
+router = APIRouter(tags=["experiments"])
+
+_COLUMNS = (
+    METRICS["eval_loss"],
+    METRICS["accuracy"],
+    METRICS["perplexity"],
+    Quantity("held_out_loss_before", "Held-out loss before init", "nats", "lower", ""),
+    Quantity("held_out_loss_after", "Held-out loss after init", "nats", "lower", ""),
+    Quantity("gamma", "γ", "", "none", ""),
+    Quantity("train_seconds", "Training time", "s", "lower", "Without evaluation and probes"),
+    Quantity("trained_parameters", "Trained parameters", "", "lower", "Adapter and head"),
+)
+
+
+@router.post("/experiments", status_code=201)
+def launch(
+    spec: ExperimentSpec,
+    settings: SettingsDep,
+    database: DatabaseDep,
+    scheduler: SchedulerDep,
+    feed: FeedDep,
+) -> ExperimentOut:
+    """Store the experiment and queue its runs."""
+    catalog.check(spec, settings)
+    with database.write() as session:
+        experiment = experiments.create(session, spec)
+        found = ExperimentOut.of(experiments.listed(session, experiment))
+    scheduler.wake()
+    feed.wake()
+    return found
+
+
+@router.get("/experiments")
+def history(
+    session: Reading,
+    q: Annotated[str, Query(max_length=500, description="Words that must all occur")] = "",
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    offset: Annotated[int, Query(ge=0)] = 0,
+) -> HistoryOut:
+    """Experiments, newest first."""
+    found, total = experiments.search(session, q, limit, offset)
+    return HistoryOut(experiments=[ExperimentOut.of(row) for row in found], total=total)
+
+
+@router.get("/experiments/{experiment_id}")
+def detail(session: Reading, experiment: ExperimentDep) -> ExperimentDetailOut:
+    """One experiment with its spec and runs."""
+    base = ExperimentOut.of(experiments.listed(session, experiment))
+    found = experiments.runs(session, experiment.id)
+    return ExperimentDetailOut(
+        **base.model_dump(),
+        spec=ExperimentSpec.model_validate(experiment.spec),
+        runs=[RunOut.of(run) for run in found],
+        layers=layer_names(found),
+    )
+
+
+def layer_names(found: list[Run]) -> list[str]:
+    """The target layers, as the first run that knows them says."""
+    return next((list(run.layers["names"]) for run in found if run.layers), [])
+
+
+@router.post("/experiments/{experiment_id}/cancel")
+def cancel(
+    experiment: ExperimentDep, database: DatabaseDep, scheduler: SchedulerDep, feed: FeedDep
+) -> CancelledOut:
+    """Cancel all runs of the experiment that have not ended."""
+    with database.write() as session:
+        active = [r for r in experiments.runs(session, experiment.id) if r.status in ACTIVE]
+        for run in active:
+            runs.cancel(session, run)
+        ids = [run.id for run in active]
+    for run_id in ids:
+        scheduler.interrupt(run_id)
+    feed.wake()
+    return CancelledOut(cancelled=len(ids))
+
+
+@router.get("/experiments/{experiment_id}/overview")
+def overview(session: Reading, experiment: ExperimentDep) -> OverviewOut:
+    """Each method at its own best learning rate, and a verdict in a sentence."""
+    spec = ExperimentSpec.model_validate(experiment.spec)
+    metric = TASKS[spec.task].metric
+    frame = frames.runs(experiments.runs(session, experiment.id))
+    done = frame[frame["status"] == "succeeded"]
+    best = compare.best_learning_rates(done, metric)
+    rows = []
+    for _, group in frame.groupby(["label", "rank"], dropna=False, sort=False):
+        label, rank = group[["label", "rank"]].iloc[0]
+        same = best["rank"].isna() if pd.isna(rank) else best["rank"] == rank
+        chosen = best[(best["label"] == label) & same]
+        values = {
+            column.name: EstimateOut.model_validate(found)
+            for column in _COLUMNS
+            if (found := compare.estimate(chosen[column.name])) is not None
+        }
+        rows.append(
+            OverviewRow(
+                method=str(group["method"].iloc[0]),
+                label=str(label),
+                rank=None if pd.isna(rank) else int(rank),
+                learning_rate=None if chosen.empty else float(chosen["learning_rate"].iloc[0]),
+                finished=int((group["status"] == "succeeded").sum()),
+                runs=len(group),
+                values=values,
+            )
+        )
+    rates = int(done.groupby("label")["learning_rate"].nunique().min()) if len(done) else 0
+    shown = {name for row in rows for name in row.values}
+    return OverviewOut(
+        metric=metric,
+        verdict=compare.verdict(done, metric, rates),
+        columns=[QuantityOut.model_validate(column) for column in _COLUMNS if column.name in shown],
+        rows=rows,
+    )

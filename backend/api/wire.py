@@ -1,0 +1,275 @@
+"""What the API answers with. The page's types are generated from these."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from backend.store.experiments import Listed
+from backend.tables import Run
+from loraone.specs import ExperimentSpec
+
+Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+class Out(BaseModel):
+    """Base of all answers."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class PaperOut(Out):
+    """Where something was published."""
+
+    title: str
+    url: str
+
+
+class MethodOut(Out):
+    """A row of the method catalogue; ``params`` is the JSON schema of its parameters."""
+
+    name: str
+    label: str
+    summary: str
+    paper: PaperOut | None
+    colour: str
+    trains: Literal["adapter", "all"]
+    params: dict[str, Any]
+
+
+class RowOut(Out):
+    """A row of another catalogue."""
+
+    name: str
+    label: str
+    summary: str
+
+
+class QuantityOut(RowOut):
+    """A quantity with its unit and which way is better."""
+
+    unit: str
+    better: Literal["lower", "higher", "none"]
+
+
+class TaskOut(RowOut):
+    """A task and the metric that it is judged by."""
+
+    metric: str
+
+
+class SourceOut(RowOut):
+    """A data source; ``prefix`` is what names it, empty for paths and hub ids."""
+
+    prefix: str
+
+
+class PresetOut(RowOut):
+    """An experiment to start from."""
+
+    spec: ExperimentSpec
+
+
+class CatalogOut(Out):
+    """Everything that can be chosen, and the JSON schema of an experiment for the form."""
+
+    version: str
+    methods: list[MethodOut]
+    tasks: list[TaskOut]
+    sources: list[SourceOut]
+    models: list[str]
+    metrics: list[QuantityOut]
+    scalars: list[QuantityOut]
+    spectra: list[QuantityOut]
+    presets: list[PresetOut]
+    spec_schema: dict[str, Any]
+
+
+class PlannedRun(Out):
+    """One run of a plan."""
+
+    title: str
+    label: str
+    method: str
+    rank: int | None
+    learning_rate: float
+    seed: int
+
+
+class PlanOut(Out):
+    """What launching a spec would do, and the same spec in three other forms."""
+
+    runs: list[PlannedRun]
+    gradients: int
+    yaml: str
+    command: str
+    python: str
+
+
+class ErrorOut(Out):
+    """Why a run failed, and what to do."""
+
+    code: str
+    message: str
+    field: str | None = None
+    value: str | None = None
+    allowed: str | None = None
+    hint: str | None = None
+
+
+class RunOut(Out):
+    """A run and where it stands."""
+
+    id: int
+    experiment_id: int
+    method: str
+    label: str
+    rank: int | None
+    learning_rate: float
+    seed: int
+    status: Status
+    priority: int
+    attempt: int
+    lane: str | None
+    phase: str | None
+    done: int
+    total: int
+    reason: str | None
+    error: ErrorOut | None
+    queued_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    notes: list[str]
+    summary: dict[str, float | None] | None
+
+    @classmethod
+    def of(cls, run: Run) -> RunOut:
+        """From the stored row."""
+        return cls.model_validate(run)
+
+
+class RunDetailOut(RunOut):
+    """A run with all that is needed to repeat it."""
+
+    spec: dict[str, Any]
+    environment: dict[str, Any] | None
+    layers: dict[str, Any] | None
+    init_scalars: dict[str, float] | None
+
+
+class CountsOut(Out):
+    """How many runs are in each status."""
+
+    queued: int
+    running: int
+    succeeded: int
+    failed: int
+    cancelled: int
+
+
+class ExperimentOut(Out):
+    """An experiment as a list shows it."""
+
+    id: int
+    name: str
+    description: str
+    created_at: datetime
+    status: Status
+    counts: CountsOut
+    task: str
+    model: str
+    data: str
+    methods: list[str]
+
+    @classmethod
+    def of(cls, listed: Listed) -> ExperimentOut:
+        """From the stored row and its counts."""
+        row = listed.experiment
+        spec = ExperimentSpec.model_validate(row.spec)
+        return cls(
+            id=row.id,
+            name=row.name,
+            description=row.description,
+            created_at=row.created_at,
+            status=listed.status,
+            counts=CountsOut(**listed.counts),
+            task=spec.task,
+            model=spec.model.id,
+            data=spec.data.source,
+            methods=[method.label for method in spec.methods],
+        )
+
+
+class ExperimentDetailOut(ExperimentOut):
+    """An experiment with its spec, runs and layers."""
+
+    spec: ExperimentSpec
+    runs: list[RunOut]
+    layers: list[str]
+
+
+class HistoryOut(Out):
+    """One page of experiments, newest first."""
+
+    experiments: list[ExperimentOut]
+    total: int
+
+
+class LaneOut(Out):
+    """A device and the run on it."""
+
+    name: str
+    run: RunOut | None
+
+
+class QueueOut(Out):
+    """Lanes, and what waits for them in order."""
+
+    lanes: list[LaneOut]
+    queued: list[RunOut]
+    experiments: dict[int, str]
+    last_change: int
+
+
+class EstimateOut(Out):
+    """Mean and standard deviation over ``n`` seeds."""
+
+    mean: float
+    std: float | None
+    n: int
+
+
+class OverviewRow(Out):
+    """A method at its own best learning rate."""
+
+    method: str
+    label: str
+    rank: int | None
+    learning_rate: float | None
+    finished: int
+    runs: int
+    values: dict[str, EstimateOut]
+
+
+class OverviewOut(Out):
+    """The verdict in a sentence, and the table behind it."""
+
+    metric: str
+    verdict: str
+    columns: list[QuantityOut]
+    rows: list[OverviewRow]
+
+
+class CancelledOut(Out):
+    """How many runs were cancelled."""
+
+    cancelled: int
+
+
+class HealthOut(Out):
+    """The server is up."""
+
+    status: Literal["ok"]
+    version: str

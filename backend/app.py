@@ -1,0 +1,73 @@
+"""``create_app(settings)``: the whole server as one object."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
+from fastapi.routing import APIRoute
+
+from backend import page, problems
+from backend.api import catalog, changes, experiments, figures, runs
+from backend.db import Database
+from backend.executors.local import devices
+from backend.feed import Feed
+from backend.guard import Guard
+from backend.problems import Problem
+from backend.scheduler import Scheduler
+from backend.settings import Settings
+from loraone import __version__
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """A server on the database and the folders that ``settings`` name."""
+    settings = settings or Settings()
+    settings.artifacts.mkdir(parents=True, exist_ok=True)
+    (settings.home / "data").mkdir(exist_ok=True)
+    database = Database(settings.url)
+    database.migrate()
+    feed = Feed()
+    scheduler = Scheduler(
+        database, feed, settings.artifacts, settings.roots, devices(settings.cpu_threads)
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        scheduler.start()
+        yield
+        feed.stop()
+        scheduler.stop()
+        database.close()
+
+    app = FastAPI(
+        title="LoRA-One Lab",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url="/api/docs",
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.settings = settings
+    app.state.database = database
+    app.state.feed = feed
+    app.state.scheduler = scheduler
+    app.add_middleware(GZipMiddleware, minimum_size=2000)
+    app.add_middleware(Guard)
+    problems.install(app)
+    api = APIRouter(
+        prefix="/api",
+        responses={422: {"model": Problem, "description": "A field is wrong"}},
+    )
+    for part in (catalog, experiments, runs, figures, changes):
+        api.include_router(part.router)
+    app.include_router(api)
+    page.mount(app)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """``experiments_launch`` rather than a name made of the path."""
+    return f"{route.tags[0]}_{route.name}" if route.tags else route.name
