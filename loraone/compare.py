@@ -71,6 +71,9 @@ def verdict(runs: pd.DataFrame, metric: str, rates_tried: int) -> str:
     if len(found) == 1:
         return f"{lead}; there is nothing to compare it with yet."
     second_label, second = found[1]
+    if first.mean == second.mean:
+        lead = f"{first_label} and {second_label} are level in {name} ({first.mean:.3g})"
+        return f"{lead}, each at its own best learning rate."
     if min(first.n, second.n) < 3:
         seeds = "one seed" if min(first.n, second.n) == 1 else f"{min(first.n, second.n)} seeds"
         return (

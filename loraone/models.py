@@ -86,7 +86,10 @@ def load(spec: ModelSpec, task: str, labels: int, device: torch.device) -> Loade
         "revision": revision,
         "trust_remote_code": False,
     }
-    kinds = {"num_labels": labels} if task == "sequence-classification" else {}
+    kinds: dict[str, Any] = {}
+    if task == "sequence-classification":
+        # A head of another size in the checkpoint is no matter: the head is drawn anew anyway.
+        kinds = {"num_labels": labels, "ignore_mismatched_sizes": True}
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
     try:
@@ -98,7 +101,7 @@ def load(spec: ModelSpec, task: str, labels: int, device: torch.device) -> Loade
             **options,
             **kinds,
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelError(
             f"model {spec.id!r} cannot be loaded for {TASKS[task].label.lower()}: {error}",
             field="model.id",

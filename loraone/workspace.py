@@ -17,7 +17,7 @@ from loraone.batches import Encoded
 from loraone.data.texts import TextData
 from loraone.data.texts import load as load_texts
 from loraone.decompose import Decomposition, singular_values, truncated_svd
-from loraone.errors import LoraOneError, SpecError
+from loraone.errors import LoraOneError, SpecError, TrainingError
 from loraone.events import Progress
 from loraone.gradients import one_step_gradient
 from loraone.models import LoadedModel
@@ -133,6 +133,13 @@ class Workspace:
         spectra = {}
         for done, (name, gradient) in enumerate(gradients.items()):
             yield Progress("spectra", done, len(gradients), name)
+            if not gradient.isfinite().all():
+                raise TrainingError(
+                    f"the one-step gradient of layer {name} is not finite",
+                    field="model.dtype",
+                    value=spec.model.dtype,
+                    hint="use bfloat16 or float32 instead of float16, and check the weights",
+                )
             spectra["gradient", name] = singular_values(gradient)
             spectra["weight", name] = singular_values(ready.pretrained[name])
         heads = {

@@ -55,9 +55,12 @@ def _choose(
         Query(description="best: each method at its own best learning rate; all: every run"),
     ] = "best",
     runs: Annotated[list[int] | None, Query(description="These runs alone")] = None,
+    labels: Annotated[list[str] | None, Query(description="These methods alone")] = None,
 ) -> Chosen:
     rows = experiments.runs(session, experiment.id)
     frame = frames.runs(rows)
+    if labels:
+        frame = frame[frame["label"].isin(labels)]
     if runs:
         frame = frame[frame["run_id"].isin(runs)]
     elif rates == "best":

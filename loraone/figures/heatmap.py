@@ -26,8 +26,9 @@ def draw(rows: pd.DataFrame, *, scalar: str, quantity: str, theme: Theme = "ligh
     if rows.empty or rows[scalar].isna().all():
         return empty(theme, "Not measured for this run")
     row = SCALARS[scalar]
+    several = rows["stack"].nunique() > 1
     rows = rows.assign(
-        line=np.where(rows["stack"] == "", "", rows["stack"] + " ") + rows["module"],
+        line=(rows["stack"] + " " + rows["module"]).str.strip() if several else rows["module"],
         column=rows["block"].fillna(0),
     )
     modules = list(dict.fromkeys(rows["line"]))

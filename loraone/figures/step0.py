@@ -44,10 +44,11 @@ def draw(
     wanted = ["run_id", "series", "held_out_loss_before", "held_out_loss_after"]
     for run_id, series, before, after in rows[wanted].to_numpy().tolist():
         look = styles[series]
+        broken = series.replace(" (", "<br>(")
         drawn.add_trace(
             go.Scatter(
                 x=[before, after],
-                y=[series, series],
+                y=[broken, broken],
                 mode="lines+markers",
                 showlegend=False,
                 line={"color": look.colour, "width": 2},
@@ -80,7 +81,7 @@ def draw(
             row=2,
             col=1,
         )
-    drawn.update_xaxes(title="Held-out loss (nats): ○ before the init, ● after", row=1, col=1)
+    drawn.update_xaxes(title="Held-out loss (nats)", row=1, col=1)
     drawn.update_yaxes(autorange="reversed", row=1, col=1)
     drawn.update_xaxes(title="Layer, in model order", row=2, col=1)
     drawn.update_yaxes(title=COLUMNS[column], row=2, col=1)

@@ -1,0 +1,24 @@
+import createFetchClient from "openapi-fetch";
+import createQueryHooks from "openapi-react-query";
+import type { components, paths } from "./schema";
+
+export type Schemas = components["schemas"];
+export type ExperimentSpec = Schemas["ExperimentSpec"];
+export type Catalog = Schemas["CatalogOut"];
+export type Run = Schemas["RunOut"];
+export type Experiment = Schemas["ExperimentOut"];
+export type ExperimentDetail = Schemas["ExperimentDetailOut"];
+export type Problem = Schemas["Problem"];
+export type FieldProblem = Schemas["FieldProblem"];
+
+/** Lists as `?runs=1&runs=2`, the way FastAPI reads them. */
+export const client = createFetchClient<paths>({ baseUrl: "/" });
+export const api = createQueryHooks(client);
+
+/** What the server said was wrong, in a sentence. */
+export function sentence(error: unknown): string {
+  if (error && typeof error === "object" && "detail" in error) {
+    return String((error as { detail: unknown }).detail);
+  }
+  return error instanceof Error ? error.message : "The server did not answer.";
+}

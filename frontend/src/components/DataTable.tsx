@@ -1,0 +1,116 @@
+import { Table, Text, UnstyledButton } from "@mantine/core";
+import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
+import {
+  createSortedRowModel,
+  metaHelper,
+  type RowData,
+  rowSortingFeature,
+  sortFn_basic,
+  sortFn_text,
+  tableFeatures,
+  useTable,
+} from "@tanstack/react-table";
+import type { ReactNode } from "react";
+
+const features = tableFeatures({
+  rowSortingFeature,
+  sortedRowModel: createSortedRowModel(),
+  sortFns: { basic: sortFn_basic, text: sortFn_text },
+  columnMeta: metaHelper<{ numeric?: boolean }>(),
+});
+
+/** A column: what it sorts by, and what it shows. */
+export interface Column<T> {
+  id: string;
+  header: string;
+  value: (row: T) => string | number | undefined;
+  cell?: (row: T) => ReactNode;
+  numeric?: boolean;
+}
+
+interface Props<T> {
+  rows: T[];
+  columns: Column<T>[];
+  caption: string;
+  minWidth?: number;
+  empty?: string;
+}
+
+/** A table that sorts by any column and scrolls sideways on a narrow screen. */
+export function DataTable<T extends RowData>({
+  rows,
+  columns,
+  caption,
+  minWidth = 640,
+  empty,
+}: Props<T>) {
+  const table = useTable({
+    features,
+    data: rows,
+    columns: columns.map((column) => ({
+      id: column.id,
+      header: column.header,
+      accessorFn: column.value,
+      sortUndefined: "last" as const,
+      sortFn: column.numeric ? ("basic" as const) : ("text" as const),
+      meta: { numeric: column.numeric ?? false },
+    })),
+  });
+  const shown = new Map(columns.map((column) => [column.id, column]));
+  if (rows.length === 0 && empty) return <Text c="dimmed">{empty}</Text>;
+  return (
+    <Table.ScrollContainer minWidth={minWidth} type="native">
+      <Table striped highlightOnHover verticalSpacing={6} aria-label={caption}>
+        <Table.Thead>
+          {table.getHeaderGroups().map((group) => (
+            <Table.Tr key={group.id}>
+              {group.headers.map((header) => {
+                const sorted = header.column.getIsSorted();
+                const numeric = shown.get(header.column.id)?.numeric;
+                return (
+                  <Table.Th
+                    key={header.id}
+                    ta={numeric ? "right" : "left"}
+                    aria-sort={
+                      sorted === "asc" ? "ascending" : sorted === "desc" ? "descending" : "none"
+                    }
+                  >
+                    <UnstyledButton
+                      fz="sm"
+                      fw={600}
+                      ta={numeric ? "right" : "left"}
+                      onClick={header.column.getToggleSortingHandler()}
+                    >
+                      {shown.get(header.column.id)?.header}{" "}
+                      {sorted === "asc" && <IconArrowUp size={12} aria-hidden />}
+                      {sorted === "desc" && <IconArrowDown size={12} aria-hidden />}
+                    </UnstyledButton>
+                  </Table.Th>
+                );
+              })}
+            </Table.Tr>
+          ))}
+        </Table.Thead>
+        <Table.Tbody>
+          {table.getRowModel().rows.map((row) => (
+            <Table.Tr key={row.id}>
+              {columns.map((column) => (
+                <Table.Td
+                  key={column.id}
+                  ta={column.numeric ? "right" : "left"}
+                  style={
+                    column.numeric
+                      ? { fontVariantNumeric: "tabular-nums", whiteSpace: "nowrap" }
+                      : undefined
+                  }
+                >
+                  {column.cell ? column.cell(row.original) : column.value(row.original)}
+                </Table.Td>
+              ))}
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  );
+}

@@ -1,0 +1,152 @@
+import {
+  ActionIcon,
+  Anchor,
+  Button,
+  Group,
+  Menu,
+  Paper,
+  Select,
+  SimpleGrid,
+  Stack,
+  Text,
+  TextInput,
+} from "@mantine/core";
+import { IconPlus, IconX } from "@tabler/icons-react";
+import type { Catalog } from "../api/client";
+import { asNumber, type JsonSchema } from "../view/schema";
+import { NumbersField, problemAt, useSpecForm } from "./SpecForm";
+
+type Method = Catalog["methods"][number];
+
+/** The chosen methods, each with its parameters and, if wanted, learning rates of its own. */
+export function MethodsField({ catalog }: { catalog: Catalog }) {
+  const { spec, problems, set } = useSpecForm();
+  const rows = new Map(catalog.methods.map((row) => [row.name, row]));
+  const own = problems.filter((problem) => problem.path === "methods");
+  return (
+    <Stack gap="sm">
+      {spec.methods.map((method, index) => {
+        const row = rows.get(method.name);
+        return (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a method may be chosen twice, the place is what tells them apart
+          <Paper key={index} withBorder p="sm" style={{ borderLeft: `4px solid ${row?.colour}` }}>
+            <Group justify="space-between" wrap="nowrap" align="flex-start">
+              <div>
+                <Text fw={600}>{row?.label ?? method.name}</Text>
+                <Text size="sm" c="dimmed">
+                  {row?.summary}{" "}
+                  {row?.paper && (
+                    <Anchor href={row.paper.url} target="_blank" rel="noreferrer" size="sm">
+                      paper
+                    </Anchor>
+                  )}
+                </Text>
+              </div>
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                aria-label={`Remove ${row?.label ?? method.name}`}
+                onClick={() =>
+                  set(
+                    "methods",
+                    spec.methods.filter((_, i) => i !== index),
+                  )
+                }
+              >
+                <IconX size={16} />
+              </ActionIcon>
+            </Group>
+            <SimpleGrid cols={{ base: 1, sm: 3 }} mt="xs">
+              {row && <Params row={row} index={index} />}
+              <NumbersField path={`methods.${index}.learning_rates`} optional />
+            </SimpleGrid>
+            {problemAt(problems, `methods.${index}.name`) && (
+              <Text c="red" size="sm" mt={4}>
+                {problemAt(problems, `methods.${index}.name`)}
+              </Text>
+            )}
+          </Paper>
+        );
+      })}
+      {own.map(({ message }) => (
+        <Text key={message} c="red" size="sm">
+          {message}
+        </Text>
+      ))}
+      <Menu position="bottom-start">
+        <Menu.Target>
+          <Button
+            variant="light"
+            leftSection={<IconPlus size={16} />}
+            style={{ alignSelf: "start" }}
+          >
+            Add a method
+          </Button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {catalog.methods.map((row) => (
+            <Menu.Item
+              key={row.name}
+              onClick={() => set("methods", [...spec.methods, fresh(row)])}
+              maw={420}
+            >
+              <Text size="sm" fw={600}>
+                {row.label}
+              </Text>
+              <Text size="xs" c="dimmed">
+                {row.summary}
+              </Text>
+            </Menu.Item>
+          ))}
+        </Menu.Dropdown>
+      </Menu>
+    </Stack>
+  );
+}
+
+interface Property {
+  title?: string;
+  description?: string;
+  enum?: string[];
+  default?: unknown;
+}
+
+function properties(row: Method): [string, Property][] {
+  return Object.entries(((row.params as JsonSchema).properties ?? {}) as Record<string, Property>);
+}
+
+function fresh(row: Method) {
+  const params = Object.fromEntries(properties(row).map(([name, p]) => [name, p.default]));
+  return { name: row.name, params, learning_rates: null };
+}
+
+function Params({ row, index }: { row: Method; index: number }) {
+  const { spec, problems, set } = useSpecForm();
+  const params = spec.methods[index]?.params ?? {};
+  return properties(row).map(([name, property]) => {
+    const path = `methods.${index}.params.${name}`;
+    const shared = {
+      label: property.title ?? name,
+      description: property.description,
+      error: problemAt(problems, path),
+    };
+    const value = String(params[name] ?? property.default ?? "");
+    return property.enum ? (
+      <Select
+        key={name}
+        {...shared}
+        data={property.enum}
+        value={value}
+        allowDeselect={false}
+        onChange={(chosen) => chosen !== null && set(path, chosen)}
+      />
+    ) : (
+      <TextInput
+        key={name}
+        {...shared}
+        value={value}
+        onChange={(event) => set(path, asNumber(event.currentTarget.value))}
+      />
+    );
+  });
+}

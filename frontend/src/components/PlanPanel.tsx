@@ -1,0 +1,122 @@
+import {
+  Alert,
+  Badge,
+  Button,
+  Code,
+  CopyButton,
+  Group,
+  List,
+  Paper,
+  ScrollArea,
+  Stack,
+  Tabs,
+  Text,
+  Title,
+} from "@mantine/core";
+import type { FieldProblem, Schemas } from "../api/client";
+import { rate } from "../view/format";
+
+interface Props {
+  plan: Schemas["PlanOut"] | undefined;
+  problems: FieldProblem[];
+  failure: string | undefined;
+  launching: boolean;
+  launch: () => void;
+}
+
+/** What launching would do, as one types; and the button that does it. */
+export function PlanPanel({ plan, problems, failure, launching, launch }: Props) {
+  const wrong = problems.length > 0 || failure !== undefined;
+  return (
+    <Paper withBorder p="md" role="region" aria-label="Plan">
+      <Stack gap="sm">
+        <Title order={4}>Plan</Title>
+        <div aria-live="polite">
+          {wrong ? (
+            <Alert color="red" title={problems.length > 0 ? "Not yet" : "No plan"}>
+              <List size="sm" spacing={4}>
+                {problems.map(({ path, message, hint }) => (
+                  <List.Item key={path + message}>
+                    <Code>{path}</Code> {message}
+                    {hint && `; ${hint}`}
+                  </List.Item>
+                ))}
+              </List>
+              {problems.length === 0 && failure}
+            </Alert>
+          ) : (
+            plan && (
+              <Group gap="xs">
+                <Badge size="lg" variant="light" radius="sm" tt="none">
+                  {plan.runs.length} {plan.runs.length === 1 ? "run" : "runs"}
+                </Badge>
+                <Badge size="lg" variant="light" color="gray" radius="sm" tt="none">
+                  {plan.gradients} one-step {plan.gradients === 1 ? "gradient" : "gradients"}
+                </Badge>
+              </Group>
+            )
+          )}
+        </div>
+        <Button size="md" onClick={launch} loading={launching} disabled={wrong || !plan}>
+          Launch
+        </Button>
+        {plan && !wrong && <PlanDetails plan={plan} />}
+      </Stack>
+    </Paper>
+  );
+}
+
+function PlanDetails({ plan }: { plan: Schemas["PlanOut"] }) {
+  return (
+    <Tabs defaultValue="runs" keepMounted={false}>
+      <Tabs.List>
+        <Tabs.Tab value="runs">Runs</Tabs.Tab>
+        <Tabs.Tab value="yaml">YAML</Tabs.Tab>
+        <Tabs.Tab value="python">Python</Tabs.Tab>
+      </Tabs.List>
+      <Tabs.Panel value="runs" pt="xs">
+        <ScrollArea.Autosize mah={360} type="auto">
+          <Stack gap={3}>
+            {plan.runs.map((run) => (
+              <Text size="sm" key={run.title}>
+                {run.label}
+                <Text span c="dimmed" size="sm">
+                  {run.rank === null ? "" : ` · r ${run.rank}`} · lr {rate(run.learning_rate)} ·
+                  seed {run.seed}
+                </Text>
+              </Text>
+            ))}
+          </Stack>
+        </ScrollArea.Autosize>
+      </Tabs.Panel>
+      <Tabs.Panel value="yaml" pt="xs">
+        <Text size="xs" c="dimmed" mb={4}>
+          Save as experiment.yaml, then: <Code>{plan.command}</Code>
+        </Text>
+        <Source text={plan.yaml} />
+      </Tabs.Panel>
+      <Tabs.Panel value="python" pt="xs">
+        <Source text={plan.python} />
+      </Tabs.Panel>
+    </Tabs>
+  );
+}
+
+function Source({ text }: { text: string }) {
+  return (
+    <Stack gap={4}>
+      <ScrollArea.Autosize mah={360} type="auto">
+        <Code block style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>
+          {text}
+        </Code>
+      </ScrollArea.Autosize>
+      <CopyButton value={text}>
+        {({ copied, copy }) => (
+          <Button size="compact-xs" variant="subtle" onClick={copy} style={{ alignSelf: "end" }}>
+            {copied ? "Copied" : "Copy"}
+          </Button>
+        )}
+      </CopyButton>
+    </Stack>
+  );
+}

@@ -1,0 +1,87 @@
+import { Skeleton } from "@mantine/core";
+import { useEffect, useRef, useState } from "react";
+
+/** A figure as the server sends it. */
+export interface PlotlyFigure {
+  data: object[];
+  layout: Record<string, unknown>;
+}
+
+export interface PlotPoint {
+  x: unknown;
+  y: unknown;
+  customdata: unknown;
+}
+
+interface Plotly {
+  react(node: HTMLElement, data: object[], layout: object, config: object): Promise<unknown>;
+  purge(node: HTMLElement): void;
+}
+
+type PlotElement = HTMLDivElement & {
+  on?(event: string, handler: (event: { points: PlotPoint[] }) => void): void;
+  removeAllListeners?(event: string): void;
+};
+
+let loading: Promise<Plotly> | undefined;
+
+/** plotly.js is half a megabyte: it is loaded when the first figure is shown. */
+function plotly(): Promise<Plotly> {
+  loading ??= import("plotly.js-cartesian-dist-min").then(
+    (module) => (module.default ?? module) as unknown as Plotly,
+  );
+  return loading;
+}
+
+const CONFIG = {
+  displaylogo: false,
+  responsive: true,
+  modeBarButtonsToRemove: ["select2d", "lasso2d"],
+};
+
+interface Props {
+  figure: PlotlyFigure;
+  height: number;
+  label: string;
+  onPoint?: (point: PlotPoint) => void;
+}
+
+/** Draws a plotly figure; zoom survives updates, and a click on a point comes back. */
+export function Plot({ figure, height, label, onPoint }: Props) {
+  const node = useRef<PlotElement>(null);
+  const [drawn, setDrawn] = useState(false);
+  const clicked = useRef(onPoint);
+  clicked.current = onPoint;
+
+  useEffect(() => {
+    let gone = false;
+    void plotly().then(async (library) => {
+      const element = node.current;
+      if (gone || !element) return;
+      const layout = { ...figure.layout, height, autosize: true, uirevision: "same" };
+      await library.react(element, figure.data, layout, CONFIG);
+      element.removeAllListeners?.("plotly_click");
+      element.on?.("plotly_click", ({ points }) => {
+        if (points[0]) clicked.current?.(points[0]);
+      });
+      setDrawn(true);
+    });
+    return () => {
+      gone = true;
+    };
+  }, [figure, height]);
+
+  useEffect(() => {
+    const element = node.current;
+    return () => {
+      void plotly().then((library) => element && library.purge(element));
+    };
+  }, []);
+
+  return (
+    <div style={{ position: "relative", minHeight: height }}>
+      {!drawn && <Skeleton height={height} style={{ position: "absolute" }} />}
+      <div ref={node} role="img" aria-label={label} data-drawn={drawn} style={{ width: "100%" }} />
+    </div>
+  );
+}

@@ -1,0 +1,154 @@
+import { Select, Switch, TagsInput, TextInput } from "@mantine/core";
+import { createContext, useContext, useState } from "react";
+import type { ExperimentSpec, FieldProblem } from "../api/client";
+import { asNumber, asText, fieldInfo, type JsonSchema, numbers } from "../view/schema";
+
+/** What every field of the form needs: the spec, how to change it, and what is wrong with it. */
+export interface SpecForm {
+  spec: ExperimentSpec;
+  schema: JsonSchema;
+  problems: FieldProblem[];
+  set: (path: string, value: unknown) => void;
+}
+
+const Context = createContext<SpecForm | null>(null);
+export const SpecFormProvider = Context.Provider;
+
+export function useSpecForm(): SpecForm {
+  const form = useContext(Context);
+  if (!form) throw new Error("a field stands outside of its form");
+  return form;
+}
+
+/** What is wrong at a path or below it, with the allowed range. */
+export function problemAt(problems: FieldProblem[], path: string): string | undefined {
+  const found = problems.filter((p) => p.path === path || p.path.startsWith(`${path}.`));
+  if (found.length === 0) return undefined;
+  return found
+    .map(({ message, allowed, value }) => {
+      const given = value === null || value === undefined ? "" : `${String(value)}: `;
+      return given + message + (allowed ? ` (allowed: ${allowed})` : "");
+    })
+    .join("; ");
+}
+
+export function valueAt(spec: unknown, path: string): unknown {
+  return path
+    .split(".")
+    .reduce<unknown>((node, key) => (node as Record<string, unknown> | undefined)?.[key], spec);
+}
+
+/** A copy of `spec` with `value` at `path`. */
+export function withValue<T>(spec: T, path: string, value: unknown): T {
+  const [key = "", ...rest] = path.split(".");
+  const node = spec as Record<string, unknown>;
+  const inner = rest.length > 0 ? withValue(node[key], rest.join("."), value) : value;
+  if (Array.isArray(spec)) return spec.map((item, i) => (i === Number(key) ? inner : item)) as T;
+  return { ...node, [key]: inner } as T;
+}
+
+function useField(path: string) {
+  const { spec, schema, problems, set } = useSpecForm();
+  const info = fieldInfo(schema, path);
+  return {
+    value: valueAt(spec, path),
+    change: (value: unknown) => set(path, value),
+    shared: {
+      label: info.label,
+      description: info.allowed ? `${info.help} (${info.allowed})` : info.help,
+      error: problemAt(problems, path),
+    },
+    info,
+  };
+}
+
+/** One number. What cannot be read as a number goes to the server, which says what is allowed. */
+export function NumberField({ path }: { path: string }) {
+  const { value, change, shared } = useField(path);
+  const [text, setText] = useState<string | null>(null);
+  return (
+    <TextInput
+      {...shared}
+      inputMode="decimal"
+      value={text ?? asText(value)}
+      onChange={(event) => {
+        setText(event.currentTarget.value);
+        change(asNumber(event.currentTarget.value));
+      }}
+      onBlur={() => setText(null)}
+    />
+  );
+}
+
+export function TextField({ path }: { path: string }) {
+  const { value, change, shared } = useField(path);
+  return (
+    <TextInput
+      {...shared}
+      value={String(value ?? "")}
+      onChange={(event) => change(event.currentTarget.value)}
+    />
+  );
+}
+
+/** Several numbers, as tags. `optional` fields are null when empty. */
+export function NumbersField({ path, optional = false }: { path: string; optional?: boolean }) {
+  const { value, change, shared } = useField(path);
+  const list = Array.isArray(value) ? value.map(asText) : [];
+  return (
+    <TagsInput
+      {...shared}
+      value={list}
+      splitChars={[",", " ", ";"]}
+      placeholder={optional && list.length === 0 ? "as in the grid" : undefined}
+      onChange={(texts) => change(optional && texts.length === 0 ? null : numbers(texts))}
+    />
+  );
+}
+
+export function ChoiceField({ path, choices }: { path: string; choices?: Choice[] }) {
+  const { value, change, shared, info } = useField(path);
+  return (
+    <Select
+      {...shared}
+      data={choices ?? info.choices}
+      value={String(value)}
+      allowDeselect={false}
+      onChange={(chosen) => chosen !== null && change(chosen)}
+    />
+  );
+}
+
+export interface Choice {
+  value: string;
+  label: string;
+}
+
+export function SwitchField({ path }: { path: string }) {
+  const { value, change, shared } = useField(path);
+  return (
+    <Switch
+      {...shared}
+      checked={value === true}
+      onChange={(event) => change(event.currentTarget.checked)}
+    />
+  );
+}
+
+/** Target layers: the word all-linear, or names of modules. */
+export function TargetsField() {
+  const { value, change, shared } = useField("model.targets");
+  const list = Array.isArray(value) ? value.map(String) : [String(value)];
+  return (
+    <TagsInput
+      {...shared}
+      value={list}
+      splitChars={[",", " ", ";"]}
+      onChange={(names) => {
+        const own = names.filter((name) => name !== "all-linear");
+        const last = names[names.length - 1];
+        change(own.length === 0 || last === "all-linear" ? "all-linear" : own);
+      }}
+    />
+  );
+}

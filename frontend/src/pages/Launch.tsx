@@ -1,0 +1,237 @@
+import {
+  Accordion,
+  Alert,
+  Button,
+  Fieldset,
+  Grid,
+  Group,
+  SimpleGrid,
+  Skeleton,
+  Stack,
+  Text,
+  Textarea,
+  Title,
+} from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { notifications } from "@mantine/notifications";
+import { keepPreviousData } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import { api, type Catalog, type ExperimentSpec, type Problem, sentence } from "../api/client";
+import { MethodsField } from "../components/MethodsField";
+import { PlanPanel } from "../components/PlanPanel";
+import {
+  ChoiceField,
+  NumberField,
+  NumbersField,
+  SpecFormProvider,
+  SwitchField,
+  TargetsField,
+  TextField,
+  useSpecForm,
+  withValue,
+} from "../components/SpecForm";
+import { launchRoute } from "../router";
+
+/** Set up an experiment beside what it would do, from a preset or an older one. */
+export function LaunchPage() {
+  const { preset = "demo", from } = launchRoute.useSearch();
+  const catalog = api.useQuery("get", "/api/catalog");
+  const template = api.useQuery(
+    "get",
+    "/api/experiments/{experiment_id}",
+    { params: { path: { experiment_id: from ?? 0 } } },
+    { enabled: from !== undefined },
+  );
+  const error = catalog.error ?? template.error;
+  if (error) return <Alert color="red">{sentence(error)}</Alert>;
+  const chosen = catalog.data?.presets.find(({ name }) => name === preset);
+  const start =
+    from === undefined ? (chosen ?? catalog.data?.presets[0])?.spec : template.data?.spec;
+  if (!catalog.data || !start) return <Skeleton height={500} />;
+  const key = from === undefined ? preset : `from ${from}`;
+  return <LaunchForm key={key} catalog={catalog.data} start={start} active={key} />;
+}
+
+interface Props {
+  catalog: Catalog;
+  start: ExperimentSpec;
+  active: string;
+}
+
+function LaunchForm({ catalog, start, active }: Props) {
+  const navigate = useNavigate();
+  const [spec, setSpec] = useState(start);
+  const [settled] = useDebouncedValue(spec, 250);
+  const plan = api.useQuery(
+    "post",
+    "/api/plan",
+    { body: settled },
+    { retry: false, placeholderData: keepPreviousData },
+  );
+  const launch = api.useMutation("post", "/api/experiments", {
+    onSuccess: ({ id }) => void navigate({ to: "/experiments/$id", params: { id } }),
+    onError: (error) =>
+      notifications.show({ color: "red", title: "Not launched", message: sentence(error) }),
+  });
+  const problem = (plan.error ?? launch.error) as unknown as Problem | null;
+  const problems = problem?.errors ?? [];
+  const set = (path: string, value: unknown) => {
+    launch.reset();
+    setSpec((old) => withValue(old, path, value));
+  };
+  return (
+    <SpecFormProvider value={{ spec, schema: catalog.spec_schema, problems, set }}>
+      <Group justify="space-between" mb="sm">
+        <Title order={2}>Launch</Title>
+        <Group gap="xs" role="group" aria-label="Presets">
+          {catalog.presets.map(({ name, label, summary }) => (
+            <Button
+              key={name}
+              size="xs"
+              title={summary}
+              variant={name === active ? "filled" : "default"}
+              onClick={() => void navigate({ to: "/launch", search: { preset: name } })}
+            >
+              {label}
+            </Button>
+          ))}
+        </Group>
+      </Group>
+      <Grid>
+        <Grid.Col span={{ base: 12, md: 8 }}>
+          <Fields catalog={catalog} />
+        </Grid.Col>
+        <Grid.Col span={{ base: 12, md: 4 }}>
+          <div style={{ position: "sticky", top: 68 }}>
+            <PlanPanel
+              plan={plan.isError ? undefined : plan.data}
+              problems={problems}
+              failure={problem && problems.length === 0 ? sentence(problem) : undefined}
+              launching={launch.isPending}
+              launch={() => launch.mutate({ body: spec })}
+            />
+          </div>
+        </Grid.Col>
+      </Grid>
+    </SpecFormProvider>
+  );
+}
+
+function Description() {
+  const { spec, set } = useSpecForm();
+  return (
+    <Textarea
+      label="Description"
+      description="What the experiment asks"
+      autosize
+      minRows={2}
+      value={spec.description}
+      onChange={(event) => set("description", event.currentTarget.value)}
+    />
+  );
+}
+
+function Fields({ catalog }: { catalog: Catalog }) {
+  const tasks = catalog.tasks.map(({ name, label }) => ({ value: name, label }));
+  return (
+    <Stack>
+      <TextField path="name" />
+      <Description />
+      <Fieldset legend="Model and data">
+        <SimpleGrid cols={{ base: 1, sm: 2 }}>
+          <TextField path="model.id" />
+          <TextField path="data.source" />
+          <ChoiceField path="task" choices={tasks} />
+          <TargetsField />
+        </SimpleGrid>
+      </Fieldset>
+      <Fieldset legend="Methods">
+        <MethodsField catalog={catalog} />
+      </Fieldset>
+      <Fieldset legend="Grid">
+        <Text size="sm" c="dimmed" mb="xs">
+          Every method runs with every combination. Without several learning rates and seeds no
+          winner can be named.
+        </Text>
+        <SimpleGrid cols={{ base: 1, sm: 3 }}>
+          <NumbersField path="grid.ranks" />
+          <NumbersField path="grid.learning_rates" />
+          <NumbersField path="grid.seeds" />
+        </SimpleGrid>
+      </Fieldset>
+      <Accordion variant="contained" multiple>
+        {SECTIONS.map(({ title, fields }) => (
+          <Accordion.Item key={title} value={title}>
+            <Accordion.Control>{title}</Accordion.Control>
+            <Accordion.Panel>
+              <SimpleGrid cols={{ base: 1, sm: 2 }}>{fields.map(renderField)}</SimpleGrid>
+            </Accordion.Panel>
+          </Accordion.Item>
+        ))}
+      </Accordion>
+    </Stack>
+  );
+}
+
+type Kind = "number" | "text" | "choice" | "switch";
+
+function renderField([path, kind]: readonly [string, Kind]) {
+  const Field = { number: NumberField, text: TextField, choice: ChoiceField, switch: SwitchField }[
+    kind
+  ];
+  return <Field key={path} path={path} />;
+}
+
+const SECTIONS: { title: string; fields: (readonly [string, Kind])[] }[] = [
+  {
+    title: "Training",
+    fields: [
+      ["training.steps", "number"],
+      ["training.batch_size", "number"],
+      ["training.warmup_steps", "number"],
+      ["training.schedule", "choice"],
+      ["training.weight_decay", "number"],
+      ["training.max_grad_norm", "number"],
+      ["training.eval_every", "number"],
+    ],
+  },
+  {
+    title: "Adapter",
+    fields: [
+      ["adapter.alpha", "number"],
+      ["adapter.rslora", "switch"],
+      ["adapter.dropout", "number"],
+      ["model.dtype", "choice"],
+    ],
+  },
+  {
+    title: "Gradient",
+    fields: [
+      ["gradient.samples", "number"],
+      ["gradient.micro_batch", "number"],
+      ["gradient.head_warmup_steps", "number"],
+      ["gradient.head_learning_rate", "number"],
+      ["gradient.dropout", "switch"],
+    ],
+  },
+  {
+    title: "Data",
+    fields: [
+      ["data.text_column", "text"],
+      ["data.label_column", "text"],
+      ["data.max_length", "number"],
+      ["data.train_samples", "number"],
+      ["data.eval_samples", "number"],
+      ["data.split_seed", "number"],
+    ],
+  },
+  {
+    title: "Measurements",
+    fields: [
+      ["measure.alignment_every", "number"],
+      ["measure.held_out_samples", "number"],
+      ["measure.save_adapter", "switch"],
+    ],
+  },
+];

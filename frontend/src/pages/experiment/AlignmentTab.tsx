@@ -1,0 +1,60 @@
+import { Stack, Text } from "@mantine/core";
+import { Figure } from "../../components/Figure";
+import { Choice, MethodChips, RatesSwitch, Toolbar } from "../../components/Toolbar";
+import { layerLabel } from "../../view/format";
+import type { ExperimentSearch } from "../../view/search";
+import type { TabProps } from "../Experiment";
+
+const MEASURES = [
+  { value: "mean_cos2", label: "Mean cos²" },
+  { value: "sin_max", label: "sin of the largest angle" },
+  { value: "energy", label: "Captured energy" },
+];
+
+const HELP: Record<string, string> = {
+  mean_cos2:
+    "1: the adapter spans the gradient's top-r subspace; the dashed line is what a random subspace has. " +
+    "A zero factor has no direction and is not drawn.",
+  sin_max: "The paper's distance: 0 aligned, 1 at least one direction is orthogonal.",
+  energy: "The share of the best rank-r gradient energy that lies in the adapter's two subspaces.",
+};
+
+/** How the adapters' subspaces compare with the gradient's over training. */
+export function AlignmentTab(props: TabProps) {
+  const { experiment, search, change } = props;
+  const measure = search.measure ?? "mean_cos2";
+  const layers = [
+    { value: "all", label: "Mean of all layers" },
+    ...experiment.layers.map((name, i) => ({ value: String(i), label: layerLabel(name) })),
+  ];
+  return (
+    <Stack gap="xs">
+      <Toolbar>
+        <Choice
+          label="Measure"
+          value={measure}
+          options={MEASURES}
+          onChange={(value) => change({ measure: value as ExperimentSearch["measure"] })}
+        />
+        <Choice
+          label="Layer"
+          value={search.layer === undefined ? "all" : String(search.layer)}
+          options={layers}
+          onChange={(value) => change({ layer: value === "all" ? undefined : Number(value) })}
+        />
+        <RatesSwitch {...props} />
+      </Toolbar>
+      <MethodChips {...props} />
+      <Text size="sm" c="dimmed">
+        {HELP[measure]}
+      </Text>
+      <Figure
+        experiment={experiment.id}
+        name="alignment"
+        label="Alignment over training"
+        params={{ measure, layer: search.layer, rates: search.rates, labels: search.methods }}
+        height={500}
+      />
+    </Stack>
+  );
+}

@@ -1,0 +1,10 @@
+/// <reference types="vitest/config" />
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  plugins: [react()],
+  build: { outDir: "../backend/page", emptyOutDir: true, chunkSizeWarningLimit: 1800 },
+  server: { proxy: { "/api": "http://127.0.0.1:8111" } },
+  test: { environment: "jsdom" },
+});

@@ -1,0 +1,138 @@
+"""What tests share: a spec that runs in a second, and tiny models of several architectures."""
+
+from __future__ import annotations
+
+import os
+
+# No test may reach for the hub, and every process computes on one thread.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loraone.specs import ExperimentSpec, RunSpec, expand
+
+WORDS = [
+    "the",
+    "a",
+    "cat",
+    "dog",
+    "runs",
+    "sits",
+    "eats",
+    "sees",
+    "red",
+    "blue",
+    "big",
+    "small",
+    "house",
+    "tree",
+    "and",
+    "or",
+    "in",
+    "on",
+]
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders of tiny models with random weights, each with a tokenizer, by architecture."""
+    import torch
+    import transformers
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    vocabulary = {word: i for i, word in enumerate(["<pad>", "<unk>", "</s>", *WORDS])}
+    core = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    core.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=core, pad_token="<pad>", unk_token="<unk>", eos_token="</s>"
+    )
+    size = len(vocabulary)
+    configs: dict[str, Any] = {
+        "gpt2": transformers.GPT2Config(
+            vocab_size=size,
+            n_embd=16,
+            n_layer=2,
+            n_head=2,
+            n_positions=64,
+            bos_token_id=2,
+            eos_token_id=2,
+        ),
+        "llama": transformers.LlamaConfig(
+            vocab_size=size,
+            hidden_size=16,
+            intermediate_size=24,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=64,
+        ),
+        "bert": transformers.BertConfig(
+            vocab_size=size,
+            hidden_size=16,
+            intermediate_size=24,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            max_position_embeddings=64,
+        ),
+    }
+    classes = {"bert": transformers.BertForSequenceClassification}
+    folders = {}
+    for name, config in configs.items():
+        folder = tmp_path_factory.mktemp(name)
+        torch.manual_seed(0)
+        kind = classes.get(name, transformers.AutoModelForCausalLM)
+        model = kind(config) if name in classes else kind.from_config(config)
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        folders[name] = folder
+    return folders
+
+
+@pytest.fixture(scope="session")
+def texts_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CSV whose label says which animal its text is about."""
+    import random
+
+    draw = random.Random(0)
+    lines = ["text,label"]
+    for i in range(160):
+        animal = ("cat", "dog")[i % 2]
+        words = [draw.choice(WORDS) for _ in range(draw.randint(3, 9))]
+        lines.append(f"{' '.join([*words, animal])},{animal}")
+    file = tmp_path_factory.mktemp("texts") / "animals.csv"
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+def tiny_experiment(folder: Path, data: Path, **changes: Any) -> dict[str, Any]:
+    """An experiment on a tiny model whose runs take well under a second."""
+    base: dict[str, Any] = {
+        "name": "tiny",
+        "task": "sequence-classification" if "bert" in folder.name else "causal-lm",
+        "model": {"id": str(folder)},
+        "data": {"source": str(data), "max_length": 16, "train_samples": 64, "eval_samples": 16},
+        "gradient": {"samples": 16, "micro_batch": 8},
+        "measure": {"held_out_samples": 8, "alignment_every": 2},
+        "training": {"steps": 4, "batch_size": 8, "warmup_steps": 1, "eval_every": 2},
+        "methods": ["lora"],
+        "grid": {"ranks": [4], "learning_rates": [0.01]},
+    }
+    return {**base, **changes}
+
+
+def tiny_run(folder: Path, data: Path, method: Any = "lora", **changes: Any) -> RunSpec:
+    """The first run of a tiny experiment with one method."""
+    spec = tiny_experiment(folder, data, methods=[method], **changes)
+    return expand(ExperimentSpec.model_validate(spec))[0]
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test writes into the user's data folder."""
+    monkeypatch.setenv("LORAONE_HOME", str(tmp_path / "home"))
+    yield
