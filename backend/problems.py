@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from loraone.errors import LoraOneError
-from loraone.specs import problems
+from loraone.validation import problems
 
 
 class FieldProblem(BaseModel):

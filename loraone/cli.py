@@ -19,7 +19,8 @@ from loraone import __version__, events
 from loraone.errors import LoraOneError
 from loraone.paths import preflight
 from loraone.presets import PRESETS
-from loraone.specs import ExperimentSpec, RunSpec, expand, problems
+from loraone.specs import ExperimentSpec, RunSpec, expand
+from loraone.validation import problems
 
 app = typer.Typer(
     help="LoRA initialisations: compute, train briefly, measure, compare.",

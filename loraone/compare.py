@@ -49,11 +49,15 @@ def best_learning_rates(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
     return known.reset_index().merge(chosen, on=[*keys, "learning_rate"]).set_index("index")
 
 
-def verdict(runs: pd.DataFrame, metric: str, rates_tried: int) -> str:
-    """One sentence: which method is ahead at its own best learning rate, and can it be believed.
+def verdict(runs: pd.DataFrame, metric: str) -> str:
+    """Which method is ahead at its own best learning rate, and what speaks against believing it.
 
-    The two best are compared by Welch's t interval (95 %). With fewer than three seeds, or one
-    learning rate, the sentence says that no winner can be named.
+    The two best are compared by Welch's t interval (95 %), which takes three seeds; then come the
+    reservations: too few seeds, too few learning rates, a best rate at the edge of its grid.
+
+    Args:
+        runs: the finished runs, as for :func:`best_learning_rates`.
+        metric: what they are judged by.
     """
     row = METRICS[metric]
     name = row.label.lower()
@@ -66,33 +70,50 @@ def verdict(runs: pd.DataFrame, metric: str, rates_tried: int) -> str:
         if (estimated := estimate(group[metric])) is not None
     ]
     found.sort(key=lambda item: item[1].mean, reverse=row.better == "higher")
+    sentences = [_comparison(found, name), *_reservations(runs, best, metric)]
+    return " ".join(sentences)
+
+
+def _comparison(found: list[tuple[str, Estimate]], name: str) -> str:
     first_label, first = found[0]
     lead = f"At its own best learning rate {first_label} has the best {name} ({first.mean:.3g})"
     if len(found) == 1:
         return f"{lead}; there is nothing to compare it with yet."
     second_label, second = found[1]
-    if first.mean == second.mean:
-        lead = f"{first_label} and {second_label} are level in {name} ({first.mean:.3g})"
-        return f"{lead}, each at its own best learning rate."
     if min(first.n, second.n) < 3:
-        seeds = "one seed" if min(first.n, second.n) == 1 else f"{min(first.n, second.n)} seeds"
+        count = min(first.n, second.n)
+        seeds = "one seed" if count == 1 else f"{count} seeds"
         return (
             f"{lead}, before {second_label} ({second.mean:.3g}), but with {seeds} this cannot be "
             "told from seed noise: run at least three."
         )
     half = _half_width(first, second)
     gap = abs(first.mean - second.mean)
-    tuned = "" if rates_tried > 2 else " Few learning rates were tried, so neither is tuned."
+    shown = f"{gap:.2g} ± {half:.2g} (95 %, {first.n} seeds)"
     if gap <= half:
         return (
             f"{first_label} ({first.mean:.3g}) and {second_label} ({second.mean:.3g}) are within "
-            f"seed noise of each other in {name}: difference {gap:.2g} ± {half:.2g} "
-            f"(95 %, {first.n} seeds).{tuned}"
+            f"seed noise of each other in {name}: difference {shown}."
         )
-    return (
-        f"{lead}; it is ahead of {second_label} ({second.mean:.3g}) beyond seed noise: "
-        f"{gap:.2g} ± {half:.2g} (95 %, {first.n} seeds).{tuned}"
-    )
+    return f"{lead}; it is ahead of {second_label} ({second.mean:.3g}) beyond seed noise: {shown}."
+
+
+def _reservations(runs: pd.DataFrame, best: pd.DataFrame, metric: str) -> list[str]:
+    """What a reader must know about the learning rates before believing the comparison."""
+    few, edge = [], []
+    for label, group in runs.dropna(subset=[metric]).groupby("label", sort=False):
+        tried = sorted(set(group["learning_rate"]))
+        chosen = set(best.loc[best["label"] == label, "learning_rate"])
+        if len(tried) < 3:
+            few.append(str(label))
+        elif chosen & {tried[0], tried[-1]}:
+            edge.append(str(label))
+    found = []
+    if few:
+        found.append(f"Fewer than three learning rates, so not tuned: {', '.join(few)}.")
+    if edge:
+        found.append(f"Best learning rate at the edge of the grid: {', '.join(edge)}.")
+    return found
 
 
 def _half_width(first: Estimate, second: Estimate) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pandas as pd
 from fastapi import APIRouter, Query
@@ -28,6 +28,12 @@ from loraone.catalog import METRICS, TASKS, Quantity
 from loraone.specs import ExperimentSpec
 
 router = APIRouter(tags=["experiments"])
+
+# The evaluation loss is the default: on a few hundred texts it is far less noisy than accuracy.
+JudgeQuery = Annotated[
+    Literal["eval_loss", "accuracy", "perplexity"],
+    Query(description="What the best learning rate of each method is chosen by"),
+]
 
 _COLUMNS = (
     METRICS["eval_loss"],
@@ -84,6 +90,11 @@ def detail(session: Reading, experiment: ExperimentDep) -> ExperimentDetailOut:
     )
 
 
+def judges(spec: ExperimentSpec) -> list[str]:
+    """The metrics that runs of this experiment can be judged by."""
+    return ["eval_loss", TASKS[spec.task].metric]
+
+
 def layer_names(found: list[Run]) -> list[str]:
     """The target layers, as the first run that knows them says."""
     return next((list(run.layers["names"]) for run in found if run.layers), [])
@@ -106,13 +117,14 @@ def cancel(
 
 
 @router.get("/experiments/{experiment_id}/overview")
-def overview(session: Reading, experiment: ExperimentDep) -> OverviewOut:
+def overview(
+    session: Reading, experiment: ExperimentDep, judge: JudgeQuery = "eval_loss"
+) -> OverviewOut:
     """Each method at its own best learning rate, and a verdict in a sentence."""
     spec = ExperimentSpec.model_validate(experiment.spec)
-    metric = TASKS[spec.task].metric
     frame = frames.runs(experiments.runs(session, experiment.id))
     done = frame[frame["status"] == "succeeded"]
-    best = compare.best_learning_rates(done, metric)
+    best = compare.best_learning_rates(done, judge)
     rows = []
     for _, group in frame.groupby(["label", "rank"], dropna=False, sort=False):
         label, rank = group[["label", "rank"]].iloc[0]
@@ -134,11 +146,11 @@ def overview(session: Reading, experiment: ExperimentDep) -> OverviewOut:
                 values=values,
             )
         )
-    rates = int(done.groupby("label")["learning_rate"].nunique().min()) if len(done) else 0
     shown = {name for row in rows for name in row.values}
     return OverviewOut(
-        metric=metric,
-        verdict=compare.verdict(done, metric, rates),
+        metric=judge,
+        judges=[QuantityOut.model_validate(METRICS[name]) for name in judges(spec)],
+        verdict=compare.verdict(done, judge),
         columns=[QuantityOut.model_validate(column) for column in _COLUMNS if column.name in shown],
         rows=rows,
     )

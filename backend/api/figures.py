@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from backend import frames
 from backend.api.deps import ExperimentDep, Reading
-from backend.api.experiments import layer_names
+from backend.api.experiments import JudgeQuery, layer_names
 from backend.problems import FieldProblem, invalid
 from backend.store import experiments
 from backend.tables import Run
@@ -19,7 +19,6 @@ from loraone import compare
 from loraone.catalog import METRICS, SCALARS, SPECTRA, TASKS
 from loraone.figures import alignment, curves, heatmap, learning_rate, spectra, step0
 from loraone.figures.style import Theme
-from loraone.specs import ExperimentSpec
 
 router = APIRouter(prefix="/experiments/{experiment_id}/figures", tags=["figures"])
 
@@ -56,6 +55,7 @@ def _choose(
     ] = "best",
     runs: Annotated[list[int] | None, Query(description="These runs alone")] = None,
     labels: Annotated[list[str] | None, Query(description="These methods alone")] = None,
+    judge: JudgeQuery = "eval_loss",
 ) -> Chosen:
     rows = experiments.runs(session, experiment.id)
     frame = frames.runs(rows)
@@ -64,9 +64,8 @@ def _choose(
     if runs:
         frame = frame[frame["run_id"].isin(runs)]
     elif rates == "best":
-        spec = ExperimentSpec.model_validate(experiment.spec)
         done = frame[frame["status"] == "succeeded"]
-        best = compare.best_learning_rates(done, TASKS[spec.task].metric)
+        best = compare.best_learning_rates(done, judge)
         unfinished = ~frame["series"].isin(best["series"])
         frame = frame[frame["run_id"].isin(best["run_id"]) | unfinished]
     else:

@@ -257,6 +257,7 @@ class OverviewOut(Out):
     """The verdict in a sentence, and the table behind it."""
 
     metric: str
+    judges: list[QuantityOut]
     verdict: str
     columns: list[QuantityOut]
     rows: list[OverviewRow]

@@ -85,8 +85,8 @@ def draw(
         return empty(theme, "Not measured yet")
     sides = ["left"] if name == "energy" else ["left", "right"]
     titles = {
-        "left": "Out side: span(B) and U<sub>r</sub>",
-        "right": "In side: span(Aᵀ) and V<sub>r</sub>",
+        "left": "Out side (B)",
+        "right": "In side (A)",
     }
     shown = [] if name == "energy" else [titles[side] for side in sides]
     drawn = make_subplots(
@@ -129,13 +129,13 @@ def draw(
             drawn.add_hline(
                 y=level,
                 line={"color": MUTED, "dash": "dash", "width": 1.5},
-                annotation_text=f"random subspace {level:.3f}",
+                annotation_text=f"random {level:.3f}",
                 annotation_font={"color": MUTED, "size": 12},
-                annotation_position="top right",
+                annotation_position="bottom right",
                 row=1,
                 col=column,
             )
         drawn.update_xaxes(title="Step", row=1, col=column)
-    drawn.update_yaxes(range=[-0.02, 1.05])
+    drawn.update_yaxes(range=[-0.07, 1.05])
     drawn.update_yaxes(title=MEASURES[name], col=1)
     return drawn

@@ -23,10 +23,15 @@ def draw(
     if rows.empty:
         return empty(theme, "No run has finished yet")
     row = METRICS[metric]
+    rates = sorted(set(rows["learning_rate"]))
     drawn = figure(
         theme,
-        xaxis_title="Learning rate",
-        xaxis_type="log",
+        xaxis={
+            "type": "log",
+            "tickvals": rates,
+            "title": "Learning rate",
+            "ticktext": [f"{rate:g}" if rate >= 0.01 else f"{rate:.0e}" for rate in rates],
+        },
         yaxis_title=title(f"Final {row.label.lower()}", row.unit),
     )
     styles = looks(runs, theme)

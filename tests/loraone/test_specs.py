@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from loraone.catalog import METHODS
 from loraone.presets import PRESETS
-from loraone.specs import MAX_RUNS, ExperimentSpec, RunSpec, expand, problems
+from loraone.specs import MAX_RUNS, ExperimentSpec, RunSpec, expand
+from loraone.validation import problems
 
 
 def wrong(data: dict[str, Any]) -> list[dict[str, Any]]:

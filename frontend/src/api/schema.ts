@@ -972,6 +972,8 @@ export interface components {
         OverviewOut: {
             /** Columns */
             columns: components["schemas"]["QuantityOut"][];
+            /** Judges */
+            judges: components["schemas"]["QuantityOut"][];
             /** Metric */
             metric: string;
             /** Rows */
@@ -1532,6 +1534,8 @@ export interface operations {
                 runs?: number[] | null;
                 /** @description These methods alone */
                 labels?: string[] | null;
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: "eval_loss" | "accuracy" | "perplexity";
             };
             header?: never;
             path: {
@@ -1574,6 +1578,8 @@ export interface operations {
                 runs?: number[] | null;
                 /** @description These methods alone */
                 labels?: string[] | null;
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: "eval_loss" | "accuracy" | "perplexity";
             };
             header?: never;
             path: {
@@ -1614,6 +1620,8 @@ export interface operations {
                 runs?: number[] | null;
                 /** @description These methods alone */
                 labels?: string[] | null;
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: "eval_loss" | "accuracy" | "perplexity";
             };
             header?: never;
             path: {
@@ -1687,6 +1695,8 @@ export interface operations {
                 runs?: number[] | null;
                 /** @description These methods alone */
                 labels?: string[] | null;
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: "eval_loss" | "accuracy" | "perplexity";
             };
             header?: never;
             path: {
@@ -1726,6 +1736,8 @@ export interface operations {
                 runs?: number[] | null;
                 /** @description These methods alone */
                 labels?: string[] | null;
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: "eval_loss" | "accuracy" | "perplexity";
             };
             header?: never;
             path: {
@@ -1755,7 +1767,10 @@ export interface operations {
     };
     experiments_overview: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: "eval_loss" | "accuracy" | "perplexity";
+            };
             header?: never;
             path: {
                 experiment_id: number;

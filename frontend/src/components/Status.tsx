@@ -12,7 +12,7 @@ export const COLOURS: Record<Run["status"], string> = {
 
 export function StatusBadge({ status }: { status: Run["status"] }) {
   return (
-    <Badge color={COLOURS[status]} variant="light" radius="sm" style={{ flexShrink: 0 }}>
+    <Badge color={COLOURS[status]} variant="light" radius="sm" miw="max-content">
       {status}
     </Badge>
   );

@@ -10,8 +10,12 @@ export const TABS = [
 ] as const;
 export type Tab = (typeof TABS)[number];
 
+export const JUDGES = ["eval_loss", "accuracy", "perplexity"] as const;
+export type Judge = (typeof JUDGES)[number];
+
 export interface ExperimentSearch {
   tab?: Tab;
+  judge?: Judge;
   metric?: string;
   x?: "step" | "tokens" | "seconds";
   rates?: "best" | "all";
@@ -45,6 +49,7 @@ export function experimentSearch(raw: Raw): ExperimentSearch {
   const smooth = Number(raw.smooth);
   const found: ExperimentSearch = {
     tab: oneOf(raw.tab, TABS),
+    judge: oneOf(raw.judge, JUDGES),
     metric: text(raw.metric),
     x: oneOf(raw.x, ["step", "tokens", "seconds"]),
     rates: oneOf(raw.rates, ["best", "all"]),

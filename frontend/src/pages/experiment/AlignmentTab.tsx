@@ -52,7 +52,13 @@ export function AlignmentTab(props: TabProps) {
         experiment={experiment.id}
         name="alignment"
         label="Alignment over training"
-        params={{ measure, layer: search.layer, rates: search.rates, labels: search.methods }}
+        params={{
+          measure,
+          layer: search.layer,
+          rates: search.rates,
+          labels: search.methods,
+          judge: search.judge,
+        }}
         height={500}
       />
     </Stack>

@@ -72,6 +72,7 @@ export function CurvesTab(props: TabProps) {
           smoothing: search.smooth,
           rates: search.rates,
           labels: search.methods,
+          judge: search.judge,
         }}
         height={460}
       />

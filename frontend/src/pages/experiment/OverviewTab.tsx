@@ -1,16 +1,27 @@
-import { ActionIcon, Alert, Anchor, Group, Skeleton, Stack, Text, Title } from "@mantine/core";
+import {
+  ActionIcon,
+  Alert,
+  Anchor,
+  Group,
+  SegmentedControl,
+  Skeleton,
+  Stack,
+  Text,
+  Title,
+} from "@mantine/core";
 import { IconRefresh, IconX } from "@tabler/icons-react";
 import { api, type Run, type Schemas, sentence } from "../../api/client";
 import { type Column, DataTable } from "../../components/DataTable";
 import { RunProgress, StatusBadge } from "../../components/Status";
 import { useRunAction } from "../../components/useRunAction";
 import { duration, estimate, quantity, rate } from "../../view/format";
+import type { Judge } from "../../view/search";
 import type { TabProps } from "../Experiment";
 
 /** A verdict in a sentence, the methods at their best learning rates, and all runs. */
-export function OverviewTab({ experiment }: TabProps) {
+export function OverviewTab({ experiment, search, change }: TabProps) {
   const { data, error } = api.useQuery("get", "/api/experiments/{experiment_id}/overview", {
-    params: { path: { experiment_id: experiment.id } },
+    params: { path: { experiment_id: experiment.id }, query: { judge: search.judge } },
   });
   if (error) return <Alert color="red">{sentence(error)}</Alert>;
   if (!data) return <Skeleton height={300} />;
@@ -19,11 +30,26 @@ export function OverviewTab({ experiment }: TabProps) {
       <Alert variant="light" title="Verdict">
         {data.verdict}
       </Alert>
+      <Group gap="xs">
+        <Text size="sm">Judged by</Text>
+        <SegmentedControl
+          size="xs"
+          aria-label="Judged by"
+          value={data.metric}
+          onChange={(value) =>
+            change({ judge: value === "eval_loss" ? undefined : (value as Judge) })
+          }
+          data={data.judges.map(({ name, label }) => ({ value: name, label }))}
+        />
+      </Group>
       <MethodTable overview={data} />
       <Title order={4} mt="sm">
         Runs
       </Title>
-      <RunTable experiment={experiment} metric={data.metric} />
+      <RunTable
+        experiment={experiment}
+        metric={data.judges.find(({ name }) => name === data.metric) ?? data.judges[0]}
+      />
     </Stack>
   );
 }
@@ -77,7 +103,13 @@ function MethodTable({ overview }: { overview: Schemas["OverviewOut"] }) {
   return <DataTable rows={overview.rows} columns={columns} caption="Methods" minWidth={980} />;
 }
 
-function RunTable({ experiment, metric }: { experiment: TabProps["experiment"]; metric: string }) {
+interface RunTableProps {
+  experiment: TabProps["experiment"];
+  metric: Schemas["QuantityOut"] | undefined;
+}
+
+function RunTable({ experiment, metric }: RunTableProps) {
+  const result = (run: Run) => run.summary?.[metric?.name ?? ""] ?? undefined;
   const cancel = useRunAction("cancel");
   const retry = useRunAction("retry");
   const columns: Column<Run>[] = [
@@ -106,12 +138,12 @@ function RunTable({ experiment, metric }: { experiment: TabProps["experiment"]; 
     },
     {
       id: "metric",
-      header: metric === "accuracy" ? "Accuracy" : "Perplexity",
+      header: metric?.label ?? "",
       numeric: true,
-      value: (run) => run.summary?.[metric] ?? undefined,
+      value: result,
       cell: (run) => {
-        const value = run.summary?.[metric];
-        return typeof value === "number" ? quantity(value) : "–";
+        const value = result(run);
+        return value === undefined ? "–" : quantity(value);
       },
     },
     {

@@ -84,7 +84,7 @@ export function SpectraTab(props: TabProps) {
         experiment={experiment.id}
         name="spectra"
         label={`Spectra of layer ${layerLabel(experiment.layers[layer] ?? "")}`}
-        params={{ layer, labels: search.methods }}
+        params={{ layer, labels: search.methods, judge: search.judge }}
         height={500}
       />
     </Stack>

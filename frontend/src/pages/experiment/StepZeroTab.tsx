@@ -35,7 +35,7 @@ export function StepZeroTab(props: TabProps) {
         experiment={experiment.id}
         name="step0"
         label="Losses around the initialisation and its size per layer"
-        params={{ column, labels: search.methods }}
+        params={{ column, labels: search.methods, judge: search.judge }}
         height={620}
       />
     </Stack>

@@ -1,0 +1,128 @@
+"""Servers for tests: an app without lanes, and real server processes that can be killed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from backend.app import create_app
+from backend.settings import Settings
+
+
+@pytest.fixture
+def app(tmp_path: Path, tiny_models: dict[str, Path], texts_csv: Path) -> FastAPI:
+    """An app whose lanes are not started: what is launched stays queued."""
+    roots = ":".join(str(path) for path in (*tiny_models.values(), texts_csv.parent))
+    return create_app(Settings(home=tmp_path / "home", allowed_roots=roots))
+
+
+@pytest.fixture
+def client(app: FastAPI) -> TestClient:
+    """A client of :func:`app`."""
+    return TestClient(app, base_url="http://127.0.0.1:8111")
+
+
+class Process:
+    """A server in a process of its own, as a user starts it."""
+
+    def __init__(self, home: Path, roots: list[Path]) -> None:
+        environment = {
+            **os.environ,
+            "LORAONE_HOME": str(home),
+            "LORAONE_ALLOWED_ROOTS": ":".join(str(root) for root in roots),
+            "PYTHONUNBUFFERED": "1",
+        }
+        command = [sys.executable, "-m", "loraone.cli", "serve", "--port", "0"]
+        self.process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        assert self.process.stdout is not None
+        said = ""
+        while not (match := re.search(r"http://\S+", said)):
+            line = self.process.stdout.readline()
+            assert line, f"the server ended: {said}"
+            said += line
+        self.url = match[0]
+        self.http = httpx.Client(base_url=self.url, timeout=20)
+
+    def get(self, path: str) -> Any:
+        """The JSON of an answer."""
+        answer = self.http.get(path)
+        answer.raise_for_status()
+        return answer.json()
+
+    def post(self, path: str, body: Any = None) -> Any:
+        """The JSON of an answer to a POST."""
+        answer = self.http.post(path, json=body)
+        answer.raise_for_status()
+        return answer.json()
+
+    def workers(self) -> list[psutil.Process]:
+        """The server's worker processes."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return [p for p in children if "spawn_main" in " ".join(p.cmdline())]
+
+    def wait(self, condition: Callable[[], Any], seconds: float = 90) -> Any:
+        """The first truthy value of ``condition``."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if found := condition():
+                return found
+            time.sleep(0.05)
+        raise AssertionError("waited in vain")
+
+    def runs(self, experiment: int) -> list[dict[str, Any]]:
+        """The experiment's runs."""
+        found: list[dict[str, Any]] = self.get(f"/api/experiments/{experiment}")["runs"]
+        return found
+
+    def training(self, experiment: int) -> dict[str, Any] | None:
+        """A run that is in the middle of its training."""
+        return next((r for r in self.runs(experiment) if r["phase"] == "train" and r["done"]), None)
+
+    def settle(self, experiment: int) -> list[dict[str, Any]]:
+        """All runs, once each has ended."""
+        final = {"succeeded", "failed", "cancelled"}
+        self.wait(lambda: all(r["status"] in final for r in self.runs(experiment)), 180)
+        return self.runs(experiment)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal, and wait for the end."""
+        self.process.send_signal(how)
+        code = self.process.wait(timeout=30)
+        self.http.close()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return code
+
+
+Start = Callable[[], Process]
+
+
+@pytest.fixture
+def start(tmp_path: Path, tiny_models: dict[str, Path], texts_csv: Path) -> Iterator[Start]:
+    """Starts servers on one data folder; whatever is left is killed at the end."""
+    begun: list[Process] = []
+
+    def begin() -> Process:
+        roots = [*tiny_models.values(), texts_csv.parent]
+        begun.append(Process(tmp_path / "home", roots))
+        return begun[-1]
+
+    yield begin
+    for server in begun:
+        if server.process.poll() is None:
+            server.stop(signal.SIGKILL)

@@ -1,0 +1,190 @@
+"""The queue in the database: every transition, and what a dead attempt may not do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select
+
+from backend.db import Database, NewerSchemaError
+from backend.store import changes, experiments, results, runs
+from backend.tables import Base, Change, MetricRow, Run, SpectrumRow
+from loraone.events import Event, Failed, Finished, Layers, Metric, Progress, Spectra
+from loraone.specs import ExperimentSpec
+
+SPEC = ExperimentSpec.model_validate(
+    {"methods": ["lora", "full"], "grid": {"learning_rates": [1e-3, 1e-2]}}
+)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    found = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    found.migrate()
+    with found.write() as session:
+        experiments.create(session, SPEC)
+    yield found
+    found.close()
+
+
+def claim(database: Database) -> Run:
+    with database.write() as session:
+        run = runs.claim(session, "CPU")
+        assert run is not None
+        return run
+
+
+def append(database: Database, run: Run, seq: int, event: Event) -> bool:
+    with database.write() as session:
+        return results.append(session, run.id, run.attempt, seq, event, Path("/artifacts"))
+
+
+def stored(database: Database, run: Run) -> Run:
+    with database.read() as session:
+        found = session.get(Run, run.id)
+        assert found is not None
+        session.expunge(found)
+        return found
+
+
+METRIC = Metric(1, {"train_loss": 2.0}, 0.1, 10)
+
+
+def test_runs_are_claimed_in_order_and_each_once(database: Database) -> None:
+    claimed = [claim(database).id for _ in range(4)]
+    assert claimed == sorted(claimed)
+    with database.write() as session:
+        assert runs.claim(session, "CPU") is None
+
+
+def test_a_run_at_the_top_is_next(database: Database) -> None:
+    with database.write() as session:
+        last = session.scalars(select(Run).order_by(Run.id.desc())).first()
+        assert last is not None
+        runs.to_top(session, last)
+    assert claim(database).id == last.id
+
+
+def test_an_event_is_stored_once_however_often_it_comes(database: Database) -> None:
+    run = claim(database)
+    assert append(database, run, 0, METRIC)
+    assert append(database, run, 0, METRIC)
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(MetricRow)) == 1
+
+
+def test_a_dead_attempt_cannot_write_into_the_live_one(database: Database) -> None:
+    dead = claim(database)
+    append(database, dead, 0, METRIC)
+    with database.write() as session:
+        again = session.get(Run, dead.id)
+        assert again is not None
+        runs.lose(session, again, "killed")
+    live = claim(database)
+    assert (live.id, live.attempt) == (dead.id, 2)
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(MetricRow)) == 0
+    assert not append(database, dead, 1, METRIC)
+    assert append(database, live, 0, METRIC)
+
+
+def test_a_run_that_is_lost_three_times_fails_with_a_hint(database: Database) -> None:
+    first = claim(database)
+    for _ in range(runs.MAX_LOST):
+        with database.write() as session:
+            run = session.get(Run, first.id)
+            assert run is not None
+            run.status = "running"
+            runs.lose(session, run, "the worker died")
+    found = stored(database, first)
+    assert found.status == "failed"
+    assert found.error is not None
+    assert "3 times" in found.error["message"]
+    assert found.error["hint"]
+
+
+def test_what_a_dead_server_left_running_is_queued_again(database: Database) -> None:
+    run = claim(database)
+    with database.write() as session:
+        assert runs.recover(session) == 1
+    found = stored(database, run)
+    assert found.status == "queued"
+    assert "server stopped" in (found.reason or "")
+
+
+def test_a_cancelled_run_takes_no_more_events_and_can_be_retried(database: Database) -> None:
+    run = claim(database)
+    with database.write() as session:
+        live = session.get(Run, run.id)
+        assert live is not None
+        assert runs.cancel(session, live)
+        assert not runs.cancel(session, live)
+    assert not append(database, run, 0, METRIC)
+    with database.write() as session:
+        ended = session.get(Run, run.id)
+        assert ended is not None
+        assert runs.retry(session, ended)
+        assert not runs.retry(session, ended)
+    assert claim(database).id == run.id
+
+
+def test_a_finished_run_keeps_its_summary_and_a_failed_one_its_error(database: Database) -> None:
+    good, bad = claim(database), claim(database)
+    append(database, good, 0, Finished({"eval_loss": 1.5}))
+    append(database, bad, 0, Failed("training-stopped", "the loss is nan", hint="lower it"))
+    assert stored(database, good).summary == {"eval_loss": 1.5}
+    error = stored(database, bad).error
+    assert error is not None
+    assert (error["code"], error["hint"]) == ("training-stopped", "lower it")
+
+
+def test_arrays_come_back_from_the_database_bit_for_bit(database: Database) -> None:
+    run = claim(database)
+    values = np.array([3, 2, np.float32(1) / 3], np.float32)
+    append(database, run, 0, Layers(("a", "b"), (4, 4), (5, 5)))
+    append(database, run, 1, Spectra("b", "init", values, {"sigma1": 3.0, "gap": None}))
+    with database.read() as session:
+        row = session.get(SpectrumRow, (run.id, "init", 1))
+        assert row is not None
+        np.testing.assert_array_equal(results.unpack(row.values), values)
+        assert (row.length, row.sigma1, row.gap) == (3, 3.0, None)
+
+
+def test_every_change_is_in_the_feed_in_order_and_old_ones_go(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = claim(database)
+    append(database, run, 0, Progress("train", 1, 4))
+    append(database, run, 1, METRIC)
+    with database.read() as session:
+        kinds = [row.kind for row in changes.after(session, 0, run.experiment_id)]
+        assert kinds == ["status", "progress", "metric"]
+        assert changes.after(session, 0, run.experiment_id + 1) == []
+    monkeypatch.setattr(changes, "KEPT", 10)
+    for seq in range(2, 1002):
+        append(database, run, seq, Progress("train", 1, 4))
+    with database.read() as session:
+        assert (session.scalar(select(func.count()).select_from(Change)) or 0) <= 15
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_code(tmp_path: Path) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+
+    database = Database(f"sqlite:///{tmp_path / 'fresh.db'}")
+    database.migrate()
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+    database.migrate()
+    database.close()
+
+
+def test_a_newer_schema_is_refused_by_name(database: Database) -> None:
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(NewerSchemaError, match="9999"):
+        database.migrate()

@@ -1,0 +1,222 @@
+"""A finished experiment through the API: figures hold the stored numbers, streams go on."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.backend.conftest import Process
+from tests.conftest import tiny_experiment
+
+METHODS = ["lora", {"name": "lora_one", "params": {"scale": "gradient", "gamma": "auto"}}, "full"]
+
+
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, tiny_models: dict[str, Path], texts_csv: Path
+) -> Iterator[Process]:
+    found = Process(tmp_path_factory.mktemp("home"), [*tiny_models.values(), texts_csv.parent])
+    spec = tiny_experiment(
+        tiny_models["bert"],
+        texts_csv,
+        methods=METHODS,
+        grid={"ranks": [4], "learning_rates": [0.003, 0.03], "seeds": [0, 1]},
+    )
+    key = found.post("/api/experiments", spec)["id"]
+    runs = found.settle(key)
+    assert {run["status"] for run in runs} == {"succeeded"}, runs
+    yield found
+    found.stop()
+
+
+def figure(server: Process, name: str, **params: Any) -> dict[str, Any]:
+    answer = server.http.get(f"/api/experiments/1/figures/{name}", params=params)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def csv(server: Process, name: str, **params: Any) -> pd.DataFrame:
+    answer = server.http.get(
+        f"/api/experiments/1/figures/{name}", params={**params, "format": "csv"}
+    )
+    assert answer.status_code == 200, answer.text
+    return pd.read_csv(io.StringIO(answer.text))
+
+
+def values(field: Any) -> np.ndarray:
+    """A plotly array, whether a list or base64."""
+    if isinstance(field, dict):
+        flat = np.frombuffer(base64.b64decode(field["bdata"]), dtype=f"<{field['dtype']}")
+        return flat.reshape([int(n) for n in str(field["shape"]).split(",")] if "shape" in field
+                            else -1)  # fmt: skip
+    return np.array(field, dtype=float)
+
+
+def lines(drawn: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The traces that have a name, by it; bands have none."""
+    return {t["name"]: t for t in drawn["data"] if "name" in t}
+
+
+def test_curves_are_means_over_seeds_of_the_stored_metric(server: Process) -> None:
+    table = csv(server, "curves", metric="eval_loss", rates="all")
+    assert set(table["n"]) == {2}
+    drawn = lines(figure(server, "curves", metric="eval_loss", rates="all"))
+    assert len(drawn) == 6
+    first = table[(table["learning_rate"] == 0.003) & table["series"].str.startswith("LoRA,")]
+    name = next(key for key in drawn if key.startswith("LoRA,") and key.endswith("0.003"))
+    np.testing.assert_allclose(values(drawn[name]["y"]), first["mean"])
+    np.testing.assert_allclose(values(drawn[name]["x"]), first["step"])
+
+
+def test_the_last_point_of_a_curve_is_the_runs_summary(server: Process) -> None:
+    runs = server.runs(1)
+    table = csv(server, "curves", metric="eval_loss", rates="all")
+    for rate in (0.003, 0.03):
+        of_full = [
+            r["summary"]["eval_loss"]
+            for r in runs
+            if r["method"] == "full" and r["learning_rate"] == rate
+        ]
+        last = table[table["series"].str.startswith("Full") & (table["learning_rate"] == rate)]
+        assert last["mean"].iloc[-1] == pytest.approx(np.mean(of_full))
+
+
+def test_best_means_each_method_at_its_own_best_rate(server: Process) -> None:
+    overview = server.get("/api/experiments/1/overview")
+    assert overview["metric"] == "eval_loss"
+    by_label: dict[str, dict[float, list[float]]] = {}
+    for run in server.runs(1):
+        losses = by_label.setdefault(run["label"], {}).setdefault(run["learning_rate"], [])
+        losses.append(run["summary"]["eval_loss"])
+    for row in overview["rows"]:
+        means = {rate: np.mean(losses) for rate, losses in by_label[row["label"]].items()}
+        best = min(means, key=lambda rate: means[rate])
+        assert row["learning_rate"] == best
+        found = row["values"]["eval_loss"]
+        assert found["mean"] == pytest.approx(means[best])
+        assert found["std"] == pytest.approx(np.std(by_label[row["label"]][best], ddof=1))
+        assert found["n"] == 2
+    assert "2 seeds" in overview["verdict"]
+    assert "not tuned" in overview["verdict"]
+
+
+def test_the_heat_map_has_every_layer_and_a_click_names_it(server: Process) -> None:
+    layers = server.get("/api/experiments/1")["layers"]
+    (trace,) = figure(server, "heatmap", quantity="gradient", scalar="sigma1")["data"]
+    table = csv(server, "heatmap", quantity="gradient", scalar="sigma1")
+    assert list(table["layer"]) == layers
+    cells = values(trace["z"]).ravel()
+    where = values(trace["customdata"]).ravel()
+    assert sorted(where) == list(range(len(layers)))
+    for cell, index in zip(cells, where, strict=True):
+        assert cell == pytest.approx(table["sigma1"].iloc[int(index)], rel=1e-6)
+
+
+def test_spectra_of_a_layer_start_at_the_scalar_of_the_heat_map(server: Process) -> None:
+    sigma1 = csv(server, "heatmap", quantity="gradient", scalar="sigma1")["sigma1"]
+    for layer in (0, 5):
+        drawn = lines(figure(server, "spectra", layer=layer))
+        gradient = values(drawn["Gradient G"]["y"])
+        assert gradient[0] == pytest.approx(sigma1.iloc[layer], rel=1e-6)
+        assert (np.diff(gradient) <= 0).all()
+        name = next(key for key in drawn if key.startswith("LoRA-One") and "Initial" in key)
+        assert len(values(drawn[name]["y"])) <= 4
+    chosen = lines(figure(server, "spectra", layer=0, labels="LoRA"))
+    assert set(chosen) == {"Gradient G", "Pretrained weight W", "LoRA: Total change"}
+
+
+def test_alignment_is_one_for_lora_one_at_step_zero_beside_the_random_baseline(
+    server: Process,
+) -> None:
+    table = csv(server, "alignment")
+    start = table[(table["step"] == 0) & table["series"].str.startswith("LoRA-One")]
+    np.testing.assert_allclose(start["mean"], 1, atol=1e-5)
+    lora = table[(table["step"] == 0) & (table["series"] == "LoRA") & (table["side"] == "left")]
+    assert lora["mean"].isna().all()
+    drawn = figure(server, "alignment")
+    baselines = [s for s in drawn["layout"]["shapes"] if s["line"]["dash"] == "dash"]
+    shapes = server.get(f"/api/runs/{server.runs(1)[0]['id']}")["layers"]
+    expected = np.mean([4 / m for m in shapes["out_features"]])
+    assert baselines[0]["y0"] == pytest.approx(expected)
+    sines = csv(server, "alignment", measure="sin_max", layer=2)
+    assert sines["mean"].dropna().between(0, 1).all()
+
+
+def test_step_zero_shows_the_losses_of_the_report(server: Process) -> None:
+    table = csv(server, "step0")
+    for row in table.to_dict("records"):
+        scalars = server.get(f"/api/runs/{row['run_id']}")["init_scalars"]
+        assert row["held_out_loss_before"] == pytest.approx(scalars["held_out_loss_before"])
+        assert row["held_out_loss_after"] == pytest.approx(scalars["held_out_loss_after"])
+    drawn = figure(server, "step0")
+    first = [t for t in drawn["data"] if t.get("xaxis", "x") == "x"]
+    np.testing.assert_allclose(
+        values(first[0]["x"]), table[["held_out_loss_before", "held_out_loss_after"]].iloc[0]
+    )
+
+
+def test_the_learning_rate_figure_has_a_point_for_every_rate(server: Process) -> None:
+    drawn = lines(figure(server, "learning-rate"))
+    assert len(drawn) == 3
+    for trace in drawn.values():
+        np.testing.assert_allclose(values(trace["x"]), [0.003, 0.03])
+
+
+def test_dark_figures_differ_in_colour_alone(server: Process) -> None:
+    light, dark = figure(server, "curves"), figure(server, "curves", theme="dark")
+    assert light["layout"]["font"]["color"] != dark["layout"]["font"]["color"]
+    assert [t.get("y") for t in light["data"]] == [t.get("y") for t in dark["data"]]
+
+
+def test_the_adapter_downloads_as_plain_peft_reads_it(server: Process) -> None:
+    run = server.runs(1)[0]["id"]
+    answer = server.http.get(f"/api/runs/{run}/adapter.zip")
+    assert answer.status_code == 200
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert set(archive.namelist()) == {"adapter_config.json", "adapter_model.safetensors"}
+        config = json.loads(archive.read("adapter_config.json"))
+    assert config["init_lora_weights"] is True
+    assert config["peft_type"] == "LORA"
+
+
+def test_the_record_of_a_run_repeats_it(server: Process) -> None:
+    run = server.get(f"/api/runs/{server.runs(1)[0]['id']}")
+    environment = run["environment"]
+    for key in ("packages", "device", "data_fingerprint", "gradient_key", "git_commit", "python"):
+        assert key in environment
+    assert run["spec"]["seed"] == run["seed"]
+
+
+def follow(server: Process, count: int, **request: Any) -> list[tuple[int, str]]:
+    """The first ``count`` events of the feed as (id, kind)."""
+    found: list[tuple[int, str]] = []
+    with httpx.stream("GET", f"{server.url}/api/changes", timeout=20, **request) as stream:
+        kind = ""
+        for line in stream.iter_lines():
+            if line.startswith("event: "):
+                kind = line[7:]
+            if line.startswith("id: "):
+                found.append((int(line[4:]), kind))
+            if len(found) == count:
+                break
+    return found
+
+
+def test_a_browser_that_comes_back_misses_nothing_and_gets_nothing_twice(server: Process) -> None:
+    everything = follow(server, 30, params={"after": 0})
+    assert [key for key, _ in everything] == list(range(1, 31))
+    again = follow(server, 10, headers={"Last-Event-ID": str(everything[19][0])})
+    assert again == everything[20:30]
+    of_one = follow(server, 3, params={"after": 0, "experiment": 1})
+    assert of_one[0][1] == "status"

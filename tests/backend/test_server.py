@@ -1,0 +1,40 @@
+"""Where the server listens, and where it refuses to."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from backend.server import ServerError, _listen, serve
+from backend.settings import Settings
+
+
+def test_an_address_that_others_can_reach_is_refused(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, host="0.0.0.0")
+    with pytest.raises(ServerError, match=r"'0\.0\.0\.0' is not allowed.*127\.0\.0\.1"):
+        serve(settings, lambda app, url: None)
+
+
+def test_a_taken_port_gives_the_next_free_one(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with _listen(Settings(home=tmp_path, port=port)) as listening:
+            assert port < listening.getsockname()[1] <= port + 20
+
+
+def test_settings_come_from_the_environment_with_a_range(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LORAONE_PORT", "9000")
+    monkeypatch.setenv("LORAONE_ALLOWED_ROOTS", f"{tmp_path}/a:{tmp_path}/b")
+    settings = Settings()
+    assert settings.port == 9000
+    assert settings.roots == [settings.home / "data", tmp_path / "a", tmp_path / "b"]
+    monkeypatch.setenv("LORAONE_PORT", "99999")
+    with pytest.raises(ValidationError, match="65535"):
+        Settings()
