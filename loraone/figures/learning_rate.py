@@ -30,7 +30,7 @@ def draw(
             "type": "log",
             "tickvals": rates,
             "title": "Learning rate",
-            "ticktext": [f"{rate:g}" if rate >= 0.01 else f"{rate:.0e}" for rate in rates],
+            "ticktext": [_short(rate) for rate in rates],
         },
         yaxis_title=title(f"Final {row.label.lower()}", row.unit),
     )
@@ -54,3 +54,11 @@ def draw(
             )
         )
     return drawn
+
+
+def _short(rate: float) -> str:
+    """``5e-4`` rather than ``5e-04`` or ``0.0005``."""
+    if rate >= 0.01:
+        return f"{rate:g}"
+    mantissa, exponent = f"{rate:.2e}".split("e")
+    return f"{float(mantissa):g}e{int(exponent)}"

@@ -84,6 +84,8 @@ def draw(
     drawn.update_xaxes(title="Held-out loss (nats)", row=1, col=1)
     drawn.update_yaxes(autorange="reversed", row=1, col=1)
     drawn.update_xaxes(title="Layer, in model order", row=2, col=1)
-    drawn.update_yaxes(title=COLUMNS[column], type="log", exponentformat="power", row=2, col=1)
+    drawn.update_yaxes(
+        title=COLUMNS[column], type="log", dtick=1, exponentformat="power", row=2, col=1
+    )
     drawn.update_layout(legend={"y": 0.5, "yanchor": "middle"}, margin={"t": 12})
     return drawn

@@ -1,0 +1,25 @@
+import { expect, test } from "vitest";
+import { experimentSearch, historySearch, launchSearch } from "./search";
+
+test("a link keeps every choice of the view", () => {
+  const view = {
+    tab: "spectra",
+    judge: "accuracy",
+    layer: 13,
+    methods: ["LoRA", "PiSSA"],
+    rates: "all",
+    log: true,
+    smooth: 0.5,
+  };
+  expect(experimentSearch(view)).toEqual(view);
+});
+
+test("a mangled link shows the default view", () => {
+  const mangled = { tab: "<b>", layer: -1, x: 7, smooth: "much", methods: "LoRA", log: "yes" };
+  expect(experimentSearch(mangled)).toEqual({});
+});
+
+test("launch and history read their own", () => {
+  expect(launchSearch({ preset: "fair", from: 3 })).toEqual({ preset: "fair", from: 3 });
+  expect(historySearch({ q: "", page: 2 })).toEqual({ q: undefined, page: 2 });
+});

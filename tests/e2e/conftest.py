@@ -1,0 +1,59 @@
+"""A real server and a real browser: Debian's Chromium, found on the PATH."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.backend.conftest import Process
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Debian's Chromium, quiet about the network that is not there."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert chromium, "Chromium is not installed: run 'make browser'"
+    arguments = (
+        "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
+        "--disable-background-networking --disable-component-update"
+    )
+    return {
+        **browser_type_launch_args,
+        "executable_path": chromium,
+        "args": arguments.split(),
+    }
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """One server on an empty data folder for all stories."""
+    found = Process(tmp_path_factory.mktemp("home"), [])
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="session")
+def base_url(server: Process) -> str:
+    """Where the browser's relative URLs begin."""
+    return server.url
+
+
+@pytest.fixture(autouse=True)
+def no_error_in_the_console(page: Page) -> Iterator[None]:
+    """A page that throws, or breaks its own security policy, fails its test."""
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "console",
+        lambda message: (
+            errors.append(message.text)
+            if message.type == "error" and "status of 4" not in message.text
+            else None
+        ),
+    )
+    yield
+    assert not errors, errors

@@ -1,0 +1,188 @@
+"""What a user does, in a real browser, on MiniLM: launch, watch, look, share, find again."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+MINUTES = 60_000
+
+
+def tag(page: Page, label: str, *values: str) -> None:
+    """Replace the tags of the last field with this label: the one of the grid."""
+    field = page.get_by_label(label, exact=True).and_(page.locator("input")).last
+    field.click()
+    for _ in range(6):
+        field.press("Backspace")
+    for value in values:
+        field.fill(value)
+        field.press("Enter")
+
+
+def drawn(page: Page, label: str) -> Locator:
+    """A figure by its label, once plotly has drawn it."""
+    figure = page.get_by_role("img", name=label)
+    expect(figure).to_have_attribute("data-drawn", "true", timeout=20_000)
+    return figure
+
+
+def traces(figure: Locator) -> list[int]:
+    """How many points each trace of a figure has."""
+    # calcdata is what plotly has drawn, after decoding the arrays.
+    found: list[int] = figure.evaluate(
+        "node => node.calcdata.map(points => points[0].z ? points[0].z.length : points.length)"
+    )
+    return found
+
+
+@pytest.fixture(scope="session")
+def experiment_path() -> list[str]:
+    """Where the launch story left its experiment, for the stories that follow it."""
+    return []
+
+
+def test_first_start_offers_the_demo_and_says_nothing_else_is_there(page: Page) -> None:
+    page.goto("/")
+    expect(page).to_have_url(re.compile("/history"))
+    expect(page.get_by_role("button", name="Launch the demo")).to_be_visible()
+
+
+def test_wrong_fields_are_marked_where_they_are_while_one_types(page: Page) -> None:
+    page.goto("/launch")
+    plan = page.get_by_role("region", name="Plan")
+    expect(plan.get_by_text("10 runs")).to_be_visible()
+    tag(page, "Ranks", "0")
+    expect(page.get_by_text("allowed: 1 to 4096").first).to_be_visible()
+    expect(plan.get_by_role("button", name="Launch")).to_be_disabled()
+    tag(page, "Ranks", "4", "8")
+    expect(plan.get_by_text("18 runs")).to_be_visible()
+    page.get_by_label("Model", exact=True).fill("./nowhere")
+    expect(plan.get_by_text("outside the folders")).to_be_visible()
+    page.get_by_label("Model", exact=True).fill("builtin:minilm")
+    expect(plan.get_by_role("button", name="Launch")).to_be_enabled()
+
+
+def test_launch_from_the_form_and_watch_it_finish(page: Page, experiment_path: list[str]) -> None:
+    page.goto("/launch")
+    page.get_by_label("Name", exact=True).fill("From the form")
+    for method in ("PiSSA", "Full fine-tuning"):
+        page.get_by_role("button", name=f"Remove {method}").click()
+    page.get_by_role("button", name="Remove LoRA-One").last.click()
+    tag(page, "Learning rates", "1e-3")
+    page.get_by_role("button", name="Training", exact=True).click()
+    page.get_by_label("Steps", exact=True).fill("8")
+    page.get_by_label("Evaluate every").fill("4")
+    page.get_by_role("button", name="Data", exact=True).click()
+    page.get_by_label("Evaluation texts").fill("32")
+    plan = page.get_by_role("region", name="Plan")
+    expect(plan.get_by_text("2 runs")).to_be_visible()
+    plan.get_by_role("button", name="Launch").click()
+    expect(page).to_have_url(re.compile(r"/experiments/\d+"))
+    experiment_path.append(page.url)
+    expect(page.get_by_role("heading", name="From the form")).to_be_visible()
+    # Live: a bar moves while the run does, without a reload.
+    expect(page.get_by_role("progressbar").first).to_be_visible(timeout=MINUTES)
+    expect(page.get_by_text(re.compile(r"training \d of 8"))).to_be_visible(timeout=2 * MINUTES)
+    expect(page.get_by_role("table", name="Runs").get_by_text("succeeded")).to_have_count(
+        2, timeout=3 * MINUTES
+    )
+    expect(page.get_by_text("cannot be told from seed noise")).to_be_visible()
+
+
+def test_the_queue_shows_the_lane(page: Page) -> None:
+    page.goto("/queue")
+    lane = page.get_by_role("group", name="Lane CPU")
+    expect(lane.get_by_text("Free")).to_be_visible(timeout=MINUTES)
+    expect(page.get_by_text("Nothing waits.")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("tab", "label", "least"),
+    [
+        ("Curves", "Curves of eval loss", 2),
+        ("Learning rate", "Final eval loss against learning rate", 2),
+        ("Spectra", "Map of all layers", 1),
+        ("Alignment", "Alignment over training", 4),
+        ("Step 0", "Losses around the initialisation and its size per layer", 3),
+    ],
+)
+def test_no_figure_is_empty_and_a_reload_shows_the_same(
+    page: Page, experiment_path: list[str], tab: str, label: str, least: int
+) -> None:
+    page.goto(experiment_path[0])
+    page.get_by_role("tab", name=tab, exact=True).click()
+    before = traces(drawn(page, label))
+    assert len(before) >= least
+    assert all(count > 0 for count in before)
+    page.reload()
+    expect(page.get_by_role("tab", name=tab, exact=True)).to_have_attribute("aria-selected", "true")
+    assert traces(drawn(page, label)) == before
+
+
+def test_a_click_on_the_map_opens_that_layers_spectra_and_keys_step(
+    page: Page, experiment_path: list[str]
+) -> None:
+    page.goto(f"{experiment_path[0]}?tab=spectra")
+    figure = drawn(page, "Map of all layers")
+    box = figure.locator(".nsewdrag").first.bounding_box()
+    assert box
+    # The third column and the second row: block 2, key.
+    page.mouse.click(box["x"] + box["width"] * 2.5 / 6, box["y"] + box["height"] * 1.5 / 6)
+    expect(page.get_by_role("heading", name="2 · key")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"layer=13"))
+    spectra = drawn(page, "Spectra of layer 2 · key")
+    assert len(traces(spectra)) >= 5
+    page.keyboard.press("]")
+    expect(page.get_by_role("heading", name="2 · value")).to_be_visible()
+    page.get_by_text("LoRA-One (spectral)").first.click()
+    expect(page).to_have_url(re.compile("methods="))
+    page.reload()
+    expect(page.get_by_role("heading", name="2 · value")).to_be_visible()
+    names = drawn(page, "Spectra of layer 2 · value").evaluate("n => n.data.map(t => t.name)")
+    assert not any("LoRA-One" in name for name in names)
+
+
+def test_history_finds_by_words_and_the_link_keeps_the_search(page: Page) -> None:
+    page.goto("/history")
+    expect(page.get_by_role("link", name="From the form")).to_be_visible()
+    page.get_by_label("Search experiments").fill("zebra")
+    expect(page.get_by_text("No experiment has all of the words")).to_be_visible()
+    page.get_by_label("Search experiments").fill("form lora-one")
+    expect(page).to_have_url(re.compile(r"q=form"))
+    page.reload()
+    expect(page.get_by_role("link", name="From the form")).to_be_visible()
+    expect(page.get_by_label("Search experiments")).to_have_value("form lora-one")
+
+
+def test_an_old_experiment_is_a_template_and_can_be_cancelled(
+    page: Page, experiment_path: list[str]
+) -> None:
+    page.goto(experiment_path[0])
+    page.get_by_role("link", name="Use as template").click()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("From the form")
+    page.get_by_label("Name", exact=True).fill("Second thoughts")
+    plan = page.get_by_role("region", name="Plan")
+    expect(plan.get_by_text("2 runs")).to_be_visible()
+    plan.get_by_role("button", name="Launch").click()
+    page.get_by_role("button", name="Cancel all 2 runs").click()
+    expect(
+        page.get_by_role("table", name="Runs").get_by_text("cancelled", exact=True)
+    ).to_have_count(2, timeout=MINUTES)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_sticks_out_at_phone_width(
+    page: Page, experiment_path: list[str], scheme: str
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    paths = ["/history", "/queue", "/launch"]
+    paths += [f"{experiment_path[0]}?tab={tab}" for tab in ("overview", "spectra", "alignment")]
+    for path in paths:
+        page.goto(path)
+        page.get_by_role("heading", level=2).wait_for()
+        page.wait_for_load_state("networkidle") if "queue" in path else page.wait_for_timeout(300)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 390, path
