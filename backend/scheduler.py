@@ -8,6 +8,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from backend.db import Database
 from backend.executors.local import LocalWorker, WorkerDiedError
 from backend.executors.worker import Device, Job
@@ -55,28 +57,37 @@ class Lane:
             if run is None:
                 return False
             self.current = run.id
-            job = scheduler.job(run)
+            try:
+                job = scheduler.job(run)
+            except ValidationError as error:  # an older release stored a spec we cannot read
+                runs.finish(session, run, "failed", error={"code": "spec", "message": str(error)})
+                return True
         scheduler.feed.wake()
         shutil.rmtree(job.output.parent, ignore_errors=True)
         try:
-            for sent in self.worker.run(job):
-                with scheduler.database.write() as session:
-                    live = results.append(
-                        session,
-                        sent.run_id,
-                        sent.attempt,
-                        sent.seq,
-                        sent.event,
-                        scheduler.artifacts,
-                    )
-                scheduler.feed.wake()
-                if not live:
-                    self.worker.kill()  # cancelled meanwhile, or requeued
+            self._drive(job)
         except WorkerDiedError as error:
             self._lost(job, str(error))
+        except Exception as error:
+            # What the worker still sends of this job must not be taken for the next one's.
+            self.worker.close()
+            self._lost(job, f"its results could not be stored: {error}")
+            raise
         finally:
             self.current = None
         return True
+
+    def _drive(self, job: Job) -> None:
+        """Send the job to the worker and store what comes back."""
+        scheduler = self._scheduler
+        for sent in self.worker.run(job):
+            with scheduler.database.write() as session:
+                live = results.append(
+                    session, sent.run_id, sent.attempt, sent.seq, sent.event, scheduler.artifacts
+                )
+            scheduler.feed.wake()
+            if not live:
+                self.worker.kill()  # cancelled meanwhile, or requeued
 
     def _lost(self, job: Job, reason: str) -> None:
         with self._scheduler.database.write() as session:

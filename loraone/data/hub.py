@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from loraone.data.files import check_columns
 from loraone.data.texts import Rows
 from loraone.errors import DataError
 from loraone.specs import DataSpec
 
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?(@[\w./-]+)?")
+
+
+def check_name(source: str) -> None:
+    """Raise DataError unless ``source`` is a hub id.
+
+    ``datasets`` would read a local folder of that name: local data is read by its file's name
+    alone, where the allowed roots are checked.
+    """
+    if not _NAME.fullmatch(source) or Path(source.partition("@")[0]).exists():
+        raise DataError(
+            f"data {source!r} is neither a .csv, .jsonl or .parquet file nor a hub id",
+            field="data.source",
+            value=source,
+            allowed="builtin:stdlib-docstrings, a .csv, .jsonl or .parquet file, or "
+            "org/name[@revision]",
+        )
+
 
 def load(spec: DataSpec, labelled: bool) -> Rows:
     """Read the ``train`` split's columns; class labels appear by their names."""
+    check_name(spec.source)
     import datasets
 
     name, _, revision = spec.source.partition("@")

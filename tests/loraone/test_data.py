@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from loraone.data import docstrings
+from loraone.data import docstrings, hub
 from loraone.data.texts import fingerprint, load, source_of, stratified
 from loraone.errors import DataError
 from loraone.specs import DataSpec
@@ -93,6 +94,42 @@ def test_an_unknown_builtin_is_refused_and_other_names_find_their_source() -> No
         source_of("builtin:imdb")
     assert source_of("./a.JSONL") == "file"
     assert source_of("stanfordnlp/imdb") == "hub"
+
+
+@pytest.mark.parametrize("source", ["/etc", "..", "a/b/c", "./here", "", "-x", "a b"])
+def test_what_is_no_hub_id_never_reaches_the_datasets_library(source: str) -> None:
+    with pytest.raises(DataError, match="neither"):
+        hub.check_name(source)
+
+
+def test_a_folder_that_is_there_is_not_taken_for_a_hub_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.check_name("secret")
+    (tmp_path / "secret").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="neither"):
+        hub.check_name("secret")
+
+
+def test_a_hub_data_set_that_cannot_be_had_says_what_to_check() -> None:
+    with pytest.raises(DataError, match="cannot be loaded from the hub") as caught:
+        load(DataSpec(source="nobody/nothing"), labelled=True)
+    assert "HF_TOKEN" in str(caught.value.hint)
+
+
+def test_class_labels_of_a_hub_data_set_appear_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = datasets.ClassLabel(names=["no", "yes"])
+    table = datasets.Dataset.from_dict(
+        {"text": [f"text {i}" for i in range(40)], "label": [i % 2 for i in range(40)]},
+        features=datasets.Features({"text": datasets.Value("string"), "label": labels}),
+    )
+    asked = {}
+    # The one thing that needs the network; the table is a real one.
+    monkeypatch.setattr(datasets, "load_dataset", lambda name, **o: asked.update(o) or table)
+    data = load(DataSpec(source="org/name@v2"), labelled=True)
+    assert data.label_names == ("no", "yes")
+    assert asked["revision"] == "v2"
 
 
 @given(
