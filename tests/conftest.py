@@ -13,8 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from loraone.specs import ExperimentSpec, RunSpec, expand
+
+# Deadlines would fail a slow machine, not a wrong program.
+settings.register_profile("steady", deadline=None)
+settings.load_profile("steady")
 
 WORDS = [
     "the",
