@@ -12,21 +12,29 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# Up to this min(m, n) the exact SVD is cheap (measured: 0.1 s at 384 × 1536 on one core).
-EXACT_BELOW = 1024
+# Columns of the starting block beyond r, and blocks of the Krylov space before the first look.
+OVERSAMPLING = 4
+DEPTH = 4
+MAX_DEPTH = 12
+# Relative to the best rank-r error; above it another block is added.
+TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
 class Decomposition:
-    """Top singular triplets of a matrix: ``U`` (m, q), ``S`` (q,) descending, ``V`` (n, q).
+    """Top singular triplets of a matrix: ``U`` (m, r), ``S`` (r,) descending, ``V`` (n, r).
 
-    ``frobenius`` is ‖M‖_F of the whole matrix, so that what the q triplets leave out is known.
+    ``frobenius`` is ‖M‖_F of the whole matrix, so that what the triplets leave out is known.
+    ``error`` estimates ``‖M − M̂_r‖_F / ‖M − M_r‖_F − 1`` (0: as good as the best). ``gap`` is
+    σ_{r+1}/σ_r, near 1 where the top-r subspace is ill-defined; None where there is no σ_{r+1}.
     """
 
     U: Tensor
     S: Tensor
     V: Tensor
     frobenius: float
+    error: float = 0.0
+    gap: float | None = None
 
     def residual(self) -> float:
         """‖M − U S Vᵀ‖_F / ‖M‖_F, from the energies: what the kept triplets leave out."""
@@ -47,25 +55,87 @@ class Decomposition:
         return float((self.S[:r].double() ** 2).sum())
 
 
-def truncated_svd(matrix: Tensor, q: int, *, seed: int = 0) -> Decomposition:
-    """The top ``q`` singular triplets of ``matrix`` (m, n), q clamped to min(m, n).
+def truncated_svd(
+    matrix: Tensor, r: int, *, seed: int = 0, tolerance: float = TOLERANCE
+) -> Decomposition:
+    """The top ``r`` singular triplets of ``matrix`` (m, n), r clamped to min(m, n).
 
-    Exact below ``EXACT_BELOW``; above, randomised subspace iteration with four times oversampling
-    (Halko et al. 2011), deterministic for ``seed``.
+    Block Krylov iteration (Musco & Musco 2015, Algorithm 2): an orthonormal basis Q of
+    ``[MΩ, (MMᵀ)MΩ, …]`` with r+4 columns a block, and the SVD of QᵀM. Four blocks, then one more
+    while the error estimate is above ``tolerance``. Small matrices, and those that do not get
+    there, are decomposed exactly. Deterministic for ``seed``, on the CPU and on a GPU.
     """
     matrix = matrix.float()
-    q = min(q, *matrix.shape)
-    if min(matrix.shape) <= EXACT_BELOW:
-        U, S, Vh = torch.linalg.svd(matrix, full_matrices=False)
-        U, S, V = U[:, :q], S[:q], Vh[:q].T
-    else:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            U, S, V = torch.svd_lowrank(matrix, q=min(4 * q, *matrix.shape), niter=4)
-        U, S, V = U[:, :q], S[:q], V[:, :q]
+    r = min(r, *matrix.shape)
+    if (r + OVERSAMPLING) * DEPTH > min(matrix.shape) // 2:
+        return _exact(matrix, r)
+    found = _krylov(matrix, r, seed, tolerance)
+    return found if found is not None else _exact(matrix, r)
+
+
+def _exact(matrix: Tensor, r: int) -> Decomposition:
+    U, S, Vh = torch.linalg.svd(matrix, full_matrices=False)
+    return _signed(U[:, :r], S[:r], Vh[:r].T, float(torch.linalg.norm(matrix)), 0.0, _gap(S, r))
+
+
+def _krylov(matrix: Tensor, r: int, seed: int, tolerance: float) -> Decomposition | None:
+    """Block Krylov; None where ``MAX_DEPTH`` blocks do not reach the tolerance."""
+    m, n = matrix.shape
+    width = r + OVERSAMPLING
+    draw = torch.Generator().manual_seed(seed)
+    block = torch.randn(n, width, generator=draw).to(matrix.device)  # the same on every device
+    frobenius = float(torch.linalg.norm(matrix))
+    blocks: list[Tensor] = []
+    for depth in range(1, min(MAX_DEPTH, min(m, n) // width) + 1):
+        if blocks:
+            block = matrix.T @ blocks[-1]
+        blocks.append(torch.linalg.qr(matrix @ block)[0])
+        if depth < DEPTH:
+            continue
+        Q = torch.linalg.qr(torch.cat(blocks, dim=1))[0]
+        P, R = torch.linalg.qr(matrix.T @ Q)  # QᵀM = Rᵀ Pᵀ
+        inner_U, S, inner_Vh = torch.linalg.svd(R.T.double(), full_matrices=False)
+        U = Q @ inner_U[:, :r].float()
+        V = P @ inner_Vh[:r].T.float()
+        error = _estimate(matrix, U, S, V, frobenius)
+        if error <= tolerance:
+            return _signed(U, S[:r].float(), V, frobenius, error, _gap(S, r))
+    return None
+
+
+def _estimate(matrix: Tensor, U: Tensor, S: Tensor, V: Tensor, frobenius: float) -> float:
+    """An estimate of ``‖M − M̂_r‖_F / ‖M − M_r‖_F − 1``, from residuals.
+
+    With θ_i = σ̂_i² the Ritz values of MMᵀ and η_i = ‖MMᵀu_i − θ_i u_i‖ = σ̂_i ‖M v_i − σ̂_i u_i‖,
+    the energy that a Ritz value misses is at most η_i, and about η_i²/(θ_i − θ_{r+1}) where there
+    is a gap (Parlett, The Symmetric Eigenvalue Problem, section 11.7).
+    """
+    r = U.shape[1]
+    theta = S**2
+    residuals = torch.linalg.norm((matrix @ V - U * S[:r].float()).double(), dim=0)
+    eta = S[:r] * residuals
+    noise = S[:r] * S[0] * torch.finfo(torch.float32).eps * 4  # what float32 products leave
+    eta = (eta - noise).clamp(min=0)
+    below = theta[r] if len(theta) > r else theta.new_zeros(())
+    missed = torch.minimum(eta, eta**2 / (theta[:r] - below).clamp(min=1e-300))
+    tail = frobenius**2 - float(theta[:r].sum())
+    if tail <= frobenius**2 * torch.finfo(torch.float32).eps:
+        return 0.0  # the matrix has rank r: what is left is rounding
+    best = tail - float(missed.sum())
+    return math.sqrt(tail / best) - 1 if best > 0 else math.inf
+
+
+def _gap(S: Tensor, r: int) -> float | None:
+    return float(S[r] / S[r - 1]) if len(S) > r and S[r - 1] > 0 else None
+
+
+def _signed(
+    U: Tensor, S: Tensor, V: Tensor, frobenius: float, error: float, gap: float | None
+) -> Decomposition:
+    """With the signs of the convention."""
     signs = _signs(U)
     return Decomposition(
-        (U * signs).contiguous(), S, (V * signs).contiguous(), float(torch.linalg.norm(matrix))
+        (U * signs).contiguous(), S.clone(), (V * signs).contiguous(), frobenius, error, gap
     )
 
 

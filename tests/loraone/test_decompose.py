@@ -8,7 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loraone.decompose import Dense, LowRank, singular_values, truncated_svd
+from loraone.decompose import (
+    TOLERANCE,
+    Decomposition,
+    Dense,
+    LowRank,
+    singular_values,
+    truncated_svd,
+)
 
 SHAPES = st.tuples(st.integers(1, 30), st.integers(1, 30))
 
@@ -40,15 +47,76 @@ def test_signs_are_fixed_whatever_the_matrix_sign_of_the_vectors() -> None:
     )
 
 
-def test_the_large_path_is_deterministic_and_nearly_best(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loraone.decompose.EXACT_BELOW", 10)
-    matrix = drawn((200, 120), 3) * torch.linspace(1, 0.05, 120)
+def error_of(matrix: torch.Tensor, found: Decomposition) -> float:
+    """``‖M − M̂_r‖_F / ‖M − M_r‖_F − 1`` by numpy in float64."""
+    exact = matrix.double().numpy()
+    r = len(found.S)
+    singular = np.linalg.svd(exact, compute_uv=False)
+    best = np.sqrt((singular[r:] ** 2).sum())
+    left = exact - (found.U * found.S @ found.V.T).double().numpy()
+    return float(np.linalg.norm(left) / best - 1)
+
+
+SPECTRA = {
+    "flat": lambda n: torch.ones(n),
+    "slow": lambda n: 1 / torch.arange(1, n + 1) ** 0.5,
+    "power": lambda n: 1 / torch.arange(1, n + 1.0),
+    "steep": lambda n: 0.8 ** torch.arange(float(n)),
+    "cliff": lambda n: torch.where(torch.arange(n) < 4, 1.0, 0.01),
+}
+
+
+@pytest.mark.parametrize("shape", [(300, 140), (140, 300)], ids=str)
+@pytest.mark.parametrize("spectrum", SPECTRA)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_krylov_is_as_good_as_the_best_to_the_tolerance_for_every_kind_of_spectrum(
+    shape: tuple[int, int], spectrum: str, seed: int
+) -> None:
+    n = min(shape)
+    left = torch.linalg.qr(drawn((shape[0], n), seed))[0]
+    right = torch.linalg.qr(drawn((shape[1], n), seed + 9))[0]
+    matrix = left * SPECTRA[spectrum](n) @ right.T
+    found = truncated_svd(matrix, 4, seed=seed)
+    true = error_of(matrix, found)
+    assert true <= TOLERANCE
+    assert found.error <= TOLERANCE
+    # The estimate is an upper one, but for rounding.
+    assert true <= found.error + 1e-4
+
+
+def test_the_same_seed_gives_the_same_decomposition_bit_for_bit() -> None:
+    matrix = drawn((200, 160), 3) * torch.linspace(1, 0.05, 160)
     one, two = truncated_svd(matrix, 4, seed=5), truncated_svd(matrix, 4, seed=5)
     assert torch.equal(one.U, two.U)
-    full = np.linalg.svd(matrix.double().numpy(), compute_uv=False)
-    best = np.sqrt((full[4:] ** 2).sum())
-    error = torch.linalg.norm(matrix - one.U * one.S @ one.V.T)
-    assert float(error) / best - 1 < 1e-3
+    assert torch.equal(one.S, two.S)
+    other = truncated_svd(matrix, 4, seed=6)
+    torch.testing.assert_close(one.S, other.S, rtol=1e-2, atol=0)
+
+
+def test_what_does_not_converge_is_decomposed_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loraone.decompose.MAX_DEPTH", 4)
+    matrix = drawn((200, 160), 0)
+    found = truncated_svd(matrix, 4, tolerance=0.0)
+    assert found.error == 0.0
+    assert error_of(matrix, found) < 1e-6
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+def test_a_large_matrix_of_low_rank_keeps_its_rank_and_is_reproduced(rank: int) -> None:
+    matrix = drawn((200, rank), 0) @ drawn((rank, 160), 1)
+    found = truncated_svd(matrix, 6)
+    assert found.rank() == rank
+    scale = max(float(matrix.norm()), 1.0)
+    assert float((found.U * found.S @ found.V.T - matrix).norm()) < 1e-5 * scale
+    torch.testing.assert_close(found.U.T @ found.U, torch.eye(6), atol=1e-4, rtol=0)
+
+
+def test_the_gap_is_the_ratio_of_neighbouring_values() -> None:
+    values = SPECTRA["steep"](140)
+    left = torch.linalg.qr(drawn((300, 140), 0))[0]
+    right = torch.linalg.qr(drawn((140, 140), 1))[0]
+    assert truncated_svd(left * values @ right.T, 4).gap == pytest.approx(0.8, rel=1e-3)
+    assert truncated_svd(drawn((5, 3), 0), 3).gap is None
 
 
 @given(rank=st.integers(0, 4))
