@@ -22,9 +22,12 @@ from loraone.trainee import Plain
 class Adapted:
     """A model with a LoRA adapter on its target layers and a trainable copy of its new head."""
 
-    def __init__(self, loaded: LoadedModel, spec: RunSpec) -> None:
+    def __init__(
+        self, loaded: LoadedModel, spec: RunSpec, pretrained: Mapping[str, Tensor]
+    ) -> None:
         from peft import LoraConfig, get_peft_model
 
+        self._pretrained = pretrained
         self._loaded = loaded
         self._changes_base = METHODS[spec.method.name].changes_base
         self._heads = {name: getattr(loaded.model, name) for name in loaded.heads}
@@ -51,14 +54,22 @@ class Adapted:
         self._lora: dict[str, Any] = {layer.name: modules[layer.name] for layer in loaded.layers}
         self._start = self._copies()
 
-    def install(self, factors: Mapping[str, Factors]) -> None:
-        """Put these factors in place of the current ones, as the new starting point."""
+    def install(self, factors: Mapping[str, Factors], offset_base: bool = False) -> None:
+        """Put these factors in place of the current ones, as the new starting point.
+
+        With ``offset_base`` the base weights become ``W₀ − s·B·A``.
+        """
         with torch.no_grad():
             for name, pair in factors.items():
                 module = self._lora[name]
                 module.lora_A["default"].weight.copy_(pair.A)
                 module.lora_B["default"].weight.copy_(pair.B)
-        self._start = self._copies()
+            self._start = self._copies()
+            if offset_base:
+                for layer in self._loaded.layers:
+                    start = self._start[layer.name]
+                    moved = self._pretrained[layer.name] - self.scaling * start.B @ start.A
+                    layer.parameter.copy_(moved.T if layer.transposed else moved)
 
     def _copies(self) -> dict[str, Factors]:
         return {
@@ -69,6 +80,33 @@ class Adapted:
     def parameters(self) -> list[nn.Parameter]:
         """The factors and the trainable copy of the head."""
         return [p for p in self.model.parameters() if p.requires_grad]
+
+    def optimiser(self, spec: RunSpec) -> torch.optim.Optimizer:
+        """AdamW, or one of PEFT's optimisers for adapters on top of it."""
+        from peft import optimizers
+
+        adamw, plan = torch.optim.AdamW, spec.training
+        rate, decay = spec.learning_rate, plan.weight_decay
+        found: torch.optim.Optimizer
+        if plan.optimizer == "loraplus":
+            found = optimizers.create_loraplus_optimizer(
+                self.model,
+                adamw,
+                lr=rate,
+                loraplus_lr_ratio=plan.loraplus_ratio,
+                loraplus_weight_decay=decay,
+            )
+        elif plan.optimizer == "riemannian":
+            found = optimizers.create_riemannian_optimizer(
+                self.model, adamw, lr=rate, reg=plan.riemannian_damping, weight_decay=decay
+            )
+        elif plan.optimizer == "lorafa":
+            found = optimizers.create_lorafa_optimizer(
+                self.model, spec.rank, spec.adapter.alpha, rate, weight_decay=decay
+            )
+        else:
+            found = adamw(self.parameters(), lr=rate, weight_decay=decay)
+        return found
 
     def factors(self, name: str) -> Factors:
         """The current factors, on the CPU in float32."""
@@ -143,6 +181,11 @@ class FullyTuned:
     def parameters(self) -> list[nn.Parameter]:
         """The target layers' weights and the head."""
         return [p for p in self.model.parameters() if p.requires_grad]
+
+    def optimiser(self, spec: RunSpec) -> torch.optim.Optimizer:
+        """AdamW: the others are for adapters, and specs that ask for them are refused."""
+        decay = spec.training.weight_decay
+        return torch.optim.AdamW(self.parameters(), lr=spec.learning_rate, weight_decay=decay)
 
     def factors(self, name: str) -> None:
         """There are none."""

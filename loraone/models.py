@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from loraone.catalog import TASKS
+from loraone.catalog import TASKS, Method
 from loraone.errors import ModelError, SpecError
 from loraone.paths import model_location
 from loraone.specs import ModelSpec
@@ -153,17 +153,30 @@ def _matches(name: str, target: str) -> bool:
     return name == target or name.endswith("." + target)
 
 
-def check_rank(layers: tuple[TargetLayer, ...], rank: int) -> None:
-    """Raise SpecError, naming the narrowest layer, where ``rank`` is above its min(m, n)."""
+def check_method(layers: tuple[TargetLayer, ...], row: Method, rank: int) -> None:
+    """Raise SpecError, naming the layer, where the method cannot be applied to it.
+
+    ``rank`` may not be above min(m, n), nor twice the rank where the method takes 2r triplets.
+    """
     narrowest = min(layers, key=lambda layer: min(layer.shape))
-    most = min(narrowest.shape)
+    most = min(narrowest.shape) // row.triplets
     if rank > most:
+        least = "min(m, n)" if row.triplets == 1 else f"min(m, n)/{row.triplets}"
         raise SpecError(
-            f"rank {rank} is above min(m, n) = {most} of layer {narrowest.name} "
+            f"rank {rank} is above {least} = {most} of layer {narrowest.name} "
             f"({narrowest.shape[0]} × {narrowest.shape[1]}); allowed: 1 to {most}",
             field="rank",
             value=rank,
             allowed=f"1 to {most}",
+        )
+    conv = next((layer for layer in layers if layer.transposed), None)
+    if conv is not None and not row.conv1d:
+        raise SpecError(
+            f"{row.label} cannot be applied to layer {conv.name}, a Conv1D: PEFT decomposes the "
+            "transposed weight there",
+            field="methods",
+            value=row.name,
+            allowed="models with nn.Linear layers",
         )
 
 

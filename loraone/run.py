@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from loraone import adapters, catalog, probes, training
@@ -26,7 +27,7 @@ from loraone.events import (
     Started,
 )
 from loraone.methods.base import Factors, InitProblem
-from loraone.models import check_rank
+from loraone.models import check_method
 from loraone.paths import preflight
 from loraone.specs import RunSpec
 from loraone.trainee import Trainee
@@ -94,14 +95,17 @@ def _run(
     ready = workspace.prepared
     layers = ready.loaded.layers
     yield Started(describe(spec, ready.loaded, ready.texts, workspace.device))
-    check_rank(layers, spec.rank)
+    row = catalog.METHODS[spec.method.name]
+    check_method(layers, row, spec.rank)
     yield Layers(
         tuple(layer.name for layer in layers),
         tuple(layer.shape[0] for layer in layers),
         tuple(layer.shape[1] for layer in layers),
     )
     yield from workspace.take_gradient(spec)
-    yield from workspace.decompose(spec)
+    yield from workspace.decompose(spec, spec.rank)
+    if row.triplets > 1:
+        yield from workspace.decompose(spec, spec.rank * row.triplets)
     for (quantity, name), values in workspace.start.spectra.items():
         yield probes.spectra(name, quantity, values, spec.rank)
     yield Progress("init", 0, 1)
@@ -110,7 +114,7 @@ def _run(
     original = look.logits(ready.loaded.model)
     trainee: Trainee
     if spec.trains_adapter:
-        trainee = Adapted(ready.loaded, spec)
+        trainee = Adapted(ready.loaded, spec, ready.pretrained)
     else:
         trainee = FullyTuned(ready.loaded, ready.pretrained)
     try:
@@ -184,7 +188,7 @@ def _initialise(
             return look.held_out_loss(adapted.model)
 
         problem = InitProblem(
-            gradients=workspace.start.decompositions[spec.rank],
+            gradients=workspace.start.decompositions[spec.rank * row.triplets],
             shapes={layer.name: layer.shape for layer in ready.loaded.layers},
             rank=spec.rank,
             scaling=adapted.scaling,
@@ -193,7 +197,7 @@ def _initialise(
         )
         params = row.params.model_validate(spec.method.params)
         found = catalog.resolve(row.initialise)(problem, params)
-        adapted.install(found.factors)
+        adapted.install(found.factors, found.offset_base)
         chosen = found.chosen
         for note in found.notes:
             yield Note(note)
@@ -209,6 +213,9 @@ def _initialise(
     scalars["logit_change"] = float((look.logits(trainee.model) - original).abs().max())
     scalars["logit_change_off"] = float((off - original).abs().max())
     columns = probes.init_columns(trainee, ready.loaded.layers, ready.pretrained)
+    columns["svd_error"] = np.array(
+        [found.error for found in workspace.start.decompositions[spec.rank].values()], np.float32
+    )
     yield InitReport(columns, scalars, chosen)
     look.summary |= {
         "held_out_loss_before": before["held_out_loss"],

@@ -120,6 +120,18 @@ class AdapterSpec(Spec):
 class TrainingSpec(Spec):
     """The short training run that follows the initialisation."""
 
+    optimizer: Literal["adamw", "loraplus", "riemannian", "lorafa"] = Field(
+        "adamw",
+        title="Optimiser",
+        description="adamw; loraplus: B learns faster; riemannian: preconditioned, as in LoRA-One; "
+        "lorafa: A frozen",
+    )
+    loraplus_ratio: float = Field(
+        16.0, title="LoRA+ ratio", ge=1, le=1000, description="Learning rate of B over that of A"
+    )
+    riemannian_damping: float = Field(
+        1e-6, title="Riemannian λ", gt=0, le=1e3, description="Added to AAᵀ and BᵀB"
+    )
     steps: int = Field(40, title="Steps", ge=0, le=1_000_000, description="Optimiser steps")
     batch_size: int = Field(16, title="Batch size", ge=1, le=4096, description="Texts per step")
     warmup_steps: int = Field(

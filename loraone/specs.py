@@ -175,6 +175,31 @@ class ExperimentSpec(_Shared):
     grid: GridSpec = GridSpec()
 
     @model_validator(mode="after")
+    def _makes_sense(self) -> ExperimentSpec:
+        for i, method in enumerate(self.methods):
+            row = METHODS[method.name]
+            if row.trains != "adapter" and self.training.optimizer != "adamw":
+                raise PydanticCustomError(
+                    "optimizer_needs_factors",
+                    "{optimizer} works on two trained factors, {label} has none or one; "
+                    "allowed: adamw",
+                    {
+                        "optimizer": self.training.optimizer,
+                        "label": row.label,
+                        "given": self.training.optimizer,
+                        "at": "training.optimizer",
+                    },
+                )
+            odd = [rank for rank in self.grid.ranks if rank % 2]
+            if row.even_rank and odd:
+                raise PydanticCustomError(
+                    "odd_rank",
+                    "{label} needs an even rank, not {given}",
+                    {"label": row.label, "given": odd[0], "at": f"methods.{i}.name"},
+                )
+        return self
+
+    @model_validator(mode="after")
     def _not_too_many(self) -> ExperimentSpec:
         count = len(expand(self))
         if count > MAX_RUNS:
@@ -197,7 +222,7 @@ class RunSpec(_Shared):
     @property
     def trains_adapter(self) -> bool:
         """Whether there is an adapter at all, or the target layers themselves are trained."""
-        return METHODS[self.method.name].trains == "adapter"
+        return METHODS[self.method.name].trains != "all"
 
     @property
     def title(self) -> str:

@@ -6,10 +6,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import torch
 from torch import nn
 
 from loraone.decompose import Change
 from loraone.methods.base import Factors
+from loraone.specs import RunSpec
 
 
 class Trainee(Protocol):
@@ -19,6 +21,10 @@ class Trainee(Protocol):
 
     def parameters(self) -> list[nn.Parameter]:
         """What is trained."""
+        ...
+
+    def optimiser(self, spec: RunSpec) -> torch.optim.Optimizer:
+        """The optimiser that the spec asks for, over :meth:`parameters`."""
         ...
 
     def factors(self, name: str) -> Factors | None:

@@ -28,9 +28,10 @@ def train(
     Raises TrainingError where a loss or a gradient is not finite.
     """
     plan = spec.training
-    model, parameters = trainee.model, trainee.parameters()
+    model = trainee.model
     everything = range(len(evaluation))
-    optimiser = torch.optim.AdamW(parameters, lr=spec.learning_rate, weight_decay=plan.weight_decay)
+    optimiser = trainee.optimiser(spec)
+    parameters = trainee.parameters()  # after the optimiser: LoRA-FA freezes lora_A
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate(plan, step))
     seconds, tokens = 0.0, 0
     yield Metric(0, evaluate(model, evaluation, everything, spec, device), 0.0, 0)

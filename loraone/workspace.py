@@ -154,16 +154,16 @@ class Workspace:
         )
         self._start_key = spec.gradient_key()
 
-    def decompose(self, spec: RunSpec) -> Iterator[Progress]:
-        """The top-r singular triplets of every layer's gradient, kept for the next run."""
+    def decompose(self, spec: RunSpec, count: int) -> Iterator[Progress]:
+        """The top ``count`` singular triplets of every layer's gradient, kept for the next run."""
         start = self.start
-        if spec.rank in start.decompositions:
+        if count in start.decompositions:
             return
         found = {}
         for done, (name, gradient) in enumerate(start.gradients.items()):
             yield Progress("svd", done, len(start.gradients), name)
-            found[name] = truncated_svd(gradient, spec.rank, seed=spec.seed)
-        start.decompositions[spec.rank] = found
+            found[name] = truncated_svd(gradient, count, seed=spec.seed)
+        start.decompositions[count] = found
 
     @torch.no_grad()
     def restore(self) -> None:

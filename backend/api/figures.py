@@ -223,7 +223,7 @@ def draw_alignment(
 def draw_step0(
     session: Reading,
     chosen: ChosenDep,
-    column: Literal["relative", "norm", "base_change"] = "relative",
+    column: Literal["relative", "norm", "base_change", "svd_error"] = "relative",
     theme: Theme = "light",
     format: Format = "json",
 ) -> Response:

@@ -12,6 +12,7 @@ from loraone.figures.style import Theme, empty, figure, looks, style_axes
 COLUMNS = {
     "relative": "‖s·B₀A₀‖_F / ‖W‖_F",
     "norm": "‖s·B₀A₀‖₂",
+    "svd_error": "SVD error over the best rank-r error",
     "base_change": "‖W_base − W₀‖_F / ‖W₀‖_F",
 }
 

@@ -37,9 +37,14 @@ class InitProblem:
 
 @dataclass(frozen=True)
 class Initialisation:
-    """Factors by layer, parameters the method chose itself, and notes for the reader."""
+    """Factors by layer, parameters the method chose itself, and notes for the reader.
+
+    With ``offset_base`` the base weight becomes ``W₀ − s·B·A``, so that the model starts where it
+    was pretrained to be.
+    """
 
     factors: Mapping[str, Factors]
+    offset_base: bool = False
     chosen: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

@@ -46,7 +46,7 @@ def initialise(problem: InitProblem, params: LoraOneParams) -> Initialisation:
     if params.gamma != "auto":
         gamma = float(params.gamma)
         return Initialisation(
-            _all_at(unit, problem.gradients, gamma), {"gamma": gamma}, tuple(notes)
+            _all_at(unit, problem.gradients, gamma), chosen={"gamma": gamma}, notes=tuple(notes)
         )
 
     def loss_at(gamma: float) -> float:
@@ -58,7 +58,9 @@ def initialise(problem: InitProblem, params: LoraOneParams) -> Initialisation:
         notes.append(
             f"no γ lowered the held-out loss ({before:.4g}); γ = {gamma:g} raised it least"
         )
-    return Initialisation(_all_at(unit, problem.gradients, gamma), {"gamma": gamma}, tuple(notes))
+    return Initialisation(
+        _all_at(unit, problem.gradients, gamma), chosen={"gamma": gamma}, notes=tuple(notes)
+    )
 
 
 def factors(

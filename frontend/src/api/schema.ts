@@ -740,7 +740,10 @@ export interface components {
              * @default {
              *       "batch_size": 16,
              *       "eval_every": 20,
+             *       "loraplus_ratio": 16,
              *       "max_grad_norm": 1,
+             *       "optimizer": "adamw",
+             *       "riemannian_damping": 0.000001,
              *       "schedule": "linear",
              *       "steps": 40,
              *       "warmup_steps": 4,
@@ -915,7 +918,7 @@ export interface components {
              * Trains
              * @enum {string}
              */
-            trains: "adapter" | "all";
+            trains: "adapter" | "A" | "all";
         };
         /**
          * MethodSpec
@@ -1289,11 +1292,30 @@ export interface components {
              */
             eval_every: number;
             /**
+             * LoRA+ ratio
+             * @description Learning rate of B over that of A
+             * @default 16
+             */
+            loraplus_ratio: number;
+            /**
              * Clip at
              * @description Largest gradient norm
              * @default 1
              */
             max_grad_norm: number;
+            /**
+             * Optimiser
+             * @description adamw; loraplus: B learns faster; riemannian: preconditioned, as in LoRA-One; lorafa: A frozen
+             * @default adamw
+             * @enum {string}
+             */
+            optimizer: "adamw" | "loraplus" | "riemannian" | "lorafa";
+            /**
+             * Riemannian λ
+             * @description Added to AAᵀ and BᵀB
+             * @default 0.000001
+             */
+            riemannian_damping: number;
             /**
              * Schedule
              * @description Of the learning rate after the warm-up
@@ -1727,7 +1749,7 @@ export interface operations {
     figures_draw_step0: {
         parameters: {
             query?: {
-                column?: "relative" | "norm" | "base_change";
+                column?: "relative" | "norm" | "base_change" | "svd_error";
                 theme?: "light" | "dark";
                 format?: "json" | "csv";
                 /** @description best: each method at its own best learning rate; all: every run */

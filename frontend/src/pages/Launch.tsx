@@ -187,6 +187,7 @@ const SECTIONS: { title: string; fields: (readonly [string, Kind])[] }[] = [
   {
     title: "Training",
     fields: [
+      ["training.optimizer", "choice"],
       ["training.steps", "number"],
       ["training.batch_size", "number"],
       ["training.warmup_steps", "number"],
@@ -194,6 +195,8 @@ const SECTIONS: { title: string; fields: (readonly [string, Kind])[] }[] = [
       ["training.weight_decay", "number"],
       ["training.max_grad_norm", "number"],
       ["training.eval_every", "number"],
+      ["training.loraplus_ratio", "number"],
+      ["training.riemannian_damping", "number"],
     ],
   },
   {

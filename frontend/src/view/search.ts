@@ -27,7 +27,7 @@ export interface ExperimentSearch {
   methods?: string[];
   run?: number;
   measure?: "mean_cos2" | "sin_max" | "energy";
-  column?: "relative" | "norm" | "base_change";
+  column?: "relative" | "norm" | "base_change" | "svd_error";
 }
 
 type Raw = Record<string, unknown>;
@@ -61,7 +61,7 @@ export function experimentSearch(raw: Raw): ExperimentSearch {
     methods: Array.isArray(raw.methods) ? raw.methods.map(String) : undefined,
     run: whole(raw.run),
     measure: oneOf(raw.measure, ["mean_cos2", "sin_max", "energy"]),
-    column: oneOf(raw.column, ["relative", "norm", "base_change"]),
+    column: oneOf(raw.column, ["relative", "norm", "base_change", "svd_error"]),
   };
   return Object.fromEntries(
     Object.entries(found).filter(([, value]) => value !== undefined),

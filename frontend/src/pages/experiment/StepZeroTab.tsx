@@ -7,6 +7,7 @@ import type { TabProps } from "../Experiment";
 const COLUMNS = [
   { value: "relative", label: "Size of the init relative to W" },
   { value: "norm", label: "Spectral norm of the init" },
+  { value: "svd_error", label: "Error estimate of the SVD" },
   { value: "base_change", label: "Change of the base weight" },
 ];
 

@@ -7,159 +7,30 @@ server and the command line do, imports neither torch nor PEFT.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from loraone.catalog.methods import METHODS, LoraGaParams, LoraOneParams
+from loraone.catalog.rows import FigureRow, Method, Paper, Quantity, Source, Task
 
-
-class NoParams(BaseModel):
-    """A method without parameters of its own."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LoraOneParams(BaseModel):
-    """What LoRA-One leaves open: which of its published forms, and how large a step."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    scale: Literal["spectral", "gradient", "squared"] = Field(
-        "spectral",
-        title="Scale",
-        description=(
-            "spectral: singular values divided by the largest (official code); gradient: one best "
-            "rank-r gradient step (paper, Algorithm 1); squared: the formula printed in PEFT #2882"
-        ),
-    )
-    gamma: Annotated[float, Field(gt=0, le=1e9)] | Literal["auto"] = Field(
-        128.0,
-        title="γ",
-        description=(
-            "Divides the initial update s·B·A; larger is smaller. auto searches for the γ with "
-            "the lowest loss on held-out training data"
-        ),
-    )
-
-
-@dataclass(frozen=True)
-class Paper:
-    """Where a method or a metric was published."""
-
-    title: str
-    url: str
-
-
-@dataclass(frozen=True)
-class Method:
-    """One way to start fine-tuning.
-
-    ``peft_init`` is what PEFT's ``init_lora_weights`` takes; ``initialise`` names a function of
-    ours that computes the factors instead. ``trains`` is ``"adapter"`` or ``"all"`` (the target
-    layers themselves, no adapter).
-    """
-
-    name: str
-    label: str
-    summary: str
-    paper: Paper | None
-    colour: str
-    params: type[BaseModel] = NoParams
-    peft_init: bool | str = True
-    initialise: str | None = None
-    trains: Literal["adapter", "all"] = "adapter"
-    changes_base: bool = False
-
-
-@dataclass(frozen=True)
-class Task:
-    """What the model is trained to do, and the quantity that says how well."""
-
-    name: str
-    label: str
-    summary: str
-    metric: str
-    auto_class: str
-    peft_task_type: str
-
-
-@dataclass(frozen=True)
-class Source:
-    """A place that texts come from; ``prefix`` is how a spec names it."""
-
-    name: str
-    label: str
-    summary: str
-    prefix: str
-    load: str
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A number that runs yield, with what an axis needs to say about it."""
-
-    name: str
-    label: str
-    unit: str
-    better: Literal["lower", "higher", "none"]
-    summary: str
-
-
-@dataclass(frozen=True)
-class FigureRow:
-    """A figure drawn in Python from stored numbers."""
-
-    name: str
-    label: str
-    summary: str
-    draw: str
-
-
-_ROWS_METHOD = (
-    Method(
-        "lora",
-        "LoRA",
-        "A random (Kaiming uniform), B zero: training starts at the pretrained model",
-        Paper(
-            "LoRA: Low-Rank Adaptation of Large Language Models", "https://arxiv.org/abs/2106.09685"
-        ),
-        "#0072B2",
-    ),
-    Method(
-        "lora_one",
-        "LoRA-One",
-        "A and B from the top singular subspace of the first full fine-tuning gradient",
-        Paper(
-            "LoRA-One: One-Step Full Gradient Could Suffice for Fine-Tuning Large Language Models",
-            "https://arxiv.org/abs/2502.01235",
-        ),
-        "#D55E00",
-        params=LoraOneParams,
-        initialise="loraone.methods.lora_one:initialise",
-    ),
-    Method(
-        "pissa",
-        "PiSSA",
-        "A and B from the top singular subspace of the weight, which keeps the residual",
-        Paper(
-            "PiSSA: Principal Singular Values and Singular Vectors Adaptation",
-            "https://arxiv.org/abs/2404.02948",
-        ),
-        "#009E73",
-        peft_init="pissa",
-        changes_base=True,
-    ),
-    Method(
-        "full",
-        "Full fine-tuning",
-        "No adapter: the target layers themselves are trained. The reference line",
-        None,
-        "#555555",
-        trains="all",
-    ),
-)
-METHODS: dict[str, Method] = {row.name: row for row in _ROWS_METHOD}
+__all__ = [
+    "FIGURES",
+    "METHODS",
+    "METRICS",
+    "SCALARS",
+    "SOURCES",
+    "SPECTRA",
+    "TASKS",
+    "FigureRow",
+    "LoraGaParams",
+    "LoraOneParams",
+    "Method",
+    "Paper",
+    "Quantity",
+    "Source",
+    "Task",
+    "resolve",
+]
 
 _ROWS_TASK = (
     Task(

@@ -1,0 +1,91 @@
+"""What a row of the catalogue says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class NoParams(BaseModel):
+    """A method without parameters of its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where a method or a metric was published."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to start fine-tuning.
+
+    ``peft_init`` is what PEFT's ``init_lora_weights`` takes; ``initialise`` names a function of
+    ours that computes the factors instead. ``trains`` is ``"adapter"``, ``"A"`` (B is frozen), or
+    ``"all"`` (the target layers themselves, no adapter).
+    """
+
+    name: str
+    label: str
+    summary: str
+    paper: Paper | None
+    colour: str
+    params: type[BaseModel] = NoParams
+    peft_init: bool | str = True
+    initialise: str | None = None
+    trains: Literal["adapter", "A", "all"] = "adapter"
+    changes_base: bool = False
+    # Singular triplets of G that it needs, in multiples of r: 2r must not be above min(m, n) then.
+    triplets: int = 1
+    even_rank: bool = False
+    conv1d: bool = True
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the model is trained to do, and the quantity that says how well."""
+
+    name: str
+    label: str
+    summary: str
+    metric: str
+    auto_class: str
+    peft_task_type: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place that texts come from; ``prefix`` is how a spec names it."""
+
+    name: str
+    label: str
+    summary: str
+    prefix: str
+    load: str
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number that runs yield, with what an axis needs to say about it."""
+
+    name: str
+    label: str
+    unit: str
+    better: Literal["lower", "higher", "none"]
+    summary: str
+
+
+@dataclass(frozen=True)
+class FigureRow:
+    """A figure drawn in Python from stored numbers."""
+
+    name: str
+    label: str
+    summary: str
+    draw: str

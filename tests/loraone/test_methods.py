@@ -1,0 +1,206 @@
+"""The other methods: formulas in float64 numpy, PEFT's own results, and PEFT's known traps."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from peft import LoraConfig, LoraGAConfig, get_peft_model
+from pydantic import ValidationError
+from torch import nn
+
+from loraone import models
+from loraone.adapters import Adapted
+from loraone.catalog import METHODS, LoraGaParams, LoraOneParams
+from loraone.decompose import truncated_svd
+from loraone.errors import SpecError
+from loraone.methods import lora_ga, lora_one, random_matched
+from loraone.methods.base import Initialisation, InitProblem
+from loraone.specs import ExperimentSpec
+from tests.conftest import tiny_run
+
+
+def problem(G: torch.Tensor, r: int, triplets: int, s: float = 1.0) -> InitProblem:
+    return InitProblem(
+        gradients={"layer": truncated_svd(G, r * triplets)},
+        shapes={"layer": (len(G), G.shape[1])},
+        rank=r,
+        scaling=s,
+        generator=torch.Generator().manual_seed(0),
+        held_out_loss=lambda factors: 0.0,
+    )
+
+
+def drawn(m: int, n: int, seed: int) -> torch.Tensor:
+    return torch.randn(m, n, generator=torch.Generator().manual_seed(seed)) * 0.1
+
+
+def separated(m: int, n: int, seed: int) -> torch.Tensor:
+    """A matrix whose singular values are 0.7 apart, so that its vectors are well defined."""
+    k = min(m, n)
+    left, right = torch.linalg.qr(drawn(m, k, seed))[0], torch.linalg.qr(drawn(n, k, seed + 1))[0]
+    return left * 0.7 ** torch.arange(float(k)) @ right.T
+
+
+def same_up_to_sign(found: torch.Tensor, expected: np.ndarray) -> None:
+    """Columns agree, each up to its sign: singular vectors have none of their own."""
+    got = found.double().numpy()
+    signs = np.sign((got * expected).sum(axis=0))
+    np.testing.assert_allclose(got * signs, expected, atol=1e-4 * np.abs(expected).max())
+
+
+@given(m=st.integers(8, 20), n=st.integers(8, 20), r=st.integers(1, 4), seed=st.integers(0, 50))
+def test_lora_ga_is_the_papers_formula(m: int, n: int, r: int, seed: int) -> None:
+    G = separated(m, n, seed)
+    found = lora_ga.paper(problem(G, r, 2), LoraGaParams(gamma=16))
+    U, _, Vh = np.linalg.svd(G.double().numpy(), full_matrices=False)
+    c = m**0.25 / 16**0.5
+    same_up_to_sign(found.factors["layer"].A.T, Vh[:r].T * c)
+    same_up_to_sign(found.factors["layer"].B, U[:, r : 2 * r] * c)
+    assert found.offset_base
+
+
+def test_pefts_form_depends_on_the_scale_of_the_loss_and_the_papers_does_not() -> None:
+    G = drawn(16, 12, 0)
+    for form, ratio in ((lora_ga.paper, 1.0), (lora_ga.peft, 1e-3)):
+        big, small = (
+            form(problem(scale * G, 4, 2), LoraGaParams()).factors["layer"].B.norm()
+            for scale in (1.0, 1e-3)
+        )
+        assert float(small / big) == pytest.approx(ratio, rel=1e-4)
+
+
+def test_our_form_of_pefts_lora_ga_is_pefts_own_on_a_linear_layer() -> None:
+    torch.manual_seed(0)
+    model = nn.ModuleDict({"layer": nn.Linear(24, 32, bias=False)})
+    weight = model["layer"].weight.detach().clone()
+    G = separated(32, 24, 1)
+    model["layer"]._peft_loraga_grad = G.clone()
+    config = LoraConfig(
+        r=4,
+        lora_alpha=8,
+        target_modules=["layer"],
+        init_lora_weights="lora_ga",
+        lora_ga_config=LoraGAConfig(direction="ArB2r", scale="stable", stable_gamma=16),
+    )
+    theirs = get_peft_model(model, config).base_model.model["layer"]  # type: ignore[arg-type]
+    ours = lora_ga.peft(problem(G, 4, 2, s=2.0), LoraGaParams(gamma=16)).factors["layer"]
+    same_up_to_sign(ours.A.T, theirs.lora_A["default"].weight.detach().T.double().numpy())
+    same_up_to_sign(ours.B, theirs.lora_B["default"].weight.detach().double().numpy())
+    offset = weight - theirs.base_layer.weight.detach()
+    BA = theirs.lora_B["default"].weight @ theirs.lora_A["default"].weight
+    torch.testing.assert_close(offset, 2.0 * BA.detach())
+
+
+def test_a_missing_preprocess_gives_peft_kaiming_in_silence_but_never_ours() -> None:
+    config = LoraConfig(
+        r=4, target_modules=["layer"], init_lora_weights="lora_ga", lora_ga_config=LoraGAConfig()
+    )
+    model = nn.ModuleDict({"layer": nn.Linear(24, 32)})
+    theirs = get_peft_model(model, config).base_model.model["layer"]  # type: ignore[arg-type]
+    assert float(theirs.lora_B["default"].weight.detach().abs().max()) == 0, "PEFT mended its trap"
+    found = lora_ga.paper(problem(drawn(32, 24, 1), 4, 2), LoraGaParams())
+    assert float(found.factors["layer"].B.abs().max()) > 0
+
+
+@pytest.mark.parametrize("method", ["lora_ga", "lora_ga_paper"])
+def test_twice_the_rank_must_fit_where_peft_gives_wrong_shapes(
+    tiny_models: dict[str, Path], method: str
+) -> None:
+    loaded = models.load(
+        tiny_run(tiny_models["llama"], Path("x.csv")).model, "causal-lm", 0, torch.device("cpu")
+    )
+    models.check_method(loaded.layers, METHODS[method], 4)
+    with pytest.raises(SpecError, match=r"rank 5 is above min\(m, n\)/2 = 4.*k_proj"):
+        models.check_method(loaded.layers, METHODS[method], 5)
+
+
+@given(
+    seed=st.integers(0, 50),
+    scale=st.sampled_from(["spectral", "gradient", "squared"]),
+    r=st.integers(1, 6),
+)
+def test_the_control_has_lora_ones_size_and_no_more_of_its_direction_than_chance(
+    seed: int, scale: str, r: int
+) -> None:
+    G = drawn(60, 40, seed)
+    params = LoraOneParams.model_validate({"scale": scale, "gamma": 8})
+
+    def product(found: Initialisation) -> torch.Tensor:
+        pair = found.factors["layer"]
+        return pair.B @ pair.A
+
+    real = product(lora_one.initialise(problem(G, r, 1), params))
+    control = product(random_matched.initialise(problem(G, r, 1), params))
+    values = torch.linalg.svdvals
+    torch.testing.assert_close(values(control)[:r], values(real)[:r], rtol=1e-4, atol=1e-7)
+    cosine = float((real * control).sum() / (real.norm() * control.norm()))
+    assert abs(cosine) < 0.35
+
+
+@pytest.mark.parametrize("method", ["gaussian", "olora", "orthogonal", "mica", "pissa", "lora"])
+def test_what_peft_provides_is_pefts_own_result_bit_for_bit(
+    tiny_models: dict[str, Path], method: str
+) -> None:
+    spec = tiny_run(tiny_models["bert"], Path("x.csv"), method)
+    cpu = torch.device("cpu")
+    loaded = models.load(spec.model, spec.task, 2, cpu)
+    ours = Adapted(loaded, spec, {})
+    again = models.load(spec.model, spec.task, 2, cpu)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.manual_seed(spec.seed)
+        theirs = get_peft_model(
+            again.model,
+            LoraConfig(
+                r=spec.rank,
+                lora_alpha=16,
+                use_rslora=True,
+                target_modules=[layer.name for layer in again.layers],
+                modules_to_save=["classifier"],
+                init_lora_weights=METHODS[method].peft_init,
+                task_type="SEQ_CLS",
+            ),
+        )
+    modules = dict(theirs.base_model.model.named_modules())
+    for layer, copy in zip(loaded.layers, again.layers, strict=True):
+        pair = ours.factors(layer.name)
+        assert torch.equal(pair.A, modules[layer.name].lora_A["default"].weight)
+        assert torch.equal(pair.B, modules[layer.name].lora_B["default"].weight)
+        assert torch.equal(layer.weight, copy.weight)
+
+
+def refused(spec: dict[str, Any]) -> str:
+    with pytest.raises(ValidationError) as caught:
+        ExperimentSpec.model_validate(spec)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("optimizer", ["loraplus", "riemannian", "lorafa"])
+@pytest.mark.parametrize("method", ["full", "mica"])
+def test_optimisers_of_two_factors_are_refused_where_there_are_none(
+    method: str, optimizer: str
+) -> None:
+    said = refused({"methods": [method], "training": {"optimizer": optimizer}})
+    assert optimizer in said
+    assert "allowed: adamw" in said
+
+
+def test_olora_is_refused_on_conv1d_where_peft_decomposes_the_transposed_weight(
+    tiny_models: dict[str, Path],
+) -> None:
+    spec = tiny_run(tiny_models["gpt2"], Path("x.csv"), "olora")
+    loaded = models.load(spec.model, spec.task, 0, torch.device("cpu"))
+    with pytest.raises(SpecError, match=r"attn\.c_attn, a Conv1D"):
+        models.check_method(loaded.layers, METHODS["olora"], 4)
+
+
+def test_an_odd_rank_is_refused_for_the_orthogonal_init() -> None:
+    assert "even rank" in refused({"methods": ["orthogonal"], "grid": {"ranks": [8, 5]}})
+    ExperimentSpec.model_validate({"methods": ["orthogonal"], "grid": {"ranks": [8, 6]}})
