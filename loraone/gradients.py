@@ -9,7 +9,7 @@ tokens, so G does not depend on how the batch is split.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -39,16 +39,12 @@ def one_step_gradient(
 
     Source: arXiv 2502.01235, Algorithm 1, line 1.
     """
-    sums = {layer.name: torch.zeros(layer.shape) for layer in layers}
     batches = list(batches)
     total = sum(loss_tokens(batch) for batch in batches)
     loss_sum = 0.0
     was_training = model.training
-    with _only_inputs_need_gradients(model), ExitStack() as hooks:
+    with _only_inputs_need_gradients(model), collecting(layers) as sums:
         model.train(dropout)
-        for layer in layers:
-            hook = layer.module.register_forward_hook(_collect(sums[layer.name]))
-            hooks.callback(hook.remove)
         try:
             for done, batch in enumerate(batches, 1):
                 share = loss_tokens(batch) / total
@@ -60,6 +56,20 @@ def one_step_gradient(
         finally:
             model.train(was_training)
     return sums, loss_sum
+
+
+@contextmanager
+def collecting(layers: Sequence[TargetLayer]) -> Iterator[dict[str, Tensor]]:
+    """While the context lasts, every backward pass adds ``Σ δᵀ x`` of each layer to its sum.
+
+    Sums are float32 on the CPU, (out, in); whoever calls ``backward`` weights the losses.
+    """
+    sums = {layer.name: torch.zeros(layer.shape) for layer in layers}
+    with ExitStack() as hooks:
+        for layer in layers:
+            hook = layer.module.register_forward_hook(_collect(sums[layer.name]))
+            hooks.callback(hook.remove)
+        yield sums
 
 
 def _collect(into: Tensor) -> Callable[[nn.Module, Any, Tensor], Tensor | None]:

@@ -20,7 +20,7 @@ LEVELS = [
     {"batches", "models"},
     {"methods", "gradients", "environment"},
     {"trainee"},
-    {"adapters", "training", "probes", "figures"},
+    {"adapters", "training", "probes", "figures", "peft_native"},
     {"workspace"},
     {"run"},
     {"cli"},
