@@ -75,7 +75,7 @@ def truncated_svd(
 
 def _exact(matrix: Tensor, r: int) -> Decomposition:
     U, S, Vh = torch.linalg.svd(matrix, full_matrices=False)
-    return _signed(U[:, :r], S[:r], Vh[:r].T, float(torch.linalg.norm(matrix)), 0.0, _gap(S, r))
+    return signed(U[:, :r], S[:r], Vh[:r].T, float(torch.linalg.norm(matrix)), 0.0, _gap(S, r))
 
 
 def _krylov(matrix: Tensor, r: int, seed: int, tolerance: float) -> Decomposition | None:
@@ -99,7 +99,7 @@ def _krylov(matrix: Tensor, r: int, seed: int, tolerance: float) -> Decompositio
         V = P @ inner_Vh[:r].T.float()
         error = _estimate(matrix, U, S, V, frobenius)
         if error <= tolerance:
-            return _signed(U, S[:r].float(), V, frobenius, error, _gap(S, r))
+            return signed(U, S[:r].float(), V, frobenius, error, _gap(S, r))
     return None
 
 
@@ -129,7 +129,7 @@ def _gap(S: Tensor, r: int) -> float | None:
     return float(S[r] / S[r - 1]) if len(S) > r and S[r - 1] > 0 else None
 
 
-def _signed(
+def signed(
     U: Tensor, S: Tensor, V: Tensor, frobenius: float, error: float, gap: float | None
 ) -> Decomposition:
     """With the signs of the convention."""

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from loraone.batches import Batch, loss_tokens
 from loraone.models import TargetLayer
 
+Consume = Callable[[Tensor, Tensor], None]
+
 
 def one_step_gradient(
     model: nn.Module,
@@ -43,7 +45,7 @@ def one_step_gradient(
     total = sum(loss_tokens(batch) for batch in batches)
     loss_sum = 0.0
     was_training = model.training
-    with _only_inputs_need_gradients(model), collecting(layers) as sums:
+    with frozen(model), collecting(layers) as sums:
         model.train(dropout)
         try:
             for done, batch in enumerate(batches, 1):
@@ -65,16 +67,32 @@ def collecting(layers: Sequence[TargetLayer]) -> Iterator[dict[str, Tensor]]:
     Sums are float32 on the CPU, (out, in); whoever calls ``backward`` weights the losses.
     """
     sums = {layer.name: torch.zeros(layer.shape) for layer in layers}
-    with ExitStack() as hooks:
-        for layer in layers:
-            hook = layer.module.register_forward_hook(_collect(sums[layer.name]))
-            hooks.callback(hook.remove)
+    with tapping([(layer, _adder(sums[layer.name])) for layer in layers]):
         yield sums
 
 
-def _collect(into: Tensor) -> Callable[[nn.Module, Any, Tensor], Tensor | None]:
-    """A forward hook that adds ``δᵀ x`` to ``into`` when the output's gradient arrives."""
+def _adder(into: Tensor) -> Consume:
+    def add(x: Tensor, delta: Tensor) -> None:
+        into.add_((delta.T @ x).to(into.device))
 
+    return add
+
+
+@contextmanager
+def tapping(taps: Sequence[tuple[TargetLayer, Consume]]) -> Iterator[None]:
+    """While the context lasts, every call of a layer hands its input and output gradient on.
+
+    ``consume(x, δ)`` is called in the backward pass with x (tokens, in) and δ (tokens, out), both
+    float32, once for each call of the layer in the forward pass.
+    """
+    with ExitStack() as hooks:
+        for layer, consume in taps:
+            hook = layer.module.register_forward_hook(_tap(consume))
+            hooks.callback(hook.remove)
+        yield
+
+
+def _tap(consume: Consume) -> Callable[[nn.Module, Any, Tensor], Tensor | None]:
     def hook(module: nn.Module, args: Any, output: Tensor) -> Tensor | None:
         if not torch.is_grad_enabled():
             return None  # the first, discarded pass of reentrant gradient checkpointing
@@ -84,19 +102,18 @@ def _collect(into: Tensor) -> Callable[[nn.Module, Any, Tensor], Tensor | None]:
             output = fresh = output.detach().requires_grad_()
         inputs = args[0].detach()
 
-        def add(delta: Tensor) -> None:
+        def arrived(delta: Tensor) -> None:
             x = inputs.reshape(-1, inputs.shape[-1]).float()
-            d = delta.detach().reshape(-1, delta.shape[-1]).float()
-            into.add_((d.T @ x).to(into.device))
+            consume(x, delta.detach().reshape(-1, delta.shape[-1]).float())
 
-        output.register_hook(add)  # type: ignore[no-untyped-call]
+        output.register_hook(arrived)  # type: ignore[no-untyped-call]
         return fresh
 
     return hook
 
 
 @contextmanager
-def _only_inputs_need_gradients(model: nn.Module) -> Any:
+def frozen(model: nn.Module) -> Iterator[None]:
     """Freeze every parameter; let the embeddings' output require a gradient meanwhile.
 
     Reentrant checkpointing needs one input that requires a gradient, or it builds no graph.

@@ -265,7 +265,6 @@ def _factors(
         )
     problem = InitProblem(
         gradients={name: truncated_svd(G, r, seed=seed) for name, G in gradients.items()},
-        shapes={name: (G.shape[0], G.shape[1]) for name, G in gradients.items()},
         rank=r,
         scaling=alpha / r**0.5 if rslora else alpha / r,
         generator=torch.Generator().manual_seed(seed),

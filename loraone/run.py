@@ -189,7 +189,6 @@ def _initialise(
 
         problem = InitProblem(
             gradients=workspace.start.decompositions[spec.rank * row.triplets],
-            shapes={layer.name: layer.shape for layer in ready.loaded.layers},
             rank=spec.rank,
             scaling=adapted.scaling,
             generator=torch.Generator().manual_seed(spec.seed),

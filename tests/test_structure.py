@@ -18,7 +18,7 @@ LEVELS = [
     {"presets", "data", "compare", "validation"},
     {"paths", "decompose"},
     {"batches", "models"},
-    {"methods", "gradients", "environment"},
+    {"methods", "gradients", "streaming", "environment"},
     {"trainee"},
     {"adapters", "training", "probes", "figures", "peft_native"},
     {"workspace"},

@@ -28,7 +28,6 @@ class InitProblem:
     """
 
     gradients: Mapping[str, Decomposition]
-    shapes: Mapping[str, tuple[int, int]]
     rank: int
     scaling: float
     generator: torch.Generator

@@ -33,7 +33,6 @@ def factors(
 ) -> tuple[Factors, Any]:
     problem = InitProblem(
         gradients={"layer": truncated_svd(G, r)},
-        shapes={"layer": (len(G), G.shape[1])},
         rank=r,
         scaling=s,
         generator=torch.Generator().manual_seed(0),

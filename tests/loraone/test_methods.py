@@ -29,7 +29,6 @@ from tests.conftest import tiny_run
 def problem(G: torch.Tensor, r: int, triplets: int, s: float = 1.0) -> InitProblem:
     return InitProblem(
         gradients={"layer": truncated_svd(G, r * triplets)},
-        shapes={"layer": (len(G), G.shape[1])},
         rank=r,
         scaling=s,
         generator=torch.Generator().manual_seed(0),
