@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 NPM := $(BIN)/python hatch_build.py npm
 SOURCES := pyproject.toml constraints.txt hatch_build.py loraone/__init__.py
 
-.PHONY: demo serve test unit e2e check format types page browser clean
+.PHONY: demo serve test unit e2e bench check format types page browser clean
 
 demo: $(VENV)/demo.stamp page  ## install, build the page, start the server, launch the demo
 	$(BIN)/loraone serve --demo
@@ -25,6 +25,9 @@ unit: $(VENV)/dev.stamp page frontend/node_modules
 # In a call of its own: playwright's event loop would disturb the other tests.
 e2e: $(VENV)/dev.stamp page browser
 	$(BIN)/python -m pytest tests/e2e
+
+bench: $(VENV)/dev.stamp  ## the initialisation beside the official settings and PEFT's
+	$(BIN)/python -m benchmarks.initialisation
 
 check: $(VENV)/dev.stamp frontend/node_modules  ## style, types, and drift of what is generated
 	$(BIN)/ruff check .

@@ -29,14 +29,14 @@ from peft.tuners.lora.layer import Linear as PeftLinear
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from loraone.batches import loss_tokens
 from loraone.catalog import METHODS, LoraOneParams
-from loraone.decompose import truncated_svd
+from loraone.decompose import Decomposition, truncated_svd
 from loraone.errors import ModelError, SpecError
-from loraone.gradients import collecting
+from loraone.gradients import collecting, one_step_gradient
 from loraone.methods.base import Factors, InitProblem
 from loraone.methods.lora_one import initialise
 from loraone.models import TargetLayer, check_method
+from loraone.streaming import immediate, sketch
 
 Scale = Literal["spectral", "gradient", "squared"]
 
@@ -129,7 +129,7 @@ def preprocess_lora_one(
     check_method(layers, METHODS["lora_one"], lora_config.r)
     gradients = _gradient(model, layers, train_step)
     found = _factors(
-        gradients,
+        _decomposed(gradients, lora_config.r, lora_config.lora_one_seed),
         lora_config.r,
         lora_config.lora_alpha,
         lora_config.use_rslora,
@@ -148,12 +148,17 @@ def initialize_lora_one_weights(
     scale: Scale = "spectral",
     gamma: float = 128.0,
     seed: int = 0,
+    gradient: Literal["accumulate", "immediate", "sketch"] = "accumulate",
 ) -> None:
     """Start an adapter of a PEFT model from the gradient over all batches of ``dataloader``.
 
     Batches are dictionaries with ``labels``; they are weighted by their loss tokens. The gradient
     is that of the base model, with all adapters switched off. Other adapters keep their factors;
     DoRA's magnitudes are recomputed from ``W + s·B·A``.
+
+    ``gradient`` says how it is taken: ``accumulate`` holds the gradient of every target layer in
+    float32; ``immediate`` one layer's at a time, exactly, and needs a single batch; ``sketch`` none
+    at all, in four passes over the data (see :mod:`loraone.streaming`).
     """
     modules = {
         name: module
@@ -173,16 +178,22 @@ def initialize_lora_one_weights(
     check_method(layers, METHODS["lora_one"], config.r)
     device = next(model.parameters()).device
     batches = [{key: value.to(device) for key, value in one.items()} for one in dataloader]
-    total = sum(loss_tokens(batch) for batch in batches)
-
-    def train_step() -> None:
-        for batch in batches:
-            (model(**batch).loss * (loss_tokens(batch) / total)).backward()
-
     with model.disable_adapter():
-        gradients = _gradient(model, layers, train_step)
+        if gradient == "sketch":
+            triplets = sketch(model, layers, batches, config.r, seed=seed)
+        elif gradient == "immediate":
+            if len(batches) != 1:
+                raise SpecError(
+                    f"gradient = 'immediate' takes one batch, the dataloader gave {len(batches)}",
+                    field="gradient",
+                    value="immediate",
+                    allowed="accumulate or sketch for several batches",
+                )
+            triplets = immediate(model, layers, batches[0], config.r, seed=seed)
+        else:
+            triplets = _decomposed(one_step_gradient(model, layers, batches)[0], config.r, seed)
     params = {"scale": scale, "gamma": gamma}
-    found = _factors(gradients, config.r, config.lora_alpha, config.use_rslora, params, seed)
+    found = _factors(triplets, config.r, config.lora_alpha, config.use_rslora, params, seed)
     for name, module in modules.items():
         _write(module, adapter_name, found[name])
         if module.use_dora.get(adapter_name):
@@ -247,8 +258,12 @@ def _gradient(
     return sums
 
 
+def _decomposed(gradients: Mapping[str, Tensor], r: int, seed: int) -> dict[str, Decomposition]:
+    return {name: truncated_svd(G, r, seed=seed) for name, G in gradients.items()}
+
+
 def _factors(
-    gradients: Mapping[str, Tensor],
+    gradients: Mapping[str, Decomposition],
     r: int,
     alpha: float,
     rslora: bool,
@@ -264,7 +279,7 @@ def _factors(
             hint="loraone.run searches for it",
         )
     problem = InitProblem(
-        gradients={name: truncated_svd(G, r, seed=seed) for name, G in gradients.items()},
+        gradients=gradients,
         rank=r,
         scaling=alpha / r**0.5 if rslora else alpha / r,
         generator=torch.Generator().manual_seed(seed),

@@ -6,8 +6,8 @@ Two ways beside the exact sums of :mod:`loraone.gradients`:
   in its own backward hook and freed. Exact; at most one G exists at a time.
 - **sketch**: no G is formed at all. ``G·Ω = δᵀ(xΩ)`` and ``Gᵀ·Q = xᵀ(δQ)`` are summed from layer
   inputs x and output gradients δ over all micro-batches; alternating them is subspace iteration
-  from both sides, one pass over the data each. Memory (m+n)·k per layer. A single pass would be far too
-  inaccurate (measured: sin 0.85 to the true subspace, one-pass sketch of Tropp et al. 2019).
+  from both sides, one pass over the data each. Memory (m+n)·k per layer. A single pass would be far
+  too inaccurate (measured: sin 0.85 to the true subspace, one-pass sketch of Tropp et al. 2019).
 """
 
 from __future__ import annotations
@@ -106,22 +106,20 @@ def sketch(
         raise ValueError(f"passes = {passes}; allowed: an even number from 2 on")
     draw = torch.Generator().manual_seed(seed)
     device = next(model.parameters()).device
-    right = {
+    # One side's bases and the other side's sums are all that is held: (m+n)·k per layer.
+    bases = {
         layer.name: torch.linalg.qr(torch.randn(layer.shape[1], _width(layer, r), generator=draw))[
             0
         ].to(device)
         for layer in layers
     }
-    left: dict[str, Tensor] = {}
-    rows: dict[str, Tensor] = {}
-    for _ in range(passes // 2):
-        left = _orthonormal(_products(model, layers, batches, right, transposed=False))
-        rows = _products(model, layers, batches, left, transposed=True)
-        right = _orthonormal(rows)
+    for step in range(passes - 1):
+        bases = _orthonormal(_products(model, layers, batches, bases, transposed=step % 2 == 1))
+    rows = _products(model, layers, batches, bases, transposed=True)  # Gᵀ Q
     found = {}
     for layer in layers:
-        V, S, Uh = torch.linalg.svd(rows[layer.name].double(), full_matrices=False)  # Gᵀ Q
-        U = left[layer.name] @ Uh[:r].T.float()
+        V, S, Uh = torch.linalg.svd(rows.pop(layer.name).double(), full_matrices=False)
+        U = bases.pop(layer.name) @ Uh[:r].T.float()
         top = signed(U, S[:r].float(), V[:, :r].float(), float("nan"), float("nan"), None)
         found[layer.name] = _on_cpu(top)
     return found
@@ -136,7 +134,8 @@ def _width(layer: TargetLayer, r: int) -> int:
 
 
 def _orthonormal(factors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: torch.linalg.qr(factor)[0] for name, factor in factors.items()}
+    """Orthonormal bases of the columns; each factor is freed when its basis is there."""
+    return {name: torch.linalg.qr(factors.pop(name))[0] for name in list(factors)}
 
 
 def _products(

@@ -101,6 +101,24 @@ def test_initialize_weights_batches_by_their_tokens_and_leaves_other_adapters_al
         np.testing.assert_array_equal(added(model, layer), first[layer])
 
 
+@pytest.mark.parametrize("gradient", ["immediate", "sketch"])
+def test_ways_that_hold_no_gradients_give_the_same_adapter(
+    tiny_models: dict[str, Path], gradient: Any
+) -> None:
+    data = batch(4, 7)
+    exact = autograd(base(tiny_models["llama"]), TARGETS["llama"], data)
+    plain = LoraConfig(r=4, lora_alpha=8, target_modules=TARGETS["llama"])
+    model = get_peft_model(base(tiny_models["llama"]), plain)
+    initialize_lora_one_weights(model, [data], gamma=16, gradient=gradient)
+    for layer, G in exact.items():
+        wanted = expected(G, 4, 2.0, 16)
+        found = added(model, layer)
+        assert np.linalg.norm(found - wanted) <= 1e-2 * np.linalg.norm(wanted), layer
+    if gradient == "immediate":
+        with pytest.raises(SpecError, match="gave 2"):
+            initialize_lora_one_weights(model, [data, data], gradient=gradient)
+
+
 @pytest.mark.parametrize("way", ["before", "after"])
 def test_dora_starts_with_the_magnitudes_of_the_initialised_weight(
     tiny_models: dict[str, Path], way: str
