@@ -22,27 +22,31 @@ def generator(seed: int, purpose: str) -> torch.Generator:
 
 @dataclass(frozen=True)
 class Encoded:
-    """Token ids and labels of one split; :meth:`batch` pads the rows it is asked for."""
+    """Token ids and labels of one split; :meth:`batch` pads the rows it is asked for.
+
+    ``labels`` are classes, or the token ids that an encoder-decoder has to write.
+    """
 
     ids: tuple[tuple[int, ...], ...]
-    labels: tuple[int, ...]
+    labels: tuple[int, ...] | tuple[tuple[int, ...], ...]
     causal: bool
     pad: int
 
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def tokenwise(self) -> bool:
+        """Whether the loss is over tokens, not over texts."""
+        return self.causal or (bool(self.labels) and isinstance(self.labels[0], tuple))
+
     def batch(self, rows: Sequence[int], device: torch.device) -> Batch:
         """The rows padded to the longest; causal labels are the tokens, padding is ignored."""
-        width = max(len(self.ids[row]) for row in rows)
-        ids = torch.full((len(rows), width), self.pad)
-        mask = torch.zeros((len(rows), width), dtype=torch.long)
-        for i, row in enumerate(rows):
-            tokens = self.ids[row]
-            ids[i, : len(tokens)] = torch.tensor(tokens)
-            mask[i, : len(tokens)] = 1
+        ids, mask = _padded([self.ids[row] for row in rows], self.pad)
         if self.causal:
             labels = ids.masked_fill(mask == 0, IGNORED)
+        elif self.tokenwise:
+            labels, _ = _padded([self.labels[row] for row in rows], IGNORED)
         else:
             labels = torch.tensor([self.labels[row] for row in rows])
         batch = {"input_ids": ids, "attention_mask": mask, "labels": labels}
@@ -54,26 +58,55 @@ class Encoded:
             yield self.batch(rows[start : start + size], device)
 
 
+def _padded(rows: Sequence[Any], value: int) -> tuple[Tensor, Tensor]:
+    """Rows of tokens as one tensor, filled up with ``value``, and where it is not filled."""
+    width = max(len(row) for row in rows)
+    ids = torch.full((len(rows), width), value)
+    mask = torch.zeros((len(rows), width), dtype=torch.long)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = torch.tensor(row)
+        mask[i, : len(row)] = 1
+    return ids, mask
+
+
 def encode(
-    tokenizer: Any, texts: Sequence[str], labels: Sequence[int], max_length: int, causal: bool
+    tokenizer: Any,
+    texts: Sequence[str],
+    labels: Sequence[int],
+    max_length: int,
+    causal: bool,
+    targets: Sequence[str] | None = None,
 ) -> Encoded:
-    """Tokenise ``texts``, cut at ``max_length`` tokens; texts too short to have a loss go."""
+    """Tokenise ``texts``, cut at ``max_length`` tokens; texts too short to have a loss go.
+
+    ``targets`` are the texts that an encoder-decoder has to write, one for each label.
+    """
     ids = tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
     least = 2 if causal else 1
     keep = [i for i, row in enumerate(ids) if len(row) >= least]
+    wanted: Sequence[Any] = labels
+    if targets is not None:
+        options = {"truncation": True, "max_length": max_length}
+        written = tokenizer(text_target=list(targets), **options)["input_ids"]
+        wanted = [tuple(written[label]) for label in labels]
     return Encoded(
         tuple(tuple(ids[i]) for i in keep),
-        tuple(labels[i] for i in keep),
+        tuple(wanted[i] for i in keep),
         causal,
         tokenizer.pad_token_id or 0,
     )
 
 
-def loss_tokens(batch: Batch) -> int:
-    """How many tokens (causal) or texts (classification) the batch's mean loss is taken over."""
+def loss_tokens(batch: Batch, model: Any = None) -> int:
+    """How many tokens or texts (classification) the batch's mean loss is taken over.
+
+    A causal model shifts the labels: the first token is predicted by nothing. An encoder-decoder
+    writes all of them; ``model`` says which it is.
+    """
     labels = batch["labels"]
-    if labels.dim() == 2:
-        labels = labels[:, 1:]  # the model shifts: the first token is predicted by nothing
+    both = getattr(getattr(model, "config", None), "is_encoder_decoder", False)
+    if labels.dim() == 2 and not both:
+        labels = labels[:, 1:]
     return int((labels != IGNORED).sum())
 
 

@@ -42,14 +42,14 @@ def one_step_gradient(
     Source: arXiv 2502.01235, Algorithm 1, line 1.
     """
     batches = list(batches)
-    total = sum(loss_tokens(batch) for batch in batches)
+    total = sum(loss_tokens(batch, model) for batch in batches)
     loss_sum = 0.0
     was_training = model.training
     with frozen(model), collecting(layers) as sums:
         model.train(dropout)
         try:
             for done, batch in enumerate(batches, 1):
-                share = loss_tokens(batch) / total
+                share = loss_tokens(batch, model) / total
                 loss = model(**batch).loss
                 (loss * share).backward()
                 loss_sum += float(loss.detach()) * share
@@ -73,9 +73,14 @@ def collecting(layers: Sequence[TargetLayer]) -> Iterator[dict[str, Tensor]]:
 
 def _adder(into: Tensor) -> Consume:
     def add(x: Tensor, delta: Tensor) -> None:
-        into.add_((delta.T @ x).to(into.device))
+        into.add_(outer(delta, x).to(into.device))
 
     return add
+
+
+def outer(delta: Tensor, x: Tensor) -> Tensor:
+    """``δᵀ x``, also for one-hot x, which are sparse."""
+    return (x.T @ delta).T
 
 
 @contextmanager
@@ -83,7 +88,8 @@ def tapping(taps: Sequence[tuple[TargetLayer, Consume]]) -> Iterator[None]:
     """While the context lasts, every call of a layer hands its input and output gradient on.
 
     ``consume(x, δ)`` is called in the backward pass with x (tokens, in) and δ (tokens, out), both
-    float32, once for each call of the layer in the forward pass.
+    float32, once for each call of the layer in the forward pass. An embedding's x are the one-hot
+    vectors of its ids, as a sparse matrix.
     """
     with ExitStack() as hooks:
         for layer, consume in taps:
@@ -103,13 +109,28 @@ def _tap(consume: Consume) -> Callable[[nn.Module, Any, Tensor], Tensor | None]:
         inputs = args[0].detach()
 
         def arrived(delta: Tensor) -> None:
-            x = inputs.reshape(-1, inputs.shape[-1]).float()
-            consume(x, delta.detach().reshape(-1, delta.shape[-1]).float())
+            delta = delta.detach().reshape(-1, delta.shape[-1]).float()
+            if isinstance(module, nn.Embedding):
+                x = _one_hot(inputs.reshape(-1), module)
+            else:
+                x = inputs.reshape(-1, inputs.shape[-1]).float()
+            consume(x.to(delta.device), delta)
 
         output.register_hook(arrived)  # type: ignore[no-untyped-call]
         return fresh
 
     return hook
+
+
+def _one_hot(ids: Tensor, module: nn.Embedding) -> Tensor:
+    """One row per id, sparse; rows of padding are empty, as autograd has it."""
+    known = ids != (-1 if module.padding_idx is None else module.padding_idx)
+    rows = known.nonzero().squeeze(1)
+    scale = float(getattr(module, "embed_scale", 1.0))  # Gemma's embeddings multiply their output
+    values = torch.full((len(rows),), scale, device=ids.device)
+    shape = (len(ids), module.num_embeddings)
+    where = torch.stack([rows, ids[rows]])
+    return torch.sparse_coo_tensor(where, values, shape, check_invariants=False)
 
 
 @contextmanager

@@ -15,21 +15,26 @@ import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from loraone.catalog import TASKS, Method
+from loraone.catalog import METHODS, TASKS, Method
 from loraone.errors import ModelError, SpecError
 from loraone.paths import model_location
 from loraone.specs import ModelSpec
 
 _IN_BLOCK = re.compile(r"\.\d+\.")
-_HEADS = ("classifier", "score")
+_HEADS = ("classifier", "score", "classification_head")
 
 
 @dataclass(frozen=True)
 class TargetLayer:
-    """A linear layer ``y = x Wᵀ`` that is adapted; ``module`` is ``nn.Linear`` or ``Conv1D``."""
+    """A linear layer ``y = x Wᵀ`` that is adapted: ``nn.Linear``, ``Conv1D`` or ``nn.Embedding``.
+
+    An embedding is linear in the one-hot vectors of its ids: W is (dimensions, vocabulary).
+    """
 
     name: str
     module: nn.Module
+    # Another module that uses the very same weight (tied), if there is one.
+    tied_to: str | None = None
 
     @property
     def parameter(self) -> nn.Parameter:
@@ -41,7 +46,17 @@ class TargetLayer:
     @property
     def transposed(self) -> bool:
         """Whether the module stores ``Wᵀ``."""
+        return isinstance(self.module, Conv1D | nn.Embedding)
+
+    @property
+    def conv1d(self) -> bool:
+        """Whether it is GPT-2's ``Conv1D``."""
         return isinstance(self.module, Conv1D)
+
+    @property
+    def embedding(self) -> bool:
+        """Whether it takes token ids."""
+        return isinstance(self.module, nn.Embedding)
 
     @property
     def weight(self) -> Tensor:
@@ -51,9 +66,16 @@ class TargetLayer:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(out, in) = (m, n)."""
+        """(out, in) = (m, n); also of a quantised layer, whose weight is packed."""
+        if isinstance(self.module, nn.Linear):
+            return self.module.out_features, self.module.in_features
         rows, columns = self.weight.shape
         return rows, columns
+
+    @torch.no_grad()
+    def set_weight(self, weight: Tensor) -> None:
+        """Overwrite W with ``weight`` (out, in)."""
+        self.parameter.copy_(weight.T if self.transposed else weight)
 
 
 @dataclass(frozen=True)
@@ -125,9 +147,12 @@ def find_targets(model: nn.Module, spec: ModelSpec) -> tuple[TargetLayer, ...]:
     ``all-linear`` means the linear layers inside the numbered transformer blocks: neither head
     nor pooler. Names match as PEFT's ``target_modules`` do: whole, or as the end of a path.
     """
-    linear = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Linear | Conv1D)]
+    kinds_of_layer = nn.Linear | Conv1D | nn.Embedding
+    linear = [(n, m) for n, m in model.named_modules() if isinstance(m, kinds_of_layer)]
     if spec.targets == "all-linear":
-        found = [(n, m) for n, m in linear if _IN_BLOCK.search(n)]
+        found = [
+            (n, m) for n, m in linear if _IN_BLOCK.search(n) and not isinstance(m, nn.Embedding)
+        ]
     else:
         found = [(n, m) for n, m in linear if any(_matches(n, t) for t in spec.targets)]
         for target in spec.targets:
@@ -146,7 +171,12 @@ def find_targets(model: nn.Module, spec: ModelSpec) -> tuple[TargetLayer, ...]:
             value=spec.targets,
             allowed="a model with nn.Linear or Conv1D layers, or their names",
         )
-    return tuple(TargetLayer(name, module) for name, module in found)
+    return tuple(TargetLayer(name, module, _tied_to(model, name, module)) for name, module in found)
+
+
+def _tied_to(model: nn.Module, name: str, module: nn.Module) -> str | None:
+    others = ((n, m) for n, m in model.named_modules() if m is not module)
+    return next((n for n, m in others if getattr(m, "weight", None) is module.weight), None)
 
 
 def _matches(name: str, target: str) -> bool:
@@ -169,7 +199,17 @@ def check_method(layers: tuple[TargetLayer, ...], row: Method, rank: int) -> Non
             value=rank,
             allowed=f"1 to {most}",
         )
-    conv = next((layer for layer in layers if layer.transposed), None)
+    embedding = next((layer for layer in layers if layer.embedding), None)
+    if embedding is not None and not row.embedding:
+        known = ", ".join(other.label for other in METHODS.values() if other.embedding)
+        raise SpecError(
+            f"{row.label} cannot be applied to layer {embedding.name}, an embedding: PEFT would "
+            f"use another init there without a word; allowed: {known}, or linear layers alone",
+            field="methods",
+            value=row.name,
+            allowed=known,
+        )
+    conv = next((layer for layer in layers if layer.conv1d), None)
     if conv is not None and not row.conv1d:
         raise SpecError(
             f"{row.label} cannot be applied to layer {conv.name}, a Conv1D: PEFT decomposes the "
@@ -177,6 +217,15 @@ def check_method(layers: tuple[TargetLayer, ...], row: Method, rank: int) -> Non
             field="methods",
             value=row.name,
             allowed="models with nn.Linear layers",
+        )
+    tied = next((layer for layer in layers if layer.tied_to), None)
+    if tied is not None and (row.changes_base or row.trains == "all"):
+        raise SpecError(
+            f"{row.label} changes the weight of layer {tied.name}, which is that of {tied.tied_to} "
+            "too: no adapter of the one could make up for the other",
+            field="model.targets",
+            value=tied.name,
+            allowed="layers whose weight is not tied",
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from loraone.catalog import TASKS
 from loraone.data import files, hub
 from loraone.data.texts import source_of
 from loraone.errors import DataError, LoraOneError, ModelError
@@ -109,7 +110,7 @@ def _check_data(spec: _Shared, roots: Sequence[Path] | None) -> None:
         hub.check_name(spec.data.source)
     if source == "file":
         _check_root("data.source", spec.data.source, roots, DataError, always=True)
-        _check_file(spec.data, labelled=spec.task == "sequence-classification")
+        _check_file(spec.data, labelled=TASKS[spec.task].labelled)
 
 
 def _check_file(spec: DataSpec, labelled: bool) -> None:

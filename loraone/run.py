@@ -26,7 +26,7 @@ from loraone.events import (
     Progress,
     Started,
 )
-from loraone.methods.base import Factors, InitProblem
+from loraone.methods.base import Factors, Initialisation, InitProblem
 from loraone.models import check_method
 from loraone.paths import preflight
 from loraone.specs import RunSpec
@@ -114,7 +114,7 @@ def _run(
     original = look.logits(ready.loaded.model)
     trainee: Trainee
     if spec.trains_adapter:
-        trainee = Adapted(ready.loaded, spec, ready.pretrained)
+        trainee = Adapted(ready.loaded, spec, ready.pretrained, workspace.calibration)
     else:
         trainee = FullyTuned(ready.loaded, ready.pretrained)
     try:
@@ -184,7 +184,7 @@ def _initialise(
         def held_out_loss(factors: Mapping[str, Factors] | None) -> float:
             if factors is None:
                 return before["held_out_loss"]
-            adapted.install(factors)
+            adapted.install(Initialisation(factors))
             return look.held_out_loss(adapted.model)
 
         problem = InitProblem(
@@ -193,10 +193,13 @@ def _initialise(
             scaling=adapted.scaling,
             generator=torch.Generator().manual_seed(spec.seed),
             held_out_loss=held_out_loss,
+            matrices=workspace.start.gradients,
+            weights=ready.pretrained,
+            learning_rate=spec.learning_rate,
         )
         params = row.params.model_validate(spec.method.params)
         found = catalog.resolve(row.initialise)(problem, params)
-        adapted.install(found.factors, found.offset_base)
+        adapted.install(found)
         chosen = found.chosen
         for note in found.notes:
             yield Note(note)

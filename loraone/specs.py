@@ -190,6 +190,7 @@ class ExperimentSpec(_Shared):
                         "at": "training.optimizer",
                     },
                 )
+            _check_dora(self, row.label, row.trains)
             odd = [rank for rank in self.grid.ranks if rank % 2]
             if row.even_rank and odd:
                 raise PydanticCustomError(
@@ -209,6 +210,29 @@ class ExperimentSpec(_Shared):
                 {"count": count, "most": MAX_RUNS, "at": "grid"},
             )
         return self
+
+
+def _check_dora(spec: ExperimentSpec, label: str, trains: str) -> None:
+    """DoRA needs both factors trained, and LoRA-FA pairs up parameters that it would disturb."""
+    if not spec.adapter.dora:
+        return
+    if trains in ("A", "core"):
+        raise PydanticCustomError(
+            "dora_needs_factors",
+            "{label} trains {what} alone, so there is nothing for DoRA to take apart; allowed: off",
+            {
+                "label": label,
+                "what": "lora_A" if trains == "A" else "an r × r core",
+                "given": True,
+                "at": "adapter.dora",
+            },
+        )
+    if spec.training.optimizer == "lorafa":
+        raise PydanticCustomError(
+            "dora_with_lorafa",
+            "PEFT's LoRA-FA takes DoRA's magnitudes for factors; allowed: another optimiser",
+            {"given": "lorafa", "at": "training.optimizer"},
+        )
 
 
 class RunSpec(_Shared):

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from loraone.batches import Batch, loss_tokens
 from loraone.decompose import Decomposition, signed, truncated_svd
 from loraone.errors import LoraOneError
-from loraone.gradients import Consume, frozen, tapping
+from loraone.gradients import Consume, frozen, outer, tapping
 from loraone.models import TargetLayer
 
 SKETCH_OVERSAMPLING = 16
@@ -54,7 +54,7 @@ def immediate(
                     "complete when the first one is done",
                     hint="use one_step_gradient, which sums over all calls",
                 )
-            gradient = delta.T @ x
+            gradient = outer(delta, x)
             if name in partial:
                 gradient += partial.pop(name)
             open_calls[name] -= 1
@@ -171,13 +171,13 @@ def _backward(
 ) -> None:
     """One pass over the batches, weighted by loss tokens, in eval mode."""
     batches = list(batches)
-    total = sum(loss_tokens(batch) for batch in batches)
+    total = sum(loss_tokens(batch, model) for batch in batches)
     training = model.training
     with frozen(model), tapping(taps):
         model.eval()
         try:
             for batch in batches:
-                (model(**batch).loss * (loss_tokens(batch) / total)).backward()
+                (model(**batch).loss * (loss_tokens(batch, model) / total)).backward()
         finally:
             model.train(training)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -61,9 +61,11 @@ class Plain:
     """A plain LoRA adapter: factors by layer, one scaling, and the state of the saved modules.
 
     ``own_alpha`` is (α, rsLoRA) where the run's own still say the scaling, else None.
+    ``magnitudes`` are DoRA's, by layer.
     """
 
     layers: dict[str, Factors]
     scaling: float
     heads: dict[str, dict[str, Any]]
     own_alpha: tuple[float, bool] | None
+    magnitudes: dict[str, Any] = field(default_factory=dict)

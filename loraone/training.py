@@ -97,13 +97,13 @@ def evaluate(
     total, loss, right = 0, 0.0, 0
     for batch in data.batches(rows, max(32, spec.training.batch_size), device):
         output = model(**batch)
-        count = loss_tokens(batch)
+        count = loss_tokens(batch, model)
         total += count
         loss += float(output.loss) * count
-        if not data.causal:
+        if not data.tokenwise:
             right += int((output.logits.argmax(dim=-1) == batch["labels"]).sum())
     mean = loss / total
-    if data.causal:
+    if data.tokenwise:
         return {"eval_loss": mean, "perplexity": math.exp(min(mean, 700.0))}
     return {"eval_loss": mean, "accuracy": right / total}
 
@@ -114,7 +114,7 @@ def logits(model: Any, data: Encoded, rows: Sequence[int], device: torch.device)
     model.eval()
     batch = data.batch(rows, device)
     found = model(**batch).logits.float().cpu()
-    if data.causal:
+    if data.tokenwise:
         return torch.as_tensor(found[(batch["labels"] != IGNORED).cpu()])
     return torch.as_tensor(found)
 

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from loraone import batches, models, training
-from loraone.batches import Encoded
+from loraone.batches import Batch, Encoded
+from loraone.catalog import TASKS
 from loraone.data.texts import TextData
 from loraone.data.texts import load as load_texts
 from loraone.decompose import Decomposition, singular_values, truncated_svd
@@ -73,13 +74,14 @@ class Workspace:
         self.forget()
         causal = spec.task == "causal-lm"
         yield Progress("load", 0, 2, "data")
-        texts = load_texts(spec.data, labelled=not causal)
+        texts = load_texts(spec.data, labelled=TASKS[spec.task].labelled)
         yield Progress("load", 1, 2, "model")
         loaded = models.load(spec.model, spec.task, len(texts.label_names), self.device)
         length = spec.data.max_length
         tokenizer = loaded.tokenizer
+        targets = texts.label_names if spec.task == "seq2seq-lm" else None
         sides = [
-            batches.encode(tokenizer, lines, labels, length, causal)
+            batches.encode(tokenizer, lines, labels, length, causal, targets)
             for lines, labels in (
                 (texts.train_texts, texts.train_labels),
                 (texts.eval_texts, texts.eval_labels),
@@ -153,6 +155,10 @@ class Workspace:
             heads, models.weights_hash(model), gradient_rows, held_out_rows, gradients, spectra
         )
         self._start_key = spec.gradient_key()
+
+    def calibration(self, size: int) -> Iterator[Batch]:
+        """The gradient batch, ``size`` texts at a time, for methods that look at the data."""
+        return self.prepared.train.batches(self.start.gradient_rows, size, self.device)
 
     def decompose(self, spec: RunSpec, count: int) -> Iterator[Progress]:
         """The top ``count`` singular triplets of every layer's gradient, kept for the next run."""

@@ -85,7 +85,21 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             max_position_embeddings=64,
         ),
     }
-    classes = {"bert": transformers.BertForSequenceClassification}
+    configs["t5"] = transformers.T5Config(
+        vocab_size=size,
+        d_model=16,
+        d_kv=8,
+        d_ff=24,
+        num_layers=2,
+        num_heads=2,
+        decoder_start_token_id=0,
+        eos_token_id=2,
+        pad_token_id=0,
+    )
+    classes = {
+        "bert": transformers.BertForSequenceClassification,
+        "t5": transformers.T5ForConditionalGeneration,
+    }
     folders = {}
     for name, config in configs.items():
         folder = tmp_path_factory.mktemp(name)
@@ -114,11 +128,14 @@ def texts_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+TASK_OF = {"bert": "sequence-classification", "t5": "seq2seq-lm"}
+
+
 def tiny_experiment(folder: Path, data: Path, **changes: Any) -> dict[str, Any]:
     """An experiment on a tiny model whose runs take well under a second."""
     base: dict[str, Any] = {
         "name": "tiny",
-        "task": "sequence-classification" if "bert" in folder.name else "causal-lm",
+        "task": next((task for name, task in TASK_OF.items() if name in folder.name), "causal-lm"),
         "model": {"id": str(folder)},
         "data": {"source": str(data), "max_length": 16, "train_samples": 64, "eval_samples": 16},
         "gradient": {"samples": 16, "micro_batch": 8},

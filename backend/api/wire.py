@@ -35,7 +35,7 @@ class MethodOut(Out):
     summary: str
     paper: PaperOut | None
     colour: str
-    trains: Literal["adapter", "A", "all"]
+    trains: Literal["adapter", "A", "core", "all"]
     params: dict[str, Any]
 
 

@@ -12,7 +12,15 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from loraone.catalog.methods import METHODS, LoraGaParams, LoraOneParams
+from loraone.catalog.methods import (
+    METHODS,
+    CordaParams,
+    EvaParams,
+    LoftqParams,
+    LoraGaParams,
+    LoraOneParams,
+    LoraSbParams,
+)
 from loraone.catalog.rows import FigureRow, Method, Paper, Quantity, Source, Task
 
 __all__ = [
@@ -23,9 +31,13 @@ __all__ = [
     "SOURCES",
     "SPECTRA",
     "TASKS",
+    "CordaParams",
+    "EvaParams",
     "FigureRow",
+    "LoftqParams",
     "LoraGaParams",
     "LoraOneParams",
+    "LoraSbParams",
     "Method",
     "Paper",
     "Quantity",
@@ -51,6 +63,15 @@ _ROWS_TASK = (
         "perplexity",
         "AutoModelForCausalLM",
         "CAUSAL_LM",
+        labelled=False,
+    ),
+    Task(
+        "seq2seq-lm",
+        "Sequence to sequence",
+        "An encoder-decoder writes the label's text",
+        "perplexity",
+        "AutoModelForSeq2SeqLM",
+        "SEQ_2_SEQ_LM",
     ),
 )
 TASKS: dict[str, Task] = {row.name: row for row in _ROWS_TASK}

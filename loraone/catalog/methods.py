@@ -42,6 +42,59 @@ class LoraGaParams(BaseModel):
     )
 
 
+class LoraSbParams(BaseModel):
+    """LoRA-SB's one parameter."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    eta: Annotated[float, Field(gt=0, le=10)] | Literal["learning rate"] = Field(
+        "learning rate",
+        title="η",
+        description="Length of the first step that is approximated: the run's own, or a number",
+    )
+
+
+class LoftqParams(BaseModel):
+    """LoftQ's one parameter; 4 bits are NF4 with blocks of 64."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    iterations: Annotated[int, Field(ge=1, le=20)] = Field(
+        5,
+        title="Iterations",
+        description="Rounds of quantising what the factors leave, and factoring what it lost; "
+        "5 in the paper, 1 in PEFT",
+    )
+
+
+class EvaParams(BaseModel):
+    """EVA's parameters, with PEFT's names and defaults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rho: Annotated[float, Field(ge=1, le=64)] = Field(
+        2.0,
+        title="ρ",
+        description="A layer may get up to ρ·r directions at the cost of others; 1: all get r",
+    )
+    tau: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.99, title="τ", description="Cosine from one batch to the next at which EVA stops"
+    )
+
+
+class CordaParams(BaseModel):
+    """CorDA's one parameter."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mode: Literal["ipm", "kpm"] = Field(
+        "ipm",
+        title="Mode",
+        description="ipm: the directions that the data uses most are trained; kpm: those it uses "
+        "least, which keeps what the model knows",
+    )
+
+
 _ROWS_METHOD = (
     Method(
         "lora",
@@ -51,6 +104,7 @@ _ROWS_METHOD = (
             "LoRA: Low-Rank Adaptation of Large Language Models", "https://arxiv.org/abs/2106.09685"
         ),
         "#0072B2",
+        embedding=True,
     ),
     Method(
         "lora_one",
@@ -63,6 +117,7 @@ _ROWS_METHOD = (
         "#D55E00",
         params=LoraOneParams,
         initialise="loraone.methods.lora_one:initialise",
+        embedding=True,
     ),
     Method(
         "pissa",
@@ -89,6 +144,7 @@ _ROWS_METHOD = (
         initialise="loraone.methods.lora_ga:paper",
         changes_base=True,
         triplets=2,
+        embedding=True,
     ),
     Method(
         "lora_ga",
@@ -103,6 +159,7 @@ _ROWS_METHOD = (
         initialise="loraone.methods.lora_ga:peft",
         changes_base=True,
         triplets=2,
+        embedding=True,
     ),
     Method(
         "random_matched",
@@ -112,6 +169,7 @@ _ROWS_METHOD = (
         "#AA8F00",
         params=LoraOneParams,
         initialise="loraone.methods.random_matched:initialise",
+        embedding=True,
     ),
     Method(
         "gaussian",
@@ -155,12 +213,69 @@ _ROWS_METHOD = (
         trains="A",
     ),
     Method(
+        "eva",
+        "EVA",
+        "A from the main directions of each layer's inputs, B zero; ranks go where variance is",
+        Paper(
+            "Parameter Efficient Fine-tuning via Explained Variance Adaptation",
+            "https://arxiv.org/abs/2410.07170",
+        ),
+        "#117733",
+        params=EvaParams,
+        peft_init="eva",
+        prepare="loraone.adapters.data_passes:eva",
+    ),
+    Method(
+        "corda",
+        "CorDA",
+        "A and B from the weight seen through its inputs' covariance; the base keeps the residual",
+        Paper(
+            "CorDA: Context-Oriented Decomposition Adaptation of Large Language Models",
+            "https://arxiv.org/abs/2406.05223",
+        ),
+        "#332288",
+        params=CordaParams,
+        peft_init="corda",
+        prepare="loraone.adapters.data_passes:corda",
+        changes_base=True,
+    ),
+    Method(
+        "loftq",
+        "LoftQ",
+        "The base is rounded to 4 bits (NF4); A and B make up for what that loses",
+        Paper(
+            "LoftQ: LoRA-Fine-Tuning-Aware Quantization for Large Language Models",
+            "https://arxiv.org/abs/2310.08659",
+        ),
+        "#999933",
+        params=LoftqParams,
+        initialise="loraone.methods.loftq:initialise",
+        changes_base=True,
+        quantises=True,
+    ),
+    Method(
+        "lora_sb",
+        "LoRA-SB",
+        "A and B from AdamW's first full step and frozen; only an r × r matrix between them learns",
+        Paper(
+            "Initialization using Update Approximation is a Silver Bullet for Extremely Efficient "
+            "Low-Rank Fine-Tuning",
+            "https://arxiv.org/abs/2411.19557",
+        ),
+        "#CC6677",
+        params=LoraSbParams,
+        initialise="loraone.methods.lora_sb:initialise",
+        trains="core",
+        whole_gradient=True,
+    ),
+    Method(
         "full",
         "Full fine-tuning",
         "No adapter: the target layers themselves are trained. The reference line",
         None,
         "#555555",
         trains="all",
+        embedding=True,
     ),
 )
 METHODS: dict[str, Method] = {row.name: row for row in _ROWS_METHOD}

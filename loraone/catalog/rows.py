@@ -27,8 +27,9 @@ class Method:
     """One way to start fine-tuning.
 
     ``peft_init`` is what PEFT's ``init_lora_weights`` takes; ``initialise`` names a function of
-    ours that computes the factors instead. ``trains`` is ``"adapter"``, ``"A"`` (B is frozen), or
-    ``"all"`` (the target layers themselves, no adapter).
+    ours that computes the factors instead; ``prepare`` one that readies PEFT's own init with a pass
+    over the calibration data. ``trains`` is ``"adapter"``, ``"A"`` (B is frozen), ``"core"`` (an
+    r × r matrix between frozen factors), or ``"all"`` (the target layers themselves, no adapter).
     """
 
     name: str
@@ -39,12 +40,19 @@ class Method:
     params: type[BaseModel] = NoParams
     peft_init: bool | str = True
     initialise: str | None = None
-    trains: Literal["adapter", "A", "all"] = "adapter"
+    prepare: str | None = None
+    trains: Literal["adapter", "A", "core", "all"] = "adapter"
     changes_base: bool = False
+    # The base is rounded, so that what was changed in it has full rank.
+    quantises: bool = False
+    # Reads G itself or its sign, not only its top singular triplets.
+    whole_gradient: bool = False
     # Singular triplets of G that it needs, in multiples of r: 2r must not be above min(m, n) then.
     triplets: int = 1
     even_rank: bool = False
     conv1d: bool = True
+    # Whether nn.Embedding may be a target: PEFT falls back to another init in silence otherwise.
+    embedding: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,7 @@ class Task:
     metric: str
     auto_class: str
     peft_task_type: str
+    labelled: bool = True
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,9 @@ class Factors:
 class InitProblem:
     """What is known before the first step.
 
-    ``gradients`` are decompositions of G (not −G) by layer; ``scaling`` is s. ``held_out_loss``
-    gives the loss on held-out training data with these factors in place.
+    ``gradients`` are decompositions of G (not −G) by layer, ``matrices`` G itself where it was
+    kept, ``weights`` the pretrained W, all (out, in). ``scaling`` is s, ``learning_rate`` the
+    run's. ``held_out_loss`` gives the loss on held-out training data with these factors in place.
     """
 
     gradients: Mapping[str, Decomposition]
@@ -32,6 +33,9 @@ class InitProblem:
     scaling: float
     generator: torch.Generator
     held_out_loss: Callable[[Mapping[str, Factors] | None], float]
+    matrices: Mapping[str, Tensor] = field(default_factory=dict)
+    weights: Mapping[str, Tensor] = field(default_factory=dict)
+    learning_rate: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,14 @@ class Initialisation:
     """Factors by layer, parameters the method chose itself, and notes for the reader.
 
     With ``offset_base`` the base weight becomes ``W₀ − s·B·A``, so that the model starts where it
-    was pretrained to be.
+    was pretrained to be; ``bases`` are base weights that the method made itself. With ``cores``
+    the adapter is ``B·R·A``, and only R (r, r) is trained.
     """
 
     factors: Mapping[str, Factors]
     offset_base: bool = False
+    bases: Mapping[str, Tensor] = field(default_factory=dict)
+    cores: Mapping[str, Tensor] = field(default_factory=dict)
     chosen: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,52 +11,52 @@ from typing import Any
 import pytest
 import torch
 
-from loraone.events import Artifact, Finished
+from loraone.catalog import METHODS
+from loraone.events import Finished, Spectra
 from loraone.run import CHECKED_TEXTS, Looker, run
 from loraone.specs import ExperimentSpec, expand
 from loraone.workspace import Workspace
 
 READER = """
-import sys, torch
+import json, sys, torch
 from peft import PeftModel
 from transformers import AutoModelForSequenceClassification
-base, labels, folder, batch, expected = sys.argv[1:]
-model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=int(labels))
-model = PeftModel.from_pretrained(model, folder).eval()
-with torch.no_grad():
-    logits = model(**torch.load(batch, weights_only=True)).logits
-error = float((logits - torch.load(expected, weights_only=True)).abs().max())
+base, labels, batch, *folders = sys.argv[1:]
+errors = []
+for folder in folders:
+    model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=int(labels))
+    model = PeftModel.from_pretrained(model, folder + "/adapter").eval()
+    with torch.no_grad():
+        logits = model(**torch.load(batch, weights_only=True)).logits
+    expected = torch.load(folder + "/expected.pt", weights_only=True)
+    errors.append(float((logits - expected).abs().max()))
 assert "loraone" not in sys.modules
-print(error)
+print(json.dumps(errors))
 """
 
-METHODS: list[Any] = [
-    "lora",
-    {"name": "lora_one", "params": {"scale": "spectral"}},
+CASES: list[Any] = [
+    *METHODS,
     {"name": "lora_one", "params": {"scale": "gradient", "gamma": "auto"}},
-    "pissa",
-    {"name": "full", "learning_rates": [2e-4]},
 ]
 
 
-@pytest.fixture(scope="module")
-def workspace() -> Workspace:
-    return Workspace("cpu")
-
-
-@pytest.mark.parametrize("method", METHODS, ids=str)
-def test_minilm_adapters_give_the_same_logits_in_plain_peft(
-    method: Any, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spec = ExperimentSpec.model_validate(
+def experiment(method: Any, **adapter: Any) -> ExperimentSpec:
+    return ExperimentSpec.model_validate(
         {
             "data": {"max_length": 24, "train_samples": 128, "eval_samples": 16},
             "gradient": {"samples": 16},
+            "adapter": adapter,
             "measure": {"held_out_samples": 16, "alignment_every": 9},
             "training": {"steps": 3, "batch_size": 8, "eval_every": 9},
             "methods": [method],
         }
     )
+
+
+def test_minilm_adapters_of_every_method_give_the_same_logits_in_plain_peft(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace("cpu")
     seen: list[torch.Tensor] = []
     real = Looker.logits
 
@@ -64,16 +65,21 @@ def test_minilm_adapters_give_the_same_logits_in_plain_peft(
         return seen[-1]
 
     monkeypatch.setattr(Looker, "logits", spy)
-    events = list(run(expand(spec)[0], workspace=workspace, output=tmp_path))
-    assert isinstance(events[-1], Finished), events[-1]
-    artifact = next(event for event in events if isinstance(event, Artifact))
-    rows = workspace.start.held_out_rows[:CHECKED_TEXTS]
-    batch = workspace.prepared.train.batch(rows, torch.device("cpu"))
-    torch.save({k: v for k, v in batch.items() if k != "labels"}, tmp_path / "batch.pt")
-    torch.save(seen[-2], tmp_path / "expected.pt")
+    folders = []
+    for i, spec in enumerate([*map(experiment, CASES), experiment("lora_one", dora=True)]):
+        folder = tmp_path / str(i)
+        events = list(run(expand(spec)[0], workspace=workspace, output=folder))
+        assert isinstance(events[-1], Finished), (spec.methods, events[-1])
+        quantities = {event.quantity for event in events if isinstance(event, Spectra)}
+        assert {"gradient", "weight", "update", "change"} <= quantities
+        torch.save(seen[-2], folder / "expected.pt")
+        folders.append(str(folder))
     loaded = workspace.prepared
-    arguments = [loaded.loaded.location, len(loaded.texts.label_names), artifact.path]
-    arguments += [tmp_path / "batch.pt", tmp_path / "expected.pt"]
+    rows = workspace.start.held_out_rows[:CHECKED_TEXTS]
+    batch = loaded.train.batch(rows, torch.device("cpu"))
+    file = tmp_path / "batch.pt"
+    torch.save({k: v for k, v in batch.items() if k != "labels"}, file)
+    arguments = [loaded.loaded.location, len(loaded.texts.label_names), file, *folders]
     answer = subprocess.run(
         [sys.executable, "-c", READER, *map(str, arguments)],
         capture_output=True,
@@ -81,4 +87,7 @@ def test_minilm_adapters_give_the_same_logits_in_plain_peft(
         check=True,
         cwd=tmp_path,
     )
-    assert float(answer.stdout.split()[-1]) < 1e-4
+    errors = dict(
+        zip(map(str, [*CASES, "dora"]), json.loads(answer.stdout.splitlines()[-1]), strict=True)
+    )
+    assert {name: error for name, error in errors.items() if error >= 1e-4} == {}

@@ -20,14 +20,31 @@ from loraone.specs import ModelSpec
 CPU = torch.device("cpu")
 
 
-def loaded(folder: Path, task: str) -> models.LoadedModel:
-    return models.load(ModelSpec(id=str(folder)), task, 3, CPU)
+def loaded(folder: Path, task: str, targets: Any = "all-linear") -> models.LoadedModel:
+    return models.load(ModelSpec(id=str(folder), targets=targets), task, 3, CPU)
 
 
-def texts(lengths: list[int], causal: bool) -> Encoded:
+def texts(lengths: list[int], causal: bool, written: bool = False) -> Encoded:
     draw = torch.Generator().manual_seed(1)
-    ids = tuple(tuple(torch.randint(3, 20, (n,), generator=draw).tolist()) for n in lengths)
+
+    def tokens(count: int) -> tuple[int, ...]:
+        return tuple(torch.randint(3, 20, (count,), generator=draw).tolist())
+
+    ids = tuple(tokens(n) for n in lengths)
+    if written:
+        return Encoded(ids, tuple(tokens(1 + n % 4) for n in lengths), causal, 0)
     return Encoded(ids, tuple(i % 3 for i in range(len(ids))), causal, 0)
+
+
+def texts_of(task: str, lengths: list[int]) -> Encoded:
+    return texts(lengths, task == "causal-lm", task == "seq2seq-lm")
+
+
+def untie(model: Any) -> None:
+    """Give every module a weight of its own: a shared parameter's grad has all shares in it."""
+    for module in model.modules():
+        if isinstance(module, nn.Embedding) or module is model.get_output_embeddings():
+            module.weight = nn.Parameter(module.weight.detach().clone())
 
 
 def autograd(model: Any, layers: tuple[TargetLayer, ...], batch: Batch) -> dict[str, torch.Tensor]:
@@ -44,12 +61,22 @@ def autograd(model: Any, layers: tuple[TargetLayer, ...], batch: Batch) -> dict[
     return found
 
 
-CASES = [("bert", "sequence-classification"), ("gpt2", "causal-lm"), ("llama", "causal-lm")]
+CASES = [
+    ("bert", "sequence-classification", "all-linear"),
+    ("gpt2", "causal-lm", "all-linear"),
+    ("llama", "causal-lm", "all-linear"),
+    ("t5", "seq2seq-lm", "all-linear"),
+    # Embeddings: with a row for padding, tied to the head, and both of an encoder-decoder.
+    ("bert", "sequence-classification", ("word_embeddings", "query")),
+    ("gpt2", "causal-lm", ("wte",)),
+    ("llama", "causal-lm", ("embed_tokens", "q_proj")),
+    ("t5", "seq2seq-lm", ("embed_tokens", "SelfAttention.q")),
+]
 
 
-@pytest.mark.parametrize(("architecture", "task"), CASES)
+@pytest.mark.parametrize(("architecture", "task", "targets"), CASES)
 @settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -58,10 +85,16 @@ CASES = [("bert", "sequence-classification"), ("gpt2", "causal-lm"), ("llama", "
     size=st.integers(1, 7),
 )
 def test_it_is_the_gradient_of_the_mean_loss_for_every_micro_batch_size(
-    tiny_models: dict[str, Path], architecture: str, task: str, lengths: list[int], size: int
+    tiny_models: dict[str, Path],
+    architecture: str,
+    task: str,
+    targets: Any,
+    lengths: list[int],
+    size: int,
 ) -> None:
-    ready = loaded(tiny_models[architecture], task)
-    data = texts(lengths, task == "causal-lm")
+    ready = loaded(tiny_models[architecture], task, targets)
+    untie(ready.model)
+    data = texts_of(task, lengths)
     rows = list(range(len(data)))
     expected = autograd(ready.model, ready.layers, data.batch(rows, CPU))
     found, loss = one_step_gradient(ready.model, ready.layers, data.batches(rows, size, CPU))

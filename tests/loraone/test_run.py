@@ -9,45 +9,20 @@ import numpy as np
 import pytest
 import torch
 
-from loraone import models, training
-from loraone.catalog import METHODS
+from loraone import models
 from loraone.events import (
     Alignment,
-    Artifact,
     Event,
     Failed,
     Finished,
     InitReport,
-    Layers,
     Metric,
     Note,
-    Spectra,
-    Started,
 )
-from loraone.run import CHECKED_TEXTS, Looker, run
+from loraone.run import run
 from loraone.specs import RunSpec
 from loraone.workspace import Workspace
 from tests.conftest import tiny_run
-
-METHOD_CASES: list[Any] = [
-    "lora",
-    {"name": "lora_one", "params": {"scale": "spectral"}},
-    {"name": "lora_one", "params": {"scale": "gradient", "gamma": "auto"}},
-    {"name": "lora_one", "params": {"scale": "squared", "gamma": 0.01}},
-    "pissa",
-    "lora_ga_paper",
-    "lora_ga",
-    {"name": "random_matched", "params": {"scale": "gradient", "gamma": "auto"}},
-    "gaussian",
-    "olora",
-    "orthogonal",
-    "mica",
-    "full",
-]
-
-
-def _name(case: Any) -> str:
-    return case if isinstance(case, str) else str(case["name"])
 
 
 def events(spec: RunSpec, **options: Any) -> list[Event]:
@@ -63,67 +38,6 @@ def failure(spec: RunSpec, **options: Any) -> Failed:
     found = events(spec, **options)
     assert isinstance(found[-1], Failed), found[-1]
     return found[-1]
-
-
-@pytest.mark.parametrize("method", METHOD_CASES, ids=str)
-@pytest.mark.parametrize("architecture", ["bert", "gpt2", "llama"])
-def test_a_run_measures_everything_and_its_adapter_loads_in_plain_peft(
-    tiny_models: dict[str, Path],
-    texts_csv: Path,
-    tmp_path: Path,
-    architecture: str,
-    method: Any,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from peft import PeftModel
-
-    seen = _spy_on_logits(monkeypatch)
-    if architecture == "gpt2" and not METHODS[_name(method)].conv1d:
-        return  # refused, see test_methods
-    spec = tiny_run(tiny_models[architecture], texts_csv, method)
-    workspace = Workspace("cpu")
-    found = events(spec, workspace=workspace, output=tmp_path)
-    assert isinstance(found[-1], Finished), found[-1]
-    layers = one(Layers, found)
-    quantities = {e.quantity for e in found if isinstance(e, Spectra)}
-    expected = {"gradient", "weight", "update", "change"}
-    assert quantities == (expected | {"init"} if spec.trains_adapter else expected)
-    for quantity in quantities:
-        measured = [e.layer for e in found if isinstance(e, Spectra) and e.quantity == quantity]
-        assert measured == list(layers.names)
-    metrics = [e for e in found if isinstance(e, Metric)]
-    assert [m.step for m in metrics] == [0, 1, 2, 3, 4]
-    assert {m.step for m in metrics if "eval_loss" in m.values} == {0, 2, 4}
-    assert [e.step for e in found if isinstance(e, Alignment)] == [0, 2, 4]
-    report = one(InitReport, found)
-    assert set(report.layers) == {"norm", "relative", "base_change", "svd_error"}
-    assert one(Started, found).environment["data_fingerprint"]
-
-    # A fresh copy of the base, and nothing of ours: plain PEFT must give the same logits.
-    artifact = one(Artifact, found)
-    assert artifact.verified
-    labels = len(workspace.prepared.texts.label_names)
-    fresh = models.load(spec.model, spec.task, labels, torch.device("cpu"))
-    plain = PeftModel.from_pretrained(fresh.model, artifact.path).eval()
-    trained, reloaded = seen[-2:]
-    rows = workspace.start.held_out_rows[:CHECKED_TEXTS]
-    fresh_logits = training.logits(plain, workspace.prepared.train, rows, torch.device("cpu"))
-    torch.testing.assert_close(fresh_logits, trained, atol=1e-4, rtol=0)
-    assert artifact.max_error == float((reloaded - trained).abs().max())
-    assert float((trained - seen[0]).abs().max()) > 1e-3, "training must have changed something"
-
-
-def _spy_on_logits(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
-    """All logits that the run looks at, in order: the last two are trained and reloaded."""
-    seen: list[torch.Tensor] = []
-    real = Looker.logits
-
-    def spy(self: Looker, model: Any) -> torch.Tensor:
-        seen.append(real(self, model))
-        return seen[-1]
-
-    monkeypatch.setattr(Looker, "logits", spy)
-    return seen
 
 
 def test_lora_one_begins_aligned_and_lora_begins_without_direction(
@@ -272,10 +186,6 @@ def test_a_gradient_of_low_rank_is_noted(tiny_models: dict[str, Path], texts_csv
     gradient = {"samples": 2, "micro_batch": 2}
     found = events(tiny_run(tiny_models["bert"], texts_csv, "lora_one", gradient=gradient))
     assert any(isinstance(e, Note) and "rank below 4" in e.message for e in found)
-
-
-def test_the_catalogue_is_covered_by_these_tests() -> None:
-    assert {_name(case) for case in METHOD_CASES} == set(METHODS)
 
 
 @pytest.mark.parametrize("optimizer", ["loraplus", "riemannian", "lorafa"])

@@ -14,9 +14,7 @@ from loraone.decompose import Decomposition, truncated_svd
 from loraone.gradients import one_step_gradient
 from loraone.models import TargetLayer
 from loraone.streaming import CalledAgainError, immediate, sketch
-from tests.loraone.test_gradients import CPU, _Twice, loaded, texts
-
-CASES = [("bert", "sequence-classification"), ("gpt2", "causal-lm"), ("llama", "causal-lm")]
+from tests.loraone.test_gradients import CASES, CPU, _Twice, loaded, texts, texts_of
 
 
 def reproduces(found: Decomposition, exact: torch.Tensor, tolerance: float) -> None:
@@ -28,12 +26,12 @@ def reproduces(found: Decomposition, exact: torch.Tensor, tolerance: float) -> N
     assert float(left - least) <= tolerance * float(exact.norm())
 
 
-@pytest.mark.parametrize(("architecture", "task"), CASES)
+@pytest.mark.parametrize(("architecture", "task", "targets"), CASES)
 def test_immediate_is_the_decomposition_of_the_exact_gradient(
-    tiny_models: dict[str, Path], architecture: str, task: str
+    tiny_models: dict[str, Path], architecture: str, task: str, targets: Any
 ) -> None:
-    ready = loaded(tiny_models[architecture], task)
-    batch = texts([4, 7, 5, 9], task == "causal-lm").batch(range(4), CPU)
+    ready = loaded(tiny_models[architecture], task, targets)
+    batch = texts_of(task, [4, 7, 5, 9]).batch(range(4), CPU)
     exact, _ = one_step_gradient(ready.model, ready.layers, [batch])
     found = immediate(ready.model, ready.layers, batch, 3)
     for name, gradient in exact.items():
@@ -42,13 +40,13 @@ def test_immediate_is_the_decomposition_of_the_exact_gradient(
         reproduces(found[name], gradient, 1e-5)
 
 
-@pytest.mark.parametrize(("architecture", "task"), CASES)
+@pytest.mark.parametrize(("architecture", "task", "targets"), CASES)
 @pytest.mark.parametrize("size", [1, 4])
 def test_a_sketch_is_as_good_as_the_best_rank_r_part_for_every_split_of_the_batch(
-    tiny_models: dict[str, Path], architecture: str, task: str, size: int
+    tiny_models: dict[str, Path], architecture: str, task: str, targets: Any, size: int
 ) -> None:
-    ready = loaded(tiny_models[architecture], task)
-    data = texts([4, 7, 5, 9], task == "causal-lm")
+    ready = loaded(tiny_models[architecture], task, targets)
+    data = texts_of(task, [4, 7, 5, 9])
     exact, _ = one_step_gradient(ready.model, ready.layers, [data.batch(range(4), CPU)])
     batches = list(data.batches(range(4), size, CPU))
     found = sketch(ready.model, ready.layers, batches, 3)

@@ -426,6 +426,12 @@ export interface components {
              */
             alpha: number;
             /**
+             * DoRA
+             * @description Train the length of each row of W + s·B·A apart from its direction
+             * @default false
+             */
+            dora: boolean;
+            /**
              * LoRA dropout
              * @description Dropout on the adapter's input
              * @default 0
@@ -643,6 +649,7 @@ export interface components {
             /**
              * @default {
              *       "alpha": 16,
+             *       "dora": false,
              *       "dropout": 0,
              *       "rslora": true
              *     }
@@ -918,7 +925,7 @@ export interface components {
              * Trains
              * @enum {string}
              */
-            trains: "adapter" | "A" | "all";
+            trains: "adapter" | "A" | "core" | "all";
         };
         /**
          * MethodSpec

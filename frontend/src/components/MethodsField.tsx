@@ -83,7 +83,7 @@ export function MethodsField({ catalog }: { catalog: Catalog }) {
             Add a method
           </Button>
         </Menu.Target>
-        <Menu.Dropdown>
+        <Menu.Dropdown mah="60vh" style={{ overflowY: "auto" }}>
           {catalog.methods.map((row) => (
             <Menu.Item
               key={row.name}

@@ -204,6 +204,7 @@ const SECTIONS: { title: string; fields: (readonly [string, Kind])[] }[] = [
     fields: [
       ["adapter.alpha", "number"],
       ["adapter.rslora", "switch"],
+      ["adapter.dora", "switch"],
       ["adapter.dropout", "number"],
       ["model.dtype", "choice"],
     ],

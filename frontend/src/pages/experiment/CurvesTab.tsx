@@ -14,7 +14,7 @@ const X_AXES = [
 export function CurvesTab(props: TabProps) {
   const { experiment, search, change } = props;
   const { data: catalog } = api.useQuery("get", "/api/catalog");
-  const unused = experiment.task === "causal-lm" ? "accuracy" : "perplexity";
+  const unused = experiment.task === "sequence-classification" ? "perplexity" : "accuracy";
   const metrics = (catalog?.metrics ?? [])
     .filter(({ name }) => name !== unused)
     .map(({ name, label }) => ({ value: name, label }));

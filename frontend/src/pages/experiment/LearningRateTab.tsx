@@ -6,9 +6,9 @@ import type { TabProps } from "../Experiment";
 /** The final metric against the learning rate. */
 export function LearningRateTab({ experiment, search, change }: TabProps) {
   const own =
-    experiment.task === "causal-lm"
-      ? { value: "perplexity", label: "Perplexity" }
-      : { value: "accuracy", label: "Accuracy" };
+    experiment.task === "sequence-classification"
+      ? { value: "accuracy", label: "Accuracy" }
+      : { value: "perplexity", label: "Perplexity" };
   const options = [{ value: "eval_loss", label: "Evaluation loss" }, own];
   const metric = options.find(({ value }) => value === search.metric)?.value ?? "eval_loss";
   return (

@@ -1,0 +1,283 @@
+"""A model with a LoRA adapter on its target layers, as PEFT builds it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from loraone.adapters.optimisers import optimiser
+from loraone.batches import Batch
+from loraone.catalog import METHODS, TASKS, resolve
+from loraone.decompose import Change, Dense, LowRank
+from loraone.methods.base import Factors, Initialisation
+from loraone.models import LoadedModel, TargetLayer
+from loraone.specs import RunSpec
+from loraone.trainee import Plain
+
+Calibration = Callable[[int], Iterator[Batch]]
+ADAPTER = "default"
+
+
+class Core(nn.Module):
+    """Makes lora_B the product of a fixed B (m, r) and a trained R (r, r)."""
+
+    fixed: Tensor
+
+    def __init__(self, B: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("fixed", B)
+
+    def forward(self, R: Tensor) -> Tensor:
+        """B·R."""
+        return self.fixed @ R
+
+
+class Adapted:
+    """A model with a LoRA adapter on its target layers and a trainable copy of its new head.
+
+    ``calibration(size)`` gives the gradient batch, ``size`` texts at a time, for the methods that
+    look at the data. EVA may leave layers without an adapter: those have no factors.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        spec: RunSpec,
+        pretrained: Mapping[str, Tensor],
+        calibration: Calibration,
+    ) -> None:
+        from peft import LoraConfig, get_peft_model
+
+        row = METHODS[spec.method.name]
+        self._pretrained = pretrained
+        self._loaded = loaded
+        self._rank = spec.rank
+        self._row = row
+        self._heads = {name: getattr(loaded.model, name) for name in loaded.heads}
+        # LoRA-SB's s is 1: its core carries the size.
+        own = (float(spec.rank), False) if row.trains == "core" else None
+        self._alpha = own or (spec.adapter.alpha, spec.adapter.rslora)
+        alpha, rslora = self._alpha
+        self.scaling = alpha / (spec.rank**0.5 if rslora else spec.rank)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # EVA and CorDA: their own config comes in a moment
+            config = LoraConfig(
+                r=spec.rank,
+                lora_alpha=alpha,
+                use_rslora=rslora,
+                use_dora=spec.adapter.dora,
+                lora_dropout=spec.adapter.dropout,
+                target_modules=[layer.name for layer in loaded.layers],
+                modules_to_save=list(loaded.heads) or None,
+                fan_in_fan_out=any(layer.conv1d for layer in loaded.layers),
+                init_lora_weights=row.peft_init,
+                task_type=TASKS[spec.task].peft_task_type,
+            )
+        finish = None
+        if row.prepare is not None:
+            params = row.params.model_validate(spec.method.params)
+            finish = resolve(row.prepare)(loaded.model, config, params, calibration)
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # mixed Linear/Conv1D models: PEFT corrects per layer
+            torch.manual_seed(spec.seed)
+            self.model: Any = get_peft_model(loaded.model, config)
+            if finish is not None:
+                finish(self.model)
+        modules = dict(self.model.base_model.model.named_modules())
+        self._lora: dict[str, Any] = {
+            layer.name: modules[layer.name]
+            for layer in loaded.layers
+            if hasattr(modules[layer.name], "lora_A")
+        }
+        self._start = self._copies()
+
+    @torch.no_grad()
+    def install(self, found: Initialisation) -> None:
+        """Put these factors, and base weights, in place as the new starting point."""
+        for name, pair in found.factors.items():
+            A, B = self._parameters(name)
+            A.copy_(pair.A)
+            B.copy_(pair.B)
+        for name, core in found.cores.items():
+            self._insert(name, core)
+        self._start = self._copies()
+        if found.offset_base:
+            for layer in self._loaded.layers:
+                start = self._start[layer.name]
+                moved = self.scaling * start.B @ start.A
+                layer.set_weight(self._pretrained[layer.name] - moved)
+        for layer in self._loaded.layers:
+            if layer.name in found.bases:
+                layer.set_weight(found.bases[layer.name])
+        for name, module in self._lora.items():
+            if module.use_dora.get(ADAPTER):
+                self._remagnify(name, module)
+
+    def _insert(self, name: str, core: Tensor) -> None:
+        """From here on lora_B is B·R: A and B are frozen, R (r, r) is trained."""
+        module = self._lora[name]
+        module.lora_A[ADAPTER].weight.requires_grad_(False)
+        B = module.lora_B[ADAPTER]
+        kept = B.weight.detach().clone()
+        B.weight = nn.Parameter(core.to(kept), requires_grad=True)
+        parametrize.register_parametrization(B, "weight", Core(kept), unsafe=True)
+
+    def _remagnify(self, name: str, module: Any) -> None:
+        """DoRA's magnitudes, the row norms of ``W_base + s·B·A``, with the adapter's own s."""
+        A, B = self._parameters(name)
+        magnitude = module.lora_magnitude_vector[ADAPTER]
+        weight = module.get_base_layer().weight
+        delta = (B @ A).to(weight.dtype)
+        magnitude.weight.copy_(magnitude.get_weight_norm(weight, delta, module.scaling[ADAPTER]))
+
+    def _parameters(self, name: str) -> tuple[Tensor, Tensor]:
+        """lora_A (r, n) and lora_B (m, r) as PEFT keeps them for this kind of layer."""
+        module = self._lora[name]
+        if ADAPTER in module.lora_embedding_A:
+            return module.lora_embedding_A[ADAPTER], module.lora_embedding_B[ADAPTER]
+        return module.lora_A[ADAPTER].weight, module.lora_B[ADAPTER].weight
+
+    def _copies(self) -> dict[str, Factors]:
+        pairs = ((name, self._factors(name)) for name in self._lora)
+        return {name: Factors(pair.A.clone(), pair.B.clone()) for name, pair in pairs}
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The factors and the trainable copy of the head."""
+        return [p for p in self.model.parameters() if p.requires_grad]
+
+    def optimiser(self, spec: RunSpec) -> torch.optim.Optimizer:
+        """AdamW, or one of PEFT's optimisers for adapters on top of it."""
+        return optimiser(self.model, self.parameters(), spec)
+
+    def factors(self, name: str) -> Factors | None:
+        """The current factors, on the CPU in float32; None where the layer has no adapter."""
+        return self._factors(name) if name in self._lora else None
+
+    def _factors(self, name: str) -> Factors:
+        A, B = self._parameters(name)
+        return Factors(A.detach().float().cpu(), B.detach().float().cpu())
+
+    def initial(self, name: str) -> Change | None:
+        """``s·B₀A₀``; None where the layer has no adapter."""
+        if name not in self._lora:
+            return None
+        start = self._start[name]
+        return LowRank(self._scaling(name) * start.B, start.A)
+
+    def update(self, name: str) -> Change:
+        """``s·BA − s·B₀A₀``, of rank at most 2r; with DoRA of the effective weight, of any rank."""
+        if name not in self._lora:
+            return self._nothing(name)
+        if self._is_dora(name):
+            start = self._start[name]
+            began = self._base(name) + self._scaling(name) * start.B @ start.A
+            return Dense(self._effective(name) - began)
+        left, right = self._difference(name)
+        return LowRank(self._scaling(name) * left, right)
+
+    def change(self, name: str) -> Change:
+        """Effective minus pretrained weight: methods that move the base took s·B₀A₀ out of it."""
+        if name not in self._lora:
+            return self._nothing(name)
+        if self._row.quantises or self._is_dora(name):
+            return Dense(self._effective(name) - self._pretrained[name])
+        if self._row.changes_base:
+            return self.update(name)
+        now = self._factors(name)
+        return LowRank(self._scaling(name) * now.B, now.A)
+
+    def _scaling(self, name: str) -> float:
+        """s of one layer: EVA's differ where it moved ranks."""
+        return float(self._lora[name].scaling[ADAPTER])
+
+    def _is_dora(self, name: str) -> bool:
+        return bool(self._lora[name].use_dora.get(ADAPTER))
+
+    def _nothing(self, name: str) -> Change:
+        m, n = self._layer(name).shape
+        return LowRank(torch.zeros(m, 1), torch.zeros(1, n))
+
+    def _layer(self, name: str) -> TargetLayer:
+        return next(layer for layer in self._loaded.layers if layer.name == name)
+
+    def _base(self, name: str) -> Tensor:
+        return self._layer(name).weight.float().cpu()
+
+    def _effective(self, name: str) -> Tensor:
+        """The weight that the layer acts with; DoRA scales its rows to the trained magnitudes."""
+        now = self._factors(name)
+        weight = self._base(name) + self._scaling(name) * now.B @ now.A
+        if self._is_dora(name):
+            magnitude = self._magnitude(name)
+            weight *= (magnitude / torch.linalg.norm(weight, dim=1))[:, None]
+        return weight
+
+    def _magnitude(self, name: str) -> Tensor:
+        found: Tensor = self._lora[name].lora_magnitude_vector[ADAPTER].weight
+        return found.detach().float().cpu()
+
+    def _difference(self, name: str) -> tuple[Tensor, Tensor]:
+        now, start = self._factors(name), self._start[name]
+        return torch.cat([now.B, -start.B], dim=1), torch.cat([now.A, start.A], dim=0)
+
+    @contextmanager
+    def switched_off(self) -> Iterator[None]:
+        """The model without its adapter (its head is then the original one).
+
+        PEFT makes all factors trainable again on the way back, also those that were frozen.
+        """
+        flags = [(parameter, parameter.requires_grad) for parameter in self.model.parameters()]
+        try:
+            with self.model.disable_adapter():
+                yield
+        finally:
+            for parameter, flag in flags:
+                parameter.requires_grad_(flag)
+
+    def export(self) -> Plain:
+        """The adapter on the *original* base.
+
+        Of rank r where the method kept the base, 2r where it took s·B₀A₀ out of it, and full
+        where it rounded it.
+        """
+        layers, magnitudes = {}, {}
+        for name in self._lora:
+            if self._row.quantises:
+                layers[name] = full_rank(self.change(name))
+                continue
+            if self._row.changes_base:
+                left, right = self._difference(name)
+                pair = Factors(right, left)
+            else:
+                pair = self._factors(name)
+            layers[name] = Factors(pair.A, pair.B * (self._scaling(name) / self.scaling))
+            if self._is_dora(name):
+                magnitudes[name] = self._magnitude(name)
+        heads = {
+            name: getattr(self.model.base_model.model, name).modules_to_save[ADAPTER].state_dict()
+            for name in self._heads
+        }
+        same = all(len(pair.A) == self._rank for pair in layers.values())
+        scaling = 1.0 if self._row.quantises else self.scaling
+        return Plain(layers, scaling, heads, self._alpha if same else None, magnitudes)
+
+    def remove(self) -> None:
+        """Unwrap every layer and put the original head modules back."""
+        self.model.unload()
+        for name, module in self._heads.items():
+            setattr(self._loaded.model, name, module)
+
+
+def full_rank(change: Change) -> Factors:
+    """A dense change as two factors, one of which is the identity: exact, of rank min(m, n)."""
+    assert isinstance(change, Dense)
+    m, n = change.matrix.shape
+    if m <= n:
+        return Factors(A=change.matrix, B=torch.eye(m))
+    return Factors(A=torch.eye(n), B=change.matrix)
