@@ -173,6 +173,14 @@ class LowRank:
             (q_left @ U).float(), S.float(), (q_right @ Vh.T).float(), float(torch.linalg.norm(S))
         )
 
+    def dense(self) -> Tensor:
+        """The matrix itself, (m, n)."""
+        return self.left @ self.right
+
+    def inner(self, other: Tensor) -> float:
+        """⟨self, other⟩ = Σ_ij self_ij other_ij, other (m, n)."""
+        return float(((self.left.T @ other) * self.right).double().sum())
+
     def singular_values(self) -> Tensor:
         """Its min(m, n, k) singular values, descending."""
         return self.decompose().S
@@ -188,6 +196,14 @@ class Dense:
     """A matrix that is kept as it is, with the interface of :class:`LowRank`."""
 
     matrix: Tensor
+
+    def dense(self) -> Tensor:
+        """The matrix itself, (m, n)."""
+        return self.matrix
+
+    def inner(self, other: Tensor) -> float:
+        """⟨self, other⟩ = Σ_ij self_ij other_ij, other (m, n)."""
+        return float((self.matrix * other).double().sum())
 
     def singular_values(self) -> Tensor:
         """All its singular values, descending."""

@@ -14,6 +14,7 @@ import torch
 
 from loraone import __version__
 from loraone.data.texts import TextData
+from loraone.memory_plan import MemoryPlan
 from loraone.models import LoadedModel
 from loraone.specs import RunSpec
 
@@ -21,7 +22,11 @@ PACKAGES = ("torch", "transformers", "peft", "datasets", "safetensors", "numpy")
 
 
 def describe(
-    spec: RunSpec, loaded: LoadedModel, texts: TextData, device: torch.device
+    spec: RunSpec,
+    loaded: LoadedModel,
+    texts: TextData,
+    device: torch.device,
+    plan: MemoryPlan,
 ) -> dict[str, Any]:
     """The record that is stored with every run."""
     return {
@@ -39,6 +44,7 @@ def describe(
         "train_texts": len(texts.train_texts),
         "eval_texts": len(texts.eval_texts),
         "gradient_key": spec.gradient_key(),
+        "gradient_plan": plan.as_dict(),
     }
 
 

@@ -1,8 +1,9 @@
 """What a run yields, in the order in which it happens.
 
-``Started → Progress* → Layers → Spectra* → InitReport → (Metric | Alignment | Progress)* →
-Spectra* → Artifact? → Finished``, or ``Failed`` at any point. Events are plain frozen data, arrays
-are numpy; :func:`to_json` and :func:`from_json` carry them through JSONL without loss.
+``Started → Progress* → Layers → Spectra* → InitReport → (Metric | Alignment | Overlap | Progress)*
+→ Spectra* → UpdateReport → Artifact* → Finished``, or ``Failed`` at any point. Events are plain
+frozen data, arrays are numpy; :func:`to_json` and :func:`from_json` carry them through JSONL
+without loss.
 """
 
 from __future__ import annotations
@@ -96,10 +97,32 @@ class Alignment:
 
 
 @dataclass(frozen=True)
+class Overlap:
+    """(Q_bᵀ U_a)² between single directions, shape (layers, k, k) with k up to 64; a over rows.
+
+    U are the gradient's singular vectors in order, Q those of s·B·A; ``left`` on the out side,
+    ``right`` on the in side. NaN where there is no such direction.
+    """
+
+    kind: ClassVar[str] = "overlap"
+    step: int
+    left: Float32Array
+    right: Float32Array
+
+
+@dataclass(frozen=True)
+class UpdateReport:
+    """What training did to every layer: ``layers`` maps a column to one value per layer."""
+
+    kind: ClassVar[str] = "update_report"
+    layers: dict[str, Float32Array]
+
+
+@dataclass(frozen=True)
 class InitReport:
     """What the initialisation did before any training.
 
-    ``layers`` maps a column (``norm``, ``relative``, ``base_change``) to one value per layer;
+    ``layers`` maps a column (``norm``, ``relative``, ``base_change``, …) to one value per layer;
     ``scalars`` has the losses before and after, the largest logit change, and the largest logit
     difference to the original model with the adapter switched off.
     """
@@ -152,6 +175,8 @@ Event: TypeAlias = (
     | Spectra
     | Alignment
     | InitReport
+    | Overlap
+    | UpdateReport
     | Artifact
     | Finished
     | Failed
@@ -168,6 +193,8 @@ KINDS: dict[str, type[Any]] = {
         Spectra,
         Alignment,
         InitReport,
+        Overlap,
+        UpdateReport,
         Artifact,
         Finished,
         Failed,

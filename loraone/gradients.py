@@ -11,12 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from loraone.batches import Batch, loss_tokens
+from loraone.errors import SpecError
 from loraone.models import TargetLayer
 
 Consume = Callable[[Tensor, Tensor], None]
@@ -102,13 +106,11 @@ def _tap(consume: Consume) -> Callable[[nn.Module, Any, Tensor], Tensor | None]:
     def hook(module: nn.Module, args: Any, output: Tensor) -> Tensor | None:
         if not torch.is_grad_enabled():
             return None  # the first, discarded pass of reentrant gradient checkpointing
-        fresh = None
         if not output.requires_grad:
             # Nothing before this layer needs a gradient, so the graph can begin here.
-            output = fresh = output.detach().requires_grad_()
-        inputs = args[0].detach()
+            output = output.detach().requires_grad_()
 
-        def arrived(delta: Tensor) -> None:
+        def arrived(inputs: Tensor, delta: Tensor) -> None:
             delta = delta.detach().reshape(-1, delta.shape[-1]).float()
             if isinstance(module, nn.Embedding):
                 x = _one_hot(inputs.reshape(-1), module)
@@ -116,10 +118,52 @@ def _tap(consume: Consume) -> Callable[[nn.Module, Any, Tensor], Tensor | None]:
                 x = inputs.reshape(-1, inputs.shape[-1]).float()
             consume(x.to(delta.device), delta)
 
-        output.register_hook(arrived)  # type: ignore[no-untyped-call]
-        return fresh
+        tapped: Tensor = _Tap.apply(output, args[0].detach(), arrived)  # type: ignore[no-untyped-call]
+        return tapped
 
     return hook
+
+
+class _Tap(torch.autograd.Function):
+    """The identity, which hands x and δ on in the backward pass.
+
+    x is a saved tensor and not part of a closure, so that checkpointing can drop and recompute it.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, output: Tensor, inputs: Tensor, arrived: Consume) -> Tensor:
+        ctx.save_for_backward(inputs)
+        ctx.arrived = arrived
+        # A copy, since the model may change the output in place; the original is not kept.
+        return output.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *deltas: Tensor) -> tuple[Tensor, None, None]:
+        ctx.arrived(ctx.saved_tensors[0], deltas[0])
+        return deltas[0], None, None
+
+
+@contextmanager
+def checkpointed(model: nn.Module) -> Iterator[None]:
+    """While the context lasts, transformer blocks keep their input alone and are recomputed.
+
+    transformers itself does so in ``train()`` mode alone, where dropout would add its noise.
+    """
+    blocks = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer)]
+    if not blocks:
+        raise SpecError(
+            f"{type(model).__name__} has no blocks that could be recomputed",
+            field="gradient.checkpointing",
+            value=True,
+            allowed="off",
+        )
+    for block in blocks:
+        block.forward = partial(checkpoint, block.forward, use_reentrant=False)
+    try:
+        yield
+    finally:
+        for block in blocks:
+            del block.forward
 
 
 def _one_hot(ids: Tensor, module: nn.Embedding) -> Tensor:

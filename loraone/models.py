@@ -130,10 +130,23 @@ def load(spec: ModelSpec, task: str, labels: int, device: torch.device) -> Loade
             value=spec.id,
             hint="check the name and the network (HF_HUB_OFFLINE), HF_TOKEN for a gated model",
         ) from error
+    method = getattr(model.config, "quantization_config", None)
+    if method is not None:
+        raise ModelError(
+            f"model {spec.id!r} is quantised: its weights can be neither trained, restored bit for "
+            "bit nor taken out of a residual",
+            field="model.id",
+            value=spec.id,
+            allowed="weights in float32, bfloat16 or float16",
+            hint="use the unquantised checkpoint, or for one adapter in your own code "
+            "loraone.peft_native.initialize_lora_one_weights, which takes quantised layers",
+        )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     model.config.pad_token_id = tokenizer.pad_token_id
-    model.config.use_cache = False
+    for module in model.modules():  # T5's decoder has a configuration of its own
+        if hasattr(getattr(module, "config", None), "use_cache"):
+            module.config.use_cache = False
     model.to(device).eval()
     layers = find_targets(model, spec)
     heads = tuple(name for name in _HEADS if isinstance(getattr(model, name, None), nn.Module))

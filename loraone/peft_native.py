@@ -156,6 +156,9 @@ def initialize_lora_one_weights(
     is that of the base model, with all adapters switched off. Other adapters keep their factors;
     DoRA's magnitudes are recomputed from ``W + s·B·A``.
 
+    Quantised layers (bitsandbytes) are as good as any: the gradient is that with respect to the
+    weight that they stand for, taken from their inputs and output gradients.
+
     ``gradient`` says how it is taken: ``accumulate`` holds the gradient of every target layer in
     float32; ``immediate`` one layer's at a time, exactly, and needs a single batch; ``sketch`` none
     at all, in four passes over the data (see :mod:`loraone.streaming`).
@@ -229,6 +232,16 @@ def _targets(model: nn.Module, config: LoraOneConfig) -> tuple[TargetLayer, ...]
             field="target_modules",
             value=config.target_modules,
             allowed="names of linear layers of the model",
+        )
+    packed = next((name for name, module in found if not module.weight.is_floating_point()), None)
+    if packed is not None:
+        raise ModelError(
+            f"layer {packed} is quantised: LoraOneConfig's layers are those of plain weights",
+            field="model",
+            value=packed,
+            allowed="nn.Linear and Conv1D layers in float32, bfloat16 or float16",
+            hint="get_peft_model(model, LoraConfig(...)), then initialize_lora_one_weights("
+            "peft_model, dataloader), which takes the gradient at the module",
         )
     return tuple(TargetLayer(name, module) for name, module in found)
 

@@ -38,7 +38,7 @@ DEMO = ExperimentSpec(
     gradient=GradientSpec(samples=64, head_warmup_steps=20, head_learning_rate=5e-3),
     adapter=AdapterSpec(alpha=16, rslora=True),
     training=TrainingSpec(steps=40, batch_size=16, warmup_steps=4, eval_every=20),
-    measure=MeasureSpec(alignment_every=5, held_out_samples=64),
+    measure=MeasureSpec(alignment_every=5, held_out_samples=64, intruders=True),
     methods=(
         MethodSpec(name="lora"),
         MethodSpec(name="lora_one", params={"scale": "spectral", "gamma": 128}),

@@ -8,16 +8,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from loraone.decompose import Decomposition
-from loraone.events import Alignment, Float32Array, Spectra
+from loraone.decompose import Decomposition, truncated_svd
+from loraone.events import Alignment, Float32Array, Overlap, Spectra, UpdateReport
 from loraone.models import TargetLayer
+from loraone.specs import MeasureSpec
+from loraone.subspaces import agreement, orthonormal, overlap, principal_angles
 from loraone.trainee import Trainee
 
+# Directions that are kept of an overlap: its matrices grow with the square.
+MOST_DIRECTIONS = 64
 
-def spectra(layer: str, quantity: str, values: Tensor, r: int) -> Spectra:
-    """An event with all singular values and their scalars (see :func:`scalars`)."""
+
+def spectra(layer: str, quantity: str, values: Tensor, r: int, *, whole: bool = True) -> Spectra:
+    """An event with singular values and their scalars (see :func:`scalars`).
+
+    Where only the top values are known (``whole=False``) the scalars that need all are None.
+    """
     array = values.detach().cpu().numpy().astype(np.float32)
-    return Spectra(layer, quantity, array, scalars(array, r))
+    found = scalars(array, r)
+    if not whole:
+        found = {name: value if name == "sigma1" else None for name, value in found.items()}
+    return Spectra(layer, quantity, array, found)
 
 
 def scalars(values: Float32Array, r: int) -> dict[str, float | None]:
@@ -50,45 +61,6 @@ def scalars(values: Float32Array, r: int) -> dict[str, float | None]:
     return found
 
 
-def orthonormal(factor: Tensor) -> Tensor:
-    """An orthonormal basis (m, k) of the factor's column span, k its numerical rank.
-
-    A zero or rank-deficient factor has fewer directions than columns.
-    """
-    factor = factor.double()
-    U: Tensor
-    U, S, _ = torch.linalg.svd(factor, full_matrices=False)
-    if S.numel() == 0 or S[0] == 0:
-        return U[:, :0]
-    # The factors come from float32 training: below its resolution a direction is noise.
-    floor = S[0] * torch.finfo(torch.float32).eps * max(factor.shape)
-    return U[:, : int((floor < S).sum())]
-
-
-def principal_angles(basis: Tensor, reference: Tensor) -> Tensor:
-    """Principal angles, ascending, in radians, between two orthonormal bases (m, k) and (m, r).
-
-    From cosines where they are small and from sines where they are near 1, so that angles of
-    1e-8 are still told from zero (Björck & Golub 1973; Knyazev & Argentati 2002). Directions of
-    ``reference`` that ``basis`` has too few columns for count as orthogonal (π/2).
-    """
-    basis, reference = basis.double(), reference.double()
-    r = reference.shape[1]
-    angles = torch.full((r,), torch.pi / 2, dtype=torch.float64)
-    k = min(basis.shape[1], r)
-    if k == 0:
-        return angles
-    cosines = torch.linalg.svdvals(basis.T @ reference).clamp(max=1)[:k]
-    # Sines of the angles from the larger space to the smaller one's directions.
-    if basis.shape[1] >= r:
-        residual = reference - basis @ (basis.T @ reference)
-    else:
-        residual = basis - reference @ (reference.T @ basis)
-    sines = torch.linalg.svdvals(residual).clamp(max=1).flip(0)[:k]
-    angles[:k] = torch.where(cosines**2 > 0.5, torch.arcsin(sines), torch.arccos(cosines))
-    return angles
-
-
 def align(
     step: int,
     trainee: Trainee,
@@ -103,7 +75,7 @@ def align(
     subspaces of the weight change stand for the factors. Where rank(G) < r only the directions
     that G has are compared; the rest of the row is NaN.
 
-    captured energy = ‖Q_B Q_Bᵀ G Q_A Q_Aᵀ‖_F² / ‖G_r‖_F².
+    captured energy = ‖Q_B Q_Bᵀ G Q_A Q_Aᵀ‖_F² / ‖G_r‖_F², NaN where G itself was not kept.
     """
     shape = (len(layers), r)
     left, right = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
@@ -122,7 +94,7 @@ def align(
             left[i, :rank] = principal_angles(Q_B, found.U[:, :rank]).numpy()
         if Q_A.shape[1]:
             right[i, :rank] = principal_angles(Q_A, found.V[:, :rank]).numpy()
-        if Q_B.shape[1] and Q_A.shape[1] and rank:
+        if Q_B.shape[1] and Q_A.shape[1] and rank and layer.name in gradients:
             inner = Q_B.float().T @ gradients[layer.name] @ Q_A.float()
             energy[i] = float((inner.double() ** 2).sum()) / found.truncated_energy(r)
     return Alignment(step, left, right, energy)
@@ -143,3 +115,62 @@ def init_columns(
         moved = torch.linalg.norm(layer.weight.float().cpu() - before)
         columns["base_change"].append(float(moved) / size)
     return {name: np.array(values, np.float32) for name, values in columns.items()}
+
+
+def overlaps(
+    step: int,
+    trainee: Trainee,
+    layers: Sequence[TargetLayer],
+    decompositions: Mapping[str, Decomposition],
+    r: int,
+) -> Overlap:
+    """Direction by direction, how s·B·A (or the weight change) lies to the gradient's top r."""
+    size = min(r, MOST_DIRECTIONS)
+    shape = (len(layers), size, size)
+    left, right = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
+    for i, layer in enumerate(layers):
+        gradient = decompositions[layer.name]
+        own = trainee.product(layer.name).top(size)
+        known, rank = own.rank(), min(size, gradient.rank())
+        left[i] = overlap(own.U[:, :known], gradient.U[:, :rank], size).numpy()
+        right[i] = overlap(own.V[:, :known], gradient.V[:, :rank], size).numpy()
+    return Overlap(step, left, right)
+
+
+def update_report(
+    trainee: Trainee,
+    layers: Sequence[TargetLayer],
+    gradients: Mapping[str, Tensor],
+    decompositions: Mapping[str, Decomposition],
+    r: int,
+) -> UpdateReport:
+    """Per layer, how what training added lies to −G.
+
+    ``update_left`` and ``update_right`` are the mean cos² between the top-r subspaces of the update
+    ΔW and of G; ``update_cosine`` is ⟨ΔW, −G⟩ / (‖ΔW‖_F ‖G‖_F), NaN where G was not kept.
+    """
+    columns: dict[str, list[float]] = {"update_left": [], "update_right": [], "update_cosine": []}
+    for layer in layers:
+        update = trainee.update(layer.name)
+        top = update.top(r)
+        found = agreement(top, decompositions[layer.name])
+        columns["update_left"].append(found.left)
+        columns["update_right"].append(found.right)
+        cosine = float("nan")
+        if layer.name in gradients:
+            gradient = gradients[layer.name]
+            sizes = top.frobenius * float(gradient.norm())
+            cosine = -update.inner(gradient) / sizes if sizes > 0 else float("nan")
+        columns["update_cosine"].append(cosine)
+    return UpdateReport({name: np.array(v, np.float32) for name, v in columns.items()})
+
+
+def intruders(pretrained: Tensor, left_vectors: Tensor, change: Tensor, plan: MeasureSpec) -> float:
+    """How many of the tuned weight's top left singular vectors are like none of the pretrained's.
+
+    Those whose largest |cos| to all pretrained left singular vectors is below ε, among the
+    ``intruder_top`` with the largest singular values. Source: arXiv 2410.21228, section 3.
+    """
+    tuned = truncated_svd(pretrained + change, plan.intruder_top)
+    nearest = (left_vectors.T @ tuned.U).abs().amax(dim=0)
+    return float((nearest < plan.intruder_epsilon).sum())

@@ -5,20 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from loraone import adapters, catalog, probes, training
+from loraone import catalog, probes, training
 from loraone.adapters import Adapted, FullyTuned
+from loraone.artifacts import write_adapter, write_directions
+from loraone.curvature import largest_eigenvalue
 from loraone.environment import describe, memory_bytes
-from loraone.errors import ExportError, LoraOneError, TrainingError
+from loraone.errors import LoraOneError, SpecError, TrainingError
 from loraone.events import (
-    Artifact,
     Event,
     Failed,
-    Finished,
+    Float32Array,
     InitReport,
     Layers,
     Metric,
@@ -26,16 +26,14 @@ from loraone.events import (
     Progress,
     Started,
 )
+from loraone.looker import Looker
+from loraone.memory_plan import MemoryPlan
 from loraone.methods.base import Factors, Initialisation, InitProblem
 from loraone.models import check_method
 from loraone.paths import preflight
 from loraone.specs import RunSpec
 from loraone.trainee import Trainee
 from loraone.workspace import Workspace
-
-# Logits of an exported adapter must agree to this much with the trained model's.
-EXPORT_TOLERANCE = 1e-4
-CHECKED_TEXTS = 8
 
 log = logging.getLogger(__name__)
 
@@ -94,9 +92,13 @@ def _run(
     yield from workspace.prepare(spec)
     ready = workspace.prepared
     layers = ready.loaded.layers
-    yield Started(describe(spec, ready.loaded, ready.texts, workspace.device))
+    plan = workspace.plan(spec)
+    yield Started(describe(spec, ready.loaded, ready.texts, workspace.device, plan))
     row = catalog.METHODS[spec.method.name]
     check_method(layers, row, spec.rank)
+    _check_plan(row, plan)
+    if spec.gradient.way == "auto" and plan.way != "accumulate":
+        yield Note(f"gradients were taken by the way {plan.way}: {plan.reason}")
     yield Layers(
         tuple(layer.name for layer in layers),
         tuple(layer.shape[0] for layer in layers),
@@ -106,8 +108,13 @@ def _run(
     yield from workspace.decompose(spec, spec.rank)
     if row.triplets > 1:
         yield from workspace.decompose(spec, spec.rank * row.triplets)
-    for (quantity, name), values in workspace.start.spectra.items():
-        yield probes.spectra(name, quantity, values, spec.rank)
+    if spec.measure.gradient_trust:
+        yield from workspace.measure_trust(spec)
+    for quantity in ("gradient", "weight"):
+        whole = quantity == "weight" or workspace.start.knows_whole_spectra
+        for layer in layers:
+            values = workspace.start.spectra[quantity, layer.name]
+            yield probes.spectra(layer.name, quantity, values, spec.rank, whole=whole)
     yield Progress("init", 0, 1)
     look = Looker(spec, workspace)
     before = look.losses(ready.loaded.model)
@@ -121,49 +128,16 @@ def _run(
         yield from _initialise(spec, workspace, trainee, look, before, original)
         yield from _train(spec, workspace, trainee, look)
         final = look.logits(trainee.model)
+        if output is not None:
+            yield write_directions(spec, workspace, trainee, output)
         plain = trainee.export() if output is not None and spec.measure.save_adapter else None
     finally:
         trainee.remove()
     workspace.restore()
     if plain is not None and output is not None:
         yield Progress("export", 0, 1)
-        yield _export(spec, workspace, plain, output, final, look)
+        yield write_adapter(spec, workspace, plain, output, final, look)
     yield look.finished()
-
-
-class Looker:
-    """Measures one run's model on its fixed rows, and remembers the last values for the summary."""
-
-    def __init__(self, spec: RunSpec, workspace: Workspace) -> None:
-        self._spec = spec
-        self._workspace = workspace
-        self.summary: dict[str, float | None] = {}
-
-    def losses(self, model: Any) -> dict[str, float]:
-        """The mean loss on the gradient batch and on the held-out batch."""
-        start = self._workspace.start
-        return {
-            "gradient_batch_loss": self._loss(model, start.gradient_rows),
-            "held_out_loss": self._loss(model, start.held_out_rows),
-        }
-
-    def held_out_loss(self, model: Any) -> float:
-        """The mean loss on the held-out batch alone."""
-        return self._loss(model, self._workspace.start.held_out_rows)
-
-    def _loss(self, model: Any, rows: list[int]) -> float:
-        train, device = self._workspace.prepared.train, self._workspace.device
-        return training.evaluate(model, train, rows, self._spec, device)["eval_loss"]
-
-    def logits(self, model: Any) -> torch.Tensor:
-        """Logits of the first few held-out texts."""
-        rows = self._workspace.start.held_out_rows[:CHECKED_TEXTS]
-        ready = self._workspace.prepared
-        return training.logits(model, ready.train, rows, self._workspace.device)
-
-    def finished(self) -> Finished:
-        """The event that ends the run."""
-        return Finished(self.summary)
 
 
 def _initialise(
@@ -215,16 +189,56 @@ def _initialise(
     scalars["logit_change"] = float((look.logits(trainee.model) - original).abs().max())
     scalars["logit_change_off"] = float((off - original).abs().max())
     columns = probes.init_columns(trainee, ready.loaded.layers, ready.pretrained)
-    columns["svd_error"] = np.array(
-        [found.error for found in workspace.start.decompositions[spec.rank].values()], np.float32
-    )
+    columns |= _gradient_columns(workspace, spec)
+    if spec.measure.hessian:
+        yield Progress("hessian", 0, 1)
+        if spec.adapter.dora and spec.trains_adapter:
+            yield Note("no Hessian eigenvalue: DoRA's gradient leaves a term out and has none")
+        else:
+            scalars |= _curvature(spec, workspace, trainee)
     yield InitReport(columns, scalars, chosen)
+    yield probes.overlaps(
+        0, trainee, ready.loaded.layers, workspace.start.decompositions[spec.rank], spec.rank
+    )
     look.summary |= {
         "held_out_loss_before": before["held_out_loss"],
         "held_out_loss_after": after["held_out_loss"],
         "gamma": chosen.get("gamma"),
         "trained_parameters": sum(p.numel() for p in trainee.parameters()),
     }
+
+
+def _gradient_columns(workspace: Workspace, spec: RunSpec) -> dict[str, Float32Array]:
+    """How good the decomposition is, how well defined its subspace, and how far to trust it."""
+    start = workspace.start
+    found = start.decompositions[spec.rank].values()
+    columns = {
+        "svd_error": [one.error for one in found],
+        "gap": [one.gap if one.gap is not None else np.nan for one in found],
+    }
+    if spec.measure.gradient_trust and spec.rank in start.trusts:
+        names = start.decompositions[spec.rank]
+        columns["trust_left"] = [start.trusts[spec.rank][name].left for name in names]
+        columns["trust_right"] = [start.trusts[spec.rank][name].right for name in names]
+    return {name: np.array(values, np.float32) for name, values in columns.items()}
+
+
+def _curvature(spec: RunSpec, workspace: Workspace, trainee: Trainee) -> dict[str, float]:
+    rows = workspace.start.gradient_rows[: spec.measure.hessian_samples]
+    batch = workspace.prepared.train.batch(rows, workspace.device)
+    found = largest_eigenvalue(trainee.model, batch, trainee.tuned(), seed=spec.seed)
+    return {"hessian_max": found.value, "hessian_residual": found.residual}
+
+
+def _check_plan(row: catalog.Method, plan: MemoryPlan) -> None:
+    if row.whole_gradient and plan.way != "accumulate":
+        raise SpecError(
+            f"{row.label} reads the sign of every entry of G, and {plan.reason}",
+            field="gradient.way",
+            value=plan.way,
+            allowed="accumulate",
+            hint="set gradient.way to accumulate, or choose fewer target layers",
+        )
 
 
 def _train(spec: RunSpec, workspace: Workspace, trainee: Trainee, look: Looker) -> Iterator[Event]:
@@ -248,41 +262,24 @@ def _train(spec: RunSpec, workspace: Workspace, trainee: Trainee, look: Looker) 
         "tokens": float(metric.tokens),
         "memory_bytes": memory_bytes(workspace.device),
     }
+    yield from _measure_update(spec, workspace, trainee)
+
+
+def _measure_update(spec: RunSpec, workspace: Workspace, trainee: Trainee) -> Iterator[Event]:
+    """Spectra of what changed, how it lies to the gradient, and what in it is new."""
+    ready, start = workspace.prepared, workspace.start
+    layers, found = ready.loaded.layers, start.decompositions[spec.rank]
+    new = []
     for done, layer in enumerate(layers):
         yield Progress("measure", done, len(layers), layer.name)
-        for quantity, change in (
-            ("update", trainee.update(layer.name)),
-            ("change", trainee.change(layer.name)),
-        ):
-            yield probes.spectra(layer.name, quantity, change.singular_values(), spec.rank)
-
-
-def _export(
-    spec: RunSpec,
-    workspace: Workspace,
-    plain: Any,
-    output: Path,
-    final: torch.Tensor,
-    look: Looker,
-) -> Artifact:
-    """Write the adapter, read it back with plain PEFT on the restored base, compare logits."""
-    loaded = workspace.prepared.loaded
-    folder = output / "adapter"
-    adapters.write(plain, loaded, spec, folder)
-    heads = {name: getattr(loaded.model, name) for name in loaded.heads}
-    again = adapters.reload(loaded, folder)
-    try:
-        error = float((look.logits(again) - final).abs().max())
-    finally:
-        again.unload()
-        for name, module in heads.items():
-            setattr(loaded.model, name, module)
-    workspace.restore()
-    size = sum(file.stat().st_size for file in folder.iterdir())
-    if not error <= EXPORT_TOLERANCE * max(1.0, float(final.abs().max())):
-        raise ExportError(
-            f"the adapter reads back with logits that differ by {error:.3g}; "
-            f"allowed: {EXPORT_TOLERANCE:g} of the largest logit",
-            value=error,
-        )
-    return Artifact("adapter", str(folder), size, error, True)
+        update, change = trainee.update(layer.name), trainee.change(layer.name)
+        for quantity, moved in (("update", update), ("change", change)):
+            yield probes.spectra(layer.name, quantity, moved.singular_values(), spec.rank)
+        if spec.measure.intruders:
+            weight, vectors = ready.pretrained[layer.name], workspace.left_vectors(layer.name)
+            new.append(probes.intruders(weight, vectors, change.dense(), spec.measure))
+    yield probes.overlaps(spec.training.steps, trainee, layers, found, spec.rank)
+    report = probes.update_report(trainee, layers, start.gradients, found, spec.rank)
+    if new:
+        report.layers["intruders"] = np.array(new, np.float32)
+    yield report

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 Rank = Annotated[int, Field(ge=1, le=4096)]
 LearningRate = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
@@ -88,6 +89,17 @@ class GradientSpec(Spec):
         le=4096,
         description="Texts per backward pass; changes memory and time, not the result",
     )
+    way: Literal["auto", "accumulate", "immediate", "sketch"] = Field(
+        "auto",
+        title="Gradients in memory",
+        description="accumulate: all layers' at once; immediate: one layer's at a time, exact, one "
+        "batch; sketch: none, four passes; auto: the first that fits",
+    )
+    checkpointing: bool = Field(
+        False,
+        title="Gradient checkpointing",
+        description="Recompute each block in the backward pass: less memory, more time, the same G",
+    )
     dropout: bool = Field(
         False,
         title="With dropout",
@@ -103,6 +115,23 @@ class GradientSpec(Spec):
     head_learning_rate: LearningRate = Field(
         1e-3, title="Head learning rate", description="AdamW learning rate of the head warm-up"
     )
+
+    @model_validator(mode="after")
+    def _possible(self) -> GradientSpec:
+        if self.dropout and self.way in ("immediate", "sketch"):
+            raise PydanticCustomError(
+                "dropout_needs_sums",
+                "with dropout the gradient is a sum of noisy passes; allowed: auto, accumulate",
+                {"given": self.way, "at": "way"},
+            )
+        if self.way == "immediate" and self.samples > self.micro_batch:
+            raise PydanticCustomError(
+                "immediate_needs_one_batch",
+                "immediate takes one backward pass; allowed: gradient.micro_batch of at least "
+                "gradient.samples = {samples}",
+                {"samples": self.samples, "given": self.micro_batch, "at": "micro_batch"},
+            )
+        return self
 
 
 class AdapterSpec(Spec):
@@ -166,6 +195,39 @@ class MeasureSpec(Spec):
         ge=1,
         le=65_536,
         description="Training texts outside the gradient batch for the loss around the init",
+    )
+    gradient_trust: bool = Field(
+        True,
+        title="Gradient trust",
+        description="How far the two halves of the gradient batch agree: one more gradient pass",
+    )
+    intruders: bool = Field(
+        False,
+        title="Intruder dimensions",
+        description="Count the tuned weights' directions that are new: one more SVD of each weight",
+    )
+    intruder_top: int = Field(
+        10,
+        title="Intruders among the top",
+        ge=1,
+        le=4096,
+        description="Left singular vectors of the tuned weight that are looked at",
+    )
+    intruder_epsilon: float = Field(
+        0.6,
+        title="Intruder ε",
+        gt=0,
+        lt=1,
+        description="New is what has no |cos| of ε or more to any pretrained direction",
+    )
+    hessian: bool = Field(
+        False,
+        title="Largest Hessian eigenvalue",
+        description="Of the loss in the trained parameters at step 0; predicts the usable "
+        "learning rate; as long as a few dozen training steps",
+    )
+    hessian_samples: int = Field(
+        16, title="Hessian batch", ge=1, le=4096, description="Texts of the gradient batch it takes"
     )
     save_adapter: bool = Field(
         True, title="Keep adapters", description="Write and verify a plain PEFT adapter"

@@ -190,6 +190,7 @@ class ExperimentSpec(_Shared):
                         "at": "training.optimizer",
                     },
                 )
+            _check_gradient(self, row.label, row.whole_gradient)
             _check_dora(self, row.label, row.trains)
             odd = [rank for rank in self.grid.ranks if rank % 2]
             if row.even_rank and odd:
@@ -232,6 +233,15 @@ def _check_dora(spec: ExperimentSpec, label: str, trains: str) -> None:
             "dora_with_lorafa",
             "PEFT's LoRA-FA takes DoRA's magnitudes for factors; allowed: another optimiser",
             {"given": "lorafa", "at": "training.optimizer"},
+        )
+
+
+def _check_gradient(spec: ExperimentSpec, label: str, whole: bool) -> None:
+    if whole and spec.gradient.way in ("immediate", "sketch"):
+        raise PydanticCustomError(
+            "whole_gradient",
+            "{label} reads the sign of every entry of G; allowed: auto, accumulate",
+            {"label": label, "given": spec.gradient.way, "at": "gradient.way"},
         )
 
 

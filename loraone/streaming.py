@@ -12,7 +12,7 @@ Two ways beside the exact sums of :mod:`loraone.gradients`:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -34,9 +34,17 @@ class CalledAgainError(LoraOneError):
 
 
 def immediate(
-    model: nn.Module, layers: Sequence[TargetLayer], batch: Batch, r: int, *, seed: int = 0
+    model: nn.Module,
+    layers: Sequence[TargetLayer],
+    batch: Batch,
+    r: int,
+    *,
+    seed: int = 0,
+    look: Callable[[str, Tensor], None] | None = None,
 ) -> dict[str, Decomposition]:
     """Decompose each layer's G in its backward hook, in eval mode.
+
+    ``look(name, G)`` is shown each G while it exists.
 
     Calls of a layer within one forward pass are summed before they are decomposed. With gradient
     checkpointing calls come back one block at a time, so that a layer used in several blocks
@@ -52,7 +60,7 @@ def immediate(
                 raise CalledAgainError(
                     f"layer {name} is used in several checkpointed blocks: its gradient is not "
                     "complete when the first one is done",
-                    hint="use one_step_gradient, which sums over all calls",
+                    hint="take the way 'accumulate', which sums over all calls",
                 )
             gradient = outer(delta, x)
             if name in partial:
@@ -61,6 +69,8 @@ def immediate(
             if open_calls[name]:
                 partial[name] = gradient
             else:
+                if look is not None:
+                    look(name, gradient)
                 found[name] = _on_cpu(truncated_svd(gradient, r, seed=seed))
 
         return consume
@@ -85,6 +95,9 @@ def immediate(
     finally:
         for handle in counters:
             handle.remove()
+    for layer in layers:
+        if layer.name not in found:  # the forward pass did not come by
+            found[layer.name] = truncated_svd(torch.zeros(layer.shape), r)
     return found
 
 
@@ -105,12 +118,11 @@ def sketch(
     if passes < 2 or passes % 2:
         raise ValueError(f"passes = {passes}; allowed: an even number from 2 on")
     draw = torch.Generator().manual_seed(seed)
-    device = next(model.parameters()).device
     # One side's bases and the other side's sums are all that is held: (m+n)·k per layer.
     bases = {
         layer.name: torch.linalg.qr(torch.randn(layer.shape[1], _width(layer, r), generator=draw))[
             0
-        ].to(device)
+        ].to(layer.parameter.device)
         for layer in layers
     }
     for step in range(passes - 1):
@@ -120,7 +132,8 @@ def sketch(
     for layer in layers:
         V, S, Uh = torch.linalg.svd(rows.pop(layer.name).double(), full_matrices=False)
         U = bases.pop(layer.name) @ Uh[:r].T.float()
-        top = signed(U, S[:r].float(), V[:, :r].float(), float("nan"), float("nan"), None)
+        gap = float(S[r] / S[r - 1]) if len(S) > r and S[r - 1] > 0 else None
+        top = signed(U, S[:r].float(), V[:, :r].float(), float("nan"), float("nan"), gap)
         found[layer.name] = _on_cpu(top)
     return found
 

@@ -35,6 +35,14 @@ class Trainee(Protocol):
         """``s·B₀A₀`` of a layer, or None where there is no adapter."""
         ...
 
+    def product(self, name: str) -> Change:
+        """What the adapter adds now, ``s·BA``; without one, the weight change."""
+        ...
+
+    def tuned(self) -> list[nn.Parameter]:
+        """What is trained of the target layers: :meth:`parameters` without the head."""
+        ...
+
     def update(self, name: str) -> Change:
         """What training has added: ``s·BA − s·B₀A₀``."""
         ...

@@ -17,12 +17,13 @@ from loraone.batches import Batch, Encoded
 from loraone.catalog import TASKS
 from loraone.data.texts import TextData
 from loraone.data.texts import load as load_texts
-from loraone.decompose import Decomposition, singular_values, truncated_svd
+from loraone.decompose import singular_values, truncated_svd
 from loraone.errors import LoraOneError, SpecError, TrainingError
 from loraone.events import Progress
-from loraone.gradients import one_step_gradient
+from loraone.memory_plan import MemoryPlan, gradient_plan
 from loraone.models import LoadedModel
 from loraone.specs import RunSpec
+from loraone.starting_point import GradientTaker, StartingPoint
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,7 @@ class Prepared:
     evaluation: Encoded
     snapshot: dict[str, Tensor]
     pretrained: dict[str, Tensor]
-
-
-@dataclass
-class Start:
-    """The common starting point of all runs with one gradient key."""
-
-    heads: dict[str, dict[str, Tensor]]
-    weights_hash: str
-    gradient_rows: list[int]
-    held_out_rows: list[int]
-    gradients: dict[str, Tensor]
-    spectra: dict[tuple[str, str], Tensor]
-    decompositions: dict[int, dict[str, Decomposition]] = field(default_factory=dict)
+    left_vectors: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Workspace:
@@ -59,7 +48,8 @@ class Workspace:
         self._model_key = ""
         self._start_key = ""
         self._prepared: Prepared | None = None
-        self._start: Start | None = None
+        self._plan: tuple[str, MemoryPlan] | None = None
+        self._start: StartingPoint | None = None
 
     def forget(self) -> None:
         """Drop everything, after a run that may have left the model in an unknown state."""
@@ -102,8 +92,15 @@ class Workspace:
         assert self._prepared is not None
         return self._prepared
 
+    def left_vectors(self, name: str) -> Tensor:
+        """All left singular vectors of a layer's pretrained weight, kept for the next run."""
+        known = self.prepared.left_vectors
+        if name not in known:
+            known[name] = torch.linalg.svd(self.prepared.pretrained[name], full_matrices=False)[0]
+        return known[name]
+
     @property
-    def start(self) -> Start:
+    def start(self) -> StartingPoint:
         """The starting point of the last :meth:`take_gradient`."""
         assert self._start is not None
         return self._start
@@ -124,26 +121,6 @@ class Workspace:
                 model, ready.loaded.heads, ready.train, spec, self.device
             ):
                 yield Progress("head", done, steps)
-        yield Progress("gradient", 0, 1)
-        size = spec.gradient.micro_batch
-        gradients, _ = one_step_gradient(
-            model,
-            ready.loaded.layers,
-            ready.train.batches(gradient_rows, size, self.device),
-            dropout=spec.gradient.dropout,
-        )
-        spectra = {}
-        for done, (name, gradient) in enumerate(gradients.items()):
-            yield Progress("spectra", done, len(gradients), name)
-            if not gradient.isfinite().all():
-                raise TrainingError(
-                    f"the one-step gradient of layer {name} is not finite",
-                    field="model.dtype",
-                    value=spec.model.dtype,
-                    hint="use bfloat16 or float32 instead of float16, and check the weights",
-                )
-            spectra["gradient", name] = singular_values(gradient)
-            spectra["weight", name] = singular_values(ready.pretrained[name])
         heads = {
             name: {
                 key: tensor.detach().clone()
@@ -151,10 +128,31 @@ class Workspace:
             }
             for name in ready.loaded.heads
         }
-        self._start = Start(
-            heads, models.weights_hash(model), gradient_rows, held_out_rows, gradients, spectra
+        start = StartingPoint(
+            self.plan(spec), heads, models.weights_hash(model), gradient_rows, held_out_rows
         )
+        if start.plan.way == "accumulate":
+            yield Progress("gradient", 0, 1)
+            start.gradients = self._taker(spec, start).sums(gradient_rows)
+        for done, layer in enumerate(ready.loaded.layers):
+            yield Progress("spectra", done, len(ready.loaded.layers), layer.name)
+            start.spectra["weight", layer.name] = singular_values(ready.pretrained[layer.name])
+            if layer.name in start.gradients:
+                _spectrum(start, layer.name, start.gradients[layer.name], spec)
+        self._start = start
         self._start_key = spec.gradient_key()
+
+    def plan(self, spec: RunSpec) -> MemoryPlan:
+        """The way the gradient is taken; the same for all runs that share it."""
+        if self._start is not None and spec.gradient_key() == self._start_key:
+            return self._start.plan
+        if self._plan is None or self._plan[0] != spec.gradient_key():
+            self._plan = (spec.gradient_key(), gradient_plan(spec, self.prepared.loaded.layers))
+        return self._plan[1]
+
+    def _taker(self, spec: RunSpec, start: StartingPoint) -> GradientTaker:
+        ready = self.prepared
+        return GradientTaker(spec, ready.loaded, ready.train, self.device, start.plan.way)
 
     def calibration(self, size: int) -> Iterator[Batch]:
         """The gradient batch, ``size`` texts at a time, for methods that look at the data."""
@@ -165,11 +163,32 @@ class Workspace:
         start = self.start
         if count in start.decompositions:
             return
-        found = {}
-        for done, (name, gradient) in enumerate(start.gradients.items()):
-            yield Progress("svd", done, len(start.gradients), name)
-            found[name] = truncated_svd(gradient, count, seed=spec.seed)
+        names = [layer.name for layer in self.prepared.loaded.layers]
+        if start.gradients:
+            found = {}
+            for done, name in enumerate(names):
+                yield Progress("svd", done, len(names), name)
+                found[name] = truncated_svd(start.gradients[name], count, seed=spec.seed)
+        else:
+            yield Progress("gradient", 0, 1)
+            taker = self._taker(spec, start)
+            found = taker.triplets(
+                start.gradient_rows, count, lambda name, G: _spectrum(start, name, G, spec)
+            )
+            found = {name: found[name] for name in names}
+            if not start.knows_whole_spectra:
+                for name, top in found.items():
+                    _check_finite(name, top.S, spec)
+                    start.spectra["gradient", name] = top.S
         start.decompositions[count] = found
+
+    def measure_trust(self, spec: RunSpec) -> Iterator[Progress]:
+        """How far the two halves of the gradient batch agree, kept for the next run."""
+        start = self.start
+        if spec.rank not in start.trusts and len(start.gradient_rows) > 1:
+            yield Progress("trust", 0, 1)
+            taker = self._taker(spec, start)
+            start.trusts[spec.rank] = taker.trust(start.gradient_rows, spec.rank)
 
     @torch.no_grad()
     def restore(self) -> None:
@@ -203,3 +222,19 @@ def _rows(spec: RunSpec, count: int) -> tuple[list[int], list[int]]:
         )
     order = batches.shuffled(count, spec.seed, "gradient batch")
     return order[:wanted], order[wanted : wanted + held]
+
+
+def _spectrum(start: StartingPoint, name: str, gradient: Tensor, spec: RunSpec) -> None:
+    _check_finite(name, gradient, spec)
+    if ("gradient", name) not in start.spectra:
+        start.spectra["gradient", name] = singular_values(gradient).cpu()
+
+
+def _check_finite(name: str, gradient: Tensor, spec: RunSpec) -> None:
+    if not gradient.isfinite().all():
+        raise TrainingError(
+            f"the one-step gradient of layer {name} is not finite",
+            field="model.dtype",
+            value=spec.model.dtype,
+            hint="use bfloat16 or float32 instead of float16, and check the weights",
+        )

@@ -170,6 +170,18 @@ class Adapted:
         start = self._start[name]
         return LowRank(self._scaling(name) * start.B, start.A)
 
+    def product(self, name: str) -> Change:
+        """``s·BA``; zero where the layer has no adapter."""
+        if name not in self._lora:
+            return self._nothing(name)
+        now = self._factors(name)
+        return LowRank(self._scaling(name) * now.B, now.A)
+
+    def tuned(self) -> list[nn.Parameter]:
+        """The factors, DoRA's magnitudes, or LoRA-SB's cores."""
+        named = self.model.named_parameters()
+        return [p for name, p in named if p.requires_grad and ".lora_" in name]
+
     def update(self, name: str) -> Change:
         """``s·BA − s·B₀A₀``, of rank at most 2r; with DoRA of the effective weight, of any rank."""
         if name not in self._lora:
@@ -187,10 +199,7 @@ class Adapted:
             return self._nothing(name)
         if self._row.quantises or self._is_dora(name):
             return Dense(self._effective(name) - self._pretrained[name])
-        if self._row.changes_base:
-            return self.update(name)
-        now = self._factors(name)
-        return LowRank(self._scaling(name) * now.B, now.A)
+        return self.update(name) if self._row.changes_base else self.product(name)
 
     def _scaling(self, name: str) -> float:
         """s of one layer: EVA's differ where it moved ranks."""

@@ -50,6 +50,11 @@ class FullyTuned:
         return Dense(layer.weight.float().cpu() - self._pretrained[name])
 
     update = change
+    product = change
+
+    def tuned(self) -> list[nn.Parameter]:
+        """The target layers' weights."""
+        return [layer.parameter for layer in self._loaded.layers]
 
     def _layer(self, name: str) -> TargetLayer:
         return next(layer for layer in self._loaded.layers if layer.name == name)

@@ -21,7 +21,8 @@ from loraone.events import (
     Metric,
     Spectra,
 )
-from loraone.run import CHECKED_TEXTS, Looker, run
+from loraone.looker import CHECKED_TEXTS, Looker
+from loraone.run import run
 from loraone.specs import RunSpec
 from loraone.workspace import Workspace
 from tests.conftest import tiny_run

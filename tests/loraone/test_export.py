@@ -13,7 +13,8 @@ import torch
 
 from loraone.catalog import METHODS
 from loraone.events import Finished, Spectra
-from loraone.run import CHECKED_TEXTS, Looker, run
+from loraone.looker import CHECKED_TEXTS, Looker
+from loraone.run import run
 from loraone.specs import ExperimentSpec, expand
 from loraone.workspace import Workspace
 

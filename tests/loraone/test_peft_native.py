@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from loraone.errors import ModelError, SpecError
 from loraone.peft_native import (
@@ -160,6 +161,70 @@ def test_what_is_saved_is_a_plain_adapter_and_merging_agrees(
     torch.testing.assert_close(adapted(**data).logits, logits, atol=1e-4, rtol=0)
     adapted.unmerge_adapter()
     torch.testing.assert_close(adapted(**data).logits, logits, atol=1e-4, rtol=0)
+
+
+def quantised() -> tuple[Any, Any]:
+    """A Llama whose linear layers are bitsandbytes' 4-bit ones, and one with what they stand for.
+
+    Rows come in blocks of 32 in its kernels for the CPU, so the layers are wider than elsewhere.
+    """
+    import bitsandbytes
+    from bitsandbytes.functional import dequantize_4bit
+
+    torch.manual_seed(0)
+    settings = LlamaConfig(
+        vocab_size=21,
+        hidden_size=64,
+        intermediate_size=96,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+    )
+    packed = LlamaForCausalLM(settings)
+    plain = copy.deepcopy(packed)
+    for name, module in list(packed.named_modules()):
+        if not isinstance(module, torch.nn.Linear) or name == "lm_head":
+            continue
+        four = bitsandbytes.nn.Linear4bit(
+            module.in_features, module.out_features, bias=False,
+            compute_dtype=torch.float32, quant_type="nf4",
+        )  # fmt: skip
+        four.weight = bitsandbytes.nn.Params4bit(
+            module.weight.detach().clone(), requires_grad=False, quant_type="nf4"
+        )
+        packed.set_submodule(name, four.to("cpu"))
+        with torch.no_grad():
+            values = dequantize_4bit(four.weight.data, four.weight.quant_state)
+            plain.get_submodule(name).weight.copy_(values)
+    packed.is_loaded_in_4bit = True
+    return packed, plain
+
+
+@pytest.mark.parametrize("gradient", ["accumulate", "immediate", "sketch"])
+def test_quantised_layers_start_from_the_gradient_of_the_weights_they_stand_for(
+    gradient: Any,
+) -> None:
+    data = batch(4, 7)
+    with torch.compiler.set_stance("force_eager"):
+        packed, plain = quantised()
+        exact = autograd(plain, TARGETS["llama"], data)
+        settings = LoraConfig(r=4, lora_alpha=8, target_modules=TARGETS["llama"])
+        model = get_peft_model(packed, settings)
+        initialize_lora_one_weights(model, [data], gamma=16, gradient=gradient)
+    for layer, G in exact.items():
+        module = model.base_model.model.get_submodule(layer)
+        assert type(module).__name__ == "Linear4bit"
+        found = module.get_delta_weight("default").detach().double().numpy()
+        wanted = expected(G, 4, 2.0, 16)
+        # Its kernel for the CPU rounds to bfloat16 on the way.
+        assert np.linalg.norm(found - wanted) <= 5e-2 * np.linalg.norm(wanted), layer
+
+
+def test_a_config_for_quantised_layers_is_refused_with_the_way_that_works() -> None:
+    packed, _ = quantised()
+    with pytest.raises(ModelError, match="is quantised") as caught:
+        preprocess_lora_one(packed, config("llama"), lambda: None)
+    assert "initialize_lora_one_weights" in (caught.value.hint or "")
 
 
 def test_nothing_falls_back_to_kaiming_in_silence(tiny_models: dict[str, Path]) -> None:

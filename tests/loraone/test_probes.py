@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.linalg import subspace_angles
 
-from loraone.probes import orthonormal, principal_angles, scalars
+from loraone.probes import scalars
+from loraone.subspaces import orthonormal, principal_angles
 
 
 def basis(m: int, k: int, seed: int) -> torch.Tensor:

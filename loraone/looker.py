@@ -1,0 +1,49 @@
+"""One run's model, measured on its fixed rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from loraone import training
+from loraone.events import Finished
+from loraone.specs import RunSpec
+from loraone.workspace import Workspace
+
+CHECKED_TEXTS = 8
+
+
+class Looker:
+    """Measures one run's model on its fixed rows, and remembers the last values for the summary."""
+
+    def __init__(self, spec: RunSpec, workspace: Workspace) -> None:
+        self._spec = spec
+        self._workspace = workspace
+        self.summary: dict[str, float | None] = {}
+
+    def losses(self, model: Any) -> dict[str, float]:
+        """The mean loss on the gradient batch and on the held-out batch."""
+        start = self._workspace.start
+        return {
+            "gradient_batch_loss": self._loss(model, start.gradient_rows),
+            "held_out_loss": self._loss(model, start.held_out_rows),
+        }
+
+    def held_out_loss(self, model: Any) -> float:
+        """The mean loss on the held-out batch alone."""
+        return self._loss(model, self._workspace.start.held_out_rows)
+
+    def _loss(self, model: Any, rows: list[int]) -> float:
+        train, device = self._workspace.prepared.train, self._workspace.device
+        return training.evaluate(model, train, rows, self._spec, device)["eval_loss"]
+
+    def logits(self, model: Any) -> torch.Tensor:
+        """Logits of the first few held-out texts."""
+        rows = self._workspace.start.held_out_rows[:CHECKED_TEXTS]
+        ready = self._workspace.prepared
+        return training.logits(model, ready.train, rows, self._workspace.device)
+
+    def finished(self) -> Finished:
+        """The event that ends the run."""
+        return Finished(self.summary)
