@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.store.results import unpack
-from backend.tables import AlignmentRow, InitColumn, MetricRow, Run, SpectrumRow
+from backend.tables import AlignmentRow, LayerColumn, MetricRow, OverlapRow, Run, SpectrumRow
 from loraone.figures.alignment import Measured
 
 _SUMMARY = (
@@ -46,7 +46,8 @@ def runs(rows: list[Run]) -> pd.DataFrame:
         )
     columns = ["run_id", "method", "label", "series", "rank", "learning_rate", "seed", "status"]
     frame = pd.DataFrame(records, columns=[*columns, *_SUMMARY])
-    return frame.astype(dict.fromkeys(_SUMMARY, "float64"))
+    # Full fine-tuning has no rank: without this a frame of it alone would hold objects.
+    return frame.astype(dict.fromkeys(["rank", *_SUMMARY], "float64"))
 
 
 def metrics(session: Session, run_ids: list[int], name: str) -> pd.DataFrame:
@@ -108,11 +109,23 @@ def alignments(session: Session, run_ids: list[int]) -> list[Measured]:
     ]
 
 
-def init_columns(session: Session, run_ids: list[int], name: str) -> dict[int, list[float]]:
-    """One column of the step-0 report, a value per layer, by run."""
+def overlap(session: Session, run_id: int, last: bool) -> tuple[np.ndarray, np.ndarray] | None:
+    """Squared cosines (layers, k, k) on the left and on the right, first or last measured."""
+    order = OverlapRow.step.desc() if last else OverlapRow.step
+    row = session.scalars(
+        select(OverlapRow).where(OverlapRow.run_id == run_id).order_by(order).limit(1)
+    ).first()
+    if row is None:
+        return None
+    shape = (-1, row.size, row.size)
+    return unpack(row.left).reshape(shape), unpack(row.right).reshape(shape)
+
+
+def layer_columns(session: Session, run_ids: list[int], name: str) -> dict[int, list[float]]:
+    """One column of the runs' reports, a value per layer, by run."""
     rows = session.execute(
-        select(InitColumn.run_id, InitColumn.values).where(
-            InitColumn.run_id.in_(run_ids), InitColumn.name == name
+        select(LayerColumn.run_id, LayerColumn.values).where(
+            LayerColumn.run_id.in_(run_ids), LayerColumn.name == name
         )
     ).all()
     return {int(run_id): [float(value) for value in unpack(data)] for run_id, data in rows}

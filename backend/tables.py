@@ -135,10 +135,22 @@ class AlignmentRow(Base):
     energy: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class InitColumn(Base):
-    """One column of the step-0 report: a value per layer."""
+class OverlapRow(Base):
+    """Squared cosines between single directions, shape (layers, size, size), at one step."""
 
-    __tablename__ = "init_columns"
+    __tablename__ = "overlaps"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    size: Mapped[int]
+    left: Mapped[bytes] = mapped_column(LargeBinary)
+    right: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class LayerColumn(Base):
+    """One column of the reports at the init and about the update: a value per layer."""
+
+    __tablename__ = "layer_columns"
 
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
     name: Mapped[str] = mapped_column(String(40), primary_key=True)

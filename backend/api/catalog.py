@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from backend.api.deps import SettingsDep
 from backend.api.wire import (
     CatalogOut,
+    ColumnOut,
     HealthOut,
     MethodOut,
     PlannedRun,
@@ -22,7 +23,7 @@ from backend.api.wire import (
 from backend.problems import invalid, of_library
 from backend.settings import Settings
 from loraone import __version__
-from loraone.catalog import METHODS, METRICS, SCALARS, SOURCES, SPECTRA, TASKS
+from loraone.catalog import COLUMNS, METHODS, METRICS, SCALARS, SOURCES, SPECTRA, TASKS
 from loraone.paths import BUILTIN_MODELS, preflight
 from loraone.presets import PRESETS
 from loraone.specs import ExperimentSpec, expand
@@ -51,6 +52,7 @@ def catalog() -> CatalogOut:
         metrics=[QuantityOut.model_validate(row) for row in METRICS.values()],
         scalars=[QuantityOut.model_validate(row) for row in SCALARS.values()],
         spectra=[QuantityOut.model_validate(row) for row in SPECTRA.values()],
+        columns=[ColumnOut.model_validate(row) for row in COLUMNS.values()],
         presets=[PresetOut.model_validate(row) for row in PRESETS.values()],
         spec_schema=ExperimentSpec.model_json_schema(),
     )

@@ -5,19 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from fastapi import APIRouter, Depends, Query, Response
 
-from backend import frames
-from backend.api.deps import ExperimentDep, Reading
+from backend import frames, references
+from backend.api.deps import ExperimentDep, Reading, SettingsDep
 from backend.api.experiments import JudgeQuery, layer_names
 from backend.problems import FieldProblem, invalid
 from backend.store import experiments
 from backend.tables import Run
 from loraone import compare
-from loraone.catalog import METRICS, SCALARS, SPECTRA, TASKS
-from loraone.figures import alignment, curves, heatmap, learning_rate, spectra, step0
+from loraone.catalog import COLUMNS, METRICS, SCALARS, SPECTRA, TASKS
+from loraone.figures import (
+    alignment,
+    columns,
+    curves,
+    heatmap,
+    learning_rate,
+    overlap,
+    spectra,
+    step0,
+)
 from loraone.figures.style import Theme
 
 router = APIRouter(prefix="/experiments/{experiment_id}/figures", tags=["figures"])
@@ -220,19 +230,56 @@ def draw_alignment(
 
 
 @router.get("/step0", response_class=Response)
-def draw_step0(
+def draw_step0(chosen: ChosenDep, theme: Theme = "light", format: Format = "json") -> Response:
+    """Losses around the initialisation."""
+    first = chosen.frame.drop_duplicates("series")
+    reports = {run.id: run.init_scalars for run in chosen.rows if run.init_scalars}
+    table = step0.table(first, reports)
+    return _answer(step0.draw(table, first, theme=theme), table, format, "step0")
+
+
+@router.get("/columns", response_class=Response)
+def draw_columns(
     session: Reading,
+    experiment: ExperimentDep,
+    settings: SettingsDep,
     chosen: ChosenDep,
-    column: Literal["relative", "norm", "base_change", "svd_error"] = "relative",
+    column: str = "relative",
+    judge: JudgeQuery = "eval_loss",
     theme: Theme = "light",
     format: Format = "json",
 ) -> Response:
-    """Losses around the initialisation, and its size in every layer."""
-    first = chosen.frame.drop_duplicates("series")
-    ids = [int(key) for key in first["run_id"]]
-    reports = {run.id: run.init_scalars for run in chosen.rows if run.init_scalars}
-    table = step0.table(first, reports)
-    columns = frames.init_columns(session, ids, column)
+    """One number of the reports for every layer, over all seeds."""
+    _known("column", column, dict(COLUMNS))
+    if column in references.COLUMNS:
+        known = experiments.runs(session, experiment.id)
+        values = references.columns(session, chosen.rows, known, judge, settings.artifacts, column)
+    else:
+        values = frames.layer_columns(session, chosen.ids, column)
+    table = columns.table(values, chosen.frame, layer_names(chosen.rows))
+    ranks = chosen.frame["rank"].dropna().unique()
+    side, random = COLUMNS[column].chance, None
+    if side is not None and len(ranks) == 1 and chosen.shapes:
+        random = columns.chance(chosen.shapes, int(ranks[0]), side)
     names = layer_names(chosen.rows)
-    drawn = step0.draw(table, first, columns, names, column=column, theme=theme)
-    return _answer(drawn, table, format, "step0")
+    drawn = columns.draw(table, chosen.frame, names, column=column, random=random, theme=theme)
+    return _answer(drawn, table, format, f"layers-{column}")
+
+
+@router.get("/overlap", response_class=Response)
+def draw_overlap(
+    session: Reading,
+    chosen: ChosenDep,
+    layer: Annotated[int | None, Query(ge=0)] = None,
+    at: Annotated[Literal["init", "end"], Query(description="before or after training")] = "end",
+    theme: Theme = "light",
+    format: Format = "json",
+) -> Response:
+    """φ(i, j) between the gradient's and the adapter's directions, of the first run chosen."""
+    _check_layer(layer, chosen)
+    found = frames.overlap(session, chosen.ids[0], at == "end") if chosen.ids else None
+    if found is None:
+        nothing = np.empty((0, 0, 0), np.float32)
+        found = nothing, nothing
+    table = overlap.table(found[0], found[1], layer)
+    return _answer(overlap.draw(table, theme=theme), table, format, f"overlap-{at}")

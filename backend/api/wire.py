@@ -54,6 +54,12 @@ class QuantityOut(RowOut):
     better: Literal["lower", "higher", "none"]
 
 
+class ColumnOut(QuantityOut):
+    """A number per layer, of the report at the init or of that about the update."""
+
+    when: Literal["init", "update"]
+
+
 class TaskOut(RowOut):
     """A task and the metric that it is judged by."""
 
@@ -83,6 +89,7 @@ class CatalogOut(Out):
     metrics: list[QuantityOut]
     scalars: list[QuantityOut]
     spectra: list[QuantityOut]
+    columns: list[ColumnOut]
     presets: list[PresetOut]
     spec_schema: dict[str, Any]
 

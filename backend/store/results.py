@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from backend.store import changes, runs
-from backend.tables import AlignmentRow, ArtifactRow, InitColumn, MetricRow, Run, SpectrumRow, now
+from backend.tables import (
+    AlignmentRow,
+    ArtifactRow,
+    LayerColumn,
+    MetricRow,
+    OverlapRow,
+    Run,
+    SpectrumRow,
+    now,
+)
 from loraone.catalog import SCALARS
 from loraone.events import (
     Alignment,
@@ -22,9 +31,11 @@ from loraone.events import (
     Layers,
     Metric,
     Note,
+    Overlap,
     Progress,
     Spectra,
     Started,
+    UpdateReport,
 )
 
 
@@ -88,8 +99,19 @@ def _store(session: Session, run: Run, event: Event, artifacts: Path) -> None:
             )
         case InitReport():
             run.init_scalars = {**_finite(event.scalars), **_finite(event.chosen)}
-            for name, values in event.layers.items():
-                session.add(InitColumn(run_id=run.id, name=name, values=pack(values)))
+            _columns(session, run, event)
+        case UpdateReport():
+            _columns(session, run, event)
+        case Overlap():
+            session.add(
+                OverlapRow(
+                    run_id=run.id,
+                    step=event.step,
+                    size=event.left.shape[1],
+                    left=pack(event.left),
+                    right=pack(event.right),
+                )
+            )
         case Artifact():
             session.add(
                 ArtifactRow(
@@ -143,6 +165,11 @@ def _spectrum(session: Session, run: Run, event: Spectra) -> None:
             **{name: event.scalars.get(name) for name in SCALARS},
         )
     )
+
+
+def _columns(session: Session, run: Run, event: InitReport | UpdateReport) -> None:
+    for name, values in event.layers.items():
+        session.add(LayerColumn(run_id=run.id, name=name, values=pack(values)))
 
 
 def _finite(values: dict[str, float]) -> dict[str, float]:

@@ -15,15 +15,16 @@ from backend.tables import (
     ACTIVE,
     AlignmentRow,
     ArtifactRow,
-    InitColumn,
+    LayerColumn,
     MetricRow,
+    OverlapRow,
     Run,
     SpectrumRow,
     now,
 )
 
 MAX_LOST = 3
-RESULTS = (MetricRow, SpectrumRow, AlignmentRow, InitColumn, ArtifactRow)
+RESULTS = (MetricRow, SpectrumRow, AlignmentRow, OverlapRow, LayerColumn, ArtifactRow)
 
 
 def claim(session: Session, lane: str) -> Run | None:

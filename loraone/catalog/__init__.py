@@ -21,9 +21,11 @@ from loraone.catalog.methods import (
     LoraOneParams,
     LoraSbParams,
 )
-from loraone.catalog.rows import FigureRow, Method, Paper, Quantity, Source, Task
+from loraone.catalog.quantities import COLUMNS, METRICS, SCALARS, SPECTRA
+from loraone.catalog.rows import Column, FigureRow, Method, Paper, Quantity, Source, Task
 
 __all__ = [
+    "COLUMNS",
     "FIGURES",
     "METHODS",
     "METRICS",
@@ -31,6 +33,7 @@ __all__ = [
     "SOURCES",
     "SPECTRA",
     "TASKS",
+    "Column",
     "CordaParams",
     "EvaParams",
     "FigureRow",
@@ -101,35 +104,6 @@ _ROWS_SOURCE = (
 )
 SOURCES: dict[str, Source] = {row.name: row for row in _ROWS_SOURCE}
 
-_ROWS_METRIC = (
-    Quantity("train_loss", "Training loss", "nats", "lower", "Loss of the step's batch, before it"),
-    Quantity("eval_loss", "Evaluation loss", "nats", "lower", "Mean loss on the evaluation split"),
-    Quantity("accuracy", "Accuracy", "", "higher", "Share of the evaluation split labelled right"),
-    Quantity("perplexity", "Perplexity", "", "lower", "exp of the evaluation loss"),
-    Quantity("grad_norm", "Gradient norm", "", "none", "Before clipping, all trained parameters"),
-    Quantity("learning_rate", "Learning rate", "", "none", "Of the step, after the schedule"),
-)
-METRICS: dict[str, Quantity] = {row.name: row for row in _ROWS_METRIC}
-
-_ROWS_SCALAR = (
-    Quantity("sigma1", "Largest singular value σ₁", "", "none", "The spectral norm"),
-    Quantity("frobenius", "Frobenius norm", "", "none", "√Σσ²"),
-    Quantity("stable_rank", "Stable rank", "", "none", "‖·‖_F² / σ₁²"),
-    Quantity("effective_rank", "Effective rank", "", "none", "exp of the entropy of σ²/Σσ²"),
-    Quantity("energy_top_r", "Energy in the top r", "", "none", "Σ_{i≤r} σ² / Σσ²"),
-    Quantity("gap", "Gap σ_{r+1}/σ_r", "", "none", "Near 1 the top-r subspace is ill-defined"),
-)
-SCALARS: dict[str, Quantity] = {row.name: row for row in _ROWS_SCALAR}
-
-_ROWS_SPECTRUM = (
-    Quantity("gradient", "Gradient G", "", "none", "The one-step gradient of the mean loss"),
-    Quantity("weight", "Pretrained weight W", "", "none", "Before any change"),
-    Quantity("init", "Initial adapter s·B₀A₀", "", "none", "What the initialisation adds"),
-    Quantity("update", "Trained update", "", "none", "s·BA − s·B₀A₀: what training added"),
-    Quantity("change", "Total change", "", "none", "Final effective weight minus pretrained W"),
-)
-SPECTRA: dict[str, Quantity] = {row.name: row for row in _ROWS_SPECTRUM}
-
 _ROWS_FIGURE = (
     FigureRow(
         "curves",
@@ -164,8 +138,20 @@ _ROWS_FIGURE = (
     FigureRow(
         "step0",
         "Step 0",
-        "What the initialisation did before the first step",
+        "What the initialisation did to the losses before the first step",
         "loraone.figures.step0:draw",
+    ),
+    FigureRow(
+        "columns",
+        "Per layer",
+        "One number of the reports for every layer, beside what chance would give",
+        "loraone.figures.columns:draw",
+    ),
+    FigureRow(
+        "overlap",
+        "Overlap",
+        "φ(i, j) between the first i directions of the gradient and the first j of the adapter",
+        "loraone.figures.overlap:draw",
     ),
 )
 FIGURES: dict[str, FigureRow] = {row.name: row for row in _ROWS_FIGURE}

@@ -91,6 +91,18 @@ class Quantity:
 
 
 @dataclass(frozen=True)
+class Column(Quantity):
+    """One number per layer of a run's reports, at the init or about the update.
+
+    ``chance`` is the side, out (r/m) or in (r/n), whose random subspace says what chance gives.
+    """
+
+    when: Literal["init", "update"] = "init"
+    axis: Literal["log", "share", "signed", "count"] = "log"
+    chance: Literal["left", "right"] | None = None
+
+
+@dataclass(frozen=True)
 class FigureRow:
     """A figure drawn in Python from stored numbers."""
 

@@ -39,6 +39,7 @@ class Process:
     """A server in a process of its own, as a user starts it."""
 
     def __init__(self, home: Path, roots: list[Path]) -> None:
+        self.home = home
         environment = {
             **os.environ,
             "LORAONE_HOME": str(home),

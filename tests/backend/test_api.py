@@ -141,7 +141,16 @@ def test_every_figure_of_an_unstarted_experiment_says_that_it_is_empty(
     client: TestClient, spec: dict[str, Any]
 ) -> None:
     key = client.post("/api/experiments", json=spec).json()["id"]
-    for name in ("curves", "learning-rate", "heatmap", "spectra", "alignment", "step0"):
+    for name in (
+        "curves",
+        "learning-rate",
+        "heatmap",
+        "spectra",
+        "alignment",
+        "step0",
+        "columns",
+        "overlap",
+    ):
         answer = client.get(f"/api/experiments/{key}/figures/{name}")
         assert answer.status_code == 200, (name, answer.text)
         assert answer.json()["layout"]["annotations"][0]["text"], name
@@ -158,6 +167,8 @@ def test_unknown_figure_options_are_answered_with_the_known_ones(
     body = problem(client.get(f"{base}/curves", params={"metric": "<b>"}), 422)
     assert "eval_loss" in body["errors"][0]["allowed"]
     problem(client.get(f"{base}/heatmap", params={"scalar": "beauty"}), 422)
+    body = problem(client.get(f"{base}/columns", params={"column": "beauty"}), 422)
+    assert "trust_left" in body["errors"][0]["allowed"]
     problem(client.get(f"{base}/curves", params={"smoothing": 2}), 422)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
+from backend import frames
 from backend.db import Database, NewerSchemaError
 from backend.store import changes, experiments, results, runs
 from backend.tables import Base, Change, MetricRow, Run, SpectrumRow
@@ -183,8 +184,42 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(tmp_path: Path) -> N
     database.close()
 
 
+def test_a_database_of_the_first_release_keeps_its_results(tmp_path: Path) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    from backend.db import MIGRATIONS
+
+    database = Database(f"sqlite:///{tmp_path / 'old.db'}")
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    with database.write() as session:
+        experiments.create(session, SPEC)
+    with database.engine.begin() as connection:
+        values = np.array([1, 2], "<f4").tobytes()
+        connection.exec_driver_sql("INSERT INTO init_columns VALUES (1, 'relative', ?)", (values,))
+    database.migrate()
+    with database.read() as session:
+        assert frames.layer_columns(session, [1], "relative") == {1: [1.0, 2.0]}
+    database.close()
+
+
 def test_a_newer_schema_is_refused_by_name(database: Database) -> None:
     with database.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(NewerSchemaError, match="9999"):
         database.migrate()
+
+
+def test_an_experiment_of_full_fine_tuning_alone_has_a_best_learning_rate() -> None:
+    from loraone.compare import best_learning_rates
+
+    alone = [
+        Run(id=i, method="full", label="Full", rank=None, learning_rate=rate, seed=0,
+            status="succeeded", summary={"eval_loss": loss})
+        for i, (rate, loss) in enumerate([(1e-3, 2.0), (1e-2, 1.0)])
+    ]  # fmt: skip
+    assert list(best_learning_rates(frames.runs(alone), "eval_loss")["run_id"]) == [1]

@@ -159,11 +159,60 @@ def test_step_zero_shows_the_losses_of_the_report(server: Process) -> None:
         scalars = server.get(f"/api/runs/{row['run_id']}")["init_scalars"]
         assert row["held_out_loss_before"] == pytest.approx(scalars["held_out_loss_before"])
         assert row["held_out_loss_after"] == pytest.approx(scalars["held_out_loss_after"])
-    drawn = figure(server, "step0")
-    first = [t for t in drawn["data"] if t.get("xaxis", "x") == "x"]
+    first = figure(server, "step0")["data"][0]
     np.testing.assert_allclose(
-        values(first[0]["x"]), table[["held_out_loss_before", "held_out_loss_after"]].iloc[0]
+        values(first["x"]), table[["held_out_loss_before", "held_out_loss_after"]].iloc[0]
     )
+
+
+def test_columns_per_layer_are_means_over_seeds_beside_what_chance_gives(server: Process) -> None:
+    layers = server.get("/api/experiments/1")["layers"]
+    shapes = server.get(f"/api/runs/{server.runs(1)[0]['id']}")["layers"]
+    for column in ("relative", "trust_left", "update_right", "update_cosine"):
+        table = csv(server, "columns", column=column)
+        one = table[table["series"].str.startswith("LoRA-One")]
+        assert list(one["layer"]) == layers
+        assert set(one["count"]) == {2}
+        drawn = lines(figure(server, "columns", column=column))
+        np.testing.assert_allclose(values(drawn[one["series"].iloc[0]]["y"]), one["mean"])
+    trust = lines(figure(server, "columns", column="trust_left"))["random subspace"]
+    np.testing.assert_allclose(values(trust["y"]), 4 / np.array(shapes["out_features"]))
+    assert "random subspace" not in lines(figure(server, "columns", column="update_cosine"))
+
+
+def test_changes_are_compared_with_full_fine_tunings_of_the_same_seed(server: Process) -> None:
+    from safetensors.numpy import load_file
+
+    table = csv(server, "columns", column="full_left")
+    assert not table["series"].str.startswith("Full").any()
+    overview = server.get("/api/experiments/1/overview")
+    best = {row["method"]: row["learning_rate"] for row in overview["rows"]}
+    found = []
+    for seed in (0, 1):
+        pair = []
+        for method in ("lora", "full"):
+            (run,) = (
+                r["id"] for r in server.runs(1)
+                if (r["method"], r["seed"], r["learning_rate"]) == (method, seed, best[method])
+            )  # fmt: skip
+            file = server.home / "artifacts" / str(run) / "1" / "directions.safetensors"
+            pair.append(load_file(file)[f"{table['layer'].iloc[0]}.U"])
+        found.append(np.linalg.norm(pair[0].T @ pair[1]) ** 2 / 4)
+    assert table[table["series"] == "LoRA"]["mean"].iloc[0] == pytest.approx(np.mean(found))
+
+
+def test_overlaps_are_perfect_on_the_diagonal_where_lora_one_begins(server: Process) -> None:
+    run = next(r["id"] for r in server.runs(1) if r["method"] == "lora_one")
+    table = csv(server, "overlap", runs=run, at="init", layer=0)
+    np.testing.assert_allclose(table[table["i"] == table["j"]]["phi"], 1, atol=1e-4)
+    end = csv(server, "overlap", runs=run, at="end")
+    assert end["phi"].between(0, 1 + 1e-6).all()
+    left, right = figure(server, "overlap", runs=run, at="end")["data"]
+    for trace, side in ((left, "left"), (right, "right")):
+        part = end[end["side"] == side].pivot(index="i", columns="j", values="phi")
+        np.testing.assert_allclose(values(trace["z"]), part.to_numpy(), rtol=1e-5)
+    lora = next(r["id"] for r in server.runs(1) if r["method"] == "lora")
+    assert csv(server, "overlap", runs=lora, at="init").empty, "B is zero: no direction yet"
 
 
 def test_the_learning_rate_figure_has_a_point_for_every_rate(server: Process) -> None:

@@ -105,7 +105,10 @@ def test_the_queue_shows_the_lane(page: Page) -> None:
         ("Learning rate", "Final eval loss against learning rate", 2),
         ("Spectra", "Map of all layers", 1),
         ("Alignment", "Alignment over training", 4),
-        ("Step 0", "Losses around the initialisation and its size per layer", 3),
+        ("Alignment", "Overlap of single directions", 2),
+        ("Step 0", "Losses around the initialisation", 2),
+        ("Step 0", "Per layer: Size of the init ‖s·B₀A₀‖_F / ‖W‖_F", 1),
+        ("Update", "Per layer: Update and gradient, out side (mean cos²)", 3),
     ],
 )
 def test_no_figure_is_empty_and_a_reload_shows_the_same(
@@ -179,7 +182,10 @@ def test_nothing_sticks_out_at_phone_width(
     page.set_viewport_size({"width": 390, "height": 844})
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     paths = ["/history", "/queue", "/launch"]
-    paths += [f"{experiment_path[0]}?tab={tab}" for tab in ("overview", "spectra", "alignment")]
+    paths += [
+        f"{experiment_path[0]}?tab={tab}"
+        for tab in ("overview", "spectra", "alignment", "step0", "update")
+    ]
     for path in paths:
         page.goto(path)
         page.get_by_role("heading", level=2).wait_for()

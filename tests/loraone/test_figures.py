@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import save_file
 
-from loraone.figures import alignment, curves, heatmap, layers, spectra
+from loraone import directions
+from loraone.figures import alignment, columns, curves, heatmap, layers, overlap, spectra
 from loraone.figures.alignment import Measured
 from loraone.figures.style import looks
 
@@ -94,6 +98,57 @@ def test_shared_spectra_appear_once_and_noise_is_cut() -> None:
         ("", "gradient"): 2,
         ("LoRA-One (spectral)", "init"): 2,
     }
+
+
+def test_columns_leave_out_what_was_not_measured_and_say_when_all_is_zero() -> None:
+    names = ["a.0.q", "a.1.q"]
+    table = columns.table({1: [0.0, 0.0], 2: [1.0, np.nan], 4: [0.0, 0.0]}, RUNS, names)
+    assert table[table["series"] == "LoRA"]["count"].tolist() == [2, 2]
+    assert table[table["series"] == "LoRA-One (spectral)"]["layer"].tolist() == ["a.0.q"]
+    drawn = columns.draw(table, RUNS, names, column="relative")
+    assert [trace.name for trace in drawn.data] == ["LoRA-One (spectral)"]
+    nothing = columns.draw(table[table["series"] == "LoRA"], RUNS, names, column="relative")
+    assert "zero in every layer" in nothing.layout.annotations[0].text
+
+
+def test_phi_is_the_lora_papers_formula_and_the_mean_is_over_layers_that_have_it() -> None:
+    draw = np.random.default_rng(0)
+    U, Q = (np.linalg.qr(draw.normal(size=(9, 3)))[0] for _ in "ab")
+    squared = np.full((2, 3, 3), np.nan, np.float32)
+    squared[0] = (U.T @ Q) ** 2
+    squared[1, :, :1] = ((U.T @ Q) ** 2)[:, :1]
+    one = overlap.table(squared, squared, 0)
+    for _, row in one[one["side"] == "left"].iterrows():
+        i, j = int(row["i"]), int(row["j"])
+        exact = np.linalg.norm(U[:, :i].T @ Q[:, :j]) ** 2 / min(i, j)
+        assert row["phi"] == pytest.approx(exact, rel=1e-5)
+    mean = overlap.table(squared, squared, None)
+    counts = mean[mean["side"] == "left"].set_index(["i", "j"])["layers"]
+    assert counts[1, 1] == 2
+    assert counts[1, 2] == 1
+    assert len(overlap.draw(one).data) == 2
+
+
+def test_directions_agree_as_projections_do(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+
+    def saved(name: str) -> dict[str, directions.Directions]:
+        parts = {
+            "q.U": np.linalg.qr(draw.normal(size=(9, 3)))[0],
+            "q.S": np.array([2.0, 1.0, 0.0 if name == "two" else 0.5]),
+            "q.V": np.linalg.qr(draw.normal(size=(7, 3)))[0],
+        }
+        save_file({k: v.astype(np.float32) for k, v in parts.items()}, tmp_path / name)
+        return directions.read(tmp_path / name)
+
+    one, two = saved("one"), saved("two")
+    left, right = directions.agreement(one, two, "q")
+    for side, value in (("U", left), ("V", right)):
+        a, b = (getattr(x["q"], side)[:, :2] for x in (one, two))
+        trace = np.trace(a @ a.T @ b @ b.T) / 2
+        assert value == pytest.approx(trace, rel=1e-5)
+    assert directions.agreement(one, one, "q") == pytest.approx((1, 1), rel=1e-5)
+    assert np.isnan(directions.agreement(one, two, "nothing")).all()
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/experiments/{experiment_id}/figures/columns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Draw Columns
+         * @description One number of the reports for every layer, over all seeds.
+         */
+        get: operations["figures_draw_columns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/experiments/{experiment_id}/figures/curves": {
         parameters: {
             query?: never;
@@ -190,6 +210,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/experiments/{experiment_id}/figures/overlap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Draw Overlap
+         * @description φ(i, j) between the gradient's and the adapter's directions, of the first run chosen.
+         */
+        get: operations["figures_draw_overlap"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/experiments/{experiment_id}/figures/spectra": {
         parameters: {
             query?: never;
@@ -219,7 +259,7 @@ export interface paths {
         };
         /**
          * Draw Step0
-         * @description Losses around the initialisation, and its size in every layer.
+         * @description Losses around the initialisation.
          */
         get: operations["figures_draw_step0"];
         put?: never;
@@ -457,6 +497,8 @@ export interface components {
          * @description Everything that can be chosen, and the JSON schema of an experiment for the form.
          */
         CatalogOut: {
+            /** Columns */
+            columns: components["schemas"]["ColumnOut"][];
             /** Methods */
             methods: components["schemas"]["MethodOut"][];
             /** Metrics */
@@ -479,6 +521,30 @@ export interface components {
             tasks: components["schemas"]["TaskOut"][];
             /** Version */
             version: string;
+        };
+        /**
+         * ColumnOut
+         * @description A number per layer, of the report at the init or of that about the update.
+         */
+        ColumnOut: {
+            /**
+             * Better
+             * @enum {string}
+             */
+            better: "lower" | "higher" | "none";
+            /** Label */
+            label: string;
+            /** Name */
+            name: string;
+            /** Summary */
+            summary: string;
+            /** Unit */
+            unit: string;
+            /**
+             * When
+             * @enum {string}
+             */
+            when: "init" | "update";
         };
         /**
          * CountsOut
@@ -675,11 +741,13 @@ export interface components {
             description: string;
             /**
              * @default {
+             *       "checkpointing": false,
              *       "dropout": false,
              *       "head_learning_rate": 0.001,
              *       "head_warmup_steps": 0,
              *       "micro_batch": 16,
-             *       "samples": 64
+             *       "samples": 64,
+             *       "way": "auto"
              *     }
              */
             gradient: components["schemas"]["GradientSpec"];
@@ -700,7 +768,13 @@ export interface components {
             /**
              * @default {
              *       "alignment_every": 5,
+             *       "gradient_trust": true,
              *       "held_out_samples": 64,
+             *       "hessian": false,
+             *       "hessian_samples": 16,
+             *       "intruder_epsilon": 0.6,
+             *       "intruder_top": 10,
+             *       "intruders": false,
              *       "save_adapter": true
              *     }
              */
@@ -787,6 +861,12 @@ export interface components {
          */
         GradientSpec: {
             /**
+             * Gradient checkpointing
+             * @description Recompute each block in the backward pass: less memory, more time, the same G
+             * @default false
+             */
+            checkpointing: boolean;
+            /**
              * With dropout
              * @description Take the gradient in train() mode, as the official code does: noisier
              * @default false
@@ -816,6 +896,13 @@ export interface components {
              * @default 64
              */
             samples: number;
+            /**
+             * Gradients in memory
+             * @description accumulate: all layers' at once; immediate: one layer's at a time, exact, one batch; sketch: none, four passes; auto: the first that fits
+             * @default auto
+             * @enum {string}
+             */
+            way: "auto" | "accumulate" | "immediate" | "sketch";
         };
         /**
          * GridSpec
@@ -891,11 +978,47 @@ export interface components {
              */
             alignment_every: number;
             /**
+             * Gradient trust
+             * @description How far the two halves of the gradient batch agree: one more gradient pass
+             * @default true
+             */
+            gradient_trust: boolean;
+            /**
              * Held-out batch
              * @description Training texts outside the gradient batch for the loss around the init
              * @default 64
              */
             held_out_samples: number;
+            /**
+             * Largest Hessian eigenvalue
+             * @description Of the loss in the trained parameters at step 0; predicts the usable learning rate; as long as a few dozen training steps
+             * @default false
+             */
+            hessian: boolean;
+            /**
+             * Hessian batch
+             * @description Texts of the gradient batch it takes
+             * @default 16
+             */
+            hessian_samples: number;
+            /**
+             * Intruder ε
+             * @description New is what has no |cos| of ε or more to any pretrained direction
+             * @default 0.6
+             */
+            intruder_epsilon: number;
+            /**
+             * Intruders among the top
+             * @description Left singular vectors of the tuned weight that are looked at
+             * @default 10
+             */
+            intruder_top: number;
+            /**
+             * Intruder dimensions
+             * @description Count the tuned weights' directions that are new: one more SVD of each weight
+             * @default false
+             */
+            intruders: boolean;
             /**
              * Keep adapters
              * @description Write and verify a plain PEFT adapter
@@ -1592,6 +1715,47 @@ export interface operations {
             };
         };
     };
+    figures_draw_columns: {
+        parameters: {
+            query?: {
+                column?: string;
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: "eval_loss" | "accuracy" | "perplexity";
+                theme?: "light" | "dark";
+                format?: "json" | "csv";
+                /** @description best: each method at its own best learning rate; all: every run */
+                rates?: "best" | "all";
+                /** @description These runs alone */
+                runs?: number[] | null;
+                /** @description These methods alone */
+                labels?: string[] | null;
+            };
+            header?: never;
+            path: {
+                experiment_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     figures_draw_curves: {
         parameters: {
             query?: {
@@ -1711,6 +1875,49 @@ export interface operations {
             };
         };
     };
+    figures_draw_overlap: {
+        parameters: {
+            query?: {
+                layer?: number | null;
+                /** @description before or after training */
+                at?: "init" | "end";
+                theme?: "light" | "dark";
+                format?: "json" | "csv";
+                /** @description best: each method at its own best learning rate; all: every run */
+                rates?: "best" | "all";
+                /** @description These runs alone */
+                runs?: number[] | null;
+                /** @description These methods alone */
+                labels?: string[] | null;
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: "eval_loss" | "accuracy" | "perplexity";
+            };
+            header?: never;
+            path: {
+                experiment_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     figures_draw_spectra: {
         parameters: {
             query?: {
@@ -1756,7 +1963,6 @@ export interface operations {
     figures_draw_step0: {
         parameters: {
             query?: {
-                column?: "relative" | "norm" | "base_change" | "svd_error";
                 theme?: "light" | "dark";
                 format?: "json" | "csv";
                 /** @description best: each method at its own best learning rate; all: every run */

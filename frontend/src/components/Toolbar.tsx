@@ -2,6 +2,7 @@ import { Chip, Group, SegmentedControl, Select } from "@mantine/core";
 import type { ReactNode } from "react";
 import type { ExperimentDetail } from "../api/client";
 import type { TabProps } from "../pages/Experiment";
+import { rate } from "../view/format";
 
 /** The controls above a figure. */
 export function Toolbar({ children }: { children: ReactNode }) {
@@ -41,6 +42,30 @@ export function Choice({
       onChange={(chosen) => chosen !== null && onChange(chosen)}
     />
   );
+}
+
+/** One finished run; the first where the URL names none. */
+export function RunChoice({ experiment, search, change }: TabProps) {
+  const measured = finished(experiment);
+  const run = search.run ?? measured[0]?.id;
+  if (run === undefined) return null;
+  return (
+    <Choice
+      label="Of run"
+      width={330}
+      value={String(run)}
+      options={measured.map((one) => ({
+        value: String(one.id),
+        label: `${one.label}, lr ${rate(one.learning_rate)}, seed ${one.seed}`,
+      }))}
+      onChange={(value) => change({ run: Number(value) })}
+    />
+  );
+}
+
+/** The runs that have all their results. */
+export function finished(experiment: ExperimentDetail) {
+  return experiment.runs.filter(({ status }) => status === "succeeded");
 }
 
 /** Each method at its own best learning rate, or every run. */

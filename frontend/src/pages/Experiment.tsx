@@ -14,6 +14,7 @@ import { LearningRateTab } from "./experiment/LearningRateTab";
 import { OverviewTab } from "./experiment/OverviewTab";
 import { SpectraTab } from "./experiment/SpectraTab";
 import { StepZeroTab } from "./experiment/StepZeroTab";
+import { UpdateTab } from "./experiment/UpdateTab";
 
 /** What every tab is given: the experiment, what the URL says, and how to change that. */
 export interface TabProps {
@@ -29,6 +30,7 @@ const PANELS: Record<Tab, { label: string; panel: (props: TabProps) => React.Rea
   spectra: { label: "Spectra", panel: SpectraTab },
   alignment: { label: "Alignment", panel: AlignmentTab },
   step0: { label: "Step 0", panel: StepZeroTab },
+  update: { label: "Update", panel: UpdateTab },
 };
 
 export function ExperimentPage() {

@@ -7,6 +7,7 @@ export const TABS = [
   "spectra",
   "alignment",
   "step0",
+  "update",
 ] as const;
 export type Tab = (typeof TABS)[number];
 
@@ -27,7 +28,8 @@ export interface ExperimentSearch {
   methods?: string[];
   run?: number;
   measure?: "mean_cos2" | "sin_max" | "energy";
-  column?: "relative" | "norm" | "base_change" | "svd_error";
+  column?: string;
+  at?: "init" | "end";
 }
 
 type Raw = Record<string, unknown>;
@@ -61,7 +63,8 @@ export function experimentSearch(raw: Raw): ExperimentSearch {
     methods: Array.isArray(raw.methods) ? raw.methods.map(String) : undefined,
     run: whole(raw.run),
     measure: oneOf(raw.measure, ["mean_cos2", "sin_max", "energy"]),
-    column: oneOf(raw.column, ["relative", "norm", "base_change", "svd_error"]),
+    column: text(raw.column),
+    at: oneOf(raw.at, ["init", "end"]),
   };
   return Object.fromEntries(
     Object.entries(found).filter(([, value]) => value !== undefined),

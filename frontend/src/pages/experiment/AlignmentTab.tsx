@@ -1,6 +1,13 @@
-import { Stack, Text } from "@mantine/core";
+import { SegmentedControl, Stack, Text, Title } from "@mantine/core";
 import { Figure } from "../../components/Figure";
-import { Choice, MethodChips, RatesSwitch, Toolbar } from "../../components/Toolbar";
+import {
+  Choice,
+  finished,
+  MethodChips,
+  RatesSwitch,
+  RunChoice,
+  Toolbar,
+} from "../../components/Toolbar";
 import { layerLabel } from "../../view/format";
 import type { ExperimentSearch } from "../../view/search";
 import type { TabProps } from "../Experiment";
@@ -23,6 +30,7 @@ const HELP: Record<string, string> = {
 export function AlignmentTab(props: TabProps) {
   const { experiment, search, change } = props;
   const measure = search.measure ?? "mean_cos2";
+  const run = search.run ?? finished(experiment)[0]?.id;
   const layers = [
     { value: "all", label: "Mean of all layers" },
     ...experiment.layers.map((name, i) => ({ value: String(i), label: layerLabel(name) })),
@@ -60,6 +68,37 @@ export function AlignmentTab(props: TabProps) {
           judge: search.judge,
         }}
         height={500}
+      />
+      <Title order={4} mt="sm">
+        Direction by direction
+      </Title>
+      <Text size="sm" c="dimmed">
+        The LoRA paper's φ(i, j): how much of the gradient's first i directions lies in the first j
+        of s·B·A. 1 on the diagonal means the same subspaces in the same order.
+      </Text>
+      <Toolbar>
+        <RunChoice {...props} />
+        <SegmentedControl
+          size="xs"
+          aria-label="Before or after training"
+          value={search.at ?? "end"}
+          onChange={(value) => change({ at: value === "init" ? "init" : undefined })}
+          data={[
+            { value: "init", label: "Before training" },
+            { value: "end", label: "After training" },
+          ]}
+        />
+      </Toolbar>
+      <Figure
+        experiment={experiment.id}
+        name="overlap"
+        label="Overlap of single directions"
+        params={{
+          runs: run === undefined ? undefined : [run],
+          layer: search.layer,
+          at: search.at ?? "end",
+        }}
+        height={400}
       />
     </Stack>
   );

@@ -4,8 +4,8 @@ import { IconChevronLeft, IconChevronRight } from "@tabler/icons-react";
 import { api } from "../../api/client";
 import { Empty } from "../../components/Empty";
 import { Figure } from "../../components/Figure";
-import { Choice, MethodChips, Toolbar } from "../../components/Toolbar";
-import { layerLabel, rate } from "../../view/format";
+import { Choice, finished, MethodChips, RunChoice, Toolbar } from "../../components/Toolbar";
+import { layerLabel } from "../../view/format";
 import type { TabProps } from "../Experiment";
 
 const SHARED = ["gradient", "weight"];
@@ -26,8 +26,7 @@ export function SpectraTab(props: TabProps) {
   }
   const quantity = search.quantity ?? "gradient";
   const scalar = search.scalar ?? "stable_rank";
-  const measured = experiment.runs.filter(({ status }) => status === "succeeded");
-  const run = search.run ?? measured[0]?.id;
+  const run = search.run ?? finished(experiment)[0]?.id;
   const named = (rows: { name: string; label: string }[] | undefined) =>
     (rows ?? []).map(({ name, label }) => ({ value: name, label }));
   return (
@@ -45,18 +44,7 @@ export function SpectraTab(props: TabProps) {
           options={named(catalog?.scalars)}
           onChange={(value) => change({ scalar: value })}
         />
-        {!SHARED.includes(quantity) && run !== undefined && (
-          <Choice
-            label="Of run"
-            width={330}
-            value={String(run)}
-            options={measured.map((one) => ({
-              value: String(one.id),
-              label: `${one.label}, lr ${rate(one.learning_rate)}, seed ${one.seed}`,
-            }))}
-            onChange={(value) => change({ run: Number(value) })}
-          />
-        )}
+        {!SHARED.includes(quantity) && <RunChoice {...props} />}
       </Toolbar>
       <Figure
         experiment={experiment.id}

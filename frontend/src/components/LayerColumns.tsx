@@ -1,0 +1,47 @@
+import { Stack, Text } from "@mantine/core";
+import { api } from "../api/client";
+import type { TabProps } from "../pages/Experiment";
+import { Figure } from "./Figure";
+import { Choice, RatesSwitch, Toolbar } from "./Toolbar";
+
+/** A number of the reports for every layer: those of the init, or those about the update. */
+export function LayerColumns({
+  when,
+  experiment,
+  search,
+  change,
+}: TabProps & { when: "init" | "update" }) {
+  const { data: catalog } = api.useQuery("get", "/api/catalog");
+  const columns = (catalog?.columns ?? []).filter((column) => column.when === when);
+  const chosen = columns.find(({ name }) => name === search.column) ?? columns[0];
+  if (!chosen) return null;
+  return (
+    <Stack gap="xs">
+      <Toolbar>
+        <Choice
+          label="Per layer"
+          value={chosen.name}
+          options={columns.map(({ name, label }) => ({ value: name, label }))}
+          width={340}
+          onChange={(value) => change({ column: value })}
+        />
+        <RatesSwitch search={search} change={change} />
+      </Toolbar>
+      <Text size="sm" c="dimmed">
+        {chosen.summary}.
+      </Text>
+      <Figure
+        experiment={experiment.id}
+        name="columns"
+        label={`Per layer: ${chosen.label}`}
+        params={{
+          column: chosen.name,
+          rates: search.rates,
+          labels: search.methods,
+          judge: search.judge,
+        }}
+        height={420}
+      />
+    </Stack>
+  );
+}
