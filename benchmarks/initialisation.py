@@ -10,10 +10,13 @@ Official settings are those of github YuanheZ/LoRA-One: all parameters' gradient
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import statistics
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,7 +26,7 @@ from torch import Tensor
 
 from loraone import batches, models
 from loraone.data.texts import load as load_texts
-from loraone.decompose import truncated_svd
+from loraone.decompose import Decomposition, truncated_svd
 from loraone.environment import device_name
 from loraone.gradients import one_step_gradient
 from loraone.specs import DataSpec, ModelSpec
@@ -97,6 +100,29 @@ def _synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+def peak_above(action: Callable[[], Any], device: torch.device) -> float:
+    """Most bytes in use during one call, above what was in use before: a reading, not a sum.
+
+    On the CPU the resident set (Linux), on a GPU torch's allocator.
+    """
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        action()
+        return float(torch.cuda.max_memory_allocated(device) - before)
+    ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")  # sets the high-water mark back
+    before = _status("VmRSS")
+    action()
+    return float(_status("VmHWM") - before)
+
+
+def _status(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
+
+
 def row(*cells: object) -> None:
     print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
 
@@ -150,7 +176,9 @@ def one_batch(parts: list[batches.Batch]) -> batches.Batch:
 def whole_init(device: torch.device, repeats: int) -> None:
     """Gradient and decomposition of all 36 layers, and the bytes held for gradients at the peak.
 
-    The bytes are arithmetic on shapes (float32), not a reading: activations are left out.
+    What is held for gradients is arithmetic on shapes (float32); the peak is a reading and has the
+    activations in it. The error is the worst of all layers, to the exact gradient; PEFT's and the
+    official code's are those of other gradients (mean of means, train mode) and are left out.
     """
     loaded, parts = minilm(device)
     layers, model = loaded.layers, loaded.model
@@ -161,10 +189,9 @@ def whole_init(device: torch.device, repeats: int) -> None:
     width = R + 16
     sketched = sum(sum(layer.shape) * width for layer in layers)
 
-    def accumulate() -> None:
+    def accumulate() -> dict[str, Decomposition]:
         gradients, _ = one_step_gradient(model, layers, parts)
-        for gradient in gradients.values():
-            ours(gradient)
+        return {name: truncated_svd(G, R) for name, G in gradients.items()}
 
     def as_official() -> None:
         model.train()
@@ -209,17 +236,33 @@ def whole_init(device: torch.device, repeats: int) -> None:
         "PEFT: preprocess_loraga + get_peft_model": (as_peft, targets * 4),
     }
     print(f"\n### Whole initialisation: MiniLM, {len(layers)} layers, {SAMPLES} texts\n")
-    row("way", "time (s)", "official / this", "held for gradients (from shapes)", "official / this")
-    row("---", "---", "---", "---", "---")
+    saved_by = "official / this"
+    row("way", "time (s)", saved_by, "held for gradients", saved_by, "peak memory", "worst error")
+    row(*["---"] * 7)
+    exact, _ = one_step_gradient(model, layers, parts)
+    spectra = {name: torch.linalg.svdvals(G.double()) for name, G in exact.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         measured = {
-            name: (timed(action, repeats, device)[0], held) for name, (action, held) in ways.items()
+            name: (*timed(action, repeats, device), held, peak_above(action, device))
+            for name, (action, held) in ways.items()
         }
-    base_time, base_held = measured["official: all gradients kept"]
-    for name, (seconds, held) in measured.items():
-        saved = f"{base_held / held:.0f}"
-        row(name, f"{seconds:.3g}", f"{base_time / seconds:.1f}", f"{held / 1e6:.1f} MB", saved)
+    base_time, _, base_held, _ = measured["official: all gradients kept"]
+    for name, (seconds, found, held, peak) in measured.items():
+        worst = "–"
+        if found is not None:
+            parts_of = {key: (one.U, one.S, one.V) for key, one in found.items()}
+            errors = [error(exact[key], parts_of[key], spectra[key]) for key in exact]
+            worst = f"{max(errors):.1e}"
+        row(
+            name,
+            f"{seconds:.3g}",
+            f"{base_time / seconds:.1f}",
+            f"{held / 1e6:.1f} MB",
+            f"{base_held / held:.0f}",
+            f"{peak / 1e6:.0f} MB",
+            worst,
+        )
 
 
 def main() -> None:
@@ -228,14 +271,23 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1, help="of the CPU")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--only", choices=["decomposition", "init"], help="one of the two parts")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     device = torch.device(options.device)
     print(f"{device_name(device)}; torch {torch.__version__}; medians of {options.repeats}")
+    if options.only != "init":
+        decompositions(device, options.repeats)
+    if options.only != "decomposition":
+        whole_init(device, options.repeats)
+
+
+def decompositions(device: torch.device, repeats: int) -> None:
+    """On one large synthetic matrix, and on real gradients."""
     decomposition(
         "one Llama block, 11008 × 4096, slow spectrum",
         [slow_spectrum(11008, 4096, device)],
-        options.repeats,
+        repeats,
         device,
     )
     loaded, parts = minilm(device)
@@ -243,10 +295,9 @@ def main() -> None:
     decomposition(
         f"MiniLM's {len(gradients)} gradients of {SAMPLES} texts",
         [(G.to(device), torch.linalg.svdvals(G.double())) for G in gradients.values()],
-        options.repeats,
+        repeats,
         device,
     )
-    whole_init(device, options.repeats)
 
 
 if __name__ == "__main__":
