@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from loraone.batches import shuffled
 from loraone.data import docstrings, hub
 from loraone.data.texts import fingerprint, load, source_of, stratified
 from loraone.errors import DataError
@@ -146,3 +147,13 @@ def test_a_stratified_sample_keeps_every_share_to_within_one(
     assert len(chosen) == len(set(chosen.tolist())) == count
     for code, size in enumerate(sizes):
         assert abs((codes[chosen] == code).sum() - size * count / len(codes)) < 1
+
+
+def test_every_seed_and_every_purpose_has_an_order_of_its_own() -> None:
+    orders = [
+        tuple(shuffled(50, seed, purpose))
+        for seed in (0, 1, 2, 2**31 - 1)
+        for purpose in ("gradient batch", "epoch 0", "epoch 1")
+    ]
+    assert len(set(orders)) == len(orders)
+    assert orders[0] == tuple(shuffled(50, 0, "gradient batch"))
