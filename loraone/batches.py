@@ -18,7 +18,7 @@ Batch = dict[str, Tensor]
 def generator(seed: int, purpose: str) -> torch.Generator:
     """An independent random stream for one purpose of one seed, on the CPU.
 
-    torch's generator for the CPU reads the lower 32 bits of its seed alone, so both are mixed there.
+    torch's CPU generator reads the lower 32 bits of its seed alone, so both are mixed there.
     """
     digest = hashlib.sha256(f"{seed} {purpose}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:4], "little"))

@@ -1,4 +1,4 @@
-"""``loraone run | plan | serve``: the library and the server from a shell."""
+"""``loraone run | plan | theory | serve``: the library and the server from a shell."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from loraone import __version__, events
+from loraone.catalog import TASKS
 from loraone.errors import LoraOneError
 from loraone.paths import preflight
 from loraone.presets import PRESETS
@@ -109,10 +110,12 @@ def run(
     """Run all of an experiment here and write every event as a line of JSON."""
     spec = _load(spec_file)
     runs = expand(spec)
-    with console.status("importing torch"):
-        from loraone.workspace import Workspace
+    workspace = None
+    if not TASKS[spec.task].synthetic:
+        with console.status("importing torch"):
+            from loraone.workspace import Workspace
 
-        workspace = Workspace(device)
+            workspace = Workspace(device)
     opened = results.open("w", encoding="utf-8") if results else nullcontext(sys.stdout)
     failed = 0
     with opened as lines, _bar() as bar:
@@ -163,6 +166,41 @@ def _run_one(
             numbers = ", ".join(f"{k} {v:.4g}" for k, v in shown.items() if v is not None)
             bar.update(task, description=f"{number} {spec.title}: {numbers}")
     return True
+
+
+@app.command()
+def theory(
+    name: Annotated[str | None, typer.Argument(help="An oracle: O1, O2, O3, O3n, …")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All oracles")] = False,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="How many seeds")] = 10,
+    first: Annotated[int, typer.Option(min=0, max=10**6, help="The first of them")] = 0,
+) -> None:
+    """Check a claim of the theory: what is observed, the bound, and whether it holds."""
+    from loraone.theory.presets import THEORY
+
+    if every == (name is not None) or (name is not None and name not in THEORY):
+        given = "" if name is None else f"{name!r} is no oracle; "
+        console.print(f"{given}give one of {', '.join(THEORY)}, or --all", style="red")
+        raise typer.Exit(2)
+    with console.status("importing torch"):
+        from loraone.theory.oracles import ORACLES
+
+    output = Console(width=None if sys.stdout.isatty() else 120)
+    failed = 0
+    for chosen in ORACLES.values() if every else [ORACLES[str(name)]]:
+        title = f"{chosen.name}  {chosen.claim}"
+        table = Table("Observed", "Median", "Range", "Bound", "Holds", title=title)
+        for check in chosen.check(range(first, first + seeds)):
+            middle = sorted(check.values)[len(check.values) // 2]
+            extent = f"{min(check.values):.3g} … {max(check.values):.3g}"
+            holds = "yes" if check.holds else "NO"
+            table.add_row(check.label, f"{middle:.3g}", extent, check.bound, holds)
+            failed += not check.holds
+        output.print(table)
+    console.print(f"{seeds} seeds from {first}; bounds are for every seed")
+    if failed:
+        console.print(f"{failed} bounds do not hold", style="red")
+        raise typer.Exit(1)
 
 
 @app.command()

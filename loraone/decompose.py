@@ -47,7 +47,7 @@ class Decomposition:
         """How many of the kept singular values are above rounding noise."""
         if self.S.numel() == 0 or self.S[0] == 0:
             return 0
-        floor = self.S[0] * torch.finfo(torch.float32).eps * max(len(self.U), len(self.V))
+        floor = self.S[0] * torch.finfo(self.S.dtype).eps * max(len(self.U), len(self.V))
         return int((floor < self.S).sum())
 
     def truncated_energy(self, r: int) -> float:
@@ -64,9 +64,12 @@ def truncated_svd(
     ``[MΩ, (MMᵀ)MΩ, …]`` with r+4 columns a block, and the SVD of QᵀM. Four blocks, then one more
     while the error estimate is above ``tolerance``. Small matrices, and those that do not get
     there, are decomposed exactly. Deterministic for ``seed``, on the CPU and on a GPU.
+    Computed in float32; a float64 matrix is decomposed exactly, in float64.
     """
-    matrix = matrix.float()
     r = min(r, *matrix.shape)
+    if matrix.dtype == torch.float64:
+        return _exact(matrix, r)
+    matrix = matrix.float()
     if (r + OVERSAMPLING) * DEPTH > min(matrix.shape) // 2:
         return _exact(matrix, r)
     found = _krylov(matrix, r, seed, tolerance)

@@ -7,16 +7,18 @@ import subprocess
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import torch
 
 from loraone import __version__
-from loraone.data.texts import TextData
-from loraone.memory_plan import MemoryPlan
-from loraone.models import LoadedModel
 from loraone.specs import RunSpec
+
+if TYPE_CHECKING:
+    from loraone.data.texts import TextData
+    from loraone.memory_plan import MemoryPlan
+    from loraone.models import LoadedModel
 
 PACKAGES = ("torch", "transformers", "peft", "datasets", "safetensors", "numpy")
 
@@ -29,14 +31,7 @@ def describe(
     plan: MemoryPlan,
 ) -> dict[str, Any]:
     """The record that is stored with every run."""
-    return {
-        "loraone": __version__,
-        "git_commit": _commit(),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
-        "device": device_name(device),
-        "threads": torch.get_num_threads(),
+    return machine(device) | {
         "model": spec.model.id,
         "model_revision": loaded.revision,
         "data_fingerprint": texts.fingerprint,
@@ -45,6 +40,19 @@ def describe(
         "eval_texts": len(texts.eval_texts),
         "gradient_key": spec.gradient_key(),
         "gradient_plan": plan.as_dict(),
+    }
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """What is the same for every kind of run: versions, commit, device."""
+    return {
+        "loraone": __version__,
+        "git_commit": _commit(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "device": device_name(device),
+        "threads": torch.get_num_threads(),
     }
 
 

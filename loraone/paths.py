@@ -88,9 +88,11 @@ def preflight(spec: _Shared, roots: Sequence[Path] | None) -> list[LoraOneError]
     """What can be known to be wrong with model and data before a worker spends time on them.
 
     Local paths must exist, lie under ``roots`` (None: anywhere), and files have the named
-    columns. Nothing is asked of the hub.
+    columns. Nothing is asked of the hub, and a task that draws its own problem needs neither.
     """
     found: list[LoraOneError] = []
+    if TASKS[spec.task].synthetic:
+        return found
     for check in (_check_model, _check_data):
         try:
             check(spec, roots)

@@ -156,8 +156,7 @@ def initialize_lora_one_weights(
     is that of the base model, with all adapters switched off. Other adapters keep their factors;
     DoRA's magnitudes are recomputed from ``W + s·B·A``.
 
-    Quantised layers (bitsandbytes) are as good as any: the gradient is that with respect to the
-    weight that they stand for, taken from their inputs and output gradients.
+    Quantised layers (bitsandbytes) are as good as any: G is taken from inputs and output gradients.
 
     ``gradient`` says how it is taken: ``accumulate`` holds the gradient of every target layer in
     float32; ``immediate`` one layer's at a time, exactly, and needs a single batch; ``sketch`` none
@@ -213,7 +212,6 @@ def _targets(model: nn.Module, config: LoraOneConfig) -> tuple[TargetLayer, ...]
     if any(isinstance(module, LoraLayer) for module in model.modules()):
         raise ModelError(
             "the model has adapters already: PEFT would keep their layers and ignore the factors",
-            field="model",
             hint="use initialize_lora_one_weights(peft_model, dataloader, adapter_name=…)",
         )
     if config.target_modules is None:
@@ -237,11 +235,8 @@ def _targets(model: nn.Module, config: LoraOneConfig) -> tuple[TargetLayer, ...]
     if packed is not None:
         raise ModelError(
             f"layer {packed} is quantised: LoraOneConfig's layers are those of plain weights",
-            field="model",
             value=packed,
-            allowed="nn.Linear and Conv1D layers in float32, bfloat16 or float16",
-            hint="get_peft_model(model, LoraConfig(...)), then initialize_lora_one_weights("
-            "peft_model, dataloader), which takes the gradient at the module",
+            hint="get_peft_model with a plain LoraConfig, then initialize_lora_one_weights",
         )
     return tuple(TargetLayer(name, module) for name, module in found)
 
@@ -265,7 +260,6 @@ def _gradient(
     if len(silent) == len(sums):
         raise ModelError(
             "train_step ran no backward pass through the target layers",
-            field="train_step",
             hint="it must call loss.backward(), and not under torch.no_grad()",
         )
     return sums
@@ -285,11 +279,10 @@ def _factors(
 ) -> Mapping[str, Factors]:
     if params["gamma"] == "auto":
         raise SpecError(
-            "gamma = 'auto' needs held-out data to search on",
+            "gamma = 'auto' needs held-out data to search on: loraone.run has it",
             field="gamma",
             value="auto",
             allowed="a number above 0",
-            hint="loraone.run searches for it",
         )
     problem = InitProblem(
         gradients=gradients,

@@ -10,10 +10,9 @@ from torch import Tensor
 
 from loraone.decompose import Decomposition, truncated_svd
 from loraone.events import Alignment, Float32Array, Overlap, Spectra, UpdateReport
-from loraone.models import TargetLayer
 from loraone.specs import MeasureSpec
 from loraone.subspaces import agreement, orthonormal, overlap, principal_angles
-from loraone.trainee import Trainee
+from loraone.trainee import Layer, Measured
 
 # Directions that are kept of an overlap: its matrices grow with the square.
 MOST_DIRECTIONS = 64
@@ -63,8 +62,8 @@ def scalars(values: Float32Array, r: int) -> dict[str, float | None]:
 
 def align(
     step: int,
-    trainee: Trainee,
-    layers: Sequence[TargetLayer],
+    trainee: Measured,
+    layers: Sequence[Layer],
     gradients: Mapping[str, Tensor],
     decompositions: Mapping[str, Decomposition],
     r: int,
@@ -95,13 +94,14 @@ def align(
         if Q_A.shape[1]:
             right[i, :rank] = principal_angles(Q_A, found.V[:, :rank]).numpy()
         if Q_B.shape[1] and Q_A.shape[1] and rank and layer.name in gradients:
-            inner = Q_B.float().T @ gradients[layer.name] @ Q_A.float()
+            G = gradients[layer.name]
+            inner = Q_B.to(G).T @ G @ Q_A.to(G)
             energy[i] = float((inner.double() ** 2).sum()) / found.truncated_energy(r)
     return Alignment(step, left, right, energy)
 
 
 def init_columns(
-    trainee: Trainee, layers: Sequence[TargetLayer], pretrained: Mapping[str, Tensor]
+    trainee: Measured, layers: Sequence[Layer], pretrained: Mapping[str, Tensor]
 ) -> dict[str, Float32Array]:
     """Per layer ‖s·BA‖₂, ‖s·BA‖_F/‖W‖_F and ‖W_base − W₀‖_F/‖W₀‖_F at step 0."""
     columns: dict[str, list[float]] = {"norm": [], "relative": [], "base_change": []}
@@ -112,15 +112,22 @@ def init_columns(
         values = initial.singular_values() if initial is not None else torch.zeros(1)
         columns["norm"].append(float(values[0]))
         columns["relative"].append(float(torch.linalg.norm(values)) / size)
-        moved = torch.linalg.norm(layer.weight.float().cpu() - before)
+        moved = torch.linalg.norm(layer.weight.cpu().to(before) - before)
         columns["base_change"].append(float(moved) / size)
     return {name: np.array(values, np.float32) for name, values in columns.items()}
 
 
+def decomposition_columns(found: Mapping[str, Decomposition]) -> dict[str, Float32Array]:
+    """Per layer the error estimate of G's SVD, and the gap σ_{r+1}/σ_r (NaN: there is none)."""
+    gaps = [one.gap if one.gap is not None else np.nan for one in found.values()]
+    errors = [one.error for one in found.values()]
+    return {"svd_error": np.array(errors, np.float32), "gap": np.array(gaps, np.float32)}
+
+
 def overlaps(
     step: int,
-    trainee: Trainee,
-    layers: Sequence[TargetLayer],
+    trainee: Measured,
+    layers: Sequence[Layer],
     decompositions: Mapping[str, Decomposition],
     r: int,
 ) -> Overlap:
@@ -138,8 +145,8 @@ def overlaps(
 
 
 def update_report(
-    trainee: Trainee,
-    layers: Sequence[TargetLayer],
+    trainee: Measured,
+    layers: Sequence[Layer],
     gradients: Mapping[str, Tensor],
     decompositions: Mapping[str, Decomposition],
     r: int,

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 Rank = Annotated[int, Field(ge=1, le=4096)]
 LearningRate = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
+Optimizer = Literal["adamw", "loraplus", "riemannian", "lorafa", "sgd", "riemannian-sgd"]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
@@ -154,11 +155,11 @@ class AdapterSpec(Spec):
 class TrainingSpec(Spec):
     """The short training run that follows the initialisation."""
 
-    optimizer: Literal["adamw", "loraplus", "riemannian", "lorafa"] = Field(
+    optimizer: Optimizer = Field(
         "adamw",
         title="Optimiser",
         description="adamw; loraplus: B learns faster; riemannian: preconditioned, as in LoRA-One; "
-        "lorafa: A frozen",
+        "lorafa: A frozen; sgd: plain descent; riemannian-sgd: preconditioned, without Adam",
     )
     loraplus_ratio: float = Field(
         16.0, title="LoRA+ ratio", ge=1, le=1000, description="Learning rate of B over that of A"

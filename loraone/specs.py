@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from loraone import combinations
 from loraone.catalog import METHODS, TASKS
 from loraone.sections import (
     AdapterSpec,
@@ -29,11 +30,13 @@ from loraone.sections import (
     LearningRate,
     MeasureSpec,
     ModelSpec,
+    Optimizer,
     Rank,
     Seed,
     Spec,
     TrainingSpec,
 )
+from loraone.synthetic import ProblemSpec, SweepSpec
 
 __all__ = [
     "AdapterSpec",
@@ -44,7 +47,9 @@ __all__ = [
     "MeasureSpec",
     "MethodSpec",
     "ModelSpec",
+    "ProblemSpec",
     "RunSpec",
+    "SweepSpec",
     "TrainingSpec",
     "expand",
 ]
@@ -77,6 +82,11 @@ class MethodSpec(Spec):
         None,
         title="Learning rates",
         description="For this method alone, instead of the grid's",
+    )
+    optimizer: Optimizer | None = Field(
+        None,
+        title="Optimiser",
+        description="For this method alone, instead of the training section's",
     )
 
     @model_validator(mode="after")
@@ -120,7 +130,19 @@ class MethodSpec(Spec):
             if key == "scale" or value != fields[key].default:
                 name = fields[key].title or key
                 parts.append(str(value) if key == "scale" else f"{name} {_short(value)}")
+        if self.optimizer is not None:
+            parts.append(OPTIMISERS[self.optimizer])
         return f"{row.label} ({', '.join(parts)})" if parts else row.label
+
+
+OPTIMISERS: dict[str, str] = {
+    "adamw": "AdamW",
+    "loraplus": "LoRA+",
+    "riemannian": "preconditioned",
+    "lorafa": "LoRA-FA",
+    "sgd": "gradient descent",
+    "riemannian-sgd": "preconditioned descent",
+}
 
 
 def _short(value: object) -> str:
@@ -153,6 +175,7 @@ class _Shared(Spec):
     adapter: AdapterSpec = AdapterSpec()
     training: TrainingSpec = TrainingSpec()
     measure: MeasureSpec = MeasureSpec()
+    problem: ProblemSpec = ProblemSpec()
 
 
 class ExperimentSpec(_Shared):
@@ -173,32 +196,13 @@ class ExperimentSpec(_Shared):
         description="Initialisations to compare",
     )
     grid: GridSpec = GridSpec()
+    sweep: SweepSpec | None = Field(
+        None, title="Sweep", description="Of a teacher–student problem: one number varied"
+    )
 
     @model_validator(mode="after")
     def _makes_sense(self) -> ExperimentSpec:
-        for i, method in enumerate(self.methods):
-            row = METHODS[method.name]
-            if row.trains != "adapter" and self.training.optimizer != "adamw":
-                raise PydanticCustomError(
-                    "optimizer_needs_factors",
-                    "{optimizer} works on two trained factors, {label} has none or one; "
-                    "allowed: adamw",
-                    {
-                        "optimizer": self.training.optimizer,
-                        "label": row.label,
-                        "given": self.training.optimizer,
-                        "at": "training.optimizer",
-                    },
-                )
-            _check_gradient(self, row.label, row.whole_gradient)
-            _check_dora(self, row.label, row.trains)
-            odd = [rank for rank in self.grid.ranks if rank % 2]
-            if row.even_rank and odd:
-                raise PydanticCustomError(
-                    "odd_rank",
-                    "{label} needs an even rank, not {given}",
-                    {"label": row.label, "given": odd[0], "at": f"methods.{i}.name"},
-                )
+        combinations.check(self)
         return self
 
     @model_validator(mode="after")
@@ -213,38 +217,6 @@ class ExperimentSpec(_Shared):
         return self
 
 
-def _check_dora(spec: ExperimentSpec, label: str, trains: str) -> None:
-    """DoRA needs both factors trained, and LoRA-FA pairs up parameters that it would disturb."""
-    if not spec.adapter.dora:
-        return
-    if trains in ("A", "core"):
-        raise PydanticCustomError(
-            "dora_needs_factors",
-            "{label} trains {what} alone, so there is nothing for DoRA to take apart; allowed: off",
-            {
-                "label": label,
-                "what": "lora_A" if trains == "A" else "an r × r core",
-                "given": True,
-                "at": "adapter.dora",
-            },
-        )
-    if spec.training.optimizer == "lorafa":
-        raise PydanticCustomError(
-            "dora_with_lorafa",
-            "PEFT's LoRA-FA takes DoRA's magnitudes for factors; allowed: another optimiser",
-            {"given": "lorafa", "at": "training.optimizer"},
-        )
-
-
-def _check_gradient(spec: ExperimentSpec, label: str, whole: bool) -> None:
-    if whole and spec.gradient.way in ("immediate", "sketch"):
-        raise PydanticCustomError(
-            "whole_gradient",
-            "{label} reads the sign of every entry of G; allowed: auto, accumulate",
-            {"label": label, "given": spec.gradient.way, "at": "gradient.way"},
-        )
-
-
 class RunSpec(_Shared):
     """One run: one method at one rank, learning rate and seed."""
 
@@ -252,6 +224,13 @@ class RunSpec(_Shared):
     rank: Rank
     learning_rate: LearningRate
     seed: Seed
+    # What tells runs of a sweep apart, such as "κ 10".
+    variant: str = ""
+
+    @property
+    def label(self) -> str:
+        """How the run's series is named: the method, and what was swept."""
+        return f"{self.method.label}, {self.variant}" if self.variant else self.method.label
 
     @property
     def trains_adapter(self) -> bool:
@@ -262,7 +241,7 @@ class RunSpec(_Shared):
     def title(self) -> str:
         """Method, rank, learning rate and seed in one line."""
         rank = f" r={self.rank}" if self.trains_adapter else ""
-        return f"{self.method.label}{rank} lr={self.learning_rate:g} seed={self.seed}"
+        return f"{self.label}{rank} lr={self.learning_rate:g} seed={self.seed}"
 
     def gradient_key(self) -> str:
         """A key that is equal exactly for runs whose one-step gradient is the same."""
@@ -273,6 +252,7 @@ class RunSpec(_Shared):
             "gradient": self.gradient.model_dump(exclude={"micro_batch"}),
             "held_out": self.measure.held_out_samples,
             "seed": self.seed,
+            "problem": self.problem.model_dump(),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -283,16 +263,28 @@ def expand(spec: ExperimentSpec) -> list[RunSpec]:
     Full fine-tuning has no rank: it appears once for all ranks of the grid, under the first.
     """
     shared = {name: getattr(spec, name) for name in _Shared.model_fields}
+    variants = [("", spec.problem)]
+    if spec.sweep is not None:
+        swept = [(value, spec.sweep.applied(spec.problem, value)) for value in spec.sweep.values]
+        variants = [(spec.sweep.label(value), problem) for value, problem in swept]
     runs: dict[RunKey, RunSpec] = {}
-    for seed, rank, method in product(spec.grid.seeds, spec.grid.ranks, spec.methods):
+    for seed, rank, (variant, problem), method in product(
+        spec.grid.seeds, spec.grid.ranks, variants, spec.methods
+    ):
         if METHODS[method.name].trains == "all":
             rank = spec.grid.ranks[0]
         for learning_rate in method.learning_rates or spec.grid.learning_rates:
-            bare = MethodSpec(name=method.name, params=method.params)
-            key = (bare.label, rank, learning_rate, seed)
-            runs[key] = RunSpec.model_construct(
-                **shared, method=bare, rank=rank, learning_rate=learning_rate, seed=seed
+            bare = MethodSpec(name=method.name, params=method.params, optimizer=method.optimizer)
+            own = {"optimizer": method.optimizer} if method.optimizer else {}
+            run = RunSpec.model_construct(
+                **{**shared, "problem": problem, "training": spec.training.model_copy(update=own)},
+                method=bare,
+                rank=rank,
+                learning_rate=learning_rate,
+                seed=seed,
+                variant=variant,
             )
+            runs[run.label, rank, learning_rate, seed] = run
     return list(runs.values())
 
 

@@ -15,13 +15,13 @@ def orthonormal(factor: Tensor) -> Tensor:
 
     A zero or rank-deficient factor has fewer directions than columns.
     """
-    factor = factor.double()
+    # Below the resolution of the format that the factor was trained in a direction is noise.
+    resolution = torch.finfo(factor.dtype).eps * max(factor.shape)
     U: Tensor
-    U, S, _ = torch.linalg.svd(factor, full_matrices=False)
+    U, S, _ = torch.linalg.svd(factor.double(), full_matrices=False)
     if S.numel() == 0 or S[0] == 0:
         return U[:, :0]
-    # The factors come from float32 training: below its resolution a direction is noise.
-    floor = S[0] * torch.finfo(torch.float32).eps * max(factor.shape)
+    floor = S[0] * resolution
     return U[:, : int((floor < S).sum())]
 
 

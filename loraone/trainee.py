@@ -7,25 +7,29 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from loraone.decompose import Change
 from loraone.methods.base import Factors
 from loraone.specs import RunSpec
 
 
-class Trainee(Protocol):
-    """Either an adapted model or one whose target layers are trained themselves."""
+class Layer(Protocol):
+    """A layer that is adapted, as far as probes look at it."""
 
-    model: Any
-
-    def parameters(self) -> list[nn.Parameter]:
-        """What is trained."""
+    @property
+    def name(self) -> str:
+        """Its path in the model."""
         ...
 
-    def optimiser(self, spec: RunSpec) -> torch.optim.Optimizer:
-        """The optimiser that the spec asks for, over :meth:`parameters`."""
+    @property
+    def weight(self) -> Tensor:
+        """W, (out, in), as the layer has it now."""
         ...
+
+
+class Measured(Protocol):
+    """What probes read of a model that is trained."""
 
     def factors(self, name: str) -> Factors | None:
         """The current factors of a layer, or None where there is no adapter."""
@@ -39,16 +43,30 @@ class Trainee(Protocol):
         """What the adapter adds now, ``s·BA``; without one, the weight change."""
         ...
 
-    def tuned(self) -> list[nn.Parameter]:
-        """What is trained of the target layers: :meth:`parameters` without the head."""
-        ...
-
     def update(self, name: str) -> Change:
         """What training has added: ``s·BA − s·B₀A₀``."""
         ...
 
     def change(self, name: str) -> Change:
         """The effective weight minus the pretrained one."""
+        ...
+
+
+class Trainee(Measured, Protocol):
+    """Either an adapted model or one whose target layers are trained themselves."""
+
+    model: Any
+
+    def parameters(self) -> list[nn.Parameter]:
+        """What is trained."""
+        ...
+
+    def optimiser(self, spec: RunSpec) -> torch.optim.Optimizer:
+        """The optimiser that the spec asks for, over :meth:`parameters`."""
+        ...
+
+    def tuned(self) -> list[nn.Parameter]:
+        """What is trained of the target layers: :meth:`parameters` without the head."""
         ...
 
     def switched_off(self) -> AbstractContextManager[Any]:

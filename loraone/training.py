@@ -13,7 +13,8 @@ from torch import nn
 from loraone.batches import IGNORED, Encoded, loss_tokens, training_rows
 from loraone.errors import TrainingError
 from loraone.events import Metric
-from loraone.specs import RunSpec, TrainingSpec
+from loraone.schedule import rate
+from loraone.specs import RunSpec
 from loraone.trainee import Trainee
 
 
@@ -64,16 +65,6 @@ def train(
                 values |= measured
             yield Metric(step, values, seconds, tokens)
     model.eval()
-
-
-def rate(plan: TrainingSpec, step: int) -> float:
-    """The factor on the learning rate at a step, counted from 0: warm-up, then the schedule."""
-    if step < plan.warmup_steps:
-        return (step + 1) / plan.warmup_steps
-    if plan.schedule == "constant":
-        return 1.0
-    done = min(1.0, (step - plan.warmup_steps) / max(1, plan.steps - plan.warmup_steps))
-    return 1 - done if plan.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * done))
 
 
 def _finite(value: float, what: str, step: int, spec: RunSpec) -> float:

@@ -13,21 +13,20 @@ from loraone import catalog
 
 ROOT = Path(__file__).parents[1]
 LEVELS = [
-    {"errors", "catalog", "sections"},
-    {"specs", "events"},
-    {"directions"},
-    {"presets", "data", "compare", "validation"},
+    {"errors", "catalog", "sections", "synthetic"},
+    {"specs", "events", "combinations"},
+    {"directions", "presets", "data", "compare", "validation", "schedule"},
     {"paths", "decompose"},
     {"subspaces"},
     {"batches", "models"},
     {"methods", "gradients", "streaming"},
     {"trainee", "memory_plan"},
     {"adapters", "training", "curvature", "probes", "figures", "peft_native", "environment"},
-    {"starting_point"},
+    {"starting_point", "theory"},
     {"workspace"},
     {"looker"},
     {"artifacts"},
-    {"run"},
+    {"fine_tuning", "run"},
     {"cli"},
 ]
 
@@ -89,6 +88,8 @@ def test_every_source_and_figure_of_the_catalogue_exists() -> None:
         assert callable(catalog.resolve(source.load))
     for figure in catalog.FIGURES.values():
         assert callable(catalog.resolve(figure.draw))
+    for task in catalog.TASKS.values():
+        assert callable(catalog.resolve(task.run))
 
 
 def test_files_stay_readable() -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from loraone.adapters.adapted import full_rank
+from loraone.adapters.optimisers import plain
 from loraone.decompose import Change, Dense
 from loraone.models import LoadedModel, TargetLayer
 from loraone.specs import RunSpec
@@ -34,9 +35,8 @@ class FullyTuned:
         return [p for p in self.model.parameters() if p.requires_grad]
 
     def optimiser(self, spec: RunSpec) -> torch.optim.Optimizer:
-        """AdamW: the others are for adapters, and specs that ask for them are refused."""
-        decay = spec.training.weight_decay
-        return torch.optim.AdamW(self.parameters(), lr=spec.learning_rate, weight_decay=decay)
+        """AdamW or gradient descent: specs that ask full fine-tuning for others are refused."""
+        return plain(self.parameters(), spec)
 
     def factors(self, name: str) -> None:
         """There are none."""

@@ -76,6 +76,17 @@ _ROWS_TASK = (
         "AutoModelForSeq2SeqLM",
         "SEQ_2_SEQ_LM",
     ),
+    Task(
+        "teacher-student",
+        "Teacher–student problem",
+        "The theory's own setting: Gaussian inputs, a teacher that differs by a low-rank change",
+        "relative_loss",
+        "",
+        "",
+        run="loraone.theory.run:run",
+        labelled=False,
+        synthetic=True,
+    ),
 )
 TASKS: dict[str, Task] = {row.name: row for row in _ROWS_TASK}
 

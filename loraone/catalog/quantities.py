@@ -10,6 +10,34 @@ _ROWS_METRIC = (
     Quantity("accuracy", "Accuracy", "", "higher", "Share of the evaluation split labelled right"),
     Quantity("perplexity", "Perplexity", "", "lower", "exp of the evaluation loss"),
     Quantity("grad_norm", "Gradient norm", "", "none", "Before clipping, all trained parameters"),
+    Quantity(
+        "relative_loss",
+        "Loss over its start",
+        "",
+        "lower",
+        "Training loss over that of the untouched student, before the initialisation",
+    ),
+    Quantity(
+        "fresh_loss",
+        "Fresh loss over its start",
+        "",
+        "lower",
+        "Loss on inputs that the student has not seen, over that of the untouched student",
+    ),
+    Quantity(
+        "sin_in",
+        "sin to the gradient, in side",
+        "",
+        "none",
+        "Largest principal angle of A's top-r* subspace to the gradient's; the paper's distance",
+    ),
+    Quantity(
+        "sin_out",
+        "sin to the gradient, out side",
+        "",
+        "none",
+        "Largest principal angle of B's top-r* subspace to the gradient's",
+    ),
     Quantity("learning_rate", "Learning rate", "", "none", "Of the step, after the schedule"),
 )
 METRICS: dict[str, Quantity] = {row.name: row for row in _ROWS_METRIC}

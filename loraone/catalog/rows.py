@@ -54,6 +54,11 @@ class Method:
     # Whether nn.Embedding may be a target: PEFT falls back to another init in silence otherwise.
     embedding: bool = False
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether a teacher–student problem can start from it: PEFT's inits need a real model."""
+        return self.initialise is not None or self.name in ("lora", "full")
+
 
 @dataclass(frozen=True)
 class Task:
@@ -65,7 +70,15 @@ class Task:
     metric: str
     auto_class: str
     peft_task_type: str
+    run: str = "loraone.fine_tuning:run"
     labelled: bool = True
+    # Whether it draws its own problem, and needs neither model nor texts.
+    synthetic: bool = False
+
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """What its runs can be judged by; the first unless asked otherwise."""
+        return (self.metric,) if self.synthetic else ("eval_loss", self.metric)
 
 
 @dataclass(frozen=True)

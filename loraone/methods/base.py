@@ -55,7 +55,9 @@ class Initialisation:
     notes: tuple[str, ...] = ()
 
 
-def kaiming_rows(rows: int, n: int, generator: torch.Generator) -> Tensor:
+def kaiming_rows(
+    rows: int, n: int, generator: torch.Generator, dtype: torch.dtype = torch.float32
+) -> Tensor:
     """Rows of lora_A as vanilla LoRA draws them: uniform in ±1/√n (Kaiming with a = √5)."""
     bound = n**-0.5
-    return torch.empty(rows, n).uniform_(-bound, bound, generator=generator)
+    return torch.empty(rows, n, dtype=dtype).uniform_(-bound, bound, generator=generator)

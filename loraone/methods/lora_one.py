@@ -74,8 +74,8 @@ def factors(
     known = min(gradient.rank(), r)
     weights = _weights(gradient.S[:known], scale) / gamma**0.5
     m, n = len(gradient.U), len(gradient.V)
-    A = kaiming_rows(r, n, generator)
-    B = torch.zeros(m, r)
+    A = kaiming_rows(r, n, generator, gradient.U.dtype)
+    B = gradient.U.new_zeros(m, r)
     A[:known] = weights[:, None] * gradient.V[:, :known].T
     B[:, :known] = -gradient.U[:, :known] * weights  # the SVD is of G, the step goes along −G
     return Factors(A, B)

@@ -35,7 +35,7 @@ def initialise(problem: InitProblem, params: LoraOneParams) -> Initialisation:
 def _turned(gradient: Decomposition, generator: torch.Generator) -> Decomposition:
     """The same singular values with random orthonormal vectors (Haar, by QR of a Gaussian)."""
     U, V = (
-        torch.linalg.qr(torch.randn(basis.shape, generator=generator))[0]
+        torch.linalg.qr(torch.randn(basis.shape, generator=generator, dtype=basis.dtype))[0]
         for basis in (gradient.U, gradient.V)
     )
     return Decomposition(U, gradient.S, V, gradient.frobenius)

@@ -98,15 +98,18 @@ def test_a_seed_changes_batches_and_gradient(tiny_models: dict[str, Path], texts
 
 
 def test_training_lowers_the_loss(tiny_models: dict[str, Path], texts_csv: Path) -> None:
-    training = {"steps": 60, "batch_size": 16, "warmup_steps": 2, "eval_every": 60}
-    grid = {"ranks": [4], "learning_rates": [0.02]}
+    training = {"steps": 120, "batch_size": 16, "warmup_steps": 2, "eval_every": 60}
+    grid = {"ranks": [4], "learning_rates": [0.01]}
     spec = tiny_run(tiny_models["bert"], texts_csv, training=training, grid=grid)
+    assert learned(events(spec)) < 0.8
+
+
+def learned(found: list[Event]) -> float:
+    """The training loss of the last twenty steps over that of the first twenty."""
     losses = [
-        e.values["eval_loss"]
-        for e in events(spec)
-        if isinstance(e, Metric) and "eval_loss" in e.values
+        e.values["train_loss"] for e in found if isinstance(e, Metric) and "train_loss" in e.values
     ]
-    assert losses[-1] < 0.8 * losses[0]
+    return float(np.mean(losses[-20:]) / np.mean(losses[:20]))
 
 
 def test_a_rank_above_min_m_n_names_the_layer_and_the_range(
@@ -188,20 +191,20 @@ def test_a_gradient_of_low_rank_is_noted(tiny_models: dict[str, Path], texts_csv
     assert any(isinstance(e, Note) and "rank below 4" in e.message for e in found)
 
 
-@pytest.mark.parametrize("optimizer", ["loraplus", "riemannian", "lorafa"])
+# LoRA-FA moves B alone, through the small A of LoRA-One: it needs larger steps; descent too.
+RATES = {"loraplus": 3e-3, "riemannian": 0.01, "lorafa": 0.05, "sgd": 5.0, "riemannian-sgd": 0.5}
+
+
+@pytest.mark.parametrize("optimizer", RATES)
 def test_every_optimiser_trains_and_lora_fa_keeps_a(
     tiny_models: dict[str, Path], texts_csv: Path, tmp_path: Path, optimizer: str
 ) -> None:
-    training = {"steps": 80, "batch_size": 16, "eval_every": 80, "optimizer": optimizer}
-    # LoRA-FA moves B alone, through the small A of LoRA-One: it needs larger steps.
-    grid = {"ranks": [4], "learning_rates": [0.05 if optimizer == "lorafa" else 0.01]}
+    training = {"steps": 120, "batch_size": 16, "eval_every": 120, "optimizer": optimizer}
+    grid = {"ranks": [4], "learning_rates": [RATES[optimizer]]}
     spec = tiny_run(tiny_models["bert"], texts_csv, "lora_one", training=training, grid=grid)
     found = events(spec, output=tmp_path)
     assert isinstance(found[-1], Finished), found[-1]
-    losses = [
-        e.values["eval_loss"] for e in found if isinstance(e, Metric) and "eval_loss" in e.values
-    ]
-    assert losses[-1] < 0.8 * losses[0]
+    assert learned(found) < 0.9
     angles = [e.right for e in found if isinstance(e, Alignment)]
     moved = float(np.abs(np.nanmax(angles[-1] - angles[0])))
     assert (moved < 1e-6) == (optimizer == "lorafa")

@@ -1,0 +1,153 @@
+"""A run of a teacher–student problem as the stream of events that every run is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from loraone import probes
+from loraone.decompose import singular_values
+from loraone.environment import machine, memory_bytes
+from loraone.errors import TrainingError
+from loraone.events import (
+    Event,
+    Finished,
+    InitReport,
+    Layers,
+    Metric,
+    Note,
+    Progress,
+    Started,
+)
+from loraone.specs import RunSpec
+from loraone.theory import predictions
+from loraone.theory.solve import Solution, solve
+from loraone.theory.student import Student
+
+CPU = torch.device("cpu")
+# A loss so many times its start does not come back: gradient descent has diverged.
+DIVERGED = 1e8
+
+
+def run(spec: RunSpec, **_: Any) -> Iterator[Event]:
+    """Solve one problem and yield what happened, in the order of :mod:`loraone.events`.
+
+    It needs no workspace and writes no files: there is no pretrained model to put an adapter on.
+
+    Raises TrainingError where the loss stops being a number.
+    """
+    problem = spec.problem
+    yield Started({**machine(CPU), "gradient_key": spec.gradient_key()})
+    shapes = problem.shapes
+    yield Layers(problem.names, tuple(m for m, _ in shapes), tuple(n for _, n in shapes))
+    yield Progress("train", 0, spec.training.steps)
+    began = time.perf_counter()
+    (solution,) = solve([spec], keep=True)
+    seconds = time.perf_counter() - began
+    for note in solution.found.notes:
+        yield Note(note)
+    yield from _start(solution)
+    yield from _training(solution, seconds)
+    yield from _end(solution)
+    for told in predictions.of_run(solution):
+        if told.predicted is not None and told.measured is not None:
+            yield Note(
+                f"{told.label}: {told.measured:.4g}, predicted {told.predicted:.4g} "
+                f"({told.formula}; {told.source})"
+            )
+    yield Finished(_summary(solution, seconds))
+
+
+def _start(solution: Solution) -> Iterator[Event]:
+    run, names = solution.run, solution.run.problem.names
+    start = dict(zip(names, solution.teacher.start, strict=True))
+    student = Student(solution, solution.began)
+    for name in names:
+        values = solution.step.triplets[name].S
+        yield probes.spectra(name, "gradient", values, run.rank)
+        yield probes.spectra(name, "weight", singular_values(start[name]), run.rank)
+        initial = student.initial(name)
+        if initial is not None:
+            yield probes.spectra(name, "init", initial.singular_values(), run.rank)
+    columns = probes.init_columns(student, student.layers(), start)
+    columns |= probes.decomposition_columns(solution.gradients)
+    first = solution.start_loss
+    scalars = {
+        "gradient_batch_loss_before": first,
+        "gradient_batch_loss_after": first * float(solution.losses[0]),
+        "held_out_loss_before": 1.0,
+        "held_out_loss_after": float(solution.fresh[0]),
+    }
+    yield InitReport(columns, scalars, solution.found.chosen)
+    yield probes.overlaps(0, student, student.layers(), solution.gradients, run.rank)
+
+
+def _training(solution: Solution, seconds: float) -> Iterator[Event]:
+    run = solution.run
+    plan = run.training
+    for i, step in enumerate(solution.measured):
+        loss = float(solution.losses[step])
+        if not (solution.losses[: step + 1] < DIVERGED).all():  # not a number is not below either
+            raise TrainingError(
+                f"the loss has grown beyond {DIVERGED:g} times its start by step {step} of "
+                f"{plan.steps} (learning rate {run.learning_rate:g})",
+                field="learning_rate",
+                value=run.learning_rate,
+                hint="lower the learning rate; gradient descent diverges above 2/λ_max",
+            )
+        values = {"relative_loss": loss, "fresh_loss": float(solution.fresh[i])}
+        for name, sines in (("sin_in", solution.sin_in), ("sin_out", solution.sin_out)):
+            if not np.isnan(sines[i]).all():
+                values[name] = float(np.nanmean(sines[i]))
+        if step % plan.eval_every == 0 or step == plan.steps:
+            share = step / max(1, plan.steps)
+            yield Metric(step, values, share * seconds, step * run.problem.samples)
+        if step % run.measure.alignment_every == 0 or step == plan.steps:
+            student = Student(solution, solution.history[i])
+            yield probes.align(
+                step,
+                student,
+                student.layers(),
+                solution.step.matrices,
+                solution.gradients,
+                run.rank,
+            )
+    yield Progress("train", plan.steps, plan.steps)
+
+
+def _end(solution: Solution) -> Iterator[Event]:
+    run = solution.run
+    student = Student(solution, solution.ended)
+    for name in run.problem.names:
+        for quantity, moved in (("update", student.update(name)), ("change", student.change(name))):
+            yield probes.spectra(name, quantity, moved.singular_values(), run.rank)
+    layers, steps = student.layers(), run.training.steps
+    yield probes.overlaps(steps, student, layers, solution.gradients, run.rank)
+    yield probes.update_report(
+        student, layers, solution.step.matrices, solution.gradients, run.rank
+    )
+
+
+def _summary(solution: Solution, seconds: float) -> dict[str, float | None]:
+    run = solution.run
+    factors = list(solution.ended.values())
+    trained = sum(pair.A.numel() + pair.B.numel() for pair in factors)
+    if not factors:
+        trained = sum(W.numel() for W in solution.weights.values())
+    if solution.found.cores:
+        trained = sum(core.numel() for core in solution.found.cores.values())
+    return {
+        "relative_loss": float(solution.losses[-1]),
+        "fresh_loss": float(solution.fresh[-1]),
+        "held_out_loss_before": 1.0,
+        "held_out_loss_after": float(solution.fresh[0]),
+        "gamma": solution.found.chosen.get("gamma"),
+        "trained_parameters": float(trained),
+        "train_seconds": seconds,
+        "tokens": float(run.training.steps * run.problem.samples),
+        "memory_bytes": memory_bytes(CPU),
+    }
