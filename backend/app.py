@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,8 +11,9 @@ from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.routing import APIRoute
 
 from backend import page, problems
-from backend.api import catalog, changes, experiments, figures, runs
+from backend.api import catalog, changes, experiments, figures, runs, theory
 from backend.db import Database
+from backend.executors.desk import Desk
 from backend.executors.local import devices
 from backend.feed import Feed
 from backend.guard import Guard
@@ -33,12 +35,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         database, feed, settings.artifacts, settings.roots, devices(settings.cpu_threads)
     )
 
+    desk = Desk(threads=os.cpu_count() or 1)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         scheduler.start()
         yield
         feed.stop()
         scheduler.stop()
+        desk.stop()
         database.close()
 
     app = FastAPI(
@@ -54,6 +59,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.database = database
     app.state.feed = feed
     app.state.scheduler = scheduler
+    app.state.desk = desk
     app.add_middleware(GZipMiddleware, minimum_size=2000)
     app.add_middleware(Guard)
     problems.install(app)
@@ -61,7 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         prefix="/api",
         responses={422: {"model": Problem, "description": "A field is wrong"}},
     )
-    for part in (catalog, experiments, runs, figures, changes):
+    for part in (catalog, experiments, runs, figures, theory, changes):
         api.include_router(part.router)
     app.include_router(api)
     page.mount(app)

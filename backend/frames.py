@@ -15,6 +15,8 @@ _SUMMARY = (
     "eval_loss",
     "accuracy",
     "perplexity",
+    "relative_loss",
+    "fresh_loss",
     "train_seconds",
     "memory_bytes",
     "trained_parameters",

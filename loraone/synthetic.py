@@ -94,6 +94,12 @@ class ProblemSpec(Spec):
         return ("first", "second") if self.activation == "two-layer" else ("layer",)
 
     @property
+    def summary(self) -> str:
+        """``linear, d 64, k 48, N 1024, r* 4``."""
+        sizes = f"d {self.inputs}, k {self.outputs}, N {self.samples}, r* {self.true_rank}"
+        return f"{self.activation}, {sizes}"
+
+    @property
     def narrowest(self) -> int:
         """The smallest dimension of any layer."""
         return min(min(shape) for shape in self.shapes)

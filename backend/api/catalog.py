@@ -8,13 +8,11 @@ import yaml
 from fastapi import APIRouter
 
 from backend.api.deps import SettingsDep
-from backend.api.wire import (
+from backend.api.wire import HealthOut, PlannedRun, PlanOut
+from backend.api.wire_catalog import (
     CatalogOut,
     ColumnOut,
-    HealthOut,
     MethodOut,
-    PlannedRun,
-    PlanOut,
     PresetOut,
     QuantityOut,
     SourceOut,
@@ -27,6 +25,7 @@ from loraone.catalog import COLUMNS, METHODS, METRICS, SCALARS, SOURCES, SPECTRA
 from loraone.paths import BUILTIN_MODELS, preflight
 from loraone.presets import PRESETS
 from loraone.specs import ExperimentSpec, expand
+from loraone.theory.presets import THEORY
 
 router = APIRouter(tags=["catalog"])
 
@@ -43,7 +42,13 @@ def catalog() -> CatalogOut:
     return CatalogOut(
         version=__version__,
         methods=[
-            MethodOut(**{**asdict(row), "params": row.params.model_json_schema()})
+            MethodOut(
+                **{
+                    **asdict(row),
+                    "params": row.params.model_json_schema(),
+                    "synthetic": row.synthetic,
+                }
+            )
             for row in METHODS.values()
         ],
         tasks=[TaskOut.model_validate(row) for row in TASKS.values()],
@@ -54,6 +59,7 @@ def catalog() -> CatalogOut:
         spectra=[QuantityOut.model_validate(row) for row in SPECTRA.values()],
         columns=[ColumnOut.model_validate(row) for row in COLUMNS.values()],
         presets=[PresetOut.model_validate(row) for row in PRESETS.values()],
+        theory=[PresetOut.model_validate(row) for row in THEORY.values()],
         spec_schema=ExperimentSpec.model_json_schema(),
     )
 
@@ -70,7 +76,7 @@ def plan(spec: ExperimentSpec, settings: SettingsDep) -> PlanOut:
         runs=[
             PlannedRun(
                 title=run.title,
-                label=run.method.label,
+                label=run.label,
                 method=run.method.name,
                 rank=run.rank if run.trains_adapter else None,
                 learning_rate=run.learning_rate,

@@ -9,6 +9,7 @@ from fastapi import Depends, Path, Request
 from sqlalchemy.orm import Session
 
 from backend.db import Database
+from backend.executors.desk import Desk
 from backend.feed import Feed
 from backend.problems import not_found
 from backend.scheduler import Scheduler
@@ -37,10 +38,16 @@ def _feed(request: Request) -> Feed:
     return feed
 
 
+def _desk(request: Request) -> Desk:
+    desk: Desk = request.app.state.desk
+    return desk
+
+
 SettingsDep = Annotated[Settings, Depends(_settings)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 SchedulerDep = Annotated[Scheduler, Depends(_scheduler)]
 FeedDep = Annotated[Feed, Depends(_feed)]
+DeskDep = Annotated[Desk, Depends(_desk)]
 
 
 def _reading(database: DatabaseDep) -> Iterator[Session]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import pandas as pd
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from backend import frames
 from backend.api import catalog
@@ -18,27 +18,42 @@ from backend.api.wire import (
     HistoryOut,
     OverviewOut,
     OverviewRow,
-    QuantityOut,
     RunOut,
 )
+from backend.api.wire_catalog import QuantityOut
 from backend.store import experiments, runs
-from backend.tables import ACTIVE, Run
+from backend.tables import ACTIVE, Experiment, Run
 from loraone import compare
 from loraone.catalog import METRICS, TASKS, Quantity
 from loraone.specs import ExperimentSpec
 
 router = APIRouter(tags=["experiments"])
 
+
 # The evaluation loss is the default: on a few hundred texts it is far less noisy than accuracy.
-JudgeQuery = Annotated[
-    Literal["eval_loss", "accuracy", "perplexity"],
-    Query(description="What the best learning rate of each method is chosen by"),
-]
+def _judge(
+    experiment: ExperimentDep,
+    judge: Annotated[
+        Literal["eval_loss", "accuracy", "perplexity", "relative_loss"] | None,
+        Query(description="What the best learning rate of each method is chosen by"),
+    ] = None,
+) -> str:
+    return judge or judges(experiment)[0]
+
+
+def judges(experiment: Experiment) -> list[str]:
+    """The metrics that runs of this experiment can be judged by, the usual one first."""
+    return list(TASKS[experiment.spec["task"]].judges)
+
+
+JudgeDep = Annotated[str, Depends(_judge)]
 
 _COLUMNS = (
     METRICS["eval_loss"],
     METRICS["accuracy"],
     METRICS["perplexity"],
+    METRICS["relative_loss"],
+    METRICS["fresh_loss"],
     Quantity("held_out_loss_before", "Held-out loss before init", "nats", "lower", ""),
     Quantity("held_out_loss_after", "Held-out loss after init", "nats", "lower", ""),
     Quantity("gamma", "γ", "", "none", ""),
@@ -90,11 +105,6 @@ def detail(session: Reading, experiment: ExperimentDep) -> ExperimentDetailOut:
     )
 
 
-def judges(spec: ExperimentSpec) -> list[str]:
-    """The metrics that runs of this experiment can be judged by."""
-    return ["eval_loss", TASKS[spec.task].metric]
-
-
 def layer_names(found: list[Run]) -> list[str]:
     """The target layers, as the first run that knows them says."""
     return next((list(run.layers["names"]) for run in found if run.layers), [])
@@ -117,11 +127,8 @@ def cancel(
 
 
 @router.get("/experiments/{experiment_id}/overview")
-def overview(
-    session: Reading, experiment: ExperimentDep, judge: JudgeQuery = "eval_loss"
-) -> OverviewOut:
+def overview(session: Reading, experiment: ExperimentDep, judge: JudgeDep) -> OverviewOut:
     """Each method at its own best learning rate, and a verdict in a sentence."""
-    spec = ExperimentSpec.model_validate(experiment.spec)
     frame = frames.runs(experiments.runs(session, experiment.id))
     done = frame[frame["status"] == "succeeded"]
     best = compare.best_learning_rates(done, judge)
@@ -149,7 +156,7 @@ def overview(
     shown = {name for row in rows for name in row.values}
     return OverviewOut(
         metric=judge,
-        judges=[QuantityOut.model_validate(METRICS[name]) for name in judges(spec)],
+        judges=[QuantityOut.model_validate(METRICS[name]) for name in judges(experiment)],
         verdict=compare.verdict(done, judge),
         columns=[QuantityOut.model_validate(column) for column in _COLUMNS if column.name in shown],
         rows=rows,

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from backend import frames, references
 from backend.api.deps import ExperimentDep, Reading, SettingsDep
-from backend.api.experiments import JudgeQuery, layer_names
+from backend.api.experiments import JudgeDep, layer_names
 from backend.problems import FieldProblem, invalid
 from backend.store import experiments
 from backend.tables import Run
@@ -59,13 +59,13 @@ class Chosen:
 def _choose(
     session: Reading,
     experiment: ExperimentDep,
+    judge: JudgeDep,
     rates: Annotated[
         Literal["best", "all"],
         Query(description="best: each method at its own best learning rate; all: every run"),
     ] = "best",
     runs: Annotated[list[int] | None, Query(description="These runs alone")] = None,
     labels: Annotated[list[str] | None, Query(description="These methods alone")] = None,
-    judge: JudgeQuery = "eval_loss",
 ) -> Chosen:
     rows = experiments.runs(session, experiment.id)
     frame = frames.runs(rows)
@@ -126,7 +126,8 @@ def _check_layer(layer: int | None, chosen: Chosen) -> None:
 def draw_curves(
     session: Reading,
     chosen: ChosenDep,
-    metric: str = "eval_loss",
+    judge: JudgeDep,
+    metric: str | None = None,
     x: Literal["step", "tokens", "seconds"] = "step",
     log_y: bool = False,
     smoothing: Annotated[float, Query(ge=0, le=0.99)] = 0.0,
@@ -134,7 +135,7 @@ def draw_curves(
     format: Format = "json",
 ) -> Response:
     """A metric against step, tokens or seconds."""
-    _known("metric", metric, dict(METRICS))
+    metric = _known("metric", metric or judge, dict(METRICS))
     values = frames.metrics(session, chosen.ids, metric)
     table = curves.table(chosen.frame, values)
     drawn = curves.draw(
@@ -147,12 +148,13 @@ def draw_curves(
 def draw_learning_rate(
     session: Reading,
     experiment: ExperimentDep,
-    metric: str = "eval_loss",
+    judge: JudgeDep,
+    metric: str | None = None,
     theme: Theme = "light",
     format: Format = "json",
 ) -> Response:
     """The final metric against the learning rate."""
-    _known("metric", metric, {name: METRICS[name] for name in ("eval_loss", *_finals())})
+    metric = _known("metric", metric or judge, {name: METRICS[name] for name in _finals()})
     frame = frames.runs(experiments.runs(session, experiment.id))
     table = learning_rate.table(frame, metric)
     drawn = learning_rate.draw(table, frame, metric=metric, theme=theme)
@@ -160,7 +162,7 @@ def draw_learning_rate(
 
 
 def _finals() -> list[str]:
-    return sorted({task.metric for task in TASKS.values()})
+    return sorted({name for task in TASKS.values() for name in task.judges})
 
 
 @router.get("/heatmap", response_class=Response)
@@ -230,12 +232,15 @@ def draw_alignment(
 
 
 @router.get("/step0", response_class=Response)
-def draw_step0(chosen: ChosenDep, theme: Theme = "light", format: Format = "json") -> Response:
+def draw_step0(
+    experiment: ExperimentDep, chosen: ChosenDep, theme: Theme = "light", format: Format = "json"
+) -> Response:
     """Losses around the initialisation."""
     first = chosen.frame.drop_duplicates("series")
     reports = {run.id: run.init_scalars for run in chosen.rows if run.init_scalars}
     table = step0.table(first, reports)
-    return _answer(step0.draw(table, first, theme=theme), table, format, "step0")
+    unit = "over its start" if TASKS[experiment.spec["task"]].synthetic else "nats"
+    return _answer(step0.draw(table, first, unit=unit, theme=theme), table, format, "step0")
 
 
 @router.get("/columns", response_class=Response)
@@ -244,8 +249,8 @@ def draw_columns(
     experiment: ExperimentDep,
     settings: SettingsDep,
     chosen: ChosenDep,
+    judge: JudgeDep,
     column: str = "relative",
-    judge: JudgeQuery = "eval_loss",
     theme: Theme = "light",
     format: Format = "json",
 ) -> Response:

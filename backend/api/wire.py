@@ -5,93 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from backend.api.wire_catalog import Out, QuantityOut
 from backend.store.experiments import Listed
 from backend.tables import Run
+from loraone.catalog import TASKS
 from loraone.specs import ExperimentSpec
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
-
-
-class Out(BaseModel):
-    """Base of all answers."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-
-class PaperOut(Out):
-    """Where something was published."""
-
-    title: str
-    url: str
-
-
-class MethodOut(Out):
-    """A row of the method catalogue; ``params`` is the JSON schema of its parameters."""
-
-    name: str
-    label: str
-    summary: str
-    paper: PaperOut | None
-    colour: str
-    trains: Literal["adapter", "A", "core", "all"]
-    params: dict[str, Any]
-
-
-class RowOut(Out):
-    """A row of another catalogue."""
-
-    name: str
-    label: str
-    summary: str
-
-
-class QuantityOut(RowOut):
-    """A quantity with its unit and which way is better."""
-
-    unit: str
-    better: Literal["lower", "higher", "none"]
-
-
-class ColumnOut(QuantityOut):
-    """A number per layer, of the report at the init or of that about the update."""
-
-    when: Literal["init", "update"]
-
-
-class TaskOut(RowOut):
-    """A task and the metric that it is judged by."""
-
-    metric: str
-
-
-class SourceOut(RowOut):
-    """A data source; ``prefix`` is what names it, empty for paths and hub ids."""
-
-    prefix: str
-
-
-class PresetOut(RowOut):
-    """An experiment to start from."""
-
-    spec: ExperimentSpec
-
-
-class CatalogOut(Out):
-    """Everything that can be chosen, and the JSON schema of an experiment for the form."""
-
-    version: str
-    methods: list[MethodOut]
-    tasks: list[TaskOut]
-    sources: list[SourceOut]
-    models: list[str]
-    metrics: list[QuantityOut]
-    scalars: list[QuantityOut]
-    spectra: list[QuantityOut]
-    columns: list[ColumnOut]
-    presets: list[PresetOut]
-    spec_schema: dict[str, Any]
 
 
 class PlannedRun(Out):
@@ -195,6 +115,7 @@ class ExperimentOut(Out):
         """From the stored row and its counts."""
         row = listed.experiment
         spec = ExperimentSpec.model_validate(row.spec)
+        synthetic = TASKS[spec.task].synthetic
         return cls(
             id=row.id,
             name=row.name,
@@ -203,8 +124,8 @@ class ExperimentOut(Out):
             status=listed.status,
             counts=CountsOut(**listed.counts),
             task=spec.task,
-            model=spec.model.id,
-            data=spec.data.source,
+            model="teacher–student" if synthetic else spec.model.id,
+            data=spec.problem.summary if synthetic else spec.data.source,
             methods=[method.label for method in spec.methods],
         )
 
@@ -268,6 +189,31 @@ class OverviewOut(Out):
     verdict: str
     columns: list[QuantityOut]
     rows: list[OverviewRow]
+
+
+class PredictionOut(Out):
+    """What the theory says of a series beside what was measured, medians over seeds."""
+
+    series: str
+    name: str
+    label: str
+    formula: str
+    source: str
+    predicted: float | None
+    measured: float | None
+    ratio: float | None
+    silent: str
+
+
+class TheoryOut(Out):
+    """A theory experiment, solved: plotly figures and their numbers as CSV, by name."""
+
+    figures: dict[str, str]
+    tables: dict[str, str]
+    predictions: list[PredictionOut]
+    runs: int
+    seeds: int
+    seconds: float
 
 
 class CancelledOut(Out):

@@ -54,7 +54,7 @@ def main(connection: Connection, device: Device) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
         os.environ["OMP_NUM_THREADS"] = str(device.threads)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=die_with_parent, daemon=True).start()
 
     import torch
 
@@ -74,7 +74,7 @@ def main(connection: Connection, device: Device) -> None:
             connection.send(Sent(job.run_id, job.attempt, seq, event))
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """End this process when the server is gone, even in the middle of a long computation."""
     parent = multiprocessing.parent_process()
     assert parent is not None

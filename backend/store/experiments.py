@@ -9,6 +9,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from backend.tables import STATUSES, Experiment, Run
+from loraone.catalog import TASKS
 from loraone.specs import ExperimentSpec, expand
 
 
@@ -44,7 +45,7 @@ def create(session: Session, spec: ExperimentSpec) -> Experiment:
                 experiment_id=experiment.id,
                 spec=run.model_dump(mode="json"),
                 method=run.method.name,
-                label=run.method.label,
+                label=run.label,
                 rank=run.rank if run.trains_adapter else None,
                 learning_rate=run.learning_rate,
                 seed=run.seed,
@@ -55,7 +56,8 @@ def create(session: Session, spec: ExperimentSpec) -> Experiment:
 
 
 def _search_text(spec: ExperimentSpec) -> str:
-    parts = [spec.name, spec.description, spec.task, spec.model.id, spec.data.source]
+    parts = [spec.name, spec.description, spec.task]
+    parts += [] if TASKS[spec.task].synthetic else [spec.model.id, spec.data.source]
     parts += [text for method in spec.methods for text in (method.name, method.label)]
     return " ".join(parts).lower()
 

@@ -5,7 +5,9 @@ import { HistoryPage } from "./pages/History";
 import { LaunchPage } from "./pages/Launch";
 import { NotFound } from "./pages/NotFound";
 import { QueuePage } from "./pages/Queue";
+import { TheoryPage } from "./pages/Theory";
 import { experimentSearch, historySearch, launchSearch } from "./view/search";
+import { theorySearch } from "./view/theory";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
 
@@ -37,6 +39,13 @@ export const historyRoute = createRoute({
   validateSearch: historySearch,
 });
 
+export const theoryRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/theory",
+  component: TheoryPage,
+  validateSearch: theorySearch,
+});
+
 export const experimentRoute = createRoute({
   getParentRoute: () => root,
   path: "/experiments/$id",
@@ -49,7 +58,14 @@ export const experimentRoute = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, launchRoute, queueRoute, historyRoute, experimentRoute]),
+  routeTree: root.addChildren([
+    home,
+    launchRoute,
+    queueRoute,
+    historyRoute,
+    theoryRoute,
+    experimentRoute,
+  ]),
   defaultPreload: "intent",
   scrollRestoration: true,
 });

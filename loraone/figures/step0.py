@@ -17,13 +17,15 @@ def table(runs: pd.DataFrame, reports: dict[int, dict[str, float]]) -> pd.DataFr
     return pd.DataFrame(rows)
 
 
-def draw(rows: pd.DataFrame, runs: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
+def draw(
+    rows: pd.DataFrame, runs: pd.DataFrame, *, unit: str = "nats", theme: Theme = "light"
+) -> go.Figure:
     """The held-out loss from before (open) to after (filled), one line per series."""
     if rows.empty:
         return empty(theme, "No initialisation has been measured yet")
     drawn = figure(
         theme,
-        xaxis_title="Held-out loss (nats)",
+        xaxis_title=f"Held-out loss ({unit})",
         yaxis={"autorange": "reversed", "automargin": True},
         margin={"t": 12},
     )

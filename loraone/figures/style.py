@@ -77,12 +77,19 @@ def faint(colour: str, opacity: float = 0.18) -> str:
     return f"rgba({red},{green},{blue},{opacity})"
 
 
+def blend(colour: str, other: str, share: float) -> str:
+    """A colour on the way to another: 0 is the first, 1 the second."""
+    pairs = ((int(colour[i : i + 2], 16), int(other[i : i + 2], 16)) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
+
+
 def band(x: Iterable[Any], low: Iterable[float], high: Iterable[float], look: Look) -> go.Scatter:
     """A filled band between two lines, without a legend entry of its own."""
     xs, lows, highs = list(x), list(low), list(high)
     return go.Scatter(
         x=xs + xs[::-1],
         y=highs + lows[::-1],
+        mode="lines",  # few points would be drawn as markers too
         fill="toself",
         fillcolor=faint(look.colour),
         line={"width": 0},

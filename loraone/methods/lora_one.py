@@ -35,9 +35,10 @@ def initialise(problem: InitProblem, params: LoraOneParams) -> Initialisation:
     }
     if short:
         name, rank = min(short.items(), key=lambda item: item[1])
+        layers = "1 layer has" if len(short) == 1 else f"{len(short)} layers have"
         notes.append(
-            f"{len(short)} layers have a gradient of rank below {problem.rank} (lowest: {rank} in "
-            f"{name}); their surplus rows of A are random and columns of B zero, as in LoRA"
+            f"{layers} a gradient of rank below {problem.rank} (lowest: {rank} in "
+            f"{name}); the surplus rows of A are random and columns of B zero, as in LoRA"
         )
     unit = {
         name: factors(gradient, problem.rank, params.scale, 1.0, problem.generator)

@@ -130,7 +130,7 @@ def _phase(solution: Solution, silent: str) -> Prediction:
     return Prediction(
         "phase",
         "Steps to half of the loss",
-        "ln(2 √σ_r*(Δ) / (std √r)) / ln(1 + η σ_r*(G))",
+        "ln(2 √σ(Δ) / (std √r)) / ln(1 + η σ(G)), σ the r*-th value",
         PAPER + ", alignment phase; constant ours",
         predicted,
         measured,
@@ -231,8 +231,8 @@ def _floor(solution: Solution, silent: str) -> Prediction:
     return Prediction(
         "floor",
         "Smallest loss over its start",
-        "[½‖Y − XW°ᵀ‖²/N + ½ Σ_{i>r} σ_i((W° − W_base) Σ^½)²] / L₀",
-        "Eckart–Young; LoRA-GA's floor: mathematics of oracle O5",
+        "best rank-r fit: ½ Σ(i>r) σᵢ²((W° − W_base) Σ^½) and the noise, over L₀",
+        "Eckart–Young in the inputs' norm; docs/theory.md",
         predicted,
         measured,
         silent,

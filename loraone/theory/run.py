@@ -54,11 +54,8 @@ def run(spec: RunSpec, **_: Any) -> Iterator[Event]:
     yield from _training(solution, seconds)
     yield from _end(solution)
     for told in predictions.of_run(solution):
-        if told.predicted is not None and told.measured is not None:
-            yield Note(
-                f"{told.label}: {told.measured:.4g}, predicted {told.predicted:.4g} "
-                f"({told.formula}; {told.source})"
-            )
+        if told.ratio is not None:
+            yield Note(f"{told.label}: {told.measured:.4g}, predicted {told.predicted:.4g}")
     yield Finished(_summary(solution, seconds))
 
 
@@ -143,8 +140,6 @@ def _summary(solution: Solution, seconds: float) -> dict[str, float | None]:
     return {
         "relative_loss": float(solution.losses[-1]),
         "fresh_loss": float(solution.fresh[-1]),
-        "held_out_loss_before": 1.0,
-        "held_out_loss_after": float(solution.fresh[0]),
         "gamma": solution.found.chosen.get("gamma"),
         "trained_parameters": float(trained),
         "train_seconds": seconds,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -23,6 +24,8 @@ from loraone.theory.teacher import Teacher, draw
 # Students in one batch: enough to keep the processor busy, few enough to stay in its cache.
 MOST_AT_ONCE = 32
 MOST_NETWORKS = 4
+# Steps between calls of on_progress within a batch.
+TICK = 50
 
 Floats = NDArray[np.float64]
 OnProgress = Callable[[int, int], None]
@@ -74,7 +77,8 @@ def solve(
         runs: of the teacher–student task.
         every: steps between measurements; what the spec says by default.
         keep: the factors at every measured step, as ``history``.
-        on_progress: called with the number of runs done and their total.
+        on_progress: called with the number of runs done and their total, and in between with
+            the same numbers, so that it can stop what nobody waits for by raising.
     """
     teachers: dict[str, Teacher] = {}
     one_steps: dict[str, OneStep] = {}
@@ -96,7 +100,8 @@ def solve(
                         one_steps[key] = OneStep.of(run.problem, teachers[key])
                 keys = [_problem_key(run) for run in chosen]
                 known = [teachers[key] for key in keys], [one_steps[key] for key in keys]
-                solved = _solve(chosen, *known, every, keep)
+                tick = None if on_progress is None else partial(on_progress, done, len(runs))
+                solved = _solve(chosen, *known, every, keep, tick)
                 found.update(zip(part, solved, strict=True))
                 done += len(part)
                 if on_progress is not None:
@@ -137,6 +142,7 @@ def _solve(
     one_steps: Sequence[OneStep],
     every: int | None,
     keep: bool,
+    tick: Callable[[], None] | None,
 ) -> list[Solution]:
     plan = runs[0].training
     loss = loss_of(runs[0].problem.activation, teachers)
@@ -155,6 +161,8 @@ def _solve(
     history: list[list[dict[str, Factors]]] = []
     look = _look(loss, students)
     for t in range(plan.steps + 1):
+        if tick is not None and t % TICK == 0:
+            tick()
         now, whole = look()
         losses.append(now / first)
         if t in looked_at:

@@ -450,6 +450,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/theory": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Solve
+         * @description Solve all runs of a teacher–student experiment and draw them.
+         *
+         *     The answer is a stream of lines: ``{"done": …, "total": …}`` while it is computed, then
+         *     ``{"answer": …}``, or ``{"error": …}``.
+         */
+        post: operations["theory_solve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/theory/warm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Warm
+         * @description Start the process that answers, so that the first answer comes as fast as the others.
+         */
+        post: operations["theory_warm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -519,6 +562,8 @@ export interface components {
             spectra: components["schemas"]["QuantityOut"][];
             /** Tasks */
             tasks: components["schemas"]["TaskOut"][];
+            /** Theory */
+            theory: components["schemas"]["PresetOut"][];
             /** Version */
             version: string;
         };
@@ -812,6 +857,27 @@ export interface components {
              */
             name: string;
             /**
+             * @default {
+             *       "activation": "linear",
+             *       "condition": 1,
+             *       "dtype": "float64",
+             *       "hidden": 32,
+             *       "inputs": 64,
+             *       "noise": 0,
+             *       "outputs": 48,
+             *       "samples": 1024,
+             *       "scaling": 1,
+             *       "spectrum": "geometric",
+             *       "true_rank": 4
+             *     }
+             */
+            problem: components["schemas"]["ProblemSpec"];
+            /**
+             * Sweep
+             * @description Of a teacher–student problem: one number varied
+             */
+            sweep?: components["schemas"]["SweepSpec"] | null;
+            /**
              * Task
              * @description What the model is trained to do
              * @default sequence-classification
@@ -1029,6 +1095,8 @@ export interface components {
         /**
          * MethodOut
          * @description A row of the method catalogue; ``params`` is the JSON schema of its parameters.
+         *
+         *     ``synthetic`` says whether a teacher–student problem can start from it.
          */
         MethodOut: {
             /** Colour */
@@ -1044,6 +1112,8 @@ export interface components {
             };
             /** Summary */
             summary: string;
+            /** Synthetic */
+            synthetic: boolean;
             /**
              * Trains
              * @enum {string}
@@ -1065,6 +1135,11 @@ export interface components {
              * @description A name of the catalogue
              */
             name: string;
+            /**
+             * Optimiser
+             * @description For this method alone, instead of the training section's
+             */
+            optimizer?: ("adamw" | "loraplus" | "riemannian" | "lorafa" | "sgd" | "riemannian-sgd") | null;
             /**
              * Parameters
              * @description Those of the method; see its row
@@ -1181,6 +1256,30 @@ export interface components {
             title: string;
         };
         /**
+         * PredictionOut
+         * @description What the theory says of a series beside what was measured, medians over seeds.
+         */
+        PredictionOut: {
+            /** Formula */
+            formula: string;
+            /** Label */
+            label: string;
+            /** Measured */
+            measured: number | null;
+            /** Name */
+            name: string;
+            /** Predicted */
+            predicted: number | null;
+            /** Ratio */
+            ratio: number | null;
+            /** Series */
+            series: string;
+            /** Silent */
+            silent: string;
+            /** Source */
+            source: string;
+        };
+        /**
          * PresetOut
          * @description An experiment to start from.
          */
@@ -1214,6 +1313,89 @@ export interface components {
              * @default about:blank
              */
             type: string;
+        };
+        /**
+         * ProblemSpec
+         * @description A teacher whose weight differs from the student's by Δ of low rank; inputs are Gaussian.
+         *
+         *     ``y = x (W₀ + Δ)ᵀ``, its ReLU, or two such layers; loss ``1/(2N) ‖·‖_F²``. Source: arXiv
+         *     2502.01235, section 3 (linear) and 4 (ReLU).
+         */
+        ProblemSpec: {
+            /**
+             * Activation
+             * @description linear; relu: after the layer; two-layer: ReLU between two adapted layers
+             * @default linear
+             * @enum {string}
+             */
+            activation: "linear" | "relu" | "two-layer";
+            /**
+             * Condition κ
+             * @description Largest over smallest singular value of Δ; the largest is 1
+             * @default 1
+             */
+            condition: number;
+            /**
+             * Computed in
+             * @description Number format of everything
+             * @default float64
+             * @enum {string}
+             */
+            dtype: "float64" | "float32";
+            /**
+             * Hidden
+             * @description Width between the two layers, if there are
+             * @default 32
+             */
+            hidden: number;
+            /**
+             * Deviation of vanilla's A
+             * @description LoRA's A is normal with this deviation; empty: Kaiming uniform, as in PEFT
+             */
+            init_std?: number | null;
+            /**
+             * Inputs d
+             * @description Width of x: n of W
+             * @default 64
+             */
+            inputs: number;
+            /**
+             * Noise
+             * @description Standard deviation of what is added to the teacher's outputs
+             * @default 0
+             */
+            noise: number;
+            /**
+             * Outputs k
+             * @description Width of y: m of W
+             * @default 48
+             */
+            outputs: number;
+            /**
+             * Samples N
+             * @description Inputs that the student sees
+             * @default 1024
+             */
+            samples: number;
+            /**
+             * Scaling s
+             * @description W₀ + s·B·A; the adapter section's α is not read here
+             * @default 1
+             */
+            scaling: number;
+            /**
+             * Spectrum of Δ
+             * @description How its singular values fall from 1 to 1/κ; cliff: all 1 but the last
+             * @default geometric
+             * @enum {string}
+             */
+            spectrum: "geometric" | "linear" | "cliff";
+            /**
+             * True rank r*
+             * @description Rank of Δ, the teacher's change
+             * @default 4
+             */
+            true_rank: number;
         };
         /**
          * QuantityOut
@@ -1391,8 +1573,31 @@ export interface components {
             summary: string;
         };
         /**
+         * SweepSpec
+         * @description One number of the problem that takes several values, each with every method and seed.
+         */
+        SweepSpec: {
+            /**
+             * Sweep
+             * @description What is varied
+             * @default condition
+             * @enum {string}
+             */
+            parameter: "condition" | "init_std" | "samples" | "noise" | "true_rank" | "scaling";
+            /**
+             * Values
+             * @description Of what is varied
+             * @default [
+             *       1,
+             *       10,
+             *       100
+             *     ]
+             */
+            values: number[];
+        };
+        /**
          * TaskOut
-         * @description A task and the metric that it is judged by.
+         * @description A task, and what it is judged by; ``synthetic`` tasks draw their own problem.
          */
         TaskOut: {
             /** Label */
@@ -1403,6 +1608,30 @@ export interface components {
             name: string;
             /** Summary */
             summary: string;
+            /** Synthetic */
+            synthetic: boolean;
+        };
+        /**
+         * TheoryOut
+         * @description A theory experiment, solved: plotly figures and their numbers as CSV, by name.
+         */
+        TheoryOut: {
+            /** Figures */
+            figures: {
+                [key: string]: string;
+            };
+            /** Predictions */
+            predictions: components["schemas"]["PredictionOut"][];
+            /** Runs */
+            runs: number;
+            /** Seconds */
+            seconds: number;
+            /** Seeds */
+            seeds: number;
+            /** Tables */
+            tables: {
+                [key: string]: string;
+            };
         };
         /**
          * TrainingSpec
@@ -1435,11 +1664,11 @@ export interface components {
             max_grad_norm: number;
             /**
              * Optimiser
-             * @description adamw; loraplus: B learns faster; riemannian: preconditioned, as in LoRA-One; lorafa: A frozen
+             * @description adamw; loraplus: B learns faster; riemannian: preconditioned, as in LoRA-One; lorafa: A frozen; sgd: plain descent; riemannian-sgd: preconditioned, without Adam
              * @default adamw
              * @enum {string}
              */
-            optimizer: "adamw" | "loraplus" | "riemannian" | "lorafa";
+            optimizer: "adamw" | "loraplus" | "riemannian" | "lorafa" | "sgd" | "riemannian-sgd";
             /**
              * Riemannian λ
              * @description Added to AAᵀ and BᵀB
@@ -1687,7 +1916,7 @@ export interface operations {
                 /** @description These methods alone */
                 labels?: string[] | null;
                 /** @description What the best learning rate of each method is chosen by */
-                judge?: "eval_loss" | "accuracy" | "perplexity";
+                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
             };
             header?: never;
             path: {
@@ -1719,8 +1948,6 @@ export interface operations {
         parameters: {
             query?: {
                 column?: string;
-                /** @description What the best learning rate of each method is chosen by */
-                judge?: "eval_loss" | "accuracy" | "perplexity";
                 theme?: "light" | "dark";
                 format?: "json" | "csv";
                 /** @description best: each method at its own best learning rate; all: every run */
@@ -1729,6 +1956,8 @@ export interface operations {
                 runs?: number[] | null;
                 /** @description These methods alone */
                 labels?: string[] | null;
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
             };
             header?: never;
             path: {
@@ -1759,7 +1988,7 @@ export interface operations {
     figures_draw_curves: {
         parameters: {
             query?: {
-                metric?: string;
+                metric?: string | null;
                 x?: "step" | "tokens" | "seconds";
                 log_y?: boolean;
                 smoothing?: number;
@@ -1772,7 +2001,7 @@ export interface operations {
                 /** @description These methods alone */
                 labels?: string[] | null;
                 /** @description What the best learning rate of each method is chosen by */
-                judge?: "eval_loss" | "accuracy" | "perplexity";
+                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
             };
             header?: never;
             path: {
@@ -1814,7 +2043,7 @@ export interface operations {
                 /** @description These methods alone */
                 labels?: string[] | null;
                 /** @description What the best learning rate of each method is chosen by */
-                judge?: "eval_loss" | "accuracy" | "perplexity";
+                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
             };
             header?: never;
             path: {
@@ -1845,9 +2074,11 @@ export interface operations {
     figures_draw_learning_rate: {
         parameters: {
             query?: {
-                metric?: string;
+                metric?: string | null;
                 theme?: "light" | "dark";
                 format?: "json" | "csv";
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
             };
             header?: never;
             path: {
@@ -1890,7 +2121,7 @@ export interface operations {
                 /** @description These methods alone */
                 labels?: string[] | null;
                 /** @description What the best learning rate of each method is chosen by */
-                judge?: "eval_loss" | "accuracy" | "perplexity";
+                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
             };
             header?: never;
             path: {
@@ -1932,7 +2163,7 @@ export interface operations {
                 /** @description These methods alone */
                 labels?: string[] | null;
                 /** @description What the best learning rate of each method is chosen by */
-                judge?: "eval_loss" | "accuracy" | "perplexity";
+                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
             };
             header?: never;
             path: {
@@ -1972,7 +2203,7 @@ export interface operations {
                 /** @description These methods alone */
                 labels?: string[] | null;
                 /** @description What the best learning rate of each method is chosen by */
-                judge?: "eval_loss" | "accuracy" | "perplexity";
+                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
             };
             header?: never;
             path: {
@@ -2004,7 +2235,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description What the best learning rate of each method is chosen by */
-                judge?: "eval_loss" | "accuracy" | "perplexity";
+                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
             };
             header?: never;
             path: {
@@ -2266,6 +2497,70 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["RunOut"];
                 };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    theory_solve: {
+        parameters: {
+            query?: {
+                /** @description The first seed alone */
+                quick?: boolean;
+                theme?: "light" | "dark";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExperimentSpec"];
+            };
+        };
+        responses: {
+            /** @description Lines of JSON; the last has the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TheoryOut"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    theory_warm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A field is wrong */
             422: {

@@ -14,14 +14,21 @@ import {
 import { IconPlus, IconX } from "@tabler/icons-react";
 import type { Catalog } from "../api/client";
 import { asNumber, type JsonSchema } from "../view/schema";
-import { NumbersField, problemAt, useSpecForm } from "./SpecForm";
+import { NumbersField, OptimizerField, problemAt, useSpecForm } from "./SpecForm";
 
 type Method = Catalog["methods"][number];
 
 /** The chosen methods, each with its parameters and, if wanted, learning rates of its own. */
-export function MethodsField({ catalog }: { catalog: Catalog }) {
+export function MethodsField({
+  catalog,
+  synthetic = false,
+}: {
+  catalog: Catalog;
+  synthetic?: boolean;
+}) {
   const { spec, problems, set } = useSpecForm();
   const rows = new Map(catalog.methods.map((row) => [row.name, row]));
+  const offered = catalog.methods.filter((row) => row.synthetic || !synthetic);
   const own = problems.filter((problem) => problem.path === "methods");
   return (
     <Stack gap="sm">
@@ -59,6 +66,7 @@ export function MethodsField({ catalog }: { catalog: Catalog }) {
             <SimpleGrid cols={{ base: 1, sm: 3 }} mt="xs">
               {row && <Params row={row} index={index} />}
               <NumbersField path={`methods.${index}.learning_rates`} optional />
+              <OptimizerField path={`methods.${index}.optimizer`} />
             </SimpleGrid>
             {problemAt(problems, `methods.${index}.name`) && (
               <Text c="red" size="sm" mt={4}>
@@ -84,7 +92,7 @@ export function MethodsField({ catalog }: { catalog: Catalog }) {
           </Button>
         </Menu.Target>
         <Menu.Dropdown mah="60vh" style={{ overflowY: "auto" }}>
-          {catalog.methods.map((row) => (
+          {offered.map((row) => (
             <Menu.Item
               key={row.name}
               onClick={() => set("methods", [...spec.methods, fresh(row)])}
@@ -117,7 +125,7 @@ function properties(row: Method): [string, Property][] {
 
 function fresh(row: Method) {
   const params = Object.fromEntries(properties(row).map(([name, p]) => [name, p.default]));
-  return { name: row.name, params, learning_rates: null };
+  return { name: row.name, params, learning_rates: null, optimizer: null };
 }
 
 function Params({ row, index }: { row: Method; index: number }) {

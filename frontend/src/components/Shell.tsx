@@ -1,6 +1,7 @@
 import {
   ActionIcon,
   AppShell,
+  Box,
   Button,
   Container,
   Group,
@@ -8,7 +9,14 @@ import {
   useComputedColorScheme,
   useMantineColorScheme,
 } from "@mantine/core";
-import { IconHistory, IconList, IconMoon, IconRocket, IconSun } from "@tabler/icons-react";
+import {
+  IconFlask,
+  IconHistory,
+  IconList,
+  IconMoon,
+  IconRocket,
+  IconSun,
+} from "@tabler/icons-react";
 import { Link, Outlet } from "@tanstack/react-router";
 import { useLive } from "../api/live";
 
@@ -16,6 +24,7 @@ const PAGES = [
   { to: "/launch", label: "Launch", icon: IconRocket },
   { to: "/queue", label: "Queue", icon: IconList },
   { to: "/history", label: "History", icon: IconHistory },
+  { to: "/theory", label: "Theory", icon: IconFlask },
 ] as const;
 
 /** The frame of every page: name, the pages, the theme; and the live feed behind them. */
@@ -46,9 +55,13 @@ export function Shell() {
                 variant="subtle"
                 size="compact-md"
                 px={8}
-                leftSection={<Icon size={16} aria-hidden />}
+                leftSection={
+                  <Box component="span" visibleFrom="xs" lh={0}>
+                    <Icon size={16} aria-hidden />
+                  </Box>
+                }
                 activeProps={{ "data-variant": "light", "aria-current": "page" }}
-                styles={{ section: { marginInlineEnd: 5 } }}
+                styles={{ section: { marginInlineEnd: 4 } }}
               >
                 {label}
               </Button>

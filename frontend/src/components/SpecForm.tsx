@@ -119,6 +119,22 @@ export function ChoiceField({ path, choices }: { path: string; choices?: Choice[
   );
 }
 
+/** A method's own optimiser, or the training section's. */
+export function OptimizerField({ path }: { path: string }) {
+  const { value, change, shared } = useField(path);
+  const { schema } = useSpecForm();
+  const { choices } = fieldInfo(schema, "training.optimizer");
+  return (
+    <Select
+      {...shared}
+      data={[{ value: "", label: "as for all" }, ...choices]}
+      value={value === null || value === undefined ? "" : String(value)}
+      allowDeselect={false}
+      onChange={(chosen) => change(chosen === "" ? null : chosen)}
+    />
+  );
+}
+
 export interface Choice {
   value: string;
   label: string;

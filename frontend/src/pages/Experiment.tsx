@@ -106,10 +106,10 @@ function Header({ experiment }: { experiment: ExperimentDetail }) {
             variant="default"
             leftSection={<IconCopy size={14} />}
             component={Link}
-            to="/launch"
+            to={experiment.task === "teacher-student" ? "/theory" : "/launch"}
             search={{ from: experiment.id } as never}
           >
-            Use as template
+            {experiment.task === "teacher-student" ? "Open in the theory lab" : "Use as template"}
           </Button>
         </Group>
       </Group>

@@ -133,7 +133,10 @@ function Description() {
 }
 
 function Fields({ catalog }: { catalog: Catalog }) {
-  const tasks = catalog.tasks.map(({ name, label }) => ({ value: name, label }));
+  // Teacher–student problems have a page of their own: they need neither model nor data.
+  const tasks = catalog.tasks
+    .filter(({ synthetic }) => !synthetic)
+    .map(({ name, label }) => ({ value: name, label }));
   return (
     <Stack>
       <TextField path="name" />
@@ -214,6 +217,8 @@ const SECTIONS: { title: string; fields: (readonly [string, Kind])[] }[] = [
     fields: [
       ["gradient.samples", "number"],
       ["gradient.micro_batch", "number"],
+      ["gradient.way", "choice"],
+      ["gradient.checkpointing", "switch"],
       ["gradient.head_warmup_steps", "number"],
       ["gradient.head_learning_rate", "number"],
       ["gradient.dropout", "switch"],
@@ -236,6 +241,12 @@ const SECTIONS: { title: string; fields: (readonly [string, Kind])[] }[] = [
       ["measure.alignment_every", "number"],
       ["measure.held_out_samples", "number"],
       ["measure.save_adapter", "switch"],
+      ["measure.gradient_trust", "switch"],
+      ["measure.hessian", "switch"],
+      ["measure.hessian_samples", "number"],
+      ["measure.intruders", "switch"],
+      ["measure.intruder_top", "number"],
+      ["measure.intruder_epsilon", "number"],
     ],
   },
 ];

@@ -8,6 +8,8 @@ const PHASES: Record<string, string> = {
   spectra: "spectra",
   svd: "decomposing",
   init: "initialising",
+  trust: "gradient trust",
+  hessian: "measuring the curvature",
   train: "training",
   measure: "measuring",
   export: "writing the adapter",

@@ -11,7 +11,7 @@ export const TABS = [
 ] as const;
 export type Tab = (typeof TABS)[number];
 
-export const JUDGES = ["eval_loss", "accuracy", "perplexity"] as const;
+export const JUDGES = ["eval_loss", "accuracy", "perplexity", "relative_loss"] as const;
 export type Judge = (typeof JUDGES)[number];
 
 export interface ExperimentSearch {
@@ -55,7 +55,7 @@ export function experimentSearch(raw: Raw): ExperimentSearch {
     metric: text(raw.metric),
     x: oneOf(raw.x, ["step", "tokens", "seconds"]),
     rates: oneOf(raw.rates, ["best", "all"]),
-    log: raw.log === true ? true : undefined,
+    log: typeof raw.log === "boolean" ? raw.log : undefined,
     smooth: smooth > 0 && smooth < 1 ? smooth : undefined,
     quantity: text(raw.quantity),
     scalar: text(raw.scalar),

@@ -10,15 +10,24 @@ const X_AXES = [
   { value: "seconds", label: "Seconds" },
 ];
 
+/** The metrics that runs of a task have, the usual one first. */
+export function metricsOf(task: string): string[] {
+  if (task === "teacher-student") return ["relative_loss", "fresh_loss", "sin_in", "sin_out"];
+  const own = task === "sequence-classification" ? "accuracy" : "perplexity";
+  return ["eval_loss", "train_loss", own, "grad_norm", "learning_rate"];
+}
+
 /** Losses and evaluations against step, tokens or seconds. */
 export function CurvesTab(props: TabProps) {
   const { experiment, search, change } = props;
   const { data: catalog } = api.useQuery("get", "/api/catalog");
-  const unused = experiment.task === "sequence-classification" ? "perplexity" : "accuracy";
+  const known = metricsOf(experiment.task);
   const metrics = (catalog?.metrics ?? [])
-    .filter(({ name }) => name !== unused)
+    .filter(({ name }) => known.includes(name))
     .map(({ name, label }) => ({ value: name, label }));
-  const metric = search.metric ?? "eval_loss";
+  const metric = search.metric ?? known[0] ?? "eval_loss";
+  // Losses of the theory fall over ten decades: a linear axis would show the first.
+  const log = search.log ?? experiment.task === "teacher-student";
   return (
     <Stack gap="xs">
       <Toolbar>
@@ -55,8 +64,8 @@ export function CurvesTab(props: TabProps) {
           label="Log scale"
           size="xs"
           mb={6}
-          checked={search.log ?? false}
-          onChange={(event) => change({ log: event.currentTarget.checked || undefined })}
+          checked={log}
+          onChange={(event) => change({ log: event.currentTarget.checked })}
         />
         <RatesSwitch {...props} />
       </Toolbar>
@@ -68,7 +77,7 @@ export function CurvesTab(props: TabProps) {
         params={{
           metric,
           x: search.x,
-          log_y: search.log,
+          log_y: log,
           smoothing: search.smooth,
           rates: search.rates,
           labels: search.methods,

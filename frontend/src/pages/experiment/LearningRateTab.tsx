@@ -1,16 +1,20 @@
 import { Stack, Text } from "@mantine/core";
+import { api } from "../../api/client";
 import { Figure } from "../../components/Figure";
 import { Choice, Toolbar } from "../../components/Toolbar";
 import type { TabProps } from "../Experiment";
+import { metricsOf } from "./CurvesTab";
+
+const FINAL = ["eval_loss", "accuracy", "perplexity", "relative_loss"];
 
 /** The final metric against the learning rate. */
 export function LearningRateTab({ experiment, search, change }: TabProps) {
-  const own =
-    experiment.task === "sequence-classification"
-      ? { value: "accuracy", label: "Accuracy" }
-      : { value: "perplexity", label: "Perplexity" };
-  const options = [{ value: "eval_loss", label: "Evaluation loss" }, own];
-  const metric = options.find(({ value }) => value === search.metric)?.value ?? "eval_loss";
+  const { data: catalog } = api.useQuery("get", "/api/catalog");
+  const finals = metricsOf(experiment.task).filter((name) => FINAL.includes(name));
+  const metric = finals.find((name) => name === search.metric) ?? finals[0] ?? "eval_loss";
+  const options = (catalog?.metrics ?? [])
+    .filter(({ name }) => finals.includes(name))
+    .map(({ name, label }) => ({ value: name, label }));
   return (
     <Stack gap="xs">
       <Toolbar>

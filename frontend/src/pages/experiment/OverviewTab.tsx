@@ -37,7 +37,7 @@ export function OverviewTab({ experiment, search, change }: TabProps) {
           aria-label="Judged by"
           value={data.metric}
           onChange={(value) =>
-            change({ judge: value === "eval_loss" ? undefined : (value as Judge) })
+            change({ judge: value === data.judges[0]?.name ? undefined : (value as Judge) })
           }
           data={data.judges.map(({ name, label }) => ({ value: name, label }))}
         />
@@ -110,6 +110,7 @@ interface RunTableProps {
 
 function RunTable({ experiment, metric }: RunTableProps) {
   const result = (run: Run) => run.summary?.[metric?.name ?? ""] ?? undefined;
+  const hasAdapter = experiment.spec.measure.save_adapter && experiment.task !== "teacher-student";
   const cancel = useRunAction("cancel");
   const retry = useRunAction("retry");
   const columns: Column<Run>[] = [
@@ -159,7 +160,7 @@ function RunTable({ experiment, metric }: RunTableProps) {
       value: () => undefined,
       cell: (run) => (
         <Group gap={6} wrap="nowrap" justify="flex-end">
-          {run.status === "succeeded" && experiment.spec.measure.save_adapter && (
+          {run.status === "succeeded" && hasAdapter && (
             <Anchor size="sm" href={`/api/runs/${run.id}/adapter.zip`} download>
               adapter
             </Anchor>
@@ -208,6 +209,8 @@ function RunStatus({ run }: { run: Run }) {
           size="xs"
           c={run.error ? "red" : "dimmed"}
           maw={360}
+          lineClamp={run.error ? undefined : 2}
+          title={note}
           style={{ overflowWrap: "anywhere" }}
         >
           {note}

@@ -1,0 +1,77 @@
+"""The Theory lab: an experiment is solved while the page waits, nothing is stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+
+from backend.api.deps import DeskDep
+from backend.api.wire import TheoryOut
+from backend.executors.desk import Desk, DeskDiedError
+from backend.problems import FieldProblem, invalid
+from loraone.catalog import TASKS
+from loraone.figures.style import Theme
+from loraone.specs import ExperimentSpec, expand
+
+router = APIRouter(tags=["theory"])
+
+
+@router.post("/theory/warm", status_code=204)
+def warm(desk: DeskDep) -> None:
+    """Start the process that answers, so that the first answer comes as fast as the others."""
+    desk.warm()
+
+
+@router.post(
+    "/theory",
+    response_class=StreamingResponse,
+    responses={200: {"model": TheoryOut, "description": "Lines of JSON; the last has the answer"}},
+)
+async def solve(
+    spec: ExperimentSpec,
+    desk: DeskDep,
+    quick: Annotated[bool, Query(description="The first seed alone")] = False,
+    theme: Theme = "light",
+) -> StreamingResponse:
+    """Solve all runs of a teacher–student experiment and draw them.
+
+    The answer is a stream of lines: ``{"done": …, "total": …}`` while it is computed, then
+    ``{"answer": …}``, or ``{"error": …}``.
+    """
+    if not TASKS[spec.task].synthetic:
+        allowed = ", ".join(name for name, row in TASKS.items() if row.synthetic)
+        problem = FieldProblem(
+            path="task",
+            message="only teacher–student problems are solved at once",
+            value=spec.task,
+            allowed=allowed,
+        )
+        raise invalid([problem])
+    return StreamingResponse(
+        _lines(desk, spec, quick, theme),
+        media_type="application/x-ndjson",
+        headers={"Cache-Control": "no-store", "X-Runs": str(len(expand(spec)))},
+    )
+
+
+async def _lines(
+    desk: Desk, spec: ExperimentSpec, quick: bool, theme: Theme
+) -> AsyncIterator[bytes]:
+    try:
+        async for reply in desk.ask(spec, quick=quick, theme=theme):
+            if reply.answer is not None:
+                yield _line({"answer": reply.answer})
+            elif reply.error is not None:
+                yield _line({"error": reply.error})
+            else:
+                yield _line({"done": reply.done, "total": reply.total})
+    except DeskDiedError as error:
+        yield _line({"error": str(error)})
+
+
+def _line(value: dict[str, object]) -> bytes:
+    return json.dumps(value).encode() + b"\n"

@@ -1,0 +1,161 @@
+import { Alert, Anchor, Code, Group, Paper, Progress, Skeleton, Stack, Text } from "@mantine/core";
+import { type Problem, sentence } from "../../api/client";
+import type { TheoryAnswer } from "../../api/theory";
+import { type Column, DataTable } from "../../components/DataTable";
+import { Plot, type PlotlyFigure } from "../../components/Plot";
+import { quantity } from "../../view/format";
+import type { Solved } from "./useSolution";
+
+const FIGURES: Record<string, { label: string; height: number }> = {
+  losses: { label: "Losses and predictions", height: 440 },
+  sweep: { label: "Steps against what was varied", height: 340 },
+  subspaces: { label: "Subspaces over training", height: 380 },
+};
+
+/** Figures and predictions of the last answer, kept while the next one is computed. */
+export function Results({ solved }: { solved: Solved }) {
+  const { answer, whole, progress, error } = solved;
+  const fields = (error as Problem | undefined)?.errors ?? [];
+  return (
+    <Stack gap="sm">
+      {error !== undefined && (
+        <Alert color="red" title="Not solved">
+          {fields.length > 0
+            ? fields.map(({ path, message }) => (
+                <Text size="sm" key={path + message}>
+                  <Code>{path}</Code> {message}
+                </Text>
+              ))
+            : sentence(error)}
+        </Alert>
+      )}
+      <Status answer={answer} whole={whole} progress={progress} />
+      {answer ? (
+        <>
+          {Object.entries(FIGURES).map(
+            ([name, { label, height }]) =>
+              answer.figures[name] && (
+                <TheoryFigure
+                  key={name}
+                  name={name}
+                  label={label}
+                  height={height}
+                  answer={answer}
+                />
+              ),
+          )}
+          <Predictions rows={answer.predictions} />
+        </>
+      ) : (
+        error === undefined && <Skeleton height={440} />
+      )}
+    </Stack>
+  );
+}
+
+function Status({ answer, whole, progress }: Omit<Solved, "error">) {
+  const share = progress && progress.total > 0 ? (100 * progress.done) / progress.total : 0;
+  return (
+    <div aria-live="polite" style={{ minHeight: 26 }}>
+      {answer && (
+        <Text size="sm" c="dimmed" data-whole={whole}>
+          {answer.runs} {answer.runs === 1 ? "run" : "runs"}, {answer.seeds}{" "}
+          {answer.seeds === 1 ? "seed" : "seeds"}, solved in {quantity(answer.seconds)} s
+          {whole ? "" : "; the other seeds are on their way"}
+        </Text>
+      )}
+      {!whole && progress && <Progress value={share} size="xs" aria-label="Runs solved" />}
+    </div>
+  );
+}
+
+interface FigureProps {
+  name: string;
+  label: string;
+  height: number;
+  answer: TheoryAnswer;
+}
+
+function TheoryFigure({ name, label, height, answer }: FigureProps) {
+  const figure = JSON.parse(answer.figures[name] ?? "{}") as PlotlyFigure;
+  const csv = `data:text/csv;charset=utf-8,${encodeURIComponent(answer.tables[name] ?? "")}`;
+  return (
+    <Paper withBorder p="xs">
+      <Plot figure={figure} height={height + 20 * legendLines(figure)} label={label} />
+      <Group justify="flex-end" mt={4}>
+        <Anchor size="xs" href={csv} download={`theory-${name}.csv`}>
+          Data as CSV
+        </Anchor>
+      </Group>
+    </Paper>
+  );
+}
+
+/** Lines of the legend beyond the first two, at the worst one for each series. */
+function legendLines(figure: PlotlyFigure): number {
+  const shown = figure.data.filter((trace) => !("showlegend" in trace && !trace.showlegend));
+  return Math.max(0, shown.length - 2);
+}
+
+type Row = TheoryAnswer["predictions"][number];
+
+const COLUMNS: Column<Row>[] = [
+  { id: "series", header: "Series", value: (row) => row.series },
+  {
+    id: "label",
+    header: "What",
+    value: (row) => row.label,
+    cell: (row) => (
+      <>
+        <Text size="sm">{row.label}</Text>
+        <Text size="xs" c="dimmed">
+          {row.formula} · {row.source}
+        </Text>
+      </>
+    ),
+  },
+  number("predicted", "Predicted"),
+  number("measured", "Measured"),
+  number("ratio", "Measured / predicted"),
+];
+
+function number(name: "predicted" | "measured" | "ratio", header: string): Column<Row> {
+  return {
+    id: name,
+    header,
+    numeric: true,
+    value: (row) => row[name] ?? undefined,
+    cell: (row) => {
+      const value = row[name];
+      return value === null || value === undefined ? "–" : quantity(value);
+    },
+  };
+}
+
+/** The table of predictions; what the theory says nothing of is listed with the reason. */
+function Predictions({ rows }: { rows: Row[] }) {
+  const told = rows.filter((row) => row.predicted !== null && row.predicted !== undefined);
+  const reasons = new Map<string, Set<string>>();
+  for (const row of rows.filter(({ silent }) => silent !== "")) {
+    reasons.set(row.silent, (reasons.get(row.silent) ?? new Set()).add(row.label));
+  }
+  return (
+    <Stack gap="xs">
+      {told.length > 0 && (
+        <DataTable rows={told} columns={COLUMNS} caption="Predictions" minWidth={760} />
+      )}
+      {[...reasons].map(([why, labels]) => (
+        <Text size="sm" c="dimmed" key={why}>
+          No prediction of {[...labels].map((label) => lower(label)).join(", ")}: {why}.
+        </Text>
+      ))}
+    </Stack>
+  );
+}
+
+function lower(text: string): string {
+  // Names such as LoRA-One keep their capitals.
+  return /^[A-Z][a-z]/.test(text) && !/^Lo?RA/.test(text)
+    ? text.charAt(0).toLowerCase() + text.slice(1)
+    : text;
+}

@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import type { ExperimentSpec } from "../api/client";
+import { applied, changed, seeds, theorySearch } from "./theory";
+
+const START = {
+  task: "teacher-student",
+  problem: { condition: 1, inputs: 64 },
+  grid: { ranks: [8], seeds: [0] },
+  sweep: null,
+} as unknown as ExperimentSpec;
+
+test("changes are put into the preset, path by path, and the preset stays as it is", () => {
+  const spec = applied(START, { "problem.condition": 10, "grid.ranks": [4] });
+  expect(spec.problem?.condition).toBe(10);
+  expect(spec.problem?.inputs).toBe(64);
+  expect(spec.grid?.ranks).toEqual([4]);
+  expect(START.problem?.condition).toBe(1);
+});
+
+test("a sweep that the preset does not have can be switched on as a whole", () => {
+  const sweep = { parameter: "condition", values: [1, 10] };
+  expect(applied(START, { sweep }).sweep).toEqual(sweep);
+  expect(applied(START, { "sweep.values": [1] }).sweep).toBeNull();
+});
+
+test("a value that is the preset's again is no change", () => {
+  const once = changed(START, {}, "problem.condition", 10);
+  expect(once).toEqual({ "problem.condition": 10 });
+  expect(changed(START, once, "problem.condition", 1)).toEqual({});
+  expect(changed(START, once, "grid.seeds", [0])).toEqual(once);
+});
+
+test("a mangled link shows the default view", () => {
+  expect(theorySearch({ preset: 3, from: "x", changes: [1] })).toEqual({});
+  expect(theorySearch({ preset: "O3", changes: { "problem.noise": 1 } })).toEqual({
+    preset: "O3",
+    changes: { "problem.noise": 1 },
+  });
+});
+
+test("seeds count from zero", () => {
+  expect(seeds(3)).toEqual([0, 1, 2]);
+});
