@@ -95,7 +95,7 @@ _ROWS = (
         "many.",
         [ONE | PRECONDITIONED, ONE | DESCENT],
         rank=4,
-        steps=560,
+        steps=500,
         every=10,
         sweep={"parameter": "condition", "values": [1, 10, 100]},
     ),

@@ -141,12 +141,15 @@ class Optimiser:
         damping = self._plan.riemannian_damping * torch.eye(r, dtype=A[0].dtype)
         of_A, of_B = gradients[: len(A)], gradients[len(A) :]
         return [
-            *(torch.linalg.solve(b.mT @ b + damping, g) for b, g in zip(B, of_A, strict=True)),
-            *(
-                torch.linalg.solve(a @ a.mT + damping, g.mT).mT
-                for a, g in zip(A, of_B, strict=True)
-            ),
+            *(_solved(b.mT @ b + damping, g) for b, g in zip(B, of_A, strict=True)),
+            *(_solved(a @ a.mT + damping, g.mT).mT for a, g in zip(A, of_B, strict=True)),
         ]
+
+
+def _solved(matrices: Tensor, right: Tensor) -> Tensor:
+    """``M⁻¹ R``, not a number where M is singular: one student must not stop the others."""
+    found, info = torch.linalg.solve_ex(matrices, right)
+    return torch.where((info == 0)[:, None, None], found, torch.nan)
 
 
 def clipped(gradients: list[Tensor], most: float) -> list[Tensor]:

@@ -96,6 +96,8 @@ def test_sent_to_history_it_is_an_experiment_with_every_figure(server: Process) 
     runs = server.settle(key)
     assert {run["status"] for run in runs} == {"succeeded"}, runs
     assert {run["label"] for run in runs} >= {"LoRA, κ 1", "LoRA, κ 3"}
+    stored = server.get(f"/api/experiments/{key}")["spec"]
+    assert ExperimentSpec.model_validate(stored) == spec, "the record repeats it"
     solutions = {(s.run.label, s.run.seed): s for s in solve(expand(spec))}
     for run in runs:
         exact = solutions[run["label"], run["seed"]].losses[-1]

@@ -66,7 +66,8 @@ export function PlanPanel({ plan, problems, failure, launching, launch }: Props)
   );
 }
 
-function PlanDetails({ plan }: { plan: Schemas["PlanOut"] }) {
+/** The runs of a plan, and the same spec as YAML and as Python. */
+export function PlanDetails({ plan }: { plan: Schemas["PlanOut"] }) {
   return (
     <Tabs defaultValue="runs" keepMounted={false}>
       <Tabs.List>

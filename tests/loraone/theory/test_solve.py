@@ -203,3 +203,14 @@ def test_150_runs_of_300_steps_take_under_two_seconds_on_one_core(one_thread: No
         solve(many)
         seconds.append(time.process_time() - began)
     assert statistics.median(seconds) < 2
+
+
+def test_a_singular_preconditioner_ends_its_own_student_and_no_other() -> None:
+    plan = {"optimizer": "riemannian-sgd", "riemannian_damping": 1e-300}
+    many = runs(ONE, "lora", training=plan, grid={"ranks": [3], "seeds": [0, 1]})
+    found = {(s.run.method.name, s.run.seed): s.losses for s in solve(many)}
+    # LoRA's B is zero, so BᵀB + λI is singular in float64; LoRA-One's surplus columns are too.
+    assert np.isnan(found["lora", 0][-1])
+    damped = runs("lora", training=plan | {"riemannian_damping": 1e-6}, grid={"seeds": [0]})
+    both = solve([many[1], damped[0]])
+    assert np.isfinite(both[1].losses).all()

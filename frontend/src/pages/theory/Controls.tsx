@@ -1,6 +1,7 @@
 import { Accordion, Fieldset, Select, SimpleGrid, Slider, Stack, Text } from "@mantine/core";
-import type { Catalog } from "../../api/client";
+import { api, type Catalog } from "../../api/client";
 import { MethodsField } from "../../components/MethodsField";
+import { PlanDetails } from "../../components/PlanPanel";
 import {
   ChoiceField,
   NumberField,
@@ -67,8 +68,25 @@ export function Controls({ catalog }: { catalog: Catalog }) {
             </SimpleGrid>
           </Accordion.Panel>
         </Accordion.Item>
+        <Accordion.Item value="recipe">
+          <Accordion.Control>Recipe</Accordion.Control>
+          <Accordion.Panel>
+            <Recipe />
+          </Accordion.Panel>
+        </Accordion.Item>
       </Accordion>
     </Stack>
+  );
+}
+
+/** The same experiment as runs, YAML and Python. */
+function Recipe() {
+  const { spec } = useSpecForm();
+  const { data } = api.useQuery("post", "/api/plan", { body: spec }, { retry: false });
+  return data ? (
+    <PlanDetails plan={data} />
+  ) : (
+    <Text size="sm">The fields do not fit together.</Text>
   );
 }
 
@@ -102,7 +120,7 @@ function Steps({ path, name, least, most, step = 1, list }: SliderProps) {
   return (
     <Labelled label={label} shown={several ? "several" : String(value ?? "–")} error={error}>
       <Slider
-        aria-label={label}
+        thumbLabel={label}
         size="sm"
         label={null}
         min={least}
@@ -122,7 +140,7 @@ function LogSlider({ path, name, least, most, list, whole }: SliderProps) {
   return (
     <Labelled label={label} shown={several ? "several" : shownOf(value)} error={error}>
       <Slider
-        aria-label={label}
+        thumbLabel={label}
         size="sm"
         label={null}
         min={Math.min(least, at)}
@@ -175,7 +193,7 @@ function Seeds() {
   return (
     <Labelled label="Seeds" shown={String(count)} error={undefined}>
       <Slider
-        aria-label="Seeds"
+        thumbLabel="Seeds"
         size="sm"
         label={null}
         min={1}
