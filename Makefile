@@ -26,8 +26,9 @@ unit: $(VENV)/dev.stamp page frontend/node_modules
 e2e: $(VENV)/dev.stamp page browser
 	$(BIN)/python -m pytest tests/e2e
 
-bench: $(VENV)/dev.stamp  ## the initialisation beside the official settings and PEFT's
+bench: $(VENV)/dev.stamp page  ## the initialisation beside its peers; the history at 10 000 runs
 	$(BIN)/python -m benchmarks.initialisation
+	$(BIN)/python -m benchmarks.history
 
 check: $(VENV)/dev.stamp frontend/node_modules  ## style, types, and drift of what is generated
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.orm import Session
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -50,7 +50,7 @@ class Database:
         """
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
-        with self.engine.begin() as connection:
+        with self._without_cascades() as connection:
             current = MigrationContext.configure(connection).get_current_revision()
             known = {
                 script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()
@@ -62,6 +62,29 @@ class Database:
                 )
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+    @contextmanager
+    def _without_cascades(self) -> Iterator[Connection]:
+        """A transaction in which a table that is copied and dropped takes no rows of others along.
+
+        SQLite cannot alter everything in place; with foreign keys on, dropping the old copy of a
+        table deletes what refers to it. They are checked at the end instead.
+        """
+        lite = self.engine.dialect.name == "sqlite"
+        with self.engine.connect() as connection:
+            if lite:
+                connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+                connection.commit()
+            try:
+                with connection.begin():
+                    yield connection
+                    broken = lite and connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                    if broken:
+                        raise RuntimeError(f"the migration broke references: {broken[:3]}")
+            finally:
+                if lite:
+                    connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+                    connection.commit()
 
     def close(self) -> None:
         """Give all connections back."""

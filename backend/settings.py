@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
 
 import platformdirs
@@ -28,6 +29,11 @@ class Settings(BaseSettings):
     )
     cpu_threads: int = Field(
         0, ge=0, le=1024, description="Threads of a CPU lane; 0: all cores but one"
+    )
+    user: str = Field(
+        default_factory=lambda: getpass.getuser(),
+        max_length=100,
+        description="Who launches experiments and writes notes; the system's user by default",
     )
     in_container: bool = Field(
         False,

@@ -48,6 +48,48 @@ class Experiment(Base):
     # What the history searches in: name, description, methods, model, data, in lower case.
     search_text: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+    # What the history shows and filters by; the spec says the same.
+    task: Mapped[str] = mapped_column(String(100), default="")
+    model: Mapped[str] = mapped_column(String(500), default="")
+    data: Mapped[str] = mapped_column(String(500), default="")
+    author: Mapped[str] = mapped_column(String(100), default="")
+    starred: Mapped[bool] = mapped_column(default=False)
+    archived: Mapped[bool] = mapped_column(default=False, index=True)
+
+
+class Tag(Base):
+    """A word that somebody put on an experiment, in lower case."""
+
+    __tablename__ = "tags"
+
+    experiment_id: Mapped[int] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str] = mapped_column(String(40), primary_key=True, index=True)
+
+
+class Note(Base):
+    """One version of an experiment's notes, Markdown; older ones are kept."""
+
+    __tablename__ = "notes"
+
+    experiment_id: Mapped[int] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True
+    )
+    version: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str] = mapped_column(Text)
+    author: Mapped[str] = mapped_column(String(100))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class SavedView(Base):
+    """A search of the history under a name."""
+
+    __tablename__ = "saved_views"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    query: Mapped[str] = mapped_column(String(500))
 
 
 class Run(Base):

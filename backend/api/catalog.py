@@ -24,6 +24,7 @@ from loraone import __version__
 from loraone.catalog import COLUMNS, METHODS, METRICS, SCALARS, SOURCES, SPECTRA, TASKS
 from loraone.paths import BUILTIN_MODELS, preflight
 from loraone.presets import PRESETS
+from loraone.recipes import peft_snippet
 from loraone.specs import ExperimentSpec, expand
 from loraone.theory.presets import THEORY
 
@@ -88,6 +89,7 @@ def plan(spec: ExperimentSpec, settings: SettingsDep) -> PlanOut:
         yaml=text,
         command="loraone run experiment.yaml",
         python=_python(spec),
+        peft={method.label: peft_snippet(spec, method) for method in spec.methods},
     )
 
 

@@ -15,7 +15,6 @@ from backend.api.wire import (
     EstimateOut,
     ExperimentDetailOut,
     ExperimentOut,
-    HistoryOut,
     OverviewOut,
     OverviewRow,
     RunOut,
@@ -73,23 +72,11 @@ def launch(
     """Store the experiment and queue its runs."""
     catalog.check(spec, settings)
     with database.write() as session:
-        experiment = experiments.create(session, spec)
+        experiment = experiments.create(session, spec, settings.user)
         found = ExperimentOut.of(experiments.listed(session, experiment))
     scheduler.wake()
     feed.wake()
     return found
-
-
-@router.get("/experiments")
-def history(
-    session: Reading,
-    q: Annotated[str, Query(max_length=500, description="Words that must all occur")] = "",
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    offset: Annotated[int, Query(ge=0)] = 0,
-) -> HistoryOut:
-    """Experiments, newest first."""
-    found, total = experiments.search(session, q, limit, offset)
-    return HistoryOut(experiments=[ExperimentOut.of(row) for row in found], total=total)
 
 
 @router.get("/experiments/{experiment_id}")

@@ -8,7 +8,6 @@ from typing import Any, Literal
 from backend.api.wire_catalog import Out, QuantityOut
 from backend.store.experiments import Listed
 from backend.tables import Run
-from loraone.catalog import TASKS
 from loraone.specs import ExperimentSpec
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -26,13 +25,14 @@ class PlannedRun(Out):
 
 
 class PlanOut(Out):
-    """What launching a spec would do, and the same spec in three other forms."""
+    """What launching a spec would do, and the same spec in other forms; ``peft`` by method."""
 
     runs: list[PlannedRun]
     gradients: int
     yaml: str
     command: str
     python: str
+    peft: dict[str, str]
 
 
 class ErrorOut(Out):
@@ -109,13 +109,16 @@ class ExperimentOut(Out):
     model: str
     data: str
     methods: list[str]
+    author: str
+    starred: bool
+    archived: bool
+    tags: list[str]
 
     @classmethod
     def of(cls, listed: Listed) -> ExperimentOut:
         """From the stored row and its counts."""
         row = listed.experiment
         spec = ExperimentSpec.model_validate(row.spec)
-        synthetic = TASKS[spec.task].synthetic
         return cls(
             id=row.id,
             name=row.name,
@@ -123,10 +126,14 @@ class ExperimentOut(Out):
             created_at=row.created_at,
             status=listed.status,
             counts=CountsOut(**listed.counts),
-            task=spec.task,
-            model="teacher–student" if synthetic else spec.model.id,
-            data=spec.problem.summary if synthetic else spec.data.source,
+            task=row.task,
+            model=row.model,
+            data=row.data,
             methods=[method.label for method in spec.methods],
+            author=row.author,
+            starred=row.starred,
+            archived=row.archived,
+            tags=list(listed.tags),
         )
 
 
@@ -136,13 +143,6 @@ class ExperimentDetailOut(ExperimentOut):
     spec: ExperimentSpec
     runs: list[RunOut]
     layers: list[str]
-
-
-class HistoryOut(Out):
-    """One page of experiments, newest first."""
-
-    experiments: list[ExperimentOut]
-    total: int
 
 
 class LaneOut(Out):

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, delete, func, select
 from sqlalchemy.orm import Session
 
-from backend.tables import STATUSES, Experiment, Run
+from backend.store.search import condition
+from backend.tables import STATUSES, Experiment, Run, Tag
 from loraone.catalog import TASKS
 from loraone.specs import ExperimentSpec, expand
+
+# Values of a facet that are listed.
+MOST_FACETS = 12
 
 
 @dataclass(frozen=True)
 class Listed:
-    """An experiment and how many of its runs are in each status."""
+    """An experiment, how many of its runs are in each status, and its tags."""
 
     experiment: Experiment
     counts: dict[str, int]
+    tags: tuple[str, ...] = ()
 
     @property
     def status(self) -> str:
@@ -29,9 +35,22 @@ class Listed:
         return "succeeded"
 
 
-def create(session: Session, spec: ExperimentSpec) -> Experiment:
+@dataclass(frozen=True)
+class Facet:
+    """A value that the found experiments can be narrowed to, and how many have it."""
+
+    value: str
+    count: int
+
+
+def create(session: Session, spec: ExperimentSpec, author: str = "") -> Experiment:
     """Store the experiment and queue all its runs, in the order of :func:`expand`."""
+    synthetic = TASKS[spec.task].synthetic
     experiment = Experiment(
+        task=spec.task,
+        model="teacher–student" if synthetic else spec.model.id,
+        data=spec.problem.summary if synthetic else spec.data.source,
+        author=author,
         name=spec.name,
         description=spec.description,
         spec=spec.model_dump(mode="json"),
@@ -55,6 +74,13 @@ def create(session: Session, spec: ExperimentSpec) -> Experiment:
     return experiment
 
 
+def index(experiment: Experiment) -> None:
+    """Make an experiment's words those of its name and description as they are now."""
+    spec = ExperimentSpec.model_validate(experiment.spec)
+    named = {"name": experiment.name, "description": experiment.description}
+    experiment.search_text = _search_text(spec.model_copy(update=named))
+
+
 def _search_text(spec: ExperimentSpec) -> str:
     parts = [spec.name, spec.description, spec.task]
     parts += [] if TASKS[spec.task].synthetic else [spec.model.id, spec.data.source]
@@ -68,14 +94,62 @@ def get(session: Session, experiment_id: int) -> Experiment | None:
 
 
 def search(session: Session, text: str, limit: int, offset: int) -> tuple[list[Listed], int]:
-    """Newest first; every word of ``text`` must occur. Also the number of all that match."""
-    query = select(Experiment)
-    for word in text.lower().split():
-        query = query.where(Experiment.search_text.contains(word, autoescape=True))
+    """Newest first, as :mod:`backend.store.search` reads ``text``. Also the number of matches."""
+    query = select(Experiment).where(condition(text))
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     found = session.scalars(query.order_by(Experiment.id.desc()).limit(limit).offset(offset)).all()
-    counts = count_runs(session, [experiment.id for experiment in found])
-    return [Listed(experiment, counts[experiment.id]) for experiment in found], total
+    ids = [experiment.id for experiment in found]
+    counts, named = count_runs(session, ids), tags(session, ids)
+    return [Listed(one, counts[one.id], named[one.id]) for one in found], total
+
+
+def facets(session: Session, text: str) -> dict[str, list[Facet]]:
+    """What the found experiments have in common, most frequent first, by search key."""
+    chosen = select(Experiment.id).where(condition(text)).scalar_subquery()
+    amount = func.count(func.distinct(Experiment.id))
+    found = {}
+    for key, column in (("model", Experiment.model), ("task", Experiment.task),
+                        ("by", Experiment.author)):  # fmt: skip
+        rows = session.execute(
+            select(column, amount).where(Experiment.id.in_(chosen)).group_by(column)
+        ).all()
+        found[key] = _facet(rows)
+    runs_of = func.count(func.distinct(Run.experiment_id))
+    rows = session.execute(
+        select(Run.method, runs_of).where(Run.experiment_id.in_(chosen)).group_by(Run.method)
+    ).all()
+    found["method"] = _facet(rows)
+    rows = session.execute(
+        select(Tag.name, func.count()).where(Tag.experiment_id.in_(chosen)).group_by(Tag.name)
+    ).all()
+    found["tag"] = _facet(rows)
+    return found
+
+
+def _facet(rows: Sequence[Any]) -> list[Facet]:
+    known = [Facet(str(value), int(count)) for value, count in rows if value]
+    return sorted(known, key=lambda facet: (-facet.count, facet.value))[:MOST_FACETS]
+
+
+def tags(session: Session, experiment_ids: list[int]) -> dict[int, tuple[str, ...]]:
+    """The tags of each experiment, in alphabetical order."""
+    rows = session.execute(
+        select(Tag.experiment_id, Tag.name)
+        .where(Tag.experiment_id.in_(experiment_ids))
+        .order_by(Tag.name)
+    ).all()
+    found: dict[int, tuple[str, ...]] = dict.fromkeys(experiment_ids, ())
+    for key, name in rows:
+        found[int(key)] = (*found[int(key)], str(name))
+    return found
+
+
+def set_tags(session: Session, experiment_id: int, names: Sequence[str]) -> None:
+    """These tags and no others."""
+    session.execute(delete(Tag).where(Tag.experiment_id == experiment_id))
+    for name in dict.fromkeys(names):
+        session.add(Tag(experiment_id=experiment_id, name=name))
+    session.flush()
 
 
 def count_runs(session: Session, experiment_ids: list[int]) -> dict[int, dict[str, int]]:
@@ -96,7 +170,8 @@ def count_runs(session: Session, experiment_ids: list[int]) -> dict[int, dict[st
 
 def listed(session: Session, experiment: Experiment) -> Listed:
     """One experiment with its counts."""
-    return Listed(experiment, count_runs(session, [experiment.id])[experiment.id])
+    key = experiment.id
+    return Listed(experiment, count_runs(session, [key])[key], tags(session, [key])[key])
 
 
 def runs(session: Session, experiment_id: int) -> list[Run]:

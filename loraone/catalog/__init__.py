@@ -159,6 +159,12 @@ _ROWS_FIGURE = (
         "loraone.figures.columns:draw",
     ),
     FigureRow(
+        "cost",
+        "Cost",
+        "The final metric against time, memory or trained parameters, with the Pareto front",
+        "loraone.figures.cost:draw",
+    ),
+    FigureRow(
         "overlap",
         "Overlap",
         "φ(i, j) between the first i directions of the gradient and the first j of the adapter",

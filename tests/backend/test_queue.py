@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import MetaData, func, select
 
 from backend import frames
 from backend.db import Database, NewerSchemaError
@@ -196,14 +197,32 @@ def test_a_database_of_the_first_release_keeps_its_results(tmp_path: Path) -> No
     with database.engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
-    with database.write() as session:
-        experiments.create(session, SPEC)
+    old = MetaData()
+    old.reflect(database.engine)
+    body = SPEC.model_dump(mode="json", exclude={"problem", "sweep"})
+    at = datetime(2026, 11, 24, tzinfo=UTC)
     with database.engine.begin() as connection:
-        values = np.array([1, 2], "<f4").tobytes()
-        connection.exec_driver_sql("INSERT INTO init_columns VALUES (1, 'relative', ?)", (values,))
+        for table, row in (
+            ("experiments", {"name": "Old", "description": "", "spec": body, "search_text": "old"}),
+            ("runs", {"experiment_id": 1, "spec": {}, "method": "lora", "label": "LoRA"}),
+            ("init_columns", {"run_id": 1, "name": "relative"}),
+        ):
+            fill = {"created_at": at, "queued_at": at, "learning_rate": 1e-3, "seed": 0}
+            fill |= {"status": "queued", "priority": 0, "attempt": 0, "lost": 0, "last_seq": -1}
+            fill |= {
+                "done": 0,
+                "total": 0,
+                "notes": [],
+                "values": np.array([1, 2], "<f4").tobytes(),
+            }
+            known = {name: value for name, value in fill.items() if name in old.tables[table].c}
+            connection.execute(old.tables[table].insert().values(**known, **row))
     database.migrate()
     with database.read() as session:
         assert frames.layer_columns(session, [1], "relative") == {1: [1.0, 2.0]}
+        (row, total) = experiments.search(session, "model:minilm", 10, 0)
+        assert (total, row[0].experiment.name) == (1, "Old")
+        assert row[0].experiment.task == "sequence-classification"
     database.close()
 
 

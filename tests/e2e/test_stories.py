@@ -152,12 +152,49 @@ def test_history_finds_by_words_and_the_link_keeps_the_search(page: Page) -> Non
     page.goto("/history")
     expect(page.get_by_role("link", name="From the form")).to_be_visible()
     page.get_by_label("Search experiments").fill("zebra")
-    expect(page.get_by_text("No experiment has all of the words")).to_be_visible()
+    expect(page.get_by_text("No experiment fits “zebra”")).to_be_visible()
     page.get_by_label("Search experiments").fill("form lora-one")
     expect(page).to_have_url(re.compile(r"q=form"))
     page.reload()
     expect(page.get_by_role("link", name="From the form")).to_be_visible()
     expect(page.get_by_label("Search experiments")).to_have_value("form lora-one")
+
+
+def test_an_experiment_is_starred_tagged_written_about_and_archived(
+    page: Page, experiment_path: list[str]
+) -> None:
+    page.goto(experiment_path[0])
+    page.get_by_role("button", name="Star From the form").click()
+    expect(page.get_by_role("button", name="Star From the form")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    page.get_by_label("Tags").and_(page.locator("input")).fill("paper")
+    page.keyboard.press("Enter")
+    page.get_by_role("tab", name="Notes").click()
+    page.get_by_role("button", name="Write notes").click()
+    page.get_by_label("Notes in Markdown").fill("LoRA-One **helped** <img src=x onerror=alert(1)>")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("strong", has_text="helped")).to_be_visible()
+    expect(page.locator("main img")).to_have_count(0)
+    page.goto("/history?q=is:starred tag:paper")
+    expect(page.get_by_role("link", name="From the form")).to_be_visible()
+    page.get_by_role("button", name="Views").click()
+    page.get_by_label("Name of the view").fill("Good ones")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("menuitem", name="Good ones")).to_be_visible()
+    page.goto("/history")
+    page.get_by_role("button", name="Views").click()
+    page.get_by_role("menuitem", name="Good ones").click()
+    expect(page.get_by_label("Search experiments")).to_have_value("is:starred tag:paper")
+    page.get_by_label("Choose From the form").click()
+    page.get_by_role("region", name="Chosen experiments").get_by_text("Archive").click()
+    page.goto("/history")
+    expect(page.get_by_role("link", name="From the form")).to_have_count(0)
+    page.goto("/history?q=is:archived")
+    page.get_by_label("Choose From the form").click()
+    page.get_by_role("button", name="Bring back").click()
+    page.goto("/history")
+    expect(page.get_by_role("link", name="From the form")).to_be_visible()
 
 
 def test_an_old_experiment_is_a_template_and_can_be_cancelled(
@@ -223,7 +260,16 @@ def test_nothing_sticks_out_at_phone_width(
     paths = ["/history", "/queue", "/launch", "/theory"]
     paths += [
         f"{experiment_path[0]}?tab={tab}"
-        for tab in ("overview", "spectra", "alignment", "step0", "update")
+        for tab in (
+            "overview",
+            "spectra",
+            "alignment",
+            "step0",
+            "update",
+            "cost",
+            "recipe",
+            "notes",
+        )
     ]
     for path in paths:
         page.goto(path)

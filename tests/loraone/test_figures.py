@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from loraone import directions
-from loraone.figures import alignment, columns, curves, heatmap, layers, overlap, spectra
+from loraone.figures import alignment, columns, cost, curves, heatmap, layers, overlap, spectra
 from loraone.figures.alignment import Measured
 from loraone.figures.style import looks
 
@@ -127,6 +129,27 @@ def test_phi_is_the_lora_papers_formula_and_the_mean_is_over_layers_that_have_it
     assert counts[1, 1] == 2
     assert counts[1, 2] == 1
     assert len(overlap.draw(one).data) == 2
+
+
+@given(points=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=12))
+def test_the_pareto_front_has_what_nothing_else_beats(points: list[tuple[int, int]]) -> None:
+    costs, values = (pd.Series([float(p[i]) for p in points]) for i in (0, 1))
+    front = cost.pareto(costs, values, "lower")
+    assert any(front)
+    for (x, y), kept in zip(points, front, strict=True):
+        beaten = any(a <= x and b <= y and (a, b) != (x, y) for a, b in points)
+        assert kept != beaten
+    assert cost.pareto(costs, -values, "higher") == front
+
+
+def test_costs_are_means_over_seeds_in_readable_units() -> None:
+    runs = RUNS.assign(eval_loss=[1.0, 2.0, 3.0, 2.0], memory_bytes=[1e9, 2e9, 3e9, 3e9])
+    table = cost.table(runs, "eval_loss", "memory_bytes").set_index("series")
+    assert table.loc["LoRA", "cost"] == pytest.approx(2)
+    assert table.loc["LoRA", "value"] == pytest.approx(1.5)
+    assert list(table["front"]) == [True, False, False]
+    drawn = cost.draw(table.reset_index(), runs, metric="eval_loss", cost="memory_bytes")
+    assert {trace.name for trace in drawn.data} == set(RUNS["series"])
 
 
 def test_directions_agree_as_projections_do(tmp_path: Path) -> None:

@@ -55,15 +55,35 @@ export interface paths {
         };
         /**
          * History
-         * @description Experiments, newest first.
+         * @description Experiments, newest first, and what they can be narrowed to.
          */
-        get: operations["experiments_history"];
+        get: operations["history_history"];
         put?: never;
         /**
          * Launch
          * @description Store the experiment and queue its runs.
          */
         post: operations["experiments_launch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/experiments/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change Many
+         * @description Star, archive or tag several experiments; those that are not there are passed over.
+         */
+        post: operations["history_change_many"];
         delete?: never;
         options?: never;
         head?: never;
@@ -87,7 +107,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change One
+         * @description Rename, describe, star, archive or tag an experiment.
+         */
+        patch: operations["history_change_one"];
         trace?: never;
     };
     "/api/experiments/{experiment_id}/cancel": {
@@ -142,6 +166,26 @@ export interface paths {
          * @description One number of the reports for every layer, over all seeds.
          */
         get: operations["figures_draw_columns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/experiments/{experiment_id}/figures/cost": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Draw Cost
+         * @description What each method's result cost, at its best learning rate.
+         */
+        get: operations["figures_draw_cost"];
         put?: never;
         post?: never;
         delete?: never;
@@ -264,6 +308,30 @@ export interface paths {
         get: operations["figures_draw_step0"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/experiments/{experiment_id}/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Notes
+         * @description All versions of the notes, the newest first.
+         */
+        get: operations["history_read_notes"];
+        put?: never;
+        /**
+         * Write Note
+         * @description A new version of the notes; 409 where somebody wrote another in between.
+         */
+        post: operations["history_write_note"];
         delete?: never;
         options?: never;
         head?: never;
@@ -493,6 +561,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Views
+         * @description The saved searches, by name.
+         */
+        get: operations["history_views"];
+        put?: never;
+        /**
+         * Save View
+         * @description Save a search; one of the same name is replaced.
+         */
+        post: operations["history_save_view"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/views/{view_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete View
+         * @description Forget a saved search.
+         */
+        delete: operations["history_delete_view"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -526,6 +638,22 @@ export interface components {
              * @default true
              */
             rslora: boolean;
+        };
+        /**
+         * BulkChange
+         * @description The same change of several experiments.
+         */
+        BulkChange: {
+            /** Add Tag */
+            add_tag?: string | null;
+            /** Archived */
+            archived?: boolean | null;
+            /** Ids */
+            ids: number[];
+            /** Remove Tag */
+            remove_tag?: string | null;
+            /** Starred */
+            starred?: boolean | null;
         };
         /**
          * CancelledOut
@@ -566,6 +694,14 @@ export interface components {
             theory: components["schemas"]["PresetOut"][];
             /** Version */
             version: string;
+        };
+        /**
+         * ChangedOut
+         * @description How many experiments were changed.
+         */
+        ChangedOut: {
+            /** Changed */
+            changed: number;
         };
         /**
          * ColumnOut
@@ -686,10 +822,30 @@ export interface components {
             std: number | null;
         };
         /**
+         * ExperimentChange
+         * @description What may be changed of an experiment; what is left out stays.
+         */
+        ExperimentChange: {
+            /** Archived */
+            archived?: boolean | null;
+            /** Description */
+            description?: string | null;
+            /** Name */
+            name?: string | null;
+            /** Starred */
+            starred?: boolean | null;
+            /** Tags */
+            tags?: string[] | null;
+        };
+        /**
          * ExperimentDetailOut
          * @description An experiment with its spec, runs and layers.
          */
         ExperimentDetailOut: {
+            /** Archived */
+            archived: boolean;
+            /** Author */
+            author: string;
             counts: components["schemas"]["CountsOut"];
             /**
              * Created At
@@ -713,11 +869,15 @@ export interface components {
             /** Runs */
             runs: components["schemas"]["RunOut"][];
             spec: components["schemas"]["ExperimentSpec"];
+            /** Starred */
+            starred: boolean;
             /**
              * Status
              * @enum {string}
              */
             status: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            /** Tags */
+            tags: string[];
             /** Task */
             task: string;
         };
@@ -726,6 +886,10 @@ export interface components {
          * @description An experiment as a list shows it.
          */
         ExperimentOut: {
+            /** Archived */
+            archived: boolean;
+            /** Author */
+            author: string;
             counts: components["schemas"]["CountsOut"];
             /**
              * Created At
@@ -744,11 +908,15 @@ export interface components {
             model: string;
             /** Name */
             name: string;
+            /** Starred */
+            starred: boolean;
             /**
              * Status
              * @enum {string}
              */
             status: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            /** Tags */
+            tags: string[];
             /** Task */
             task: string;
         };
@@ -906,6 +1074,16 @@ export interface components {
             version: 1;
         };
         /**
+         * FacetOut
+         * @description A value to narrow a search to, and how many experiments have it.
+         */
+        FacetOut: {
+            /** Count */
+            count: number;
+            /** Value */
+            value: string;
+        };
+        /**
          * FieldProblem
          * @description What is wrong with one field: its path, the value given, the range allowed.
          */
@@ -1015,11 +1193,15 @@ export interface components {
         };
         /**
          * HistoryOut
-         * @description One page of experiments, newest first.
+         * @description One page of experiments, newest first, and what they can be narrowed to by search key.
          */
         HistoryOut: {
             /** Experiments */
             experiments: components["schemas"]["ExperimentOut"][];
+            /** Facets */
+            facets: {
+                [key: string]: components["schemas"]["FacetOut"][];
+            };
             /** Total */
             total: number;
         };
@@ -1174,6 +1356,33 @@ export interface components {
             targets: "all-linear" | string[];
         };
         /**
+         * NoteIn
+         * @description A new version of the notes, on top of version ``base`` (0: there were none).
+         */
+        NoteIn: {
+            /** Base */
+            base: number;
+            /** Text */
+            text: string;
+        };
+        /**
+         * NoteOut
+         * @description One version of an experiment's notes, in Markdown.
+         */
+        NoteOut: {
+            /** Author */
+            author: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Text */
+            text: string;
+            /** Version */
+            version: number;
+        };
+        /**
          * OverviewOut
          * @description The verdict in a sentence, and the table behind it.
          */
@@ -1223,13 +1432,17 @@ export interface components {
         };
         /**
          * PlanOut
-         * @description What launching a spec would do, and the same spec in three other forms.
+         * @description What launching a spec would do, and the same spec in other forms; ``peft`` by method.
          */
         PlanOut: {
             /** Command */
             command: string;
             /** Gradients */
             gradients: number;
+            /** Peft */
+            peft: {
+                [key: string]: string;
+            };
             /** Python */
             python: string;
             /** Runs */
@@ -1701,6 +1914,28 @@ export interface components {
              */
             weight_decay: number;
         };
+        /**
+         * ViewIn
+         * @description A search of the history under a name.
+         */
+        ViewIn: {
+            /** Name */
+            name: string;
+            /** Query */
+            query: string;
+        };
+        /**
+         * ViewOut
+         * @description A saved search.
+         */
+        ViewOut: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Query */
+            query: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -1773,10 +2008,10 @@ export interface operations {
             };
         };
     };
-    experiments_history: {
+    history_history: {
         parameters: {
             query?: {
-                /** @description Words that must all occur */
+                /** @description Words and terms such as method:lora-one lr>1e-4 */
                 q?: string;
                 limit?: number;
                 offset?: number;
@@ -1840,6 +2075,39 @@ export interface operations {
             };
         };
     };
+    history_change_many: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedOut"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     experiments_detail: {
         parameters: {
             query?: never;
@@ -1858,6 +2126,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ExperimentDetailOut"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    history_change_one: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                experiment_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExperimentChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExperimentOut"];
                 };
             };
             /** @description A field is wrong */
@@ -1948,6 +2251,47 @@ export interface operations {
         parameters: {
             query?: {
                 column?: string;
+                theme?: "light" | "dark";
+                format?: "json" | "csv";
+                /** @description best: each method at its own best learning rate; all: every run */
+                rates?: "best" | "all";
+                /** @description These runs alone */
+                runs?: number[] | null;
+                /** @description These methods alone */
+                labels?: string[] | null;
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
+            };
+            header?: never;
+            path: {
+                experiment_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    figures_draw_cost: {
+        parameters: {
+            query?: {
+                cost?: "train_seconds" | "memory_bytes" | "trained_parameters";
                 theme?: "light" | "dark";
                 format?: "json" | "csv";
                 /** @description best: each method at its own best learning rate; all: every run */
@@ -2219,6 +2563,72 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    history_read_notes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                experiment_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoteOut"][];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    history_write_note: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                experiment_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoteIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoteOut"];
+                };
             };
             /** @description A field is wrong */
             422: {
@@ -2551,6 +2961,97 @@ export interface operations {
             query?: never;
             header?: never;
             path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    history_views: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ViewOut"][];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    history_save_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ViewIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ViewOut"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    history_delete_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                view_id: number;
+            };
             cookie?: never;
         };
         requestBody?: never;

@@ -23,6 +23,8 @@ const features = tableFeatures({
 export interface Column<T> {
   id: string;
   header: string;
+  /** Instead of the header's text, and without sorting. */
+  head?: ReactNode;
   value: (row: T) => string | number | undefined;
   cell?: (row: T) => ReactNode;
   numeric?: boolean;
@@ -75,16 +77,18 @@ export function DataTable<T extends RowData>({
                       sorted === "asc" ? "ascending" : sorted === "desc" ? "descending" : "none"
                     }
                   >
-                    <UnstyledButton
-                      fz="sm"
-                      fw={600}
-                      ta={numeric ? "right" : "left"}
-                      onClick={header.column.getToggleSortingHandler()}
-                    >
-                      {shown.get(header.column.id)?.header}{" "}
-                      {sorted === "asc" && <IconArrowUp size={12} aria-hidden />}
-                      {sorted === "desc" && <IconArrowDown size={12} aria-hidden />}
-                    </UnstyledButton>
+                    {shown.get(header.column.id)?.head ?? (
+                      <UnstyledButton
+                        fz="sm"
+                        fw={600}
+                        ta={numeric ? "right" : "left"}
+                        onClick={header.column.getToggleSortingHandler()}
+                      >
+                        {shown.get(header.column.id)?.header}{" "}
+                        {sorted === "asc" && <IconArrowUp size={12} aria-hidden />}
+                        {sorted === "desc" && <IconArrowDown size={12} aria-hidden />}
+                      </UnstyledButton>
+                    )}
                   </Table.Th>
                 );
               })}

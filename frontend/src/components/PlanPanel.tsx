@@ -74,6 +74,7 @@ export function PlanDetails({ plan }: { plan: Schemas["PlanOut"] }) {
         <Tabs.Tab value="runs">Runs</Tabs.Tab>
         <Tabs.Tab value="yaml">YAML</Tabs.Tab>
         <Tabs.Tab value="python">Python</Tabs.Tab>
+        <Tabs.Tab value="peft">PEFT</Tabs.Tab>
       </Tabs.List>
       <Tabs.Panel value="runs" pt="xs">
         <ScrollArea.Autosize mah={360} type="auto">
@@ -98,6 +99,18 @@ export function PlanDetails({ plan }: { plan: Schemas["PlanOut"] }) {
       </Tabs.Panel>
       <Tabs.Panel value="python" pt="xs">
         <Source text={plan.python} />
+      </Tabs.Panel>
+      <Tabs.Panel value="peft" pt="xs">
+        <Stack gap="sm">
+          {Object.entries(plan.peft).map(([label, text]) => (
+            <div key={label}>
+              <Text size="sm" fw={500} mb={4}>
+                {label}
+              </Text>
+              <Source text={text} />
+            </div>
+          ))}
+        </Stack>
       </Tabs.Panel>
     </Tabs>
   );

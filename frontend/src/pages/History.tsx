@@ -1,7 +1,10 @@
 import {
+  ActionIcon,
   Alert,
   Anchor,
+  Badge,
   Button,
+  Checkbox,
   Group,
   Pagination,
   Skeleton,
@@ -11,121 +14,243 @@ import {
   Title,
 } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
-import { IconRocket, IconSearch } from "@tabler/icons-react";
+import { IconRocket, IconSearch, IconStar, IconStarFilled } from "@tabler/icons-react";
 import { keepPreviousData } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
-import { api, type Experiment, sentence } from "../api/client";
+import { useEffect, useRef, useState } from "react";
+import { api, type Experiment, type Problem, sentence } from "../api/client";
 import { type Column, DataTable } from "../components/DataTable";
 import { Empty } from "../components/Empty";
 import { CountsBar, StatusBadge } from "../components/Status";
 import { useDemo } from "../components/useDemo";
 import { historyRoute } from "../router";
 import { ago } from "../view/format";
+import { toggled } from "../view/query";
+import { BulkBar } from "./history/BulkBar";
+import { Facets } from "./history/Facets";
+import { SavedViews } from "./history/SavedViews";
+import { useStar } from "./history/useChange";
 
 const PER_PAGE = 50;
 
-const COLUMNS: Column<Experiment>[] = [
-  {
-    id: "name",
-    header: "Experiment",
-    value: (row) => row.name,
-    cell: (row) => (
-      <Anchor component={Link} to="/experiments/$id" params={{ id: row.id } as never} fw={500}>
-        {row.name}
-      </Anchor>
-    ),
-  },
-  {
-    id: "status",
-    header: "Status",
-    value: (row) => row.status,
-    cell: (row) => <StatusBadge status={row.status} />,
-  },
-  {
-    id: "runs",
-    header: "Runs",
-    value: (row) => Object.values(row.counts).reduce((sum, count) => sum + count, 0),
-    cell: (row) => <CountsBar counts={row.counts} />,
-  },
-  {
-    id: "methods",
-    header: "Methods",
-    value: (row) => row.methods.join(", "),
-    cell: (row) => (
-      <Text size="sm" lineClamp={2}>
-        {row.methods.join(", ")}
-      </Text>
-    ),
-  },
-  { id: "model", header: "Model", value: (row) => row.model },
-  {
-    id: "created",
-    header: "Launched",
-    value: (row) => row.created_at,
-    cell: (row) => (
-      <Text
-        size="sm"
-        title={new Date(row.created_at).toLocaleString()}
-        style={{ whiteSpace: "nowrap" }}
-      >
-        {ago(row.created_at)}
-      </Text>
-    ),
-  },
-];
-
-/** Every experiment of the team, newest first, found by its words. */
+/** Every experiment of the team, newest first, found by words and terms. */
 export function HistoryPage() {
   const { q, page = 1 } = historyRoute.useSearch();
   const navigate = useNavigate();
-  const [text, setText] = useState(q ?? "");
-  const search = useDebouncedCallback((words: string) => {
+  const [chosen, setChosen] = useState<number[]>([]);
+  const go = (words: string) => {
+    setChosen([]);
     void navigate({ to: "/history", search: { q: words || undefined }, replace: true });
-  }, 250);
+  };
   const { data, error } = api.useQuery(
     "get",
     "/api/experiments",
     { params: { query: { q: q ?? "", limit: PER_PAGE, offset: (page - 1) * PER_PAGE } } },
-    { placeholderData: keepPreviousData },
+    { placeholderData: keepPreviousData, retry: false },
   );
-  if (error) return <Alert color="red">{sentence(error)}</Alert>;
+  const fields = (error as Problem | null)?.errors ?? [];
+  if (error && fields.length === 0) return <Alert color="red">{sentence(error)}</Alert>;
   if (data && data.total === 0 && !q) return <FirstStart />;
+  const found = error ? undefined : data;
   return (
-    <Stack>
+    <Stack gap="sm">
       <Group justify="space-between">
         <Title order={2}>History</Title>
-        <TextInput
-          w={{ base: "100%", sm: 340 }}
-          aria-label="Search experiments"
-          placeholder="Name, method, model or data"
-          leftSection={<IconSearch size={16} />}
-          value={text}
-          onChange={(event) => {
-            setText(event.currentTarget.value);
-            search(event.currentTarget.value);
-          }}
-        />
+        <SavedViews query={q ?? ""} open={go} />
       </Group>
-      {data ? (
+      <Search query={q ?? ""} wrong={fields[0]?.message} search={go} />
+      {found && (
+        <Facets
+          facets={found.facets}
+          query={q ?? ""}
+          toggle={(term) => go(toggled(q ?? "", term))}
+        />
+      )}
+      <BulkBar ids={chosen} done={() => setChosen([])} />
+      {found ? (
         <DataTable
-          rows={data.experiments}
-          columns={COLUMNS}
+          rows={found.experiments}
+          columns={columns(found.experiments, chosen, setChosen, (tag) => go(`tag:${tag}`))}
           caption="Experiments"
-          minWidth={860}
-          empty={`No experiment has all of the words “${q}”.`}
+          minWidth={960}
+          empty={`No experiment fits “${q}”.`}
         />
       ) : (
-        <Skeleton height={300} />
+        !error && <Skeleton height={300} />
       )}
-      {data && data.total > PER_PAGE && (
-        <Pagination
-          total={Math.ceil(data.total / PER_PAGE)}
-          value={page}
-          onChange={(value) => void navigate({ to: "/history", search: { q, page: value } })}
-        />
+      {found && found.total > PER_PAGE && (
+        <Group justify="space-between">
+          <Pagination
+            total={Math.ceil(found.total / PER_PAGE)}
+            value={page}
+            onChange={(value) => void navigate({ to: "/history", search: { q, page: value } })}
+          />
+          <Text size="sm" c="dimmed">
+            {found.total} experiments
+          </Text>
+        </Group>
       )}
     </Stack>
+  );
+}
+
+const HELP =
+  "Words, and terms: method:lora-one model:minilm tag:paper by:ana lr>1e-4 rank:8 since:2026-10 " +
+  "status:failed is:starred is:archived; a minus in front turns one around";
+
+interface SearchProps {
+  query: string;
+  wrong: string | undefined;
+  search: (words: string) => void;
+}
+
+function Search({ query, wrong, search }: SearchProps) {
+  const [text, setText] = useState(query);
+  const asked = useRef(query);
+  const later = useDebouncedCallback((words: string) => {
+    asked.current = words;
+    search(words);
+  }, 400);
+  useEffect(() => {
+    // A facet, a tag or a saved view changed the search; what is being typed stays.
+    if (query !== asked.current) {
+      asked.current = query;
+      setText(query);
+    }
+  }, [query]);
+  return (
+    <TextInput
+      aria-label="Search experiments"
+      placeholder="method:lora-one lr>1e-4 tag:paper …"
+      description={HELP}
+      inputWrapperOrder={["input", "description", "error"]}
+      leftSection={<IconSearch size={16} />}
+      error={wrong}
+      value={text}
+      onChange={(event) => {
+        setText(event.currentTarget.value);
+        later(event.currentTarget.value);
+      }}
+    />
+  );
+}
+
+function columns(
+  rows: Experiment[],
+  chosen: number[],
+  choose: (ids: number[]) => void,
+  open: (tag: string) => void,
+): Column<Experiment>[] {
+  const all = rows.length > 0 && rows.every(({ id }) => chosen.includes(id));
+  return [
+    {
+      id: "chosen",
+      header: "",
+      head: (
+        <Checkbox
+          size="xs"
+          aria-label="Choose all"
+          checked={all}
+          indeterminate={chosen.length > 0 && !all}
+          onChange={() => choose(all ? [] : rows.map(({ id }) => id))}
+        />
+      ),
+      value: () => undefined,
+      cell: ({ id, name }) => (
+        <Checkbox
+          size="xs"
+          aria-label={`Choose ${name}`}
+          checked={chosen.includes(id)}
+          onChange={() =>
+            choose(chosen.includes(id) ? chosen.filter((one) => one !== id) : [...chosen, id])
+          }
+        />
+      ),
+    },
+    { id: "star", header: "", value: () => undefined, cell: (row) => <Star experiment={row} /> },
+    {
+      id: "name",
+      header: "Experiment",
+      value: (row) => row.name,
+      cell: (row) => (
+        <Stack gap={2}>
+          <Anchor component={Link} to="/experiments/$id" params={{ id: row.id } as never} fw={500}>
+            {row.name}
+          </Anchor>
+          {row.tags.length > 0 && (
+            <Group gap={4}>
+              {row.tags.map((tag) => (
+                <Badge
+                  key={tag}
+                  component="button"
+                  size="sm"
+                  variant="light"
+                  tt="none"
+                  style={{ cursor: "pointer" }}
+                  onClick={() => open(tag)}
+                >
+                  {tag}
+                </Badge>
+              ))}
+            </Group>
+          )}
+        </Stack>
+      ),
+    },
+    {
+      id: "status",
+      header: "Status",
+      value: (row) => row.status,
+      cell: (row) => <StatusBadge status={row.status} />,
+    },
+    {
+      id: "runs",
+      header: "Runs",
+      value: (row) => Object.values(row.counts).reduce((sum, count) => sum + count, 0),
+      cell: (row) => <CountsBar counts={row.counts} />,
+    },
+    {
+      id: "methods",
+      header: "Methods",
+      value: (row) => row.methods.join(", "),
+      cell: (row) => (
+        <Text size="sm" lineClamp={2}>
+          {row.methods.join(", ")}
+        </Text>
+      ),
+    },
+    { id: "model", header: "Model", value: (row) => row.model },
+    { id: "author", header: "By", value: (row) => row.author },
+    {
+      id: "created",
+      header: "Launched",
+      value: (row) => row.created_at,
+      cell: (row) => (
+        <Text
+          size="sm"
+          title={new Date(row.created_at).toLocaleString()}
+          style={{ whiteSpace: "nowrap" }}
+        >
+          {ago(row.created_at)}
+        </Text>
+      ),
+    },
+  ];
+}
+
+/** Stars an experiment, or takes the star away. */
+export function Star({ experiment }: { experiment: Experiment }) {
+  const star = useStar(experiment);
+  return (
+    <ActionIcon
+      variant="subtle"
+      color={experiment.starred ? "yellow" : "gray"}
+      aria-pressed={experiment.starred}
+      aria-label={`Star ${experiment.name}`}
+      onClick={star}
+    >
+      {experiment.starred ? <IconStarFilled size={16} /> : <IconStar size={16} />}
+    </ActionIcon>
   );
 }
 
@@ -146,6 +271,9 @@ function FirstStart() {
         </Button>
         <Anchor component={Link} to="/launch" size="sm">
           or set up an experiment of your own
+        </Anchor>
+        <Anchor component={Link} to="/history" search={{ q: "is:archived" } as never} size="sm">
+          or look at what was archived
         </Anchor>
       </Stack>
     </Empty>

@@ -8,6 +8,9 @@ export const TABS = [
   "alignment",
   "step0",
   "update",
+  "cost",
+  "recipe",
+  "notes",
 ] as const;
 export type Tab = (typeof TABS)[number];
 
@@ -30,6 +33,7 @@ export interface ExperimentSearch {
   measure?: "mean_cos2" | "sin_max" | "energy";
   column?: string;
   at?: "init" | "end";
+  cost?: "train_seconds" | "memory_bytes" | "trained_parameters";
 }
 
 type Raw = Record<string, unknown>;
@@ -65,6 +69,7 @@ export function experimentSearch(raw: Raw): ExperimentSearch {
     measure: oneOf(raw.measure, ["mean_cos2", "sin_max", "energy"]),
     column: text(raw.column),
     at: oneOf(raw.at, ["init", "end"]),
+    cost: oneOf(raw.cost, ["train_seconds", "memory_bytes", "trained_parameters"]),
   };
   return Object.fromEntries(
     Object.entries(found).filter(([, value]) => value !== undefined),

@@ -1,0 +1,155 @@
+"""The history: found again, narrowed down, starred, tagged, archived, written about."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backend.api.deps import DatabaseDep, Key, Reading, SettingsDep
+from backend.api.wire import ExperimentOut
+from backend.api.wire_history import (
+    BulkChange,
+    ChangedOut,
+    ExperimentChange,
+    FacetOut,
+    HistoryOut,
+    NoteIn,
+    NoteOut,
+    ViewIn,
+    ViewOut,
+)
+from backend.problems import FieldProblem, ProblemError, invalid, not_found
+from backend.store import experiments, notes
+from backend.store.search import SearchError
+from backend.tables import Experiment, SavedView
+
+router = APIRouter(tags=["history"])
+
+
+@router.get("/experiments")
+def history(
+    session: Reading,
+    q: Annotated[
+        str, Query(max_length=500, description="Words and terms such as method:lora-one lr>1e-4")
+    ] = "",
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    offset: Annotated[int, Query(ge=0)] = 0,
+) -> HistoryOut:
+    """Experiments, newest first, and what they can be narrowed to."""
+    try:
+        found, total = experiments.search(session, q, limit, offset)
+        facets = experiments.facets(session, q)
+    except SearchError as error:
+        problem = FieldProblem(
+            path="q", message=str(error), value=error.term, allowed=error.allowed
+        )
+        raise invalid([problem]) from error
+    return HistoryOut(
+        experiments=[ExperimentOut.of(row) for row in found],
+        total=total,
+        facets={
+            key: [FacetOut.model_validate(facet) for facet in values]
+            for key, values in facets.items()
+        },
+    )
+
+
+@router.post("/experiments/bulk")
+def change_many(change: BulkChange, database: DatabaseDep) -> ChangedOut:
+    """Star, archive or tag several experiments; those that are not there are passed over."""
+    with database.write() as session:
+        found = session.scalars(select(Experiment).where(Experiment.id.in_(change.ids))).all()
+        for experiment in found:
+            _flags(experiment, change.starred, change.archived)
+            named = set(experiments.tags(session, [experiment.id])[experiment.id])
+            wanted = (named | {change.add_tag}) - {change.remove_tag, None}
+            if wanted != named:
+                experiments.set_tags(session, experiment.id, sorted(filter(None, wanted)))
+        return ChangedOut(changed=len(found))
+
+
+@router.patch("/experiments/{experiment_id}")
+def change_one(
+    experiment_id: Key, change: ExperimentChange, database: DatabaseDep
+) -> ExperimentOut:
+    """Rename, describe, star, archive or tag an experiment."""
+    with database.write() as session:
+        experiment = _get(session, experiment_id)
+        _flags(experiment, change.starred, change.archived)
+        if change.name is not None:
+            experiment.name = change.name
+        if change.description is not None:
+            experiment.description = change.description
+        if change.name is not None or change.description is not None:
+            experiments.index(experiment)
+        if change.tags is not None:
+            experiments.set_tags(session, experiment.id, change.tags)
+        return ExperimentOut.of(experiments.listed(session, experiment))
+
+
+def _flags(experiment: Experiment, starred: bool | None, archived: bool | None) -> None:
+    if starred is not None:
+        experiment.starred = starred
+    if archived is not None:
+        experiment.archived = archived
+
+
+def _get(session: Session, experiment_id: int) -> Experiment:
+    found = experiments.get(session, experiment_id)
+    if found is None:
+        raise not_found("experiment", experiment_id)
+    return found
+
+
+@router.get("/experiments/{experiment_id}/notes")
+def read_notes(session: Reading, experiment_id: Key) -> list[NoteOut]:
+    """All versions of the notes, the newest first."""
+    _get(session, experiment_id)
+    return [NoteOut.model_validate(note) for note in notes.versions(session, experiment_id)]
+
+
+@router.post("/experiments/{experiment_id}/notes", status_code=201)
+def write_note(
+    experiment_id: Key, note: NoteIn, database: DatabaseDep, settings: SettingsDep
+) -> NoteOut:
+    """A new version of the notes; 409 where somebody wrote another in between."""
+    with database.write() as session:
+        _get(session, experiment_id)
+        try:
+            written = notes.write(session, experiment_id, note.text, note.base, settings.user)
+        except notes.StaleNoteError as error:
+            raise ProblemError(409, f"not saved: {error}; copy your text and reload") from error
+        return NoteOut.model_validate(written)
+
+
+@router.get("/views")
+def views(session: Reading) -> list[ViewOut]:
+    """The saved searches, by name."""
+    rows = session.scalars(select(SavedView).order_by(SavedView.name))
+    return [ViewOut.model_validate(row) for row in rows]
+
+
+@router.post("/views", status_code=201)
+def save_view(view: ViewIn, database: DatabaseDep) -> ViewOut:
+    """Save a search; one of the same name is replaced."""
+    with database.write() as session:
+        row = session.scalars(select(SavedView).where(SavedView.name == view.name)).first()
+        if row is None:
+            row = SavedView(name=view.name, query=view.query)
+            session.add(row)
+        row.query = view.query
+        session.flush()
+        return ViewOut.model_validate(row)
+
+
+@router.delete("/views/{view_id}", status_code=204)
+def delete_view(view_id: Key, database: DatabaseDep) -> None:
+    """Forget a saved search."""
+    with database.write() as session:
+        row = session.get(SavedView, view_id)
+        if row is None:
+            raise not_found("view", view_id)
+        session.delete(row)

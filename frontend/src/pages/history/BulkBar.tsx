@@ -1,0 +1,60 @@
+import { Button, Group, Paper, Text, TextInput } from "@mantine/core";
+import { IconArchive, IconStar, IconTag } from "@tabler/icons-react";
+import { useState } from "react";
+import { useBulk } from "./useChange";
+
+/** What can be done with the chosen experiments. */
+export function BulkBar({ ids, done }: { ids: number[]; done: () => void }) {
+  const [tag, setTag] = useState("");
+  const change = useBulk(done);
+  if (ids.length === 0) return null;
+  return (
+    <Paper withBorder p="xs" role="region" aria-label="Chosen experiments">
+      <Group gap="xs">
+        <Text size="sm" fw={500}>
+          {ids.length} chosen
+        </Text>
+        <Button
+          size="xs"
+          variant="default"
+          leftSection={<IconStar size={14} />}
+          onClick={() => change({ ids, starred: true })}
+        >
+          Star
+        </Button>
+        <Button
+          size="xs"
+          variant="default"
+          leftSection={<IconArchive size={14} />}
+          onClick={() => change({ ids, archived: true })}
+        >
+          Archive
+        </Button>
+        <Button size="xs" variant="default" onClick={() => change({ ids, archived: false })}>
+          Bring back
+        </Button>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            if (tag.trim()) change({ ids, add_tag: tag.trim() });
+            setTag("");
+          }}
+        >
+          <Group gap={4}>
+            <TextInput
+              size="xs"
+              w={130}
+              aria-label="Tag for the chosen"
+              placeholder="tag"
+              value={tag}
+              onChange={(event) => setTag(event.currentTarget.value)}
+            />
+            <Button size="xs" variant="default" type="submit" leftSection={<IconTag size={14} />}>
+              Tag
+            </Button>
+          </Group>
+        </form>
+      </Group>
+    </Paper>
+  );
+}

@@ -1,0 +1,82 @@
+import { ActionIcon, Button, Group, Menu, Text, TextInput } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { IconBookmark, IconTrash } from "@tabler/icons-react";
+import { useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { api, sentence } from "../../api/client";
+
+interface Props {
+  query: string;
+  open: (query: string) => void;
+}
+
+/** Searches under a name: open one, forget one, save the present one. */
+export function SavedViews({ query, open }: Props) {
+  const queries = useQueryClient();
+  const [name, setName] = useState("");
+  const { data } = api.useQuery("get", "/api/views");
+  const options = {
+    onSuccess: () => void queries.invalidateQueries(),
+    onError: (error: unknown) =>
+      notifications.show({ color: "red", title: "Not saved", message: sentence(error) }),
+  };
+  const save = api.useMutation("post", "/api/views", options);
+  const forget = api.useMutation("delete", "/api/views/{view_id}", options);
+  return (
+    <Menu position="bottom-end" width={300}>
+      <Menu.Target>
+        <Button size="xs" variant="default" leftSection={<IconBookmark size={14} />}>
+          Views
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {(data ?? []).map((view) => (
+          <Group key={view.id} gap={4} wrap="nowrap">
+            <Menu.Item onClick={() => open(view.query)} style={{ flex: 1 }}>
+              <Text size="sm">{view.name}</Text>
+              <Text size="xs" c="dimmed" truncate>
+                {view.query || "everything"}
+              </Text>
+            </Menu.Item>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              aria-label={`Forget ${view.name}`}
+              onClick={() => forget.mutate({ params: { path: { view_id: view.id } } })}
+            >
+              <IconTrash size={14} />
+            </ActionIcon>
+          </Group>
+        ))}
+        {data?.length === 0 && (
+          <Text size="sm" c="dimmed" p="xs">
+            No search has been saved yet.
+          </Text>
+        )}
+        <Menu.Divider />
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            if (name.trim()) save.mutate({ body: { name: name.trim(), query } });
+            setName("");
+          }}
+        >
+          <Group gap={4} p={4} wrap="nowrap">
+            <TextInput
+              size="xs"
+              style={{ flex: 1 }}
+              aria-label="Name of the view"
+              placeholder="Save this search as …"
+              value={name}
+              onChange={(event) => setName(event.currentTarget.value)}
+              onKeyDown={(event) => event.stopPropagation()}
+            />
+            <Button size="xs" type="submit" disabled={name.trim() === ""}>
+              Save
+            </Button>
+          </Group>
+        </form>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
