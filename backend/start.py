@@ -17,7 +17,7 @@ def announce(demo: ExperimentSpec | None) -> Callable[[FastAPI, str], None]:
         where = url
         if demo is not None:
             with app.state.database.write() as session:
-                found, _ = experiments.search(session, "", 1, 0)
+                found, _ = experiments.search(session, "is:any", 1, 0)
                 experiment = found[0].experiment if found else experiments.create(session, demo)
                 where = f"{url}/experiments/{experiment.id}"
             app.state.scheduler.wake()

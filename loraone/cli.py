@@ -1,4 +1,4 @@
-"""``loraone run | plan | theory | serve``: the library and the server from a shell."""
+"""``loraone run | plan | theory | report | serve``: the library and server from a shell."""
 
 from __future__ import annotations
 
@@ -201,6 +201,33 @@ def theory(
     if failed:
         console.print(f"{failed} bounds do not hold", style="red")
         raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    experiment: Annotated[int, typer.Argument(min=1, help="Number of an experiment, see its URL")],
+    output: Annotated[Path, typer.Option(help="The HTML file to write")] = Path("report.html"),
+    home: Annotated[Path | None, typer.Option(help="Folder of the database")] = None,
+) -> None:
+    """Write a report of a stored experiment: one HTML file that opens offline."""
+    from backend.db import Database
+    from backend.reports import report as render
+    from backend.settings import Settings
+    from backend.store import experiments
+
+    settings = Settings(home=home) if home else Settings()
+    if settings.database_url is None and not (settings.home / "loraone.db").is_file():
+        console.print(f"there is no database in {settings.home}", style="red", markup=False)
+        raise typer.Exit(2)
+    database = Database(settings.url)
+    database.migrate()
+    with database.read() as session:
+        found = experiments.get(session, experiment)
+        if found is None:
+            console.print(f"there is no experiment {experiment}", style="red")
+            raise typer.Exit(2)
+        output.write_text(render(session, found), encoding="utf-8")
+    console.print(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)", markup=False)
 
 
 @app.command()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -237,6 +240,33 @@ def test_the_adapter_downloads_as_plain_peft_reads_it(server: Process) -> None:
         config = json.loads(archive.read("adapter_config.json"))
     assert config["init_lora_weights"] is True
     assert config["peft_type"] == "LORA"
+
+
+def test_the_report_holds_the_stored_numbers_and_loads_nothing_from_elsewhere(
+    server: Process, tmp_path: Path
+) -> None:
+    answer = server.http.get("/api/experiments/1/report.html")
+    assert answer.status_code == 200
+    assert "attachment" in answer.headers["content-disposition"]
+    text = answer.text
+    overview = server.get("/api/experiments/1/overview")
+    assert overview["verdict"].replace("'", "&#39;") in text
+    for row in overview["rows"]:
+        assert f"{row['values']['eval_loss']['mean']:.4g}" in text
+    assert text.count("Plotly.newPlot(") >= 8
+    assert not re.search(r"""<(?:script|link|img)[^>]+(?:src|href)=["']http""", text)
+    output = tmp_path / "out.html"
+    command = [sys.executable, "-m", "loraone.cli", "report", "1", "--output", str(output)]
+    subprocess.run([*command, "--home", str(server.home)], check=True, capture_output=True)
+    assert overview["verdict"].replace("'", "&#39;") in output.read_text()
+    missing = subprocess.run(
+        [*command[:4], "77", "--home", str(server.home)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert missing.returncode == 2
+    assert "no experiment 77" in missing.stderr
 
 
 def test_the_record_of_a_run_repeats_it(server: Process) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -195,6 +196,27 @@ def test_an_experiment_is_starred_tagged_written_about_and_archived(
     page.get_by_role("button", name="Bring back").click()
     page.goto("/history")
     expect(page.get_by_role("link", name="From the form")).to_be_visible()
+
+
+def test_a_report_opens_offline_with_all_its_figures(
+    page: Page, experiment_path: list[str], tmp_path: Path
+) -> None:
+    page.goto(experiment_path[0])
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="Report").click()
+    file = tmp_path / "report.html"
+    downloading.value.save_as(file)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.context.set_offline(True)
+    page.goto(file.as_uri())
+    expect(page.get_by_role("heading", name="From the form")).to_be_visible()
+    plots = page.locator(".js-plotly-plot")
+    expect(plots).to_have_count(8)
+    empty = plots.evaluate_all("nodes => nodes.filter(n => n.data.length === 0).length")
+    assert empty == 0
+    assert [url for url in asked if url.startswith("http")] == []
+    page.context.set_offline(False)
 
 
 def test_an_old_experiment_is_a_template_and_can_be_cancelled(

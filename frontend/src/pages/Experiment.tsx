@@ -1,6 +1,6 @@
 import { Alert, Button, Group, Skeleton, Stack, Tabs, TagsInput, Text, Title } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { IconArchive, IconCopy, IconPlayerStop } from "@tabler/icons-react";
+import { IconArchive, IconCopy, IconFileDownload, IconPlayerStop } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
@@ -131,6 +131,16 @@ function Header({ experiment }: { experiment: ExperimentDetail }) {
               Cancel {active === 1 ? "1 run" : `all ${active} runs`}
             </Button>
           )}
+          <Button
+            size="xs"
+            variant="default"
+            leftSection={<IconFileDownload size={14} />}
+            component="a"
+            href={`/api/experiments/${experiment.id}/report.html`}
+            download
+          >
+            Report
+          </Button>
           <Button
             size="xs"
             variant="default"

@@ -1,0 +1,111 @@
+"""A report: one HTML file that opens offline, with figures that can still be zoomed and hovered.
+
+It knows no database: sections go in. Everything that people wrote is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import plotly.graph_objects as go
+from jinja2 import Environment
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+_PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+    """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+  content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline';
+           img-src data: blob:">
+<title>{{ title }}</title>
+<style>
+  body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 1100px; margin: 2rem auto;
+         padding: 0 1rem; }
+  h1 { margin-bottom: 0 } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ddd }
+  .muted { color: #666 } .table { overflow-x: auto }
+  table { border-collapse: collapse; font-size: 14px; width: 100% }
+  th, td { padding: 4px 10px; text-align: left; border-bottom: 1px solid #eee; white-space: nowrap }
+  td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
+  pre { background: #f6f6f6; padding: 1rem; overflow-x: auto; font-size: 13px }
+  p.text { white-space: pre-wrap; overflow-wrap: anywhere }
+</style>
+<script>{{ plotlyjs }}</script>
+</head>
+<body>
+<h1>{{ title }}</h1>
+<p class="muted">{{ subtitle }}</p>
+{% for section in sections %}
+<section>
+<h2>{{ section.title }}</h2>
+{% if section.text %}<p class="text">{{ section.text }}</p>{% endif %}
+{% if section.rows %}
+<div class="table"><table>
+<thead><tr>{% for name, number in section.head %}
+<th{% if number %} class="number"{% endif %}>{{ name }}</th>{% endfor %}</tr></thead>
+<tbody>{% for row in section.rows %}
+<tr>{% for cell in row %}
+<td{% if section.head[loop.index0][1] %} class="number"{% endif %}>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}</tbody>
+</table></div>
+{% endif %}
+{{ section.drawn }}
+{% if section.code %}<pre>{{ section.code }}</pre>{% endif %}
+</section>
+{% endfor %}
+</body>
+</html>
+"""
+)
+_CONFIG = {"displaylogo": False, "responsive": True}
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of a report: a sentence, a table, a figure, text to copy; each if there is one."""
+
+    title: str
+    text: str = ""
+    table: pd.DataFrame | None = None
+    figure: go.Figure | None = None
+    code: str = ""
+
+    @property
+    def head(self) -> list[tuple[str, bool]]:
+        """Names of the table's columns, and whether they hold numbers."""
+        if self.table is None:
+            return []
+        numeric = pd.api.types.is_numeric_dtype
+        return [(str(name), numeric(self.table[name])) for name in self.table.columns]
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """Its cells, as they are shown."""
+        if self.table is None:
+            return []
+        return [[_cell(value) for value in row] for row in self.table.to_numpy().tolist()]
+
+    @property
+    def drawn(self) -> Markup:
+        """The figure as HTML; plotly escapes what a script could end in."""
+        if self.figure is None:
+            return Markup("")
+        html = self.figure.to_html(full_html=False, include_plotlyjs=False, config=_CONFIG)
+        return Markup(html)  # noqa: S704
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "–" if value != value else f"{value:.4g}"
+    return "–" if value is None else str(value)
+
+
+def render(title: str, subtitle: str, sections: Sequence[Section]) -> str:
+    """The whole page as text; about 5 MB, nearly all of it plotly.js."""
+    plotlyjs = Markup(get_plotlyjs())  # noqa: S704
+    return _PAGE.render(title=title, subtitle=subtitle, sections=sections, plotlyjs=plotlyjs)
