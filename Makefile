@@ -23,7 +23,7 @@ unit: $(VENV)/dev.stamp page frontend/node_modules
 	$(BIN)/python -m pytest tests --ignore=tests/e2e
 
 # In a call of its own: playwright's event loop would disturb the other tests.
-e2e: $(VENV)/dev.stamp page browser
+e2e: $(VENV)/dev.stamp page browser frontend/node_modules
 	$(BIN)/python -m pytest tests/e2e
 
 bench: $(VENV)/dev.stamp page  ## the initialisation beside its peers; the history at 10 000 runs

@@ -14,7 +14,9 @@ from backend.tables import Experiment, Run
 from loraone import __version__, compare
 from loraone.catalog import METRICS, TASKS
 from loraone.figures import alignment, columns, cost, curves, heatmap, learning_rate, spectra, step0
+from loraone.figures.layers import label as layer_label
 from loraone.report import Section, render
+from loraone.specs import ExperimentSpec
 
 
 def report(session: Session, experiment: Experiment) -> str:
@@ -32,7 +34,7 @@ def report(session: Session, experiment: Experiment) -> str:
         Section(
             "Recipe",
             "Save as experiment.yaml, then: loraone run experiment.yaml",
-            code=yaml.safe_dump(experiment.spec, sort_keys=False, allow_unicode=True),
+            code=_yaml(experiment),
         ),
         Section("Where it ran", table=_environment(rows)),
     ]
@@ -44,6 +46,12 @@ def report(session: Session, experiment: Experiment) -> str:
         f"{experiment.data}. Report of {at} by LoRA-One Lab {__version__}."
     ).strip()
     return render(experiment.name, subtitle, sections)
+
+
+def _yaml(experiment: Experiment) -> str:
+    spec = ExperimentSpec.model_validate(experiment.spec)
+    short = spec.model_dump(mode="json", exclude_defaults=True)
+    return yaml.safe_dump(short, sort_keys=False, allow_unicode=True)
 
 
 def _methods(best: pd.DataFrame, judge: str) -> pd.DataFrame | None:
@@ -105,12 +113,14 @@ def _figures(
             "Stable rank of the gradient",
             heatmap.draw(gradient, scalar="stable_rank", quantity="gradient"),
         ),
-        (
-            f"Spectra of {layers[0] if layers else 'the layer'}",
-            spectra.draw(shown, first, rank=None),
-        ),
+        (f"Spectra of {_label(layers)}", spectra.draw(shown, first, rank=None)),
     ]
     return [Section(title, figure=figure) for title, figure in found]
+
+
+def _label(names: list[str]) -> str:
+    """The first layer, as people say it."""
+    return layer_label(names[0]) if names else "the layer"
 
 
 def _runs(everything: pd.DataFrame, judge: str) -> pd.DataFrame:

@@ -25,7 +25,7 @@ def tag(page: Page, label: str, *values: str) -> None:
 
 def drawn(page: Page, label: str) -> Locator:
     """A figure by its label, once plotly has drawn it."""
-    figure = page.get_by_role("img", name=label)
+    figure = page.get_by_role("figure", name=label)
     expect(figure).to_have_attribute("data-drawn", "true", timeout=20_000)
     return figure
 
@@ -271,6 +271,32 @@ def test_a_theory_experiment_goes_to_history_and_opens_in_the_lab_again(page: Pa
     assert all(count > 0 for count in traces(drawn(page, "Curves of relative loss")))
     page.get_by_role("link", name="Open in the theory lab").click()
     expect(page.get_by_text("4 runs, 2 seeds")).to_be_visible(timeout=MINUTES)
+
+
+AXE = Path(__file__).parents[2] / "frontend/node_modules/axe-core/axe.min.js"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_violation_on_any_page(
+    page: Page, experiment_path: list[str], scheme: str
+) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    tabs = ("overview", "curves", "learning-rate", "spectra", "alignment", "step0", "update")
+    paths = ["/history", "/history?q=colour:red", "/queue", "/launch", "/theory"]
+    paths += [f"{experiment_path[0]}?tab={tab}" for tab in (*tabs, "cost", "recipe", "notes")]
+    found = []
+    for path in paths:
+        page.goto(path)
+        page.get_by_role("heading", level=2).wait_for()
+        page.wait_for_timeout(1500)
+        page.evaluate(AXE.read_text())
+        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        found += [
+            (path, row["id"], row["nodes"][0]["html"][:200])
+            for row in result["violations"]
+            if row["impact"] in ("serious", "critical")
+        ]
+    assert found == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

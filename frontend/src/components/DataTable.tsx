@@ -77,18 +77,19 @@ export function DataTable<T extends RowData>({
                       sorted === "asc" ? "ascending" : sorted === "desc" ? "descending" : "none"
                     }
                   >
-                    {shown.get(header.column.id)?.head ?? (
-                      <UnstyledButton
-                        fz="sm"
-                        fw={600}
-                        ta={numeric ? "right" : "left"}
-                        onClick={header.column.getToggleSortingHandler()}
-                      >
-                        {shown.get(header.column.id)?.header}{" "}
-                        {sorted === "asc" && <IconArrowUp size={12} aria-hidden />}
-                        {sorted === "desc" && <IconArrowDown size={12} aria-hidden />}
-                      </UnstyledButton>
-                    )}
+                    {shown.get(header.column.id)?.head ??
+                      (shown.get(header.column.id)?.header && (
+                        <UnstyledButton
+                          fz="sm"
+                          fw={600}
+                          ta={numeric ? "right" : "left"}
+                          onClick={header.column.getToggleSortingHandler()}
+                        >
+                          {shown.get(header.column.id)?.header}{" "}
+                          {sorted === "asc" && <IconArrowUp size={12} aria-hidden />}
+                          {sorted === "desc" && <IconArrowDown size={12} aria-hidden />}
+                        </UnstyledButton>
+                      ))}
                   </Table.Th>
                 );
               })}

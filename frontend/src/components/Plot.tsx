@@ -18,7 +18,7 @@ interface Plotly {
   purge(node: HTMLElement): void;
 }
 
-type PlotElement = HTMLDivElement & {
+type PlotElement = HTMLElement & {
   on?(event: string, handler: (event: { points: PlotPoint[] }) => void): void;
   removeAllListeners?(event: string): void;
 };
@@ -81,7 +81,12 @@ export function Plot({ figure, height, label, onPoint }: Props) {
   return (
     <div style={{ position: "relative", minHeight: height }}>
       {!drawn && <Skeleton height={height} style={{ position: "absolute" }} />}
-      <div ref={node} role="img" aria-label={label} data-drawn={drawn} style={{ width: "100%" }} />
+      <figure
+        ref={node}
+        aria-label={label}
+        data-drawn={drawn}
+        style={{ width: "100%", margin: 0 }}
+      />
     </div>
   );
 }

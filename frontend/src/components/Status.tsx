@@ -12,7 +12,13 @@ export const COLOURS: Record<Run["status"], string> = {
 
 export function StatusBadge({ status }: { status: Run["status"] }) {
   return (
-    <Badge color={COLOURS[status]} variant="light" radius="sm" miw="max-content">
+    <Badge
+      color={COLOURS[status]}
+      variant="light"
+      radius="sm"
+      miw="max-content"
+      styles={{ label: { color: "var(--mantine-color-text)" } }}
+    >
       {status}
     </Badge>
   );

@@ -184,7 +184,7 @@ function columns(
                   key={tag}
                   component="button"
                   size="sm"
-                  variant="light"
+                  variant="default"
                   tt="none"
                   style={{ cursor: "pointer" }}
                   onClick={() => open(tag)}
