@@ -11,7 +11,7 @@ from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.routing import APIRoute
 
 from backend import page, problems
-from backend.api import catalog, changes, experiments, figures, history, runs, theory
+from backend.api import catalog, changes, experiments, figures, history, runs, theory, transfer
 from backend.db import Database
 from backend.executors.desk import Desk
 from backend.executors.local import devices
@@ -67,7 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         prefix="/api",
         responses={422: {"model": Problem, "description": "A field is wrong"}},
     )
-    for part in (catalog, history, experiments, runs, figures, theory, changes):
+    for part in (catalog, history, transfer, experiments, runs, figures, theory, changes):
         api.include_router(part.router)
     app.include_router(api)
     page.mount(app)

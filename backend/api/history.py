@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -22,7 +22,6 @@ from backend.api.wire_history import (
     ViewOut,
 )
 from backend.problems import FieldProblem, ProblemError, invalid, not_found
-from backend.reports import report
 from backend.store import experiments, notes
 from backend.store.search import SearchError
 from backend.tables import Experiment, SavedView
@@ -103,17 +102,6 @@ def _get(session: Session, experiment_id: int) -> Experiment:
     if found is None:
         raise not_found("experiment", experiment_id)
     return found
-
-
-@router.get("/experiments/{experiment_id}/report.html", response_class=Response)
-def read_report(session: Reading, experiment_id: Key) -> Response:
-    """One HTML file that opens offline. A download: the server runs no inline scripts itself."""
-    experiment = _get(session, experiment_id)
-    return Response(
-        report(session, experiment),
-        media_type="text/html; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="experiment-{experiment_id}.html"'},
-    )
 
 
 @router.get("/experiments/{experiment_id}/notes")

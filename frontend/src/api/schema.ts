@@ -90,6 +90,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/experiments/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take In
+         * @description Store an exported experiment as a new one; nothing of it is kept where a part is wrong.
+         */
+        post: operations["transfer_take_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/experiments/{experiment_id}": {
         parameters: {
             query?: never;
@@ -128,6 +148,26 @@ export interface paths {
          * @description Cancel all runs of the experiment that have not ended.
          */
         post: operations["experiments_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/experiments/{experiment_id}/export.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export
+         * @description All that is stored of an experiment, apart from files; another server takes it in.
+         */
+        get: operations["transfer_export"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -369,7 +409,7 @@ export interface paths {
          * Read Report
          * @description One HTML file that opens offline. A download: the server runs no inline scripts itself.
          */
-        get: operations["history_read_report"];
+        get: operations["transfer_read_report"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2128,6 +2168,41 @@ export interface operations {
             };
         };
     };
+    transfer_take_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExperimentOut"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     experiments_detail: {
         parameters: {
             query?: never;
@@ -2213,6 +2288,35 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["CancelledOut"];
                 };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    transfer_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                experiment_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A field is wrong */
             422: {
@@ -2695,7 +2799,7 @@ export interface operations {
             };
         };
     };
-    history_read_report: {
+    transfer_read_report: {
         parameters: {
             query?: never;
             header?: never;

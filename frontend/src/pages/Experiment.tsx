@@ -144,6 +144,15 @@ function Header({ experiment }: { experiment: ExperimentDetail }) {
           <Button
             size="xs"
             variant="default"
+            component="a"
+            href={`/api/experiments/${experiment.id}/export.json`}
+            download
+          >
+            Export
+          </Button>
+          <Button
+            size="xs"
+            variant="default"
             leftSection={<IconArchive size={14} />}
             onClick={() => change({ archived: !experiment.archived })}
           >

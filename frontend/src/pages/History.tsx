@@ -28,6 +28,7 @@ import { ago } from "../view/format";
 import { toggled } from "../view/query";
 import { BulkBar } from "./history/BulkBar";
 import { Facets } from "./history/Facets";
+import { ImportButton } from "./history/ImportButton";
 import { SavedViews } from "./history/SavedViews";
 import { useStar } from "./history/useChange";
 
@@ -56,7 +57,10 @@ export function HistoryPage() {
     <Stack gap="sm">
       <Group justify="space-between">
         <Title order={2}>History</Title>
-        <SavedViews query={q ?? ""} open={go} />
+        <Group gap="xs">
+          <ImportButton />
+          <SavedViews query={q ?? ""} open={go} />
+        </Group>
       </Group>
       <Search query={q ?? ""} wrong={fields[0]?.message} search={go} />
       {found && (
@@ -275,6 +279,7 @@ function FirstStart() {
         <Anchor component={Link} to="/history" search={{ q: "is:archived" } as never} size="sm">
           or look at what was archived
         </Anchor>
+        <ImportButton />
       </Stack>
     </Empty>
   );

@@ -1,0 +1,51 @@
+"""Experiments that leave and come in: one JSON document each, and the report."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Response
+
+from backend.api.deps import DatabaseDep, ExperimentDep, Reading
+from backend.api.wire import ExperimentOut
+from backend.problems import FieldProblem, invalid
+from backend.reports import report
+from backend.store import experiments, transfer
+
+router = APIRouter(tags=["transfer"])
+
+
+def _download(text: str, name: str, kind: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(text, media_type=kind, headers=headers)
+
+
+@router.get("/experiments/{experiment_id}/report.html", response_class=Response)
+def read_report(session: Reading, experiment: ExperimentDep) -> Response:
+    """One HTML file that opens offline. A download: the server runs no inline scripts itself."""
+    name = f"experiment-{experiment.id}.html"
+    return _download(report(session, experiment), name, "text/html; charset=utf-8")
+
+
+@router.get("/experiments/{experiment_id}/export.json", response_class=Response)
+def export(session: Reading, experiment: ExperimentDep) -> Response:
+    """All that is stored of an experiment, apart from files; another server takes it in."""
+    text = json.dumps(transfer.dump(session, experiment))
+    return _download(text, f"experiment-{experiment.id}.json", "application/json")
+
+
+@router.post("/experiments/import", status_code=201)
+def take_in(
+    document: Annotated[dict[str, Any], Body(description="What export.json gave")],
+    database: DatabaseDep,
+) -> ExperimentOut:
+    """Store an exported experiment as a new one; nothing of it is kept where a part is wrong."""
+    with database.write() as session:
+        try:
+            found = transfer.load(session, document)
+        except transfer.TransferError as error:
+            session.rollback()
+            problem = FieldProblem(path=error.path, message=error.message, allowed=error.allowed)
+            raise invalid([problem]) from error
+        return ExperimentOut.of(experiments.listed(session, found))
