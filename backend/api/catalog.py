@@ -18,14 +18,14 @@ from backend.api.wire_catalog import (
     SourceOut,
     TaskOut,
 )
-from backend.problems import invalid, of_library
+from backend.problems import FieldProblem, invalid, of_library
 from backend.settings import Settings
 from loraone import __version__
 from loraone.catalog import COLUMNS, METHODS, METRICS, SCALARS, SOURCES, SPECTRA, TASKS
 from loraone.paths import BUILTIN_MODELS, preflight
 from loraone.presets import PRESETS
 from loraone.recipes import peft_snippet
-from loraone.specs import ExperimentSpec, expand
+from loraone.specs import MAX_RUNS, ExperimentSpec, expand
 from loraone.theory.presets import THEORY
 
 router = APIRouter(tags=["catalog"])
@@ -109,3 +109,8 @@ def check(spec: ExperimentSpec, settings: Settings) -> None:
     errors = preflight(spec, settings.roots)
     if errors:
         raise invalid([of_library(error) for error in errors])
+    count = len(expand(spec))
+    if count > MAX_RUNS:  # the lab solves more at once, but the queue takes them one by one
+        message = f"{count} runs are too many for the queue"
+        allowed = f"1 to {MAX_RUNS}"
+        raise invalid([FieldProblem(path="grid", message=message, value=count, allowed=allowed)])

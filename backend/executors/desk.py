@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import threading
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -83,7 +84,7 @@ class Desk:
                     return
         finally:
             del self._waiting[key]
-            with self._lock:
+            with self._lock, suppress(OSError):  # the process may be gone
                 if self._connection is not None and not self._connection.closed:
                     self._connection.send(key)  # given up, or done: then it is passed over
 
@@ -158,6 +159,7 @@ def main(connection: Connection, threads: int) -> None:
                 _take(connection, questions, given_up)
             if question.key not in given_up:
                 _answer(connection, question, questions, given_up, answer)
+            given_up = {key for key in given_up if key > question.key}
         except (EOFError, OSError):
             return
 

@@ -176,6 +176,14 @@ def test_no_process_is_left_behind_when_the_server_stops(tmp_path: Path) -> None
     assert alive == []
 
 
+def test_more_problems_than_the_queue_takes_are_solved_but_not_stored(server: Process) -> None:
+    spec = experiment(ONE, grid={"seeds": list(range(600))}, training={"steps": 2})
+    assert asked(server, spec)[-1]["answer"]["runs"] == 600
+    answer = server.http.post("/api/experiments", json=spec.model_dump(mode="json"))
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["allowed"] == "1 to 500"
+
+
 def test_the_client_names_the_number_of_runs(tmp_path: Path) -> None:
     from backend.app import create_app
     from backend.settings import Settings

@@ -111,6 +111,19 @@ def test_no_figure_is_empty_and_a_reload_shows_the_same(
     assert traces(drawn(page, label)) == before
 
 
+def test_a_figure_is_saved_as_it_is_shown(
+    page: Page, experiment_path: list[str], tmp_path: Path
+) -> None:
+    page.goto(f"{experiment_path[0]}?tab=alignment")
+    drawn(page, "Alignment over training")
+    for form, start in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
+        with page.expect_download() as downloading:
+            page.get_by_role("button", name=form, exact=True).first.click()
+        assert downloading.value.suggested_filename == f"alignment-over-training.{form.lower()}"
+        downloading.value.save_as(tmp_path / form)
+        assert (tmp_path / form).read_bytes().startswith(start)
+
+
 def test_a_click_on_the_map_opens_that_layers_spectra_and_keys_step(
     page: Page, experiment_path: list[str]
 ) -> None:

@@ -1,7 +1,9 @@
-import { Alert, Anchor, Group, Paper, Skeleton, useComputedColorScheme } from "@mantine/core";
+import { Alert, Paper, Skeleton, useComputedColorScheme } from "@mantine/core";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useRef } from "react";
 import { sentence } from "../api/client";
-import { Plot, type PlotlyFigure, type PlotPoint } from "./Plot";
+import { Plot, type PlotlyFigure, type PlotPoint, type Save } from "./Plot";
+import { SaveLinks } from "./SaveLinks";
 
 export type FigureParams = Record<
   string,
@@ -30,6 +32,7 @@ export function figureUrl(experiment: number, name: string, params: FigureParams
 /** A figure drawn by the server, kept on screen while its next version loads, with its CSV. */
 export function Figure({ experiment, name, label, params = {}, height = 420, onPoint }: Props) {
   const theme = useComputedColorScheme("light");
+  const saver = useRef<Save | undefined>(undefined);
   const url = figureUrl(experiment, name, { ...params, theme });
   const { data, error } = useQuery({
     queryKey: ["figure", url],
@@ -48,15 +51,11 @@ export function Figure({ experiment, name, label, params = {}, height = 420, onP
           {sentence(error)}
         </Alert>
       ) : data ? (
-        <Plot figure={data} height={height} label={label} onPoint={onPoint} />
+        <Plot figure={data} height={height} label={label} onPoint={onPoint} saver={saver} />
       ) : (
         <Skeleton height={height} />
       )}
-      <Group justify="flex-end" mt={4}>
-        <Anchor size="xs" href={figureUrl(experiment, name, { ...params, format: "csv" })} download>
-          Data as CSV
-        </Anchor>
-      </Group>
+      <SaveLinks csv={figureUrl(experiment, name, { ...params, format: "csv" })} saver={saver} />
     </Paper>
   );
 }

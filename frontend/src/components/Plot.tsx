@@ -1,5 +1,5 @@
 import { Skeleton } from "@mantine/core";
-import { useEffect, useRef, useState } from "react";
+import { type RefObject, useEffect, useRef, useState } from "react";
 
 /** A figure as the server sends it. */
 export interface PlotlyFigure {
@@ -16,6 +16,7 @@ export interface PlotPoint {
 interface Plotly {
   react(node: HTMLElement, data: object[], layout: object, config: object): Promise<unknown>;
   purge(node: HTMLElement): void;
+  downloadImage(node: HTMLElement, options: object): Promise<string>;
 }
 
 type PlotElement = HTMLElement & {
@@ -44,10 +45,14 @@ interface Props {
   height: number;
   label: string;
   onPoint?: (point: PlotPoint) => void;
+  /** Is given a function that saves the figure as it is shown. */
+  saver?: RefObject<Save | undefined>;
 }
 
+export type Save = (format: "png" | "svg") => void;
+
 /** Draws a plotly figure; zoom survives updates, and a click on a point comes back. */
-export function Plot({ figure, height, label, onPoint }: Props) {
+export function Plot({ figure, height, label, onPoint, saver }: Props) {
   const node = useRef<PlotElement>(null);
   const [drawn, setDrawn] = useState(false);
   const clicked = useRef(onPoint);
@@ -72,6 +77,16 @@ export function Plot({ figure, height, label, onPoint }: Props) {
   }, [figure, height]);
 
   useEffect(() => {
+    if (!saver) return;
+    saver.current = (format) =>
+      void plotly().then(
+        (library) =>
+          node.current &&
+          library.downloadImage(node.current, { format, filename: fileName(label), scale: 2 }),
+      );
+  }, [saver, label]);
+
+  useEffect(() => {
     const element = node.current;
     return () => {
       void plotly().then((library) => element && library.purge(element));
@@ -89,4 +104,10 @@ export function Plot({ figure, height, label, onPoint }: Props) {
       />
     </div>
   );
+}
+
+/** A label as a file name: `Alignment over training` becomes `alignment-over-training`. */
+export function fileName(label: string): string {
+  const plain = label.toLowerCase().replace(/[^a-z0-9]+/g, "-");
+  return plain.replace(/^-+|-+$/g, "") || "figure";
 }

@@ -1,8 +1,10 @@
-import { Alert, Anchor, Code, Group, Paper, Progress, Skeleton, Stack, Text } from "@mantine/core";
+import { Alert, Code, Paper, Progress, Skeleton, Stack, Text } from "@mantine/core";
+import { useRef } from "react";
 import { type Problem, sentence } from "../../api/client";
 import type { TheoryAnswer } from "../../api/theory";
 import { type Column, DataTable } from "../../components/DataTable";
-import { Plot, type PlotlyFigure } from "../../components/Plot";
+import { Plot, type PlotlyFigure, type Save } from "../../components/Plot";
+import { SaveLinks } from "../../components/SaveLinks";
 import { quantity } from "../../view/format";
 import type { Solved } from "./useSolution";
 
@@ -77,16 +79,18 @@ interface FigureProps {
 }
 
 function TheoryFigure({ name, label, height, answer }: FigureProps) {
+  const saver = useRef<Save | undefined>(undefined);
   const figure = JSON.parse(answer.figures[name] ?? "{}") as PlotlyFigure;
   const csv = `data:text/csv;charset=utf-8,${encodeURIComponent(answer.tables[name] ?? "")}`;
   return (
     <Paper withBorder p="xs">
-      <Plot figure={figure} height={height + 20 * legendLines(figure)} label={label} />
-      <Group justify="flex-end" mt={4}>
-        <Anchor size="xs" href={csv} download={`theory-${name}.csv`}>
-          Data as CSV
-        </Anchor>
-      </Group>
+      <Plot
+        figure={figure}
+        height={height + 20 * legendLines(figure)}
+        label={label}
+        saver={saver}
+      />
+      <SaveLinks csv={csv} name={`theory-${name}.csv`} saver={saver} />
     </Paper>
   );
 }
