@@ -80,6 +80,19 @@ def test_a_learning_rate_above_the_edge_of_stability_fails_with_the_way_out() ->
     assert "lower the learning rate" in (failed.hint or "")
 
 
+def test_a_theory_run_that_fails_leaves_the_warm_model_of_the_lane_alone() -> None:
+    class Warm:
+        forgotten = False
+
+        def forget(self) -> None:
+            self.forgotten = True
+
+    warm: Any = Warm()
+    spec = runs(ONE, grid={"learning_rates": [9.0]}, training={"steps": 2000})[0]
+    assert isinstance(list(run(spec, workspace=warm))[-1], Failed)
+    assert not warm.forgotten
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
