@@ -115,6 +115,7 @@ def load(spec: ModelSpec, task: str, labels: int, device: torch.device) -> Loade
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
     try:
+        _refuse_quantised(transformers.AutoConfig.from_pretrained(location, **options), spec)
         tokenizer = transformers.AutoTokenizer.from_pretrained(location, **options)
         model = getattr(transformers, TASKS[task].auto_class).from_pretrained(
             location,
@@ -130,17 +131,6 @@ def load(spec: ModelSpec, task: str, labels: int, device: torch.device) -> Loade
             value=spec.id,
             hint="check the name and the network (HF_HUB_OFFLINE), HF_TOKEN for a gated model",
         ) from error
-    method = getattr(model.config, "quantization_config", None)
-    if method is not None:
-        raise ModelError(
-            f"model {spec.id!r} is quantised: its weights can be neither trained, restored bit for "
-            "bit nor taken out of a residual",
-            field="model.id",
-            value=spec.id,
-            allowed="weights in float32, bfloat16 or float16",
-            hint="use the unquantised checkpoint, or for one adapter in your own code "
-            "loraone.peft_native.initialize_lora_one_weights, which takes quantised layers",
-        )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     model.config.pad_token_id = tokenizer.pad_token_id
@@ -152,6 +142,20 @@ def load(spec: ModelSpec, task: str, labels: int, device: torch.device) -> Loade
     heads = tuple(name for name in _HEADS if isinstance(getattr(model, name, None), nn.Module))
     resolved = getattr(model.config, "_commit_hash", None) or revision
     return LoadedModel(model, tokenizer, layers, heads, location, resolved)
+
+
+def _refuse_quantised(config: Any, spec: ModelSpec) -> None:
+    """Before the weights are read: a run changes weights and puts them back bit for bit."""
+    if getattr(config, "quantization_config", None) is not None:
+        raise ModelError(
+            f"model {spec.id!r} is quantised: its weights can be neither trained, restored bit for "
+            "bit nor taken out of a residual",
+            field="model.id",
+            value=spec.id,
+            allowed="weights in float32, bfloat16 or float16",
+            hint="use the unquantised checkpoint, or for one adapter in your own code "
+            "loraone.peft_native.initialize_lora_one_weights, which takes quantised layers",
+        )
 
 
 def find_targets(model: nn.Module, spec: ModelSpec) -> tuple[TargetLayer, ...]:
