@@ -26,6 +26,11 @@ _SUMMARY = (
 )
 
 
+def layer_names(found: list[Run]) -> list[str]:
+    """The target layers, as the first run that knows them says."""
+    return next((list(run.layers["names"]) for run in found if run.layers), [])
+
+
 def runs(rows: list[Run]) -> pd.DataFrame:
     """One row per run; ``series`` names what a line stands for: method, and rank where several."""
     ranks = {run.rank for run in rows if run.rank is not None}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pandas as pd
-import yaml
 from sqlalchemy.orm import Session
 
 from backend import frames
@@ -15,6 +14,7 @@ from loraone import __version__, compare
 from loraone.catalog import METRICS, TASKS
 from loraone.figures import alignment, columns, cost, curves, heatmap, learning_rate, spectra, step0
 from loraone.figures.layers import label as layer_label
+from loraone.recipes import as_yaml
 from loraone.report import Section, render
 from loraone.specs import ExperimentSpec
 
@@ -34,7 +34,7 @@ def report(session: Session, experiment: Experiment) -> str:
         Section(
             "Recipe",
             "Save as experiment.yaml, then: loraone run experiment.yaml",
-            code=_yaml(experiment),
+            code=as_yaml(ExperimentSpec.model_validate(experiment.spec)),
         ),
         Section("Where it ran", table=_environment(rows)),
     ]
@@ -46,12 +46,6 @@ def report(session: Session, experiment: Experiment) -> str:
         f"{experiment.data}. Report of {at} by LoRA-One Lab {__version__}."
     ).strip()
     return render(experiment.name, subtitle, sections)
-
-
-def _yaml(experiment: Experiment) -> str:
-    spec = ExperimentSpec.model_validate(experiment.spec)
-    short = spec.model_dump(mode="json", exclude_defaults=True)
-    return yaml.safe_dump(short, sort_keys=False, allow_unicode=True)
 
 
 def _methods(best: pd.DataFrame, judge: str) -> pd.DataFrame | None:
@@ -85,7 +79,7 @@ def _figures(
     if best.empty:
         return []
     ids = [int(key) for key in best["run_id"]]
-    layers = next((list(run.layers["names"]) for run in rows if run.layers), [])
+    layers = frames.layer_names(rows)
     first = best.drop_duplicates("series")
     firsts = [int(key) for key in first["run_id"]]
     synthetic = TASKS[task].synthetic
@@ -101,12 +95,11 @@ def _figures(
     shown = spectra.table(
         frames.spectra(session, firsts, 0, ["gradient", "weight", "init", "change"]), first
     )
-    unit = "over its start" if synthetic else "nats"
     found = [
         ("Curves", curves.draw(values, best, metric=judge, log_y=synthetic)),
         ("Learning rate", learning_rate.draw(rate, everything, metric=judge)),
         ("Cost", cost.draw(price, best, metric=judge, cost="train_seconds")),
-        ("Step 0", step0.draw(step0.table(first, reports), first, unit=unit)),
+        ("Step 0", step0.draw(step0.table(first, reports), first, unit=TASKS[task].loss_unit)),
         ("Size of the init", columns.draw(size, best, layers, column="relative")),
         ("Alignment", alignment.draw(angles, best, name="mean_cos2", random=None)),
         (

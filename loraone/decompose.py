@@ -50,6 +50,12 @@ class Decomposition:
         floor = self.S[0] * torch.finfo(self.S.dtype).eps * max(len(self.U), len(self.V))
         return int((floor < self.S).sum())
 
+    def top(self, count: int) -> Decomposition:
+        """The first ``count`` triplets of these, with the gap behind them."""
+        gap = _gap(self.S, count)
+        U, S, V = self.U[:, :count], self.S[:count], self.V[:, :count]
+        return Decomposition(U, S, V, self.frobenius, self.error, gap)
+
     def truncated_energy(self, r: int) -> float:
         """‖M_r‖_F² of the best rank-r part."""
         return float((self.S[:r].double() ** 2).sum())
@@ -190,8 +196,7 @@ class LowRank:
 
     def top(self, r: int) -> Decomposition:
         """Its top ``r`` singular triplets."""
-        found = self.decompose()
-        return Decomposition(found.U[:, :r], found.S[:r], found.V[:, :r], found.frobenius)
+        return self.decompose().top(r)
 
 
 @dataclass(frozen=True)

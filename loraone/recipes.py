@@ -1,11 +1,31 @@
-"""An experiment as people take it elsewhere: the PEFT code of one of its methods."""
+"""An experiment as people take it elsewhere: YAML, Python, the PEFT code of a method."""
 
 from __future__ import annotations
+
+import yaml
 
 from loraone.catalog import METHODS
 from loraone.specs import ExperimentSpec, MethodSpec
 
 _HEAD = "from peft import LoraConfig, get_peft_model\n"
+
+
+def as_yaml(spec: ExperimentSpec) -> str:
+    """What ``loraone run`` reads; defaults are left out."""
+    body = spec.model_dump(mode="json", exclude_defaults=True)
+    return yaml.safe_dump(body, sort_keys=False, allow_unicode=True)
+
+
+def as_python(spec: ExperimentSpec) -> str:
+    """Code that runs the same runs; defaults are left out."""
+    body = spec.model_dump(mode="json", exclude_defaults=True)
+    return (
+        "from loraone import ExperimentSpec, expand, run\n\n"
+        f"spec = ExperimentSpec.model_validate({body!r})\n"
+        "for one in expand(spec):\n"
+        "    for event in run(one):\n"
+        "        print(event)\n"
+    )
 
 
 def peft_snippet(spec: ExperimentSpec, method: MethodSpec) -> str:

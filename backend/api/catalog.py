@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import yaml
 from fastapi import APIRouter
 
 from backend.api.deps import SettingsDep
@@ -24,7 +23,7 @@ from loraone import __version__
 from loraone.catalog import COLUMNS, METHODS, METRICS, SCALARS, SOURCES, SPECTRA, TASKS
 from loraone.paths import BUILTIN_MODELS, preflight
 from loraone.presets import PRESETS
-from loraone.recipes import peft_snippet
+from loraone.recipes import as_python, as_yaml, peft_snippet
 from loraone.specs import MAX_RUNS, ExperimentSpec, expand
 from loraone.theory.presets import THEORY
 
@@ -70,9 +69,6 @@ def plan(spec: ExperimentSpec, settings: SettingsDep) -> PlanOut:
     """What launching ``spec`` would do; a problem with the fields that are wrong otherwise."""
     check(spec, settings)
     runs = expand(spec)
-    text = yaml.safe_dump(
-        spec.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True
-    )
     return PlanOut(
         runs=[
             PlannedRun(
@@ -86,21 +82,10 @@ def plan(spec: ExperimentSpec, settings: SettingsDep) -> PlanOut:
             for run in runs
         ],
         gradients=len({run.gradient_key() for run in runs}),
-        yaml=text,
+        yaml=as_yaml(spec),
         command="loraone run experiment.yaml",
-        python=_python(spec),
+        python=as_python(spec),
         peft={method.label: peft_snippet(spec, method) for method in spec.methods},
-    )
-
-
-def _python(spec: ExperimentSpec) -> str:
-    body = spec.model_dump(mode="json", exclude_defaults=True)
-    return (
-        "from loraone import ExperimentSpec, expand, run\n\n"
-        f"spec = ExperimentSpec.model_validate({body!r})\n"
-        "for one in expand(spec):\n"
-        "    for event in run(one):\n"
-        "        print(event)\n"
     )
 
 

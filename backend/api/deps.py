@@ -59,7 +59,8 @@ Reading = Annotated[Session, Depends(_reading)]
 Key = Annotated[int, Path(ge=1)]
 
 
-def _experiment(session: Reading, experiment_id: Key) -> Experiment:
+def find_experiment(session: Reading, experiment_id: Key) -> Experiment:
+    """The experiment of this number, or a problem; also for routes that write."""
     found = experiments.get(session, experiment_id)
     if found is None:
         raise not_found("experiment", experiment_id)
@@ -73,5 +74,5 @@ def _run(session: Reading, run_id: Key) -> Run:
     return found
 
 
-ExperimentDep = Annotated[Experiment, Depends(_experiment)]
+ExperimentDep = Annotated[Experiment, Depends(find_experiment)]
 RunDep = Annotated[Run, Depends(_run)]

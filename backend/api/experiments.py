@@ -21,7 +21,7 @@ from backend.api.wire import (
 )
 from backend.api.wire_catalog import QuantityOut
 from backend.store import experiments, runs
-from backend.tables import ACTIVE, Experiment, Run
+from backend.tables import ACTIVE, Experiment
 from loraone import compare
 from loraone.catalog import METRICS, TASKS, Quantity
 from loraone.specs import ExperimentSpec
@@ -88,13 +88,8 @@ def detail(session: Reading, experiment: ExperimentDep) -> ExperimentDetailOut:
         **base.model_dump(),
         spec=ExperimentSpec.model_validate(experiment.spec),
         runs=[RunOut.of(run) for run in found],
-        layers=layer_names(found),
+        layers=frames.layer_names(found),
     )
-
-
-def layer_names(found: list[Run]) -> list[str]:
-    """The target layers, as the first run that knows them says."""
-    return next((list(run.layers["names"]) for run in found if run.layers), [])
 
 
 @router.post("/experiments/{experiment_id}/cancel")

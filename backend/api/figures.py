@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Response
 from backend import frames, references
 from backend.api.chosen import ChosenDep, Format, answer, check_layer, known
 from backend.api.deps import ExperimentDep, Reading, SettingsDep
-from backend.api.experiments import JudgeDep, layer_names
+from backend.api.experiments import JudgeDep
 from backend.store import experiments
 from loraone.catalog import COLUMNS, METRICS, SCALARS, SPECTRA, TASKS
 from loraone.figures import (
@@ -89,7 +89,7 @@ def draw_heatmap(
         values = frames.scalar(session, run_id, quantity, scalar)
         if values:
             break
-    table = heatmap.table(layer_names(chosen.rows), values, scalar)
+    table = heatmap.table(frames.layer_names(chosen.rows), values, scalar)
     drawn = heatmap.draw(table, scalar=scalar, quantity=quantity, theme=theme)
     return answer(drawn, table, format, f"layers-{quantity}-{scalar}")
 
@@ -146,7 +146,7 @@ def draw_step0(
     first = chosen.frame.drop_duplicates("series")
     reports = {run.id: run.init_scalars for run in chosen.rows if run.init_scalars}
     table = step0.table(first, reports)
-    unit = "over its start" if TASKS[experiment.spec["task"]].synthetic else "nats"
+    unit = TASKS[experiment.spec["task"]].loss_unit
     return answer(step0.draw(table, first, unit=unit, theme=theme), table, format, "step0")
 
 
@@ -170,12 +170,12 @@ def draw_columns(
         )
     else:
         values = frames.layer_columns(session, chosen.ids, column)
-    table = columns.table(values, chosen.frame, layer_names(chosen.rows))
+    table = columns.table(values, chosen.frame, frames.layer_names(chosen.rows))
     ranks = chosen.frame["rank"].dropna().unique()
     side, random = COLUMNS[column].chance, None
     if side is not None and len(ranks) == 1 and chosen.shapes:
         random = columns.chance(chosen.shapes, int(ranks[0]), side)
-    names = layer_names(chosen.rows)
+    names = frames.layer_names(chosen.rows)
     drawn = columns.draw(table, chosen.frame, names, column=column, random=random, theme=theme)
     return answer(drawn, table, format, f"layers-{column}")
 

@@ -6,9 +6,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from backend.api.deps import DatabaseDep, Key, Reading, SettingsDep
+from backend.api.deps import (
+    DatabaseDep,
+    ExperimentDep,
+    Key,
+    Reading,
+    SettingsDep,
+    find_experiment,
+)
 from backend.api.wire import ExperimentOut
 from backend.api.wire_history import (
     BulkChange,
@@ -77,7 +83,7 @@ def change_one(
 ) -> ExperimentOut:
     """Rename, describe, star, archive or tag an experiment."""
     with database.write() as session:
-        experiment = _get(session, experiment_id)
+        experiment = find_experiment(session, experiment_id)
         _flags(experiment, change.starred, change.archived)
         if change.name is not None:
             experiment.name = change.name
@@ -97,18 +103,10 @@ def _flags(experiment: Experiment, starred: bool | None, archived: bool | None) 
         experiment.archived = archived
 
 
-def _get(session: Session, experiment_id: int) -> Experiment:
-    found = experiments.get(session, experiment_id)
-    if found is None:
-        raise not_found("experiment", experiment_id)
-    return found
-
-
 @router.get("/experiments/{experiment_id}/notes")
-def read_notes(session: Reading, experiment_id: Key) -> list[NoteOut]:
+def read_notes(session: Reading, experiment: ExperimentDep) -> list[NoteOut]:
     """All versions of the notes, the newest first."""
-    _get(session, experiment_id)
-    return [NoteOut.model_validate(note) for note in notes.versions(session, experiment_id)]
+    return [NoteOut.model_validate(note) for note in notes.versions(session, experiment.id)]
 
 
 @router.post("/experiments/{experiment_id}/notes", status_code=201)
@@ -117,7 +115,7 @@ def write_note(
 ) -> NoteOut:
     """A new version of the notes; 409 where somebody wrote another in between."""
     with database.write() as session:
-        _get(session, experiment_id)
+        find_experiment(session, experiment_id)
         try:
             written = notes.write(session, experiment_id, note.text, note.base, settings.user)
         except notes.StaleNoteError as error:

@@ -76,6 +76,11 @@ class Task:
     synthetic: bool = False
 
     @property
+    def loss_unit(self) -> str:
+        """What its losses are counted in."""
+        return "over its start" if self.synthetic else "nats"
+
+    @property
     def judges(self) -> tuple[str, ...]:
         """What its runs can be judged by; the first unless asked otherwise."""
         return (self.metric,) if self.synthetic else ("eval_loss", self.metric)

@@ -93,12 +93,11 @@ def solve(
             for at in range(0, len(members), size):
                 part = members[at : at + size]
                 chosen = [runs[i] for i in part]
-                for run in chosen:
-                    key = _problem_key(run)
+                keys = [_problem_key(run) for run in chosen]
+                for key, run in zip(keys, chosen, strict=True):
                     if key not in teachers:
                         teachers[key] = draw(run.problem, run.seed)
                         one_steps[key] = OneStep.of(run.problem, teachers[key])
-                keys = [_problem_key(run) for run in chosen]
                 known = [teachers[key] for key in keys], [one_steps[key] for key in keys]
                 tick = None if on_progress is None else partial(on_progress, done, len(runs))
                 solved = _solve(chosen, *known, every, keep, tick)

@@ -51,7 +51,7 @@ def start(run: RunSpec, teacher: Teacher, step: OneStep) -> Start:
     """What the run's method makes of the problem, computed as for a real model."""
     problem, row = run.problem, METHODS[run.method.name]
     weights = dict(zip(problem.names, teacher.start, strict=True))
-    gradients = {name: _top(step.triplets[name], run.rank * row.triplets) for name in weights}
+    gradients = {name: step.triplets[name].top(run.rank * row.triplets) for name in weights}
     if row.trains == "all":
         return Start(teacher.start, Initialisation({}), gradients)
     draw = generator(run.seed, "factors")
@@ -77,15 +77,6 @@ def start(run: RunSpec, teacher: Teacher, step: OneStep) -> Start:
             base = W - problem.scaling * found.factors[name].B @ found.factors[name].A
         bases.append(base.to(W))
     return Start(tuple(bases), found, gradients)
-
-
-def _top(all_of_it: Decomposition, count: int) -> Decomposition:
-    """The first ``count`` triplets."""
-    S = all_of_it.S
-    gap = float(S[count] / S[count - 1]) if len(S) > count and S[count - 1] > 0 else None
-    return Decomposition(
-        all_of_it.U[:, :count], S[:count], all_of_it.V[:, :count], all_of_it.frobenius, 0.0, gap
-    )
 
 
 def _vanilla(run: RunSpec, W: Tensor, draw: torch.Generator) -> Factors:

@@ -68,7 +68,8 @@ export function DataTable<T extends RowData>({
             <Table.Tr key={group.id}>
               {group.headers.map((header) => {
                 const sorted = header.column.getIsSorted();
-                const numeric = shown.get(header.column.id)?.numeric;
+                const column = shown.get(header.column.id);
+                const numeric = column?.numeric;
                 return (
                   <Table.Th
                     key={header.id}
@@ -77,15 +78,15 @@ export function DataTable<T extends RowData>({
                       sorted === "asc" ? "ascending" : sorted === "desc" ? "descending" : "none"
                     }
                   >
-                    {shown.get(header.column.id)?.head ??
-                      (shown.get(header.column.id)?.header && (
+                    {column?.head ??
+                      (column?.header && (
                         <UnstyledButton
                           fz="sm"
                           fw={600}
                           ta={numeric ? "right" : "left"}
                           onClick={header.column.getToggleSortingHandler()}
                         >
-                          {shown.get(header.column.id)?.header}{" "}
+                          {column.header}{" "}
                           {sorted === "asc" && <IconArrowUp size={12} aria-hidden />}
                           {sorted === "desc" && <IconArrowDown size={12} aria-hidden />}
                         </UnstyledButton>

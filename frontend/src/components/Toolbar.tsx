@@ -47,7 +47,7 @@ export function Choice({
 /** One finished run; the first where the URL names none. */
 export function RunChoice({ experiment, search, change }: TabProps) {
   const measured = finished(experiment);
-  const run = search.run ?? measured[0]?.id;
+  const run = shownRun(experiment, search);
   if (run === undefined) return null;
   return (
     <Choice
@@ -63,8 +63,13 @@ export function RunChoice({ experiment, search, change }: TabProps) {
   );
 }
 
+/** The run that the URL names, or the first that has finished. */
+export function shownRun(experiment: ExperimentDetail, search: TabProps["search"]) {
+  return search.run ?? finished(experiment)[0]?.id;
+}
+
 /** The runs that have all their results. */
-export function finished(experiment: ExperimentDetail) {
+function finished(experiment: ExperimentDetail) {
   return experiment.runs.filter(({ status }) => status === "succeeded");
 }
 

@@ -2,10 +2,10 @@ import { SegmentedControl, Stack, Text, Title } from "@mantine/core";
 import { Figure } from "../../components/Figure";
 import {
   Choice,
-  finished,
   MethodChips,
   RatesSwitch,
   RunChoice,
+  shownRun,
   Toolbar,
 } from "../../components/Toolbar";
 import { layerLabel } from "../../view/format";
@@ -30,7 +30,7 @@ const HELP: Record<string, string> = {
 export function AlignmentTab(props: TabProps) {
   const { experiment, search, change } = props;
   const measure = search.measure ?? "mean_cos2";
-  const run = search.run ?? finished(experiment)[0]?.id;
+  const run = shownRun(experiment, search);
   const layers = [
     { value: "all", label: "Mean of all layers" },
     ...experiment.layers.map((name, i) => ({ value: String(i), label: layerLabel(name) })),

@@ -1,14 +1,14 @@
 import { Alert, Code, Skeleton, Stack, Table, Text, Title } from "@mantine/core";
 import { api, sentence } from "../../api/client";
 import { PlanDetails } from "../../components/PlanPanel";
-import { finished, RunChoice, Toolbar } from "../../components/Toolbar";
+import { RunChoice, shownRun, Toolbar } from "../../components/Toolbar";
 import type { TabProps } from "../Experiment";
 
 /** What is needed to run it again: the spec in four forms, and where it ran. */
 export function RecipeTab(props: TabProps) {
   const { experiment, search } = props;
   const plan = api.useQuery("post", "/api/plan", { body: experiment.spec }, { retry: false });
-  const run = search.run ?? finished(experiment)[0]?.id;
+  const run = shownRun(experiment, search);
   return (
     <Stack>
       {plan.error && <Alert color="yellow">{sentence(plan.error)}</Alert>}

@@ -4,7 +4,7 @@ import { IconChevronLeft, IconChevronRight } from "@tabler/icons-react";
 import { api } from "../../api/client";
 import { Empty } from "../../components/Empty";
 import { Figure } from "../../components/Figure";
-import { Choice, finished, MethodChips, RunChoice, Toolbar } from "../../components/Toolbar";
+import { Choice, MethodChips, RunChoice, shownRun, Toolbar } from "../../components/Toolbar";
 import { layerLabel } from "../../view/format";
 import type { TabProps } from "../Experiment";
 
@@ -26,7 +26,7 @@ export function SpectraTab(props: TabProps) {
   }
   const quantity = search.quantity ?? "gradient";
   const scalar = search.scalar ?? "stable_rank";
-  const run = search.run ?? finished(experiment)[0]?.id;
+  const run = shownRun(experiment, search);
   const named = (rows: { name: string; label: string }[] | undefined) =>
     (rows ?? []).map(({ name, label }) => ({ value: name, label }));
   return (
