@@ -48,6 +48,20 @@ class Reply:
     error: str | None = None
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """Who waits for an answer, and from which process: a dead one ends only its own questions."""
+
+    loop: asyncio.AbstractEventLoop
+    replies: asyncio.Queue[Reply | None]
+    connection: Connection
+
+    def hand(self, reply: Reply | None) -> None:
+        """Give a reply, or None where there will be none; from any thread."""
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.replies.put_nowait, reply)
+
+
 class Desk:
     """Questions are answered in order; one that nobody waits for any more is given up."""
 
@@ -57,7 +71,7 @@ class Desk:
         self._lock = threading.Lock()
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
-        self._waiting: dict[int, tuple[asyncio.AbstractEventLoop, asyncio.Queue[Reply | None]]] = {}
+        self._waiting: dict[int, Waiting] = {}
 
     def warm(self) -> None:
         """Start the process, so that the first question need not wait for its imports."""
@@ -71,10 +85,11 @@ class Desk:
         """
         key = next(self._keys)
         replies: asyncio.Queue[Reply | None] = asyncio.Queue()
-        self._waiting[key] = (asyncio.get_running_loop(), replies)
         try:
             with self._lock:
-                self._ready().send(Question(key, spec, quick, theme))
+                connection = self._ready()
+                self._waiting[key] = Waiting(asyncio.get_running_loop(), replies, connection)
+                connection.send(Question(key, spec, quick, theme))
             while True:
                 reply = await replies.get()
                 if reply is None:
@@ -83,7 +98,7 @@ class Desk:
                 if reply.answer is not None or reply.error is not None:
                     return
         finally:
-            del self._waiting[key]
+            self._waiting.pop(key, None)
             with self._lock, suppress(OSError):  # the process may be gone
                 if self._connection is not None and not self._connection.closed:
                     self._connection.send(key)  # given up, or done: then it is passed over
@@ -116,19 +131,12 @@ class Desk:
                 break
             found = self._waiting.get(reply.key)
             if found is not None:
-                _hand(found, reply)
+                found.hand(reply)
         with self._lock:
             connection.close()
         for found in list(self._waiting.values()):
-            _hand(found, None)
-
-
-def _hand(
-    waiting: tuple[asyncio.AbstractEventLoop, asyncio.Queue[Reply | None]], reply: Reply | None
-) -> None:
-    loop, replies = waiting
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(replies.put_nowait, reply)
+            if found.connection is connection:
+                found.hand(None)
 
 
 class GivenUpError(Exception):
