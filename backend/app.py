@@ -11,7 +11,18 @@ from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.routing import APIRoute
 
 from backend import page, problems
-from backend.api import catalog, changes, experiments, figures, history, runs, theory, transfer
+from backend.api import (
+    catalog,
+    changes,
+    experiments,
+    figures,
+    history,
+    results,
+    runs,
+    server,
+    theory,
+    transfer,
+)
 from backend.db import Database
 from backend.executors.desk import Desk
 from backend.executors.local import devices
@@ -67,7 +78,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         prefix="/api",
         responses={422: {"model": Problem, "description": "A field is wrong"}},
     )
-    for part in (catalog, history, transfer, experiments, runs, figures, theory, changes):
+    parts = (
+        catalog,
+        history,
+        transfer,
+        experiments,
+        results,
+        runs,
+        server,
+        figures,
+        theory,
+        changes,
+    )
+    for part in parts:
         api.include_router(part.router)
     app.include_router(api)
     page.mount(app)

@@ -11,6 +11,17 @@ from backend.store.results import unpack
 from backend.tables import AlignmentRow, LayerColumn, MetricRow, OverlapRow, Run, SpectrumRow
 from loraone.figures.alignment import Measured
 
+_IDENTITY = (
+    "run_id",
+    "method",
+    "label",
+    "series",
+    "origin",
+    "rank",
+    "learning_rate",
+    "seed",
+    "status",
+)
 _SUMMARY = (
     "eval_loss",
     "accuracy",
@@ -32,18 +43,25 @@ def layer_names(found: list[Run]) -> list[str]:
 
 
 def runs(rows: list[Run]) -> pd.DataFrame:
-    """One row per run; ``series`` names what a line stands for: method, and rank where several."""
+    """One row per run; ``series`` names what a line stands for: method, and rank where several.
+
+    With runs of several experiments ``origin`` is the experiment's number, and labels carry it.
+    """
     ranks = {run.rank for run in rows if run.rank is not None}
+    mixed = len({run.experiment_id for run in rows}) > 1
     records = []
     for run in rows:
         summary = run.summary or {}
         several = len(ranks) > 1 and run.rank is not None
+        origin = f"#{run.experiment_id}" if mixed else ""
+        label = f"{run.label} {origin}".strip()
         records.append(
             {
                 "run_id": run.id,
                 "method": run.method,
-                "label": run.label,
-                "series": f"{run.label}, r {run.rank}" if several else run.label,
+                "label": label,
+                "series": f"{label}, r {run.rank}" if several else label,
+                "origin": origin,
                 "rank": run.rank,
                 "learning_rate": run.learning_rate,
                 "seed": run.seed,
@@ -51,8 +69,7 @@ def runs(rows: list[Run]) -> pd.DataFrame:
                 **{name: summary.get(name) for name in _SUMMARY},
             }
         )
-    columns = ["run_id", "method", "label", "series", "rank", "learning_rate", "seed", "status"]
-    frame = pd.DataFrame(records, columns=[*columns, *_SUMMARY])
+    frame = pd.DataFrame(records, columns=[*_IDENTITY, *_SUMMARY])
     # Full fine-tuning has no rank: without this a frame of it alone would hold objects.
     return frame.astype(dict.fromkeys(["rank", *_SUMMARY], "float64"))
 
@@ -67,6 +84,13 @@ def metrics(session: Session, run_ids: list[int], name: str) -> pd.DataFrame:
         .order_by(MetricRow.run_id, MetricRow.step)
     ).all()
     return pd.DataFrame(rows, columns=["run_id", "step", "value", "seconds", "tokens"])
+
+
+def before(rows: list[Run], metric: str) -> dict[int, float]:
+    """A metric of the untouched model, before any initialisation, by run; where it was measured."""
+    name = f"{metric}_before"
+    found = {run.id: (run.init_scalars or {}).get(name) for run in rows}
+    return {key: float(value) for key, value in found.items() if value is not None}
 
 
 def scalar(session: Session, run_id: int, quantity: str, name: str) -> dict[int, float | None]:
@@ -97,13 +121,15 @@ def spectra(
     return dict(sorted(found.items(), key=lambda item: (position[item[0][0]], order[item[0][1]])))
 
 
-def alignments(session: Session, run_ids: list[int]) -> list[Measured]:
-    """Every alignment that was measured of these runs."""
-    rows = session.scalars(
+def alignments(session: Session, run_ids: list[int], up_to: int | None = None) -> list[Measured]:
+    """Every alignment that was measured of these runs; with ``up_to`` those of steps until then."""
+    query = (
         select(AlignmentRow)
         .where(AlignmentRow.run_id.in_(run_ids))
         .order_by(AlignmentRow.run_id, AlignmentRow.step)
     )
+    if up_to is not None:
+        query = query.where(AlignmentRow.step <= up_to)
     return [
         Measured(
             row.run_id,
@@ -112,8 +138,14 @@ def alignments(session: Session, run_ids: list[int]) -> list[Measured]:
             unpack(row.right).reshape(-1, row.rank),
             unpack(row.energy),
         )
-        for row in rows
+        for row in session.scalars(query)
     ]
+
+
+def alignment_steps(session: Session, run_ids: list[int]) -> list[int]:
+    """The steps at which any of these runs was measured."""
+    query = select(AlignmentRow.step).where(AlignmentRow.run_id.in_(run_ids)).distinct()
+    return sorted(session.scalars(query))
 
 
 def overlap(session: Session, run_id: int, last: bool) -> tuple[np.ndarray, np.ndarray] | None:

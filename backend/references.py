@@ -1,4 +1,4 @@
-"""Runs beside the experiment's full fine-tuning: how far their weight changes share directions."""
+"""Runs beside full fine-tuning: how far their weight changes share directions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend import frames
+from backend.store import experiments
 from backend.tables import ArtifactRow, Run
 from loraone import compare, directions
 from loraone.catalog import METHODS
@@ -16,37 +17,41 @@ COLUMNS = ("full_left", "full_right")
 
 
 def columns(
-    session: Session,
-    chosen: list[Run],
-    known: list[Run],
-    judge: str,
-    artifacts: Path,
-    column: str,
+    session: Session, chosen: list[Run], judge: str, artifacts: Path, column: str
 ) -> dict[int, list[float]]:
     """Mean cos² of each run's change to that of full fine-tuning, a value per layer, by run.
 
-    Full fine-tuning is taken at its own best learning rate and the same seed; runs of seeds that it
-    has not finished, and runs that kept no directions, are left out.
+    Full fine-tuning is that of the run's own experiment, at its own best learning rate and the same
+    seed; runs of seeds that it has not finished, and runs that kept no directions, are left out.
     """
-    done = [run for run in known if run.status == "succeeded" and _is_full(run)]
-    if not done:
-        return {}
-    best = set(compare.best_learning_rates(frames.runs(done), judge)["run_id"])
-    reference = {run.seed: run for run in done if run.id in best}
-    beside = [run for run in chosen if not _is_full(run) and run.seed in reference and run.layers]
+    reference: dict[tuple[int, int], Run] = {}
+    for experiment_id in dict.fromkeys(run.experiment_id for run in chosen):
+        done = [
+            run
+            for run in experiments.runs(session, experiment_id)
+            if run.status == "succeeded" and _is_full(run)
+        ]
+        best = set(compare.best_learning_rates(frames.runs(done), judge)["run_id"])
+        reference |= {(run.experiment_id, run.seed): run for run in done if run.id in best}
+    beside = [
+        run
+        for run in chosen
+        if not _is_full(run) and (run.experiment_id, run.seed) in reference and run.layers
+    ]
     wanted = {run.id for run in beside} | {run.id for run in reference.values()}
     files = _files(session, wanted, artifacts)
     full = {
-        seed: directions.read(files[run.id]) for seed, run in reference.items() if run.id in files
+        key: directions.read(files[run.id]) for key, run in reference.items() if run.id in files
     }
     side = COLUMNS.index(column)
     found = {}
     for run in beside:
-        if run.id not in files or run.seed not in full or run.layers is None:
+        key = run.experiment_id, run.seed
+        if run.id not in files or key not in full or run.layers is None:
             continue
         own = directions.read(files[run.id])
         found[run.id] = [
-            directions.agreement(own, full[run.seed], name)[side] for name in run.layers["names"]
+            directions.agreement(own, full[key], name)[side] for name in run.layers["names"]
         ]
     return found
 

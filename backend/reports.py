@@ -11,7 +11,7 @@ from backend import frames
 from backend.store import experiments, notes
 from backend.tables import Experiment, Run
 from loraone import __version__, compare
-from loraone.catalog import METRICS, TASKS
+from loraone.catalog import COLUMNS, METRICS, TASKS
 from loraone.figures import alignment, columns, cost, curves, heatmap, learning_rate, spectra, step0
 from loraone.figures.layers import label as layer_label
 from loraone.recipes import as_yaml
@@ -83,9 +83,9 @@ def _figures(
     first = best.drop_duplicates("series")
     firsts = [int(key) for key in first["run_id"]]
     synthetic = TASKS[task].synthetic
-    values = curves.table(best, frames.metrics(session, ids, judge))
+    values = curves.table(best, frames.metrics(session, ids, judge), frames.before(rows, judge))
     reports = {run.id: run.init_scalars for run in rows if run.init_scalars}
-    angles = alignment.table(frames.alignments(session, ids), best, name="mean_cos2", layer=None)
+    angles = alignment.table(frames.alignments(session, ids), best, name="mean_cos2", layers=None)
     rate = learning_rate.table(everything, judge)
     price = cost.table(best, judge, "train_seconds")
     size = columns.table(frames.layer_columns(session, ids, "relative"), best, layers)
@@ -100,7 +100,7 @@ def _figures(
         ("Learning rate", learning_rate.draw(rate, everything, metric=judge)),
         ("Cost", cost.draw(price, best, metric=judge, cost="train_seconds")),
         ("Step 0", step0.draw(step0.table(first, reports), first, unit=TASKS[task].loss_unit)),
-        ("Size of the init", columns.draw(size, best, layers, column="relative")),
+        ("Size of the init", columns.draw(size, best, layers, row=COLUMNS["relative"])),
         ("Alignment", alignment.draw(angles, best, name="mean_cos2", random=None)),
         (
             "Stable rank of the gradient",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, LargeBinary, String, Text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, LargeBinary, String, Text, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 ACTIVE = ("queued", "running")
@@ -126,6 +126,8 @@ class Run(Base):
     heartbeat_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 
+    if TYPE_CHECKING:
+        has_adapter: Mapped[bool]  # set below, where the table of artifacts is known
     environment: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     layers: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     notes: Mapped[list[Any]] = mapped_column(JSON, default=list)
@@ -210,6 +212,15 @@ class ArtifactRow(Base):
     bytes: Mapped[int]
     max_error: Mapped[float]
     verified: Mapped[bool]
+
+
+# Whether a run has an adapter to download: one that was imported has none, whatever its spec says.
+Run.has_adapter = column_property(
+    select(ArtifactRow.run_id)
+    .where(ArtifactRow.run_id == Run.id, ArtifactRow.name == "adapter")
+    .correlate_except(ArtifactRow)
+    .exists()
+)
 
 
 class Change(Base):

@@ -128,13 +128,13 @@ REQUESTS = (
     ("search: nothing found", "/api/experiments?q=lr>5+zebra"),
     ("history, last page", "/api/experiments?offset=450"),
     ("experiment", "/api/experiments/7"),
-    ("overview", "/api/experiments/7/overview"),
-    ("figure: curves, 5 series", "/api/experiments/7/figures/curves"),
-    ("figure: spectra, 5 series", "/api/experiments/7/figures/spectra?layer=3"),
-    ("figure: alignment, 5 series", "/api/experiments/7/figures/alignment"),
-    ("figure: per layer", "/api/experiments/7/figures/columns?column=relative"),
-    ("figure: overlap", "/api/experiments/7/figures/overlap"),
-    ("heat map", "/api/experiments/7/figures/heatmap"),
+    ("overview", "/api/overview?of=e7"),
+    ("figure: curves, 5 series", "/api/figures/curves?of=e7"),
+    ("figure: spectra, 5 series", "/api/figures/spectra?of=e7&layer=3"),
+    ("figure: alignment, 5 series", "/api/figures/alignment?of=e7"),
+    ("figure: per layer", "/api/figures/columns?of=e7&column=relative"),
+    ("figure: overlap", "/api/figures/overlap?of=e7"),
+    ("heat map", "/api/figures/heatmap?of=e7"),
 )
 
 

@@ -116,6 +116,39 @@ def _reservations(runs: pd.DataFrame, best: pd.DataFrame, metric: str) -> list[s
     return found
 
 
+# A smaller share of the loss is rounding, or nothing that training would notice.
+_UNMOVED = 1e-3
+
+
+def step_zero(runs: pd.DataFrame) -> str:
+    """What each initialisation did to the held-out loss before any training, in a sentence.
+
+    Args:
+        runs: ``label``, ``held_out_loss_before``, ``held_out_loss_after``; means over seeds count.
+    """
+    known = runs.dropna(subset=["held_out_loss_before", "held_out_loss_after"])
+    parts: dict[str, list[str]] = {"lowered": [], "raised": [], "left it as it was": []}
+    means = known.groupby("label", sort=False)[["held_out_loss_before", "held_out_loss_after"]]
+    for label, before, after in means.mean().itertuples():
+        if abs(after - before) <= _UNMOVED * abs(before):
+            parts["left it as it was"].append(str(label))
+        else:
+            word = "lowered" if after < before else "raised"
+            parts[word].append(f"{label} ({before:.3g} to {after:.3g})")
+    said = [
+        f"{_listed(parts[word])} {word} the held-out loss"
+        for word in ("lowered", "raised")
+        if parts[word]
+    ]
+    if unmoved := parts["left it as it was"]:
+        said.append(f"{_listed(unmoved)} left {'it' if said else 'the held-out loss'} as it was")
+    return "; ".join(said) + "." if said else ""
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
 def _half_width(first: Estimate, second: Estimate) -> float:
     """Half of Welch's 95 % interval of the difference of two means."""
     one, two = (((e.std or 0.0) ** 2) / e.n for e in (first, second))

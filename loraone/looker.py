@@ -30,6 +30,17 @@ class Looker:
             "held_out_loss": self._loss(model, start.held_out_rows),
         }
 
+    def untouched(self, model: Any) -> dict[str, float]:
+        """What evaluation says of the model before any initialisation; the same for all runs of a
+        starting point, so it is taken once."""
+        start, ready = self._workspace.start, self._workspace.prepared
+        if not start.untouched:
+            rows = range(len(ready.evaluation))
+            start.untouched = training.evaluate(
+                model, ready.evaluation, rows, self._spec, self._workspace.device
+            )
+        return start.untouched
+
     def held_out_loss(self, model: Any) -> float:
         """The mean loss on the held-out batch alone."""
         return self._loss(model, self._workspace.start.held_out_rows)

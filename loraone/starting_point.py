@@ -26,7 +26,8 @@ class StartingPoint:
     """What is common to the runs; ``gradients`` is empty where the plan does not hold them.
 
     ``spectra`` are singular values by (quantity, layer): all of them, or with a sketch the top
-    ones of the gradient. ``decompositions`` and ``trusts`` are by the number of triplets.
+    ones of the gradient. ``decompositions`` and ``trusts`` are by the number of triplets;
+    ``untouched`` is what evaluation says of the model before any initialisation.
     """
 
     plan: MemoryPlan
@@ -38,6 +39,7 @@ class StartingPoint:
     spectra: dict[tuple[str, str], Tensor] = field(default_factory=dict)
     decompositions: dict[int, dict[str, Decomposition]] = field(default_factory=dict)
     trusts: dict[int, dict[str, Agreement]] = field(default_factory=dict)
+    untouched: dict[str, float] = field(default_factory=dict)
 
     @property
     def knows_whole_spectra(self) -> bool:

@@ -15,7 +15,16 @@ ROOT = Path(__file__).parents[1]
 LEVELS = [
     {"errors", "catalog", "sections", "synthetic"},
     {"specs", "events", "combinations"},
-    {"directions", "presets", "data", "compare", "validation", "schedule", "recipes"},
+    {
+        "directions",
+        "presets",
+        "data",
+        "compare",
+        "differences",
+        "validation",
+        "schedule",
+        "recipes",
+    },
     {"paths", "decompose"},
     {"subspaces"},
     {"batches", "models"},

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from fastapi import APIRouter
 
+from backend import run_table
 from backend.api.deps import SettingsDep
 from backend.api.wire import HealthOut, PlannedRun, PlanOut
 from backend.api.wire_catalog import (
@@ -14,6 +15,7 @@ from backend.api.wire_catalog import (
     MethodOut,
     PresetOut,
     QuantityOut,
+    RunColumnOut,
     SourceOut,
     TaskOut,
 )
@@ -58,6 +60,7 @@ def catalog() -> CatalogOut:
         scalars=[QuantityOut.model_validate(row) for row in SCALARS.values()],
         spectra=[QuantityOut.model_validate(row) for row in SPECTRA.values()],
         columns=[ColumnOut.model_validate(row) for row in COLUMNS.values()],
+        run_columns=[RunColumnOut.model_validate(head) for head in run_table.heads()],
         presets=[PresetOut.model_validate(row) for row in PRESETS.values()],
         theory=[PresetOut.model_validate(row) for row in THEORY.values()],
         spec_schema=ExperimentSpec.model_json_schema(),

@@ -1,4 +1,4 @@
-"""Figures as plotly JSON, or the numbers behind them as CSV. Drawn by :mod:`loraone.figures`."""
+"""Figures of a basket as plotly JSON, or their numbers. Drawn by :mod:`loraone.figures`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 from fastapi import APIRouter, Query, Response
 
 from backend import frames, references
-from backend.api.chosen import ChosenDep, Format, answer, check_layer, known
-from backend.api.deps import ExperimentDep, Reading, SettingsDep
-from backend.api.experiments import JudgeDep
-from backend.store import experiments
+from backend.api.chosen import BasketDep, ChosenDep, JudgeDep, check_layer, known
+from backend.api.deps import Reading, SettingsDep
+from backend.api.tabular import Format, answer
 from loraone.catalog import COLUMNS, METRICS, SCALARS, SPECTRA, TASKS
 from loraone.figures import (
     alignment,
     columns,
     curves,
     heatmap,
+    layers,
     learning_rate,
     overlap,
     spectra,
@@ -26,7 +26,9 @@ from loraone.figures import (
 from loraone.figures import cost as costs
 from loraone.figures.style import Theme
 
-router = APIRouter(prefix="/experiments/{experiment_id}/figures", tags=["figures"])
+router = APIRouter(prefix="/figures", tags=["figures"])
+
+Layer = Annotated[int | None, Query(ge=0)]
 
 
 @router.get("/curves", response_class=Response)
@@ -36,40 +38,47 @@ def draw_curves(
     judge: JudgeDep,
     metric: str | None = None,
     x: Literal["step", "tokens", "seconds"] = "step",
+    log_x: bool = False,
     log_y: bool = False,
     smoothing: Annotated[float, Query(ge=0, le=0.99)] = 0.0,
     theme: Theme = "light",
     format: Format = "json",
 ) -> Response:
-    """A metric against step, tokens or seconds."""
-    metric = known("metric", metric or judge, dict(METRICS))
+    """A metric against step, tokens or seconds, and what it was before the initialisation."""
+    metric = known("metric", metric or judge, METRICS)
     values = frames.metrics(session, chosen.ids, metric)
-    table = curves.table(chosen.frame, values)
+    table = curves.table(chosen.frame, values, frames.before(chosen.rows, metric))
     drawn = curves.draw(
-        table, chosen.frame, metric=metric, x=x, log_y=log_y, smoothing=smoothing, theme=theme
+        table,
+        chosen.frame,
+        metric=metric,
+        x=x,
+        log_x=log_x,
+        log_y=log_y,
+        smoothing=smoothing,
+        theme=theme,
     )
     return answer(drawn, table, format, f"curves-{metric}")
 
 
 @router.get("/learning-rate", response_class=Response)
 def draw_learning_rate(
-    session: Reading,
-    experiment: ExperimentDep,
+    basket: BasketDep,
     judge: JudgeDep,
     metric: str | None = None,
+    labels: Annotated[list[str] | None, Query(description="These methods alone")] = None,
     theme: Theme = "light",
     format: Format = "json",
 ) -> Response:
     """The final metric against the learning rate."""
-    metric = known("metric", metric or judge, {name: METRICS[name] for name in _finals()})
-    frame = frames.runs(experiments.runs(session, experiment.id))
+    finals = sorted({name for task in TASKS.values() for name in task.judges})
+    metric = known("metric", metric or judge, finals)
+    frame = basket.frame
+    if labels:
+        frame = frame[frame["label"].isin(labels)]
     table = learning_rate.table(frame, metric)
     drawn = learning_rate.draw(table, frame, metric=metric, theme=theme)
     return answer(drawn, table, format, f"learning-rate-{metric}")
-
-
-def _finals() -> list[str]:
-    return sorted({name for task in TASKS.values() for name in task.judges})
 
 
 @router.get("/heatmap", response_class=Response)
@@ -78,19 +87,20 @@ def draw_heatmap(
     chosen: ChosenDep,
     quantity: str = "gradient",
     scalar: str = "stable_rank",
+    layer: Annotated[int | None, Query(ge=0, description="Is outlined")] = None,
     theme: Theme = "light",
     format: Format = "json",
 ) -> Response:
     """A scalar of every layer's spectrum, of the first chosen run that has it."""
-    known("quantity", quantity, dict(SPECTRA))
-    known("scalar", scalar, dict(SCALARS))
+    known("quantity", quantity, SPECTRA)
+    known("scalar", scalar, SCALARS)
     values: dict[int, float | None] = {}
-    for run_id in chosen.ids:
+    for run_id in chosen.of_one_model().ids:
         values = frames.scalar(session, run_id, quantity, scalar)
         if values:
             break
-    table = heatmap.table(frames.layer_names(chosen.rows), values, scalar)
-    drawn = heatmap.draw(table, scalar=scalar, quantity=quantity, theme=theme)
+    table = heatmap.table(chosen.layers, values, scalar)
+    drawn = heatmap.draw(table, scalar=scalar, quantity=quantity, outlined=layer, theme=theme)
     return answer(drawn, table, format, f"layers-{quantity}-{scalar}")
 
 
@@ -107,13 +117,12 @@ def draw_spectra(
     check_layer(layer, chosen)
     wanted = quantities or ["gradient", "weight", "init", "change"]
     for quantity in wanted:
-        known("quantities", quantity, dict(SPECTRA))
-    first = chosen.frame.drop_duplicates("series")
+        known("quantities", quantity, SPECTRA)
+    same = chosen.of_one_model()
+    first = same.frame.drop_duplicates("series")
     found = frames.spectra(session, [int(k) for k in first["run_id"]], layer, wanted)
     table = spectra.table(found, first)
-    ranks = first["rank"].dropna().unique()
-    rank = int(ranks[0]) if len(ranks) == 1 else None
-    drawn = spectra.draw(table, first, rank=rank, theme=theme)
+    drawn = spectra.draw(table, first, rank=same.rank, theme=theme)
     return answer(drawn, table, format, f"spectra-layer-{layer}")
 
 
@@ -121,39 +130,68 @@ def draw_spectra(
 def draw_alignment(
     session: Reading,
     chosen: ChosenDep,
-    measure: Literal["mean_cos2", "sin_max", "energy"] = "mean_cos2",
-    layer: Annotated[int | None, Query(ge=0)] = None,
+    measure: alignment.Measure = "mean_cos2",
+    layer: Layer = None,
+    module: Annotated[str | None, Query(description="Layers of this class, as query")] = None,
+    log_x: bool = False,
     theme: Theme = "light",
     format: Format = "json",
 ) -> Response:
-    """Subspace alignment with the one-step gradient over training, all layers or one."""
+    """Subspace alignment with the one-step gradient over training: all layers, a class, or one."""
     check_layer(layer, chosen)
-    found = frames.alignments(session, chosen.ids)
-    table = alignment.table(found, chosen.frame, name=measure, layer=layer)
-    ranks = chosen.frame["rank"].dropna().unique()
+    same = chosen if layer is None and module is None else chosen.of_one_model()
+    indices = None if layer is None else [layer]
+    if module is not None:
+        indices = layers.of_module(chosen.layers, known("module", module, _modules(chosen.layers)))
+    found = frames.alignments(session, same.ids)
+    table = alignment.table(found, same.frame, name=measure, layers=indices)
     random = None
-    if len(ranks) == 1 and chosen.shapes:
-        random = alignment.baselines(chosen.shapes, int(ranks[0]), layer)
-    drawn = alignment.draw(table, chosen.frame, name=measure, random=random, theme=theme)
+    if same.rank is not None and same.shapes and len(same.of_one_model().rows) == len(same.rows):
+        random = alignment.baselines(same.shapes, same.rank, indices)
+    drawn = alignment.draw(table, same.frame, name=measure, random=random, log_x=log_x, theme=theme)
     return answer(drawn, table, format, f"alignment-{measure}")
 
 
-@router.get("/step0", response_class=Response)
-def draw_step0(
-    experiment: ExperimentDep, chosen: ChosenDep, theme: Theme = "light", format: Format = "json"
+def _modules(names: list[str]) -> list[str]:
+    return list(dict.fromkeys(layers.split(name)[2] for name in names))
+
+
+@router.get("/alignment-layers", response_class=Response)
+def draw_alignment_layers(
+    session: Reading,
+    chosen: ChosenDep,
+    measure: alignment.Measure = "mean_cos2",
+    side: Literal["left", "right"] = "left",
+    step: Annotated[int | None, Query(ge=0, description="The last where none is given")] = None,
+    theme: Theme = "light",
+    format: Format = "json",
 ) -> Response:
+    """The alignment of every layer at one step: the last that was measured up to ``step``."""
+    same = chosen.of_one_model()
+    found = frames.alignments(session, same.ids, up_to=step)
+    table = alignment.by_layer(found, same.frame, same.layers, name=measure, side=side)
+    random = None
+    if same.rank is not None and same.shapes and measure == "mean_cos2":
+        random = columns.chance(same.shapes, same.rank, side)
+    drawn = alignment.draw_by_layer(
+        table, same.frame, same.layers, name=measure, side=side, random=random, theme=theme
+    )
+    return answer(drawn, table, format, f"alignment-layers-{measure}-{side}")
+
+
+@router.get("/step0", response_class=Response)
+def draw_step0(chosen: ChosenDep, theme: Theme = "light", format: Format = "json") -> Response:
     """Losses around the initialisation."""
     first = chosen.frame.drop_duplicates("series")
     reports = {run.id: run.init_scalars for run in chosen.rows if run.init_scalars}
     table = step0.table(first, reports)
-    unit = TASKS[experiment.spec["task"]].loss_unit
+    unit = TASKS[chosen.experiments[0].task].loss_unit
     return answer(step0.draw(table, first, unit=unit, theme=theme), table, format, "step0")
 
 
 @router.get("/columns", response_class=Response)
 def draw_columns(
     session: Reading,
-    experiment: ExperimentDep,
     settings: SettingsDep,
     chosen: ChosenDep,
     judge: JudgeDep,
@@ -162,21 +200,18 @@ def draw_columns(
     format: Format = "json",
 ) -> Response:
     """One number of the reports for every layer, over all seeds."""
-    known("column", column, dict(COLUMNS))
+    known("column", column, COLUMNS)
+    same = chosen.of_one_model()
     if column in references.COLUMNS:
-        everything = experiments.runs(session, experiment.id)
-        values = references.columns(
-            session, chosen.rows, everything, judge, settings.artifacts, column
-        )
+        values = references.columns(session, same.rows, judge, settings.artifacts, column)
     else:
-        values = frames.layer_columns(session, chosen.ids, column)
-    table = columns.table(values, chosen.frame, frames.layer_names(chosen.rows))
-    ranks = chosen.frame["rank"].dropna().unique()
+        values = frames.layer_columns(session, same.ids, column)
+    table = columns.table(values, same.frame, same.layers)
     side, random = COLUMNS[column].chance, None
-    if side is not None and len(ranks) == 1 and chosen.shapes:
-        random = columns.chance(chosen.shapes, int(ranks[0]), side)
-    names = frames.layer_names(chosen.rows)
-    drawn = columns.draw(table, chosen.frame, names, column=column, random=random, theme=theme)
+    if side is not None and same.rank is not None and same.shapes:
+        random = columns.chance(same.shapes, same.rank, side)
+    row = COLUMNS[column]
+    drawn = columns.draw(table, same.frame, same.layers, row=row, random=random, theme=theme)
     return answer(drawn, table, format, f"layers-{column}")
 
 
@@ -185,12 +220,13 @@ def draw_cost(
     chosen: ChosenDep,
     judge: JudgeDep,
     cost: Literal["train_seconds", "memory_bytes", "trained_parameters"] = "train_seconds",
+    log_x: bool = False,
     theme: Theme = "light",
     format: Format = "json",
 ) -> Response:
     """What each method's result cost, at its best learning rate."""
     table = costs.table(chosen.frame, judge, cost)
-    drawn = costs.draw(table, chosen.frame, metric=judge, cost=cost, theme=theme)
+    drawn = costs.draw(table, chosen.frame, metric=judge, cost=cost, log_x=log_x, theme=theme)
     return answer(drawn, table, format, f"cost-{cost}")
 
 
@@ -198,7 +234,7 @@ def draw_cost(
 def draw_overlap(
     session: Reading,
     chosen: ChosenDep,
-    layer: Annotated[int | None, Query(ge=0)] = None,
+    layer: Layer = None,
     at: Annotated[Literal["init", "end"], Query(description="before or after training")] = "end",
     theme: Theme = "light",
     format: Format = "json",

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from sqlalchemy import select
 
+from backend import prose
 from backend.api.deps import (
     DatabaseDep,
     ExperimentDep,
@@ -22,6 +23,8 @@ from backend.api.wire_history import (
     ExperimentChange,
     FacetOut,
     HistoryOut,
+    MarkdownIn,
+    MarkdownOut,
     NoteIn,
     NoteOut,
     ViewIn,
@@ -121,6 +124,12 @@ def write_note(
         except notes.StaleNoteError as error:
             raise ProblemError(409, f"not saved: {error}; copy your text and reload") from error
         return NoteOut.model_validate(written)
+
+
+@router.post("/markdown")
+def read_markdown(markdown: MarkdownIn) -> MarkdownOut:
+    """Markdown as HTML that is safe to show; nothing is stored."""
+    return MarkdownOut(html=prose.render(markdown.text))
 
 
 @router.get("/views")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from backend.api.wire_catalog import Out, QuantityOut
+from backend.api.wire_catalog import Out, QuantityOut, RunColumnOut
 from backend.store.experiments import Listed
 from backend.tables import Run
+from loraone.differences import Difference
+from loraone.figures import layers
 from loraone.specs import ExperimentSpec
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -69,6 +71,7 @@ class RunOut(Out):
     started_at: datetime | None
     finished_at: datetime | None
     notes: list[str]
+    has_adapter: bool
     summary: dict[str, float | None] | None
 
     @classmethod
@@ -137,12 +140,28 @@ class ExperimentOut(Out):
         )
 
 
+class LayerOut(Out):
+    """A target layer: its name in the model, as people say it, and the class it belongs to."""
+
+    name: str
+    label: str
+    module: str
+
+    @classmethod
+    def of_all(cls, names: list[str]) -> list[LayerOut]:
+        """From the names in the model."""
+        return [
+            cls(name=name, label=layers.label(name), module=layers.split(name)[2]) for name in names
+        ]
+
+
 class ExperimentDetailOut(ExperimentOut):
-    """An experiment with its spec, runs and layers."""
+    """An experiment with its spec, runs, layers, and the steps at which alignment was measured."""
 
     spec: ExperimentSpec
     runs: list[RunOut]
-    layers: list[str]
+    layers: list[LayerOut]
+    steps: list[int]
 
 
 class LaneOut(Out):
@@ -170,8 +189,9 @@ class EstimateOut(Out):
 
 
 class OverviewRow(Out):
-    """A method at its own best learning rate."""
+    """A method at its own best learning rate; ``item`` is how a basket names it."""
 
+    item: str
     method: str
     label: str
     rank: int | None
@@ -179,16 +199,63 @@ class OverviewRow(Out):
     finished: int
     runs: int
     values: dict[str, EstimateOut]
+    curve: list[float]
+
+
+class AnswerOut(Out):
+    """What the runs say to a question."""
+
+    question: str
+    answer: str
+
+
+class DifferenceOut(Out):
+    """A field of the spec and its values in each experiment, or method."""
+
+    path: str
+    title: str
+    section: str
+    values: dict[str, list[Any]]
+
+    @classmethod
+    def of(cls, found: Difference) -> DifferenceOut:
+        """From what the library found."""
+        field = found.field
+        return cls(path=field.path, title=field.title, section=field.section, values=found.values)
 
 
 class OverviewOut(Out):
-    """The verdict in a sentence, and the table behind it."""
+    """The verdict in a sentence, answers to further questions, and the table behind them."""
 
     metric: str
     judges: list[QuantityOut]
     verdict: str
+    answers: list[AnswerOut]
     columns: list[QuantityOut]
     rows: list[OverviewRow]
+    differences: list[DifferenceOut]
+
+
+class BasketOut(Out):
+    """What a basket holds; labels are those that its figures use."""
+
+    experiments: list[ExperimentOut]
+    runs: list[RunOut]
+    layers: list[LayerOut]
+    steps: list[int]
+
+
+class TableColumnOut(RunColumnOut):
+    """A column of a table of runs, and whether its values differ."""
+
+    differs: bool
+
+
+class RunTableOut(Out):
+    """Runs with every field of their specs and every result."""
+
+    columns: list[TableColumnOut]
+    rows: list[dict[str, str | int | float | bool | None]]
 
 
 class PredictionOut(Out):
@@ -220,6 +287,35 @@ class CancelledOut(Out):
     """How many runs were cancelled."""
 
     cancelled: int
+
+
+class SettingOut(Out):
+    """A setting of the server: the variable that sets it, and its value."""
+
+    name: str
+    value: str
+    description: str
+
+
+class StoredOut(Out):
+    """What the files of an experiment's runs take."""
+
+    id: int
+    name: str
+    bytes: int
+
+
+class ServerOut(Out):
+    """What the server stores and how it was set up; bytes, and the experiments that take most."""
+
+    version: str
+    database_bytes: int
+    artifacts_bytes: int
+    free_bytes: int
+    experiments: int
+    runs: int
+    largest: list[StoredOut]
+    settings: list[SettingOut]
 
 
 class HealthOut(Out):

@@ -59,6 +59,15 @@ class ColumnOut(QuantityOut):
     when: Literal["init", "update"]
 
 
+class RunColumnOut(Out):
+    """A column that a table of runs may have: of the run, its spec, or its results."""
+
+    name: str
+    label: str
+    unit: str
+    kind: Literal["run", "spec", "result"]
+
+
 class TaskOut(RowOut):
     """A task, and what it is judged by; ``synthetic`` tasks draw their own problem."""
 
@@ -90,6 +99,7 @@ class CatalogOut(Out):
     scalars: list[QuantityOut]
     spectra: list[QuantityOut]
     columns: list[ColumnOut]
+    run_columns: list[RunColumnOut]
     presets: list[PresetOut]
     theory: list[PresetOut]
     spec_schema: dict[str, Any]

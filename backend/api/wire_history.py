@@ -80,6 +80,18 @@ class NoteOut(Out):
     created_at: datetime
 
 
+class MarkdownIn(BaseModel):
+    """Markdown to show."""
+
+    text: Annotated[str, StringConstraints(max_length=100_000)]
+
+
+class MarkdownOut(Out):
+    """The same as HTML that is safe to show."""
+
+    html: str
+
+
 class ViewIn(BaseModel):
     """A search of the history under a name."""
 

@@ -1,12 +1,14 @@
-import { createRootRoute, createRoute, createRouter, redirect } from "@tanstack/react-router";
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  redirect,
+} from "@tanstack/react-router";
 import { Shell } from "./components/Shell";
-import { ExperimentPage } from "./pages/Experiment";
 import { HistoryPage } from "./pages/History";
-import { LaunchPage } from "./pages/Launch";
 import { NotFound } from "./pages/NotFound";
-import { QueuePage } from "./pages/Queue";
-import { TheoryPage } from "./pages/Theory";
-import { experimentSearch, historySearch, launchSearch } from "./view/search";
+import { compareSearch, experimentSearch, historySearch, launchSearch } from "./view/search";
 import { theorySearch } from "./view/theory";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
@@ -22,14 +24,14 @@ const home = createRoute({
 export const launchRoute = createRoute({
   getParentRoute: () => root,
   path: "/launch",
-  component: LaunchPage,
+  component: lazyRouteComponent(() => import("./pages/Launch"), "LaunchPage"),
   validateSearch: launchSearch,
 });
 
 const queueRoute = createRoute({
   getParentRoute: () => root,
   path: "/queue",
-  component: QueuePage,
+  component: lazyRouteComponent(() => import("./pages/Queue"), "QueuePage"),
 });
 
 export const historyRoute = createRoute({
@@ -39,17 +41,30 @@ export const historyRoute = createRoute({
   validateSearch: historySearch,
 });
 
+export const compareRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/compare",
+  component: lazyRouteComponent(() => import("./pages/Compare"), "ComparePage"),
+  validateSearch: compareSearch,
+});
+
 export const theoryRoute = createRoute({
   getParentRoute: () => root,
   path: "/theory",
-  component: TheoryPage,
+  component: lazyRouteComponent(() => import("./pages/Theory"), "TheoryPage"),
   validateSearch: theorySearch,
+});
+
+const settingsRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("./pages/Settings"), "SettingsPage"),
 });
 
 export const experimentRoute = createRoute({
   getParentRoute: () => root,
   path: "/experiments/$id",
-  component: ExperimentPage,
+  component: lazyRouteComponent(() => import("./pages/Experiment"), "ExperimentPage"),
   params: {
     parse: ({ id }) => ({ id: Number(id) }),
     stringify: ({ id }) => ({ id: String(id) }),
@@ -63,7 +78,9 @@ export const router = createRouter({
     launchRoute,
     queueRoute,
     historyRoute,
+    compareRoute,
     theoryRoute,
+    settingsRoute,
     experimentRoute,
   ]),
   defaultPreload: "intent",

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from loraone.catalog import Column
+from loraone.figures import columns
 from loraone.figures.style import MUTED, Theme, band, empty, figure, looks, style_axes
 
-MEASURES = {
+Measure = Literal["mean_cos2", "sin_max", "energy"]
+MEASURES: dict[Measure, str] = {
     "mean_cos2": "Mean cos² of the principal angles",
     "sin_max": "sin of the largest principal angle",
     "energy": "Captured gradient energy",
 }
+# Where a side's name follows.
+_SHORT = {"mean_cos2": "Mean cos²", "sin_max": "sin of the largest angle"}
+SIDES = {"left": "Out side (B)", "right": "In side (A)"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,7 @@ class Measured:
     energy: np.ndarray
 
 
-def measure(found: Measured, name: str) -> tuple[np.ndarray, np.ndarray]:
+def measure(found: Measured, name: Measure) -> tuple[np.ndarray, np.ndarray]:
     """The measure per layer on the left and on the right side; NaN where there is no direction."""
     if name == "energy":
         return found.energy, found.energy
@@ -47,13 +55,13 @@ def measure(found: Measured, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def table(
-    found: list[Measured], runs: pd.DataFrame, *, name: str, layer: int | None
+    found: list[Measured], runs: pd.DataFrame, *, name: Measure, layers: Sequence[int] | None
 ) -> pd.DataFrame:
-    """Mean over layers (or one layer), then mean and deviation over seeds, per series and step."""
+    """Mean over layers (all, or these), then mean and deviation over seeds, per series and step."""
     rows = []
     for item in found:
         for side, values in zip(("left", "right"), measure(item, name), strict=True):
-            chosen = values if layer is None else values[layer : layer + 1]
+            chosen = values if layers is None else values[list(layers)]
             known = chosen[~np.isnan(chosen)]
             rows.append(
                 (item.run_id, item.step, side, float(known.mean()) if len(known) else np.nan)
@@ -64,9 +72,11 @@ def table(
     return grouped.agg(["mean", "std", "count"]).reset_index()
 
 
-def baselines(shapes: list[tuple[int, int]], rank: int, layer: int | None) -> tuple[float, float]:
+def baselines(
+    shapes: list[tuple[int, int]], rank: int, layers: Sequence[int] | None
+) -> tuple[float, float]:
     """Expected mean cos² of a random subspace: r/m on the left, r/n on the right."""
-    chosen = shapes if layer is None else [shapes[layer]]
+    chosen = shapes if layers is None else [shapes[i] for i in layers]
     left = float(np.mean([min(1.0, rank / m) for m, _ in chosen]))
     right = float(np.mean([min(1.0, rank / n) for _, n in chosen]))
     return left, right
@@ -76,19 +86,16 @@ def draw(
     rows: pd.DataFrame,
     runs: pd.DataFrame,
     *,
-    name: str,
+    name: Measure,
     random: tuple[float, float] | None,
+    log_x: bool = False,
     theme: Theme = "light",
 ) -> go.Figure:
     """Two panels, out side and in side; energy has one. Random baselines are dashed."""
     if rows.empty:
         return empty(theme, "Not measured yet")
     sides = ["left"] if name == "energy" else ["left", "right"]
-    titles = {
-        "left": "Out side (B)",
-        "right": "In side (A)",
-    }
-    shown = [] if name == "energy" else [titles[side] for side in sides]
+    shown = [] if name == "energy" else [SIDES[side] for side in sides]
     drawn = make_subplots(
         rows=1, cols=len(sides), shared_yaxes=True, subplot_titles=shown, horizontal_spacing=0.04
     )
@@ -135,7 +142,36 @@ def draw(
                 row=1,
                 col=column,
             )
-        drawn.update_xaxes(title="Step", row=1, col=column)
+        drawn.update_xaxes(title="Step", type="log" if log_x else "linear", row=1, col=column)
     drawn.update_yaxes(range=[-0.07, 1.05])
     drawn.update_yaxes(title=MEASURES[name], col=1)
     return drawn
+
+
+def by_layer(
+    found: list[Measured], runs: pd.DataFrame, names: Sequence[str], *, name: Measure, side: str
+) -> pd.DataFrame:
+    """Each run's last measurement of ``found``: mean and deviation over seeds for every layer."""
+    last = {item.run_id: item for item in sorted(found, key=lambda item: item.step)}
+    place = 0 if side == "left" else 1
+    values = {key: measure(item, name)[place].tolist() for key, item in last.items()}
+    series = dict(zip(runs["run_id"], runs["series"], strict=True))
+    at = {series[key]: item.step for key, item in last.items()}
+    table = columns.table(values, runs, names)
+    return table.assign(step=table["series"].map(at))
+
+
+def draw_by_layer(
+    rows: pd.DataFrame,
+    runs: pd.DataFrame,
+    names: Sequence[str],
+    *,
+    name: Measure,
+    side: str,
+    random: Sequence[float] | None,
+    theme: Theme = "light",
+) -> go.Figure:
+    """Lines of ``rows`` (see :func:`by_layer`) over the layers, beside the random baseline."""
+    label = MEASURES[name] if name == "energy" else f"{_SHORT[name]}, {SIDES[side]}"
+    row = Column(name, label, "", "none", "", axis="share")
+    return columns.draw(rows, runs, names, row=row, random=random, theme=theme)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from loraone.catalog import COLUMNS
+from loraone.catalog import Column
 from loraone.figures import layers
 from loraone.figures.style import MUTED, Theme, band, empty, figure, looks
 
@@ -53,12 +53,11 @@ def draw(
     runs: pd.DataFrame,
     names: Sequence[str],
     *,
-    column: str,
+    row: Column,
     random: Sequence[float] | None = None,
     theme: Theme = "light",
 ) -> go.Figure:
     """Lines of ``rows`` (see :func:`table`), and ``random`` as a dashed one beside them."""
-    row = COLUMNS[column]
     shown = rows[rows["mean"] > 0] if row.axis == "log" else rows
     if shown.empty:
         zero = "It is zero in every layer" if len(rows) else "Not measured for these runs"

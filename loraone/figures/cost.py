@@ -46,7 +46,13 @@ def pareto(costs: pd.Series[float], values: pd.Series[float], better: str) -> li
 
 
 def draw(
-    rows: pd.DataFrame, runs: pd.DataFrame, *, metric: str, cost: str, theme: Theme = "light"
+    rows: pd.DataFrame,
+    runs: pd.DataFrame,
+    *,
+    metric: str,
+    cost: str,
+    log_x: bool = False,
+    theme: Theme = "light",
 ) -> go.Figure:
     """A point per series with its deviations; the front is a dashed line between its points."""
     if rows.empty:
@@ -54,7 +60,11 @@ def draw(
     row = METRICS[metric]
     drawn = figure(
         theme,
-        xaxis={"title": title(*COSTS[cost]), "exponentformat": "SI"},
+        xaxis={
+            "title": title(*COSTS[cost]),
+            "exponentformat": "SI",
+            "type": "log" if log_x else "linear",
+        },
         yaxis_title=title(f"Final {row.label.lower()}", row.unit),
     )
     best = rows[rows["front"]].sort_values("cost")

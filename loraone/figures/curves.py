@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from loraone.catalog import METRICS
-from loraone.figures.style import Theme, band, empty, figure, looks, title
+from loraone.figures.style import MUTED, Theme, band, empty, figure, looks, title
 
 X_AXES = {
     "step": "Step",
@@ -15,14 +18,18 @@ X_AXES = {
 }
 
 
-def table(runs: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
+def table(
+    runs: pd.DataFrame, metrics: pd.DataFrame, before: Mapping[int, float] | None = None
+) -> pd.DataFrame:
     """Mean and standard deviation over seeds of each series at each step.
 
     Args:
         runs: ``run_id``, ``series``, ``method``, ``learning_rate``, ``seed``.
         metrics: ``run_id``, ``step``, ``value``, ``seconds``, ``tokens`` of one metric.
+        before: the metric of the untouched model, before the initialisation, by run.
     """
     joined = metrics.merge(runs[["run_id", "series", "learning_rate"]], on="run_id")
+    joined = joined.assign(before=joined["run_id"].map(dict(before or {})).astype("float64"))
     grouped = joined.groupby(["series", "learning_rate", "step"], sort=False)
     found = grouped.agg(
         mean=("value", "mean"),
@@ -30,6 +37,7 @@ def table(runs: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
         n=("value", "count"),
         tokens=("tokens", "mean"),
         seconds=("seconds", "mean"),
+        before=("before", "mean"),
     )
     return found.reset_index().sort_values(["series", "learning_rate", "step"], kind="stable")
 
@@ -40,17 +48,22 @@ def draw(
     *,
     metric: str,
     x: str = "step",
+    log_x: bool = False,
     log_y: bool = False,
     smoothing: float = 0.0,
     theme: Theme = "light",
 ) -> go.Figure:
-    """Lines of ``rows`` (see :func:`table`); ``smoothing`` is the weight of the past, 0 to 0.99."""
+    """Lines of ``rows`` (see :func:`table`); ``smoothing`` is the weight of the past, 0 to 0.99.
+
+    A dotted line marks the untouched model, before the initialisation: one for each experiment.
+    """
     if rows.empty:
         return empty(theme, "No values yet: they appear while runs train")
     row = METRICS[metric]
     drawn = figure(
         theme,
         xaxis_title=X_AXES[x],
+        xaxis_type="log" if log_x else "linear",
         yaxis_title=title(row.label, row.unit),
         yaxis_type="log" if log_y else "linear",
         hovermode="x unified",
@@ -77,4 +90,19 @@ def draw(
                     hovertemplate="%{y:.4g}",
                 )
             )
+    origins = dict(zip(runs["series"], runs.get("origin", [""] * len(runs)), strict=True))
+    for origin, part in rows.dropna(subset=["before"]).groupby(rows["series"].map(origins)):
+        drawn.add_trace(_before(part, x, f"before init {origin}".strip()))
     return drawn
+
+
+def _before(rows: pd.DataFrame, x: str, name: str) -> go.Scatter:
+    level = float(rows.drop_duplicates("series")["before"].mean())
+    return go.Scatter(
+        x=[rows[x].min(), rows[x].max()],
+        y=np.array([level, level]),
+        name=name,
+        mode="lines",
+        line={"color": MUTED, "dash": "dot", "width": 1.5},
+        hovertemplate="%{y:.4g}",
+    )

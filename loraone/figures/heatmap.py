@@ -10,6 +10,9 @@ from loraone.catalog import SCALARS, SPECTRA
 from loraone.figures import layers
 from loraone.figures.style import Theme, empty, figure
 
+# Stands out from every colour of Cividis, on light and dark.
+OUTLINE = "#D55E00"
+
 
 def table(names: list[str], values: dict[int, float | None], scalar: str) -> pd.DataFrame:
     """One row per layer with its stack, block, module and the scalar's value."""
@@ -21,8 +24,18 @@ def table(names: list[str], values: dict[int, float | None], scalar: str) -> pd.
     return pd.DataFrame(rows, columns=columns)
 
 
-def draw(rows: pd.DataFrame, *, scalar: str, quantity: str, theme: Theme = "light") -> go.Figure:
-    """Blocks from left to right, modules from top to bottom; a cell carries its layer's index."""
+def draw(
+    rows: pd.DataFrame,
+    *,
+    scalar: str,
+    quantity: str,
+    outlined: int | None = None,
+    theme: Theme = "light",
+) -> go.Figure:
+    """Blocks from left to right, modules from top to bottom; a cell carries its layer's index.
+
+    ``outlined`` is the index of the layer that is looked at: its cell has a frame.
+    """
     if rows.empty or rows[scalar].isna().all():
         return empty(theme, "Not measured for this run")
     row = SCALARS[scalar]
@@ -58,4 +71,11 @@ def draw(rows: pd.DataFrame, *, scalar: str, quantity: str, theme: Theme = "ligh
             ),
         )
     )
+    if outlined is not None and outlined in set(rows["index"]):
+        cell = rows[rows["index"] == outlined].iloc[0]
+        block, line = int(cell["column"]), modules.index(cell["line"])
+        drawn.add_shape(
+            x0=block - 0.5, x1=block + 0.5, y0=line - 0.5, y1=line + 0.5,
+            line={"color": OUTLINE, "width": 3},
+        )  # fmt: skip
     return drawn

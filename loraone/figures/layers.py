@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _BLOCK = re.compile(r"^(?P<stack>.*?)\.(?P<block>\d+)\.(?P<module>.*)$")
 _KNOWN = {
@@ -40,3 +41,8 @@ def label(name: str) -> str:
     """``3 · query``; the whole name for a layer outside the blocks."""
     _, block, module = split(name)
     return module if block is None else f"{block} · {module}"
+
+
+def of_module(names: Sequence[str], module: str) -> list[int]:
+    """Indices of the layers of one class: every block's ``query``."""
+    return [index for index, name in enumerate(names) if split(name)[2] == module]

@@ -11,9 +11,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from loraone.figures.alignment import SIDES
 from loraone.figures.style import Theme, empty, figure, style_axes
-
-SIDES = {"left": "Out side (B)", "right": "In side (A)"}
 
 
 def phi(squared: np.ndarray) -> np.ndarray:
@@ -69,9 +68,9 @@ def draw(rows: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
             row=1,
             col=column,
         )
-        drawn.update_xaxes(title="first j of the adapter", showgrid=False, row=1, col=column)
+        drawn.update_xaxes(title="j (adapter)", showgrid=False, row=1, col=column)
         drawn.update_yaxes(
-            title="first i of the gradient" if column == 1 else None,
+            title="i (gradient)" if column == 1 else None,
             autorange="reversed",
             showgrid=False,
             row=1,

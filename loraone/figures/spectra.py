@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 from loraone.catalog import SPECTRA
 from loraone.figures.style import MUTED, Theme, empty, figure, looks
 
-_SHARED = {"weight": "dot", "gradient": "solid"}
+# Solid grey is full fine-tuning's.
+_SHARED = {"weight": "dot", "gradient": "dash"}
 _OWN = {"init": "triangle-up", "update": "circle", "change": "square"}
 # Values this far below the largest are rounding noise of float32.
 _FLOOR = 1e-7
@@ -20,21 +21,23 @@ def table(spectra: dict[tuple[int, str], np.ndarray], runs: pd.DataFrame) -> pd.
 
     Args:
         spectra: singular values, descending, by (run_id, quantity).
-        runs: ``run_id``, ``series``. The gradient and the weight are the same for all runs of a
-            seed; they appear once, of the first run.
+        runs: ``run_id``, ``series``, ``origin``. The gradient and the weight are the same for all
+            runs of an experiment and seed; they appear once for each origin, of its first run.
     """
     frames = []
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     names = dict(zip(runs["run_id"], runs["series"], strict=True))
+    origins = dict(zip(runs["run_id"], runs["origin"], strict=True))
     for (run_id, quantity), values in spectra.items():
-        if quantity in _SHARED and quantity in seen:
+        origin = origins[run_id]
+        if quantity in _SHARED and (quantity, origin) in seen:
             continue
-        seen.add(quantity)
+        seen.add((quantity, origin))
         known = values[values > _FLOOR * (values[0] if len(values) else 0)]
         frames.append(
             pd.DataFrame(
                 {
-                    "series": "" if quantity in _SHARED else names[run_id],
+                    "series": origin if quantity in _SHARED else names[run_id],
                     "quantity": quantity,
                     "index": np.arange(1, len(known) + 1),
                     "value": known,
@@ -48,7 +51,7 @@ def table(spectra: dict[tuple[int, str], np.ndarray], runs: pd.DataFrame) -> pd.
 def draw(
     rows: pd.DataFrame, runs: pd.DataFrame, *, rank: int | None, theme: Theme = "light"
 ) -> go.Figure:
-    """All spectra of one layer; a line marks the adapter's rank."""
+    """All spectra of one layer; a line marks the adapter's rank and says the gap of G there."""
     if rows.empty:
         return empty(theme, "Not measured yet")
     drawn = figure(
@@ -61,7 +64,8 @@ def draw(
     for (series, quantity), line in ((tuple(map(str, key)), part) for key, part in groups):
         shared = quantity in _SHARED
         colour = MUTED if shared else styles[series].colour
-        name = SPECTRA[quantity].label if shared else f"{series}: {SPECTRA[quantity].label}"
+        label = SPECTRA[quantity].label
+        name = f"{label} {series}".strip() if shared else f"{series}: {label}"
         look = {
             "mode": "lines" if shared or len(line) > 64 else "lines+markers",
             "line": {
@@ -85,6 +89,15 @@ def draw(
         drawn.add_vline(x=rank, line={"color": MUTED, "dash": "dash", "width": 1})
         drawn.add_annotation(
             x=np.log10(rank), y=0, yref="paper", yanchor="bottom", xanchor="left", showarrow=False,
-            text=f" r = {rank}", font={"color": MUTED},
+            text=f" r = {rank}{_gap(rows, rank)}", font={"color": MUTED},
         )  # fmt: skip
     return drawn
+
+
+def _gap(rows: pd.DataFrame, rank: int) -> str:
+    """σ_{r+1}/σ_r of the gradient: near 1 its top-r subspace is ill-defined."""
+    values = rows[rows["quantity"] == "gradient"].drop_duplicates("index").set_index("index")
+    if rank + 1 not in values.index:
+        return ""
+    ratio = float(values["value"][rank + 1] / values["value"][rank])
+    return f", gap σ<sub>r+1</sub>/σ<sub>r</sub> of G = {ratio:.3f}"

@@ -39,7 +39,7 @@ def looks(runs: pd.DataFrame, theme: Theme) -> dict[str, Look]:
         colour = METHODS[method].colour if method in METHODS else MUTED
         if theme == "dark":
             colour = _ON_DARK.get(colour, colour)
-        found[series] = Look(colour, _DASHES[nth % 5], _SYMBOLS[nth % 5])
+        found[series] = Look(colour, _DASHES[nth % 5], _SYMBOLS[(nth + nth // 5) % 5])
     return found
 
 

@@ -90,6 +90,10 @@ class Process:
         found: list[dict[str, Any]] = self.get(f"/api/experiments/{experiment}")["runs"]
         return found
 
+    def layers(self, experiment: int) -> list[str]:
+        """The names of the experiment's target layers."""
+        return [layer["name"] for layer in self.get(f"/api/experiments/{experiment}")["layers"]]
+
     def training(self, experiment: int) -> dict[str, Any] | None:
         """A run that is in the middle of its training."""
         return next((r for r in self.runs(experiment) if r["phase"] == "train" and r["done"]), None)

@@ -131,7 +131,7 @@ def test_queued_runs_can_be_cancelled_retried_and_moved(
 
 @pytest.mark.parametrize(
     "path",
-    ["/api/experiments/99", "/api/runs/99", "/api/nothing", "/api/experiments/99/figures/curves"],
+    ["/api/experiments/99", "/api/runs/99", "/api/nothing", "/api/figures/curves?of=e99"],
 )
 def test_what_is_not_there_is_a_problem_too(client: TestClient, path: str) -> None:
     problem(client.get(path), 404)
@@ -151,10 +151,10 @@ def test_every_figure_of_an_unstarted_experiment_says_that_it_is_empty(
         "columns",
         "overlap",
     ):
-        answer = client.get(f"/api/experiments/{key}/figures/{name}")
+        answer = client.get(f"/api/figures/{name}?of=e{key}")
         assert answer.status_code == 200, (name, answer.text)
         assert answer.json()["layout"]["annotations"][0]["text"], name
-    overview = client.get(f"/api/experiments/{key}/overview").json()
+    overview = client.get(f"/api/overview?of=e{key}").json()
     assert overview["verdict"] == "No run has finished yet."
     assert [row["finished"] for row in overview["rows"]] == [0]
 
@@ -163,13 +163,13 @@ def test_unknown_figure_options_are_answered_with_the_known_ones(
     client: TestClient, spec: dict[str, Any]
 ) -> None:
     key = client.post("/api/experiments", json=spec).json()["id"]
-    base = f"/api/experiments/{key}/figures"
-    body = problem(client.get(f"{base}/curves", params={"metric": "<b>"}), 422)
+    base, of = "/api/figures", f"e{key}"
+    body = problem(client.get(f"{base}/curves", params={"of": of, "metric": "<b>"}), 422)
     assert "eval_loss" in body["errors"][0]["allowed"]
-    problem(client.get(f"{base}/heatmap", params={"scalar": "beauty"}), 422)
-    body = problem(client.get(f"{base}/columns", params={"column": "beauty"}), 422)
+    problem(client.get(f"{base}/heatmap", params={"of": of, "scalar": "beauty"}), 422)
+    body = problem(client.get(f"{base}/columns", params={"of": of, "column": "beauty"}), 422)
     assert "trust_left" in body["errors"][0]["allowed"]
-    problem(client.get(f"{base}/curves", params={"smoothing": 2}), 422)
+    problem(client.get(f"{base}/curves", params={"of": of, "smoothing": 2}), 422)
 
 
 def test_other_sites_can_neither_read_nor_write(client: TestClient, spec: dict[str, Any]) -> None:

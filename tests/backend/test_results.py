@@ -43,16 +43,14 @@ def server(
 
 
 def figure(server: Process, name: str, **params: Any) -> dict[str, Any]:
-    answer = server.http.get(f"/api/experiments/1/figures/{name}", params=params)
+    answer = server.http.get(f"/api/figures/{name}", params={"of": "e1", **params})
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
 
 
 def csv(server: Process, name: str, **params: Any) -> pd.DataFrame:
-    answer = server.http.get(
-        f"/api/experiments/1/figures/{name}", params={**params, "format": "csv"}
-    )
+    answer = server.http.get(f"/api/figures/{name}", params={"of": "e1", **params, "format": "csv"})
     assert answer.status_code == 200, answer.text
     return pd.read_csv(io.StringIO(answer.text))
 
@@ -75,6 +73,9 @@ def test_curves_are_means_over_seeds_of_the_stored_metric(server: Process) -> No
     table = csv(server, "curves", metric="eval_loss", rates="all")
     assert set(table["n"]) == {2}
     drawn = lines(figure(server, "curves", metric="eval_loss", rates="all"))
+    # LoRA leaves the model as it was: its first evaluation is that of the untouched model.
+    untouched = table[table["series"].str.startswith("LoRA,") & (table["step"] == 0)]["mean"]
+    np.testing.assert_allclose(values(drawn.pop("before init")["y"]), untouched, rtol=1e-5)
     assert len(drawn) == 6
     first = table[(table["learning_rate"] == 0.003) & table["series"].str.startswith("LoRA,")]
     name = next(key for key in drawn if key.startswith("LoRA,") and key.endswith("0.003"))
@@ -96,7 +97,7 @@ def test_the_last_point_of_a_curve_is_the_runs_summary(server: Process) -> None:
 
 
 def test_best_means_each_method_at_its_own_best_rate(server: Process) -> None:
-    overview = server.get("/api/experiments/1/overview")
+    overview = server.get("/api/overview?of=e1")
     assert overview["metric"] == "eval_loss"
     by_label: dict[str, dict[float, list[float]]] = {}
     for run in server.runs(1):
@@ -115,7 +116,7 @@ def test_best_means_each_method_at_its_own_best_rate(server: Process) -> None:
 
 
 def test_the_heat_map_has_every_layer_and_a_click_names_it(server: Process) -> None:
-    layers = server.get("/api/experiments/1")["layers"]
+    layers = server.layers(1)
     (trace,) = figure(server, "heatmap", quantity="gradient", scalar="sigma1")["data"]
     table = csv(server, "heatmap", quantity="gradient", scalar="sigma1")
     assert list(table["layer"]) == layers
@@ -156,6 +157,62 @@ def test_alignment_is_one_for_lora_one_at_step_zero_beside_the_random_baseline(
     assert sines["mean"].dropna().between(0, 1).all()
 
 
+def test_the_alignment_of_every_layer_is_that_of_the_step_asked_for(server: Process) -> None:
+    layers = server.layers(1)
+    steps = server.get("/api/experiments/1")["steps"]
+    assert steps[0] == 0
+    assert steps[-1] == 4
+    for step in (0, steps[-1]):
+        table = csv(server, "alignment-layers", step=step)
+        one = table[table["series"].str.startswith("LoRA-One")]
+        assert list(one["layer"]) == layers
+        assert set(one["step"]) == {step}
+        whole = csv(server, "alignment")
+        mean = whole[
+            whole["series"].str.startswith("LoRA-One")
+            & (whole["side"] == "left")
+            & (whole["step"] == step)
+        ]["mean"]
+        assert one["mean"].mean() == pytest.approx(mean.iloc[0], rel=1e-5)
+    queries = csv(server, "alignment", module="query")
+    start = queries[(queries["step"] == 0) & queries["series"].str.startswith("LoRA-One")]
+    np.testing.assert_allclose(start["mean"], 1, atol=1e-5)
+    wrong = server.http.get("/api/figures/alignment", params={"of": "e1", "module": "nothing"})
+    assert wrong.status_code == 422
+    assert "query" in wrong.json()["errors"][0]["allowed"]
+
+
+def test_a_table_leaves_as_csv_parquet_and_json_with_the_same_numbers(server: Process) -> None:
+    table = csv(server, "curves", rates="all")
+    params = {"of": "e1", "rates": "all"}
+    packed = server.http.get("/api/figures/curves", params={**params, "format": "parquet"})
+    pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(packed.content)), table)
+    shown = server.http.get("/api/figures/curves", params={**params, "format": "records"}).json()
+    rows = pd.DataFrame(shown["data"], columns=shown["columns"])
+    pd.testing.assert_frame_equal(rows, table, check_dtype=False)
+
+
+def test_the_table_of_runs_says_what_was_asked_of_each_and_what_differs(server: Process) -> None:
+    found = server.get("/api/runs?of=e1")
+    columns = {column["name"]: column for column in found["columns"]}
+    assert {name for name, column in columns.items() if column["differs"]} >= {
+        "run_id", "learning_rate", "seed", "method", "eval_loss", "method.params.scale",
+    }  # fmt: skip
+    assert not columns["training.steps"]["differs"]
+    assert columns["training.steps"]["label"] == "Steps"
+    by_id = {run["id"]: run for run in server.runs(1)}
+    assert len(found["rows"]) == len(by_id)
+    for row in found["rows"]:
+        run = by_id[row["run_id"]]
+        assert row["eval_loss"] == run["summary"]["eval_loss"]
+        assert row["learning_rate"] == run["learning_rate"]
+        assert row["training.steps"] == 4
+    file = server.http.get("/api/runs/file", params={"of": "e1", "format": "parquet"})
+    table = pd.read_parquet(io.BytesIO(file.content))
+    assert list(table["run_id"]) == list(by_id)
+    assert list(table.columns) == list(columns)
+
+
 def test_step_zero_shows_the_losses_of_the_report(server: Process) -> None:
     table = csv(server, "step0")
     for row in table.to_dict("records"):
@@ -169,7 +226,7 @@ def test_step_zero_shows_the_losses_of_the_report(server: Process) -> None:
 
 
 def test_columns_per_layer_are_means_over_seeds_beside_what_chance_gives(server: Process) -> None:
-    layers = server.get("/api/experiments/1")["layers"]
+    layers = server.layers(1)
     shapes = server.get(f"/api/runs/{server.runs(1)[0]['id']}")["layers"]
     for column in ("relative", "trust_left", "update_right", "update_cosine"):
         table = csv(server, "columns", column=column)
@@ -188,7 +245,7 @@ def test_changes_are_compared_with_full_fine_tunings_of_the_same_seed(server: Pr
 
     table = csv(server, "columns", column="full_left")
     assert not table["series"].str.startswith("Full").any()
-    overview = server.get("/api/experiments/1/overview")
+    overview = server.get("/api/overview?of=e1")
     best = {row["method"]: row["learning_rate"] for row in overview["rows"]}
     found = []
     for seed in (0, 1):
@@ -206,16 +263,16 @@ def test_changes_are_compared_with_full_fine_tunings_of_the_same_seed(server: Pr
 
 def test_overlaps_are_perfect_on_the_diagonal_where_lora_one_begins(server: Process) -> None:
     run = next(r["id"] for r in server.runs(1) if r["method"] == "lora_one")
-    table = csv(server, "overlap", runs=run, at="init", layer=0)
+    table = csv(server, "overlap", of=f"r{run}", at="init", layer=0)
     np.testing.assert_allclose(table[table["i"] == table["j"]]["phi"], 1, atol=1e-4)
-    end = csv(server, "overlap", runs=run, at="end")
+    end = csv(server, "overlap", of=f"r{run}", at="end")
     assert end["phi"].between(0, 1 + 1e-6).all()
-    left, right = figure(server, "overlap", runs=run, at="end")["data"]
+    left, right = figure(server, "overlap", of=f"r{run}", at="end")["data"]
     for trace, side in ((left, "left"), (right, "right")):
         part = end[end["side"] == side].pivot(index="i", columns="j", values="phi")
         np.testing.assert_allclose(values(trace["z"]), part.to_numpy(), rtol=1e-5)
     lora = next(r["id"] for r in server.runs(1) if r["method"] == "lora")
-    assert csv(server, "overlap", runs=lora, at="init").empty, "B is zero: no direction yet"
+    assert csv(server, "overlap", of=f"r{lora}", at="init").empty, "B is zero: no direction yet"
 
 
 def test_the_learning_rate_figure_has_a_point_for_every_rate(server: Process) -> None:
@@ -249,7 +306,7 @@ def test_the_report_holds_the_stored_numbers_and_loads_nothing_from_elsewhere(
     assert answer.status_code == 200
     assert "attachment" in answer.headers["content-disposition"]
     text = answer.text
-    overview = server.get("/api/experiments/1/overview")
+    overview = server.get("/api/overview?of=e1")
     assert overview["verdict"].replace("'", "&#39;") in text
     for row in overview["rows"]:
         assert f"{row['values']['eval_loss']['mean']:.4g}" in text

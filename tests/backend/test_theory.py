@@ -105,10 +105,10 @@ def test_sent_to_history_it_is_an_experiment_with_every_figure(server: Process) 
     listed = server.get("/api/experiments")["experiments"][0]
     assert listed["model"] == "teacher–student"
     assert "r* 2" in listed["data"]
-    overview = server.get(f"/api/experiments/{key}/overview")
+    overview = server.get(f"/api/overview?of=e{key}")
     assert overview["metric"] == "relative_loss"
     for name in ("curves", "learning-rate", "heatmap", "spectra", "alignment", "step0", "columns"):
-        answer = server.http.get(f"/api/experiments/{key}/figures/{name}")
+        answer = server.http.get(f"/api/figures/{name}?of=e{key}")
         assert answer.status_code == 200, (name, answer.text)
         assert answer.json()["data"], name
     assert server.get("/api/experiments?q=sent+teacher")["total"] == 1

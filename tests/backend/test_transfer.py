@@ -97,8 +97,8 @@ def test_what_was_exported_comes_in_and_goes_out_the_same(
     assert "exported" in again["runs"][1]["reason"]
     for part in ("experiment", "tags", "notes"):
         assert again[part] == document[part]
-    drawn = here.get(f"/api/experiments/{key}/figures/alignment?format=csv").text
-    assert drawn == there.get("/api/experiments/1/figures/alignment?format=csv").text
+    drawn = here.get(f"/api/figures/alignment?of=e{key}&format=csv").text
+    assert drawn == there.get("/api/figures/alignment?of=e1&format=csv").text
     assert [note["text"] for note in here.get(f"/api/experiments/{key}/notes").json()] == [
         "second",
         "first",

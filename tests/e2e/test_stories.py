@@ -221,7 +221,7 @@ def test_what_was_exported_is_imported_and_looks_the_same(
     page: Page, experiment_path: list[str], tmp_path: Path
 ) -> None:
     page.goto(experiment_path[0])
-    verdict = page.get_by_role("alert").inner_text()
+    verdict = page.get_by_role("alert").first.inner_text()
     with page.expect_download() as downloading:
         page.get_by_role("link", name="Export").click()
     file = tmp_path / "exported.json"
@@ -230,7 +230,7 @@ def test_what_was_exported_is_imported_and_looks_the_same(
     page.locator("input[type=file]").set_input_files(file)
     expect(page).to_have_url(re.compile(r"/experiments/\d+"))
     assert experiment_path[0] not in page.url
-    expect(page.get_by_role("alert")).to_have_text(re.compile(re.escape(verdict[-60:])))
+    expect(page.get_by_role("alert").first).to_have_text(re.compile(re.escape(verdict[-60:])))
     page.get_by_role("tab", name="Spectra").click()
     assert all(count > 0 for count in traces(drawn(page, "Map of all layers")))
     # So that the stories that follow find one experiment of this name.
@@ -263,8 +263,11 @@ def test_axe_finds_no_serious_violation_on_any_page(
 ) -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     tabs = ("overview", "curves", "learning-rate", "spectra", "alignment", "step0", "update")
-    paths = ["/history", "/history?q=colour:red", "/queue", "/launch", "/theory"]
-    paths += [f"{experiment_path[0]}?tab={tab}" for tab in (*tabs, "cost", "recipe", "notes")]
+    paths = ["/history", "/history?q=colour:red", "/queue", "/launch", "/theory", "/settings"]
+    key = experiment_path[0].rpartition("/")[2]
+    paths += ["/compare", f'/compare?of=["e{key}"]', f'/compare?of=["e{key}"]&tab=differences']
+    own = (*tabs, "cost", "runs", "recipe", "notes")
+    paths += [f"{experiment_path[0]}?tab={tab}" for tab in own]
     found = []
     for path in paths:
         page.goto(path)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from loraone import directions
+from loraone.catalog import COLUMNS
 from loraone.figures import alignment, columns, cost, curves, heatmap, layers, overlap, spectra
 from loraone.figures.alignment import Measured
 from loraone.figures.style import looks
@@ -20,6 +21,7 @@ RUNS = pd.DataFrame(
     {
         "run_id": [1, 2, 3, 4],
         "method": ["lora", "lora_one", "lora_one", "lora"],
+        "origin": [""] * 4,
         "series": ["LoRA", "LoRA-One (spectral)", "LoRA-One (gradient)", "LoRA"],
         "learning_rate": [1e-3] * 4,
         "seed": [0, 0, 0, 1],
@@ -70,7 +72,7 @@ def test_measures_leave_out_what_has_no_direction() -> None:
     np.testing.assert_allclose(left, [0.5, np.nan])
     left, _ = alignment.measure(found, "sin_max")
     np.testing.assert_allclose(left, [1.0, np.nan])
-    table = alignment.table([found], RUNS, name="mean_cos2", layer=None)
+    table = alignment.table([found], RUNS, name="mean_cos2", layers=None)
     assert table[table["side"] == "left"]["mean"].tolist() == pytest.approx([0.5])
 
 
@@ -107,9 +109,9 @@ def test_columns_leave_out_what_was_not_measured_and_say_when_all_is_zero() -> N
     table = columns.table({1: [0.0, 0.0], 2: [1.0, np.nan], 4: [0.0, 0.0]}, RUNS, names)
     assert table[table["series"] == "LoRA"]["count"].tolist() == [2, 2]
     assert table[table["series"] == "LoRA-One (spectral)"]["layer"].tolist() == ["a.0.q"]
-    drawn = columns.draw(table, RUNS, names, column="relative")
+    drawn = columns.draw(table, RUNS, names, row=COLUMNS["relative"])
     assert [trace.name for trace in drawn.data] == ["LoRA-One (spectral)"]
-    nothing = columns.draw(table[table["series"] == "LoRA"], RUNS, names, column="relative")
+    nothing = columns.draw(table[table["series"] == "LoRA"], RUNS, names, row=COLUMNS["relative"])
     assert "zero in every layer" in nothing.layout.annotations[0].text
 
 

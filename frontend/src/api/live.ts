@@ -50,8 +50,11 @@ export function useLive(): void {
   }, [queries]);
 }
 
+/** Answers that no run changes. */
+const STATIC = ["/api/catalog", "/api/plan", "/api/markdown", "/api/views"];
+
 function isStatic(key: readonly unknown[]): boolean {
-  return key[1] === "/api/catalog" || key[1] === "/api/plan";
+  return STATIC.includes(String(key[1]));
 }
 
 /** Put a change into every cached answer that holds the run. */

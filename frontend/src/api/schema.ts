@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/basket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Basket
+         * @description The experiments and runs that a basket names.
+         */
+        get: operations["results_read_basket"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/catalog": {
         parameters: {
             query?: never;
@@ -174,186 +194,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/experiments/{experiment_id}/figures/alignment": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Draw Alignment
-         * @description Subspace alignment with the one-step gradient over training, all layers or one.
-         */
-        get: operations["figures_draw_alignment"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/experiments/{experiment_id}/figures/columns": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Draw Columns
-         * @description One number of the reports for every layer, over all seeds.
-         */
-        get: operations["figures_draw_columns"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/experiments/{experiment_id}/figures/cost": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Draw Cost
-         * @description What each method's result cost, at its best learning rate.
-         */
-        get: operations["figures_draw_cost"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/experiments/{experiment_id}/figures/curves": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Draw Curves
-         * @description A metric against step, tokens or seconds.
-         */
-        get: operations["figures_draw_curves"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/experiments/{experiment_id}/figures/heatmap": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Draw Heatmap
-         * @description A scalar of every layer's spectrum, of the first chosen run that has it.
-         */
-        get: operations["figures_draw_heatmap"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/experiments/{experiment_id}/figures/learning-rate": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Draw Learning Rate
-         * @description The final metric against the learning rate.
-         */
-        get: operations["figures_draw_learning_rate"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/experiments/{experiment_id}/figures/overlap": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Draw Overlap
-         * @description φ(i, j) between the gradient's and the adapter's directions, of the first run chosen.
-         */
-        get: operations["figures_draw_overlap"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/experiments/{experiment_id}/figures/spectra": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Draw Spectra
-         * @description Singular values of one layer, one run (the first seed) for each series.
-         */
-        get: operations["figures_draw_spectra"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/experiments/{experiment_id}/figures/step0": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Draw Step0
-         * @description Losses around the initialisation.
-         */
-        get: operations["figures_draw_step0"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/experiments/{experiment_id}/notes": {
         parameters: {
             query?: never;
@@ -372,26 +212,6 @@ export interface paths {
          * @description A new version of the notes; 409 where somebody wrote another in between.
          */
         post: operations["history_write_note"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/experiments/{experiment_id}/overview": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Overview
-         * @description Each method at its own best learning rate, and a verdict in a sentence.
-         */
-        get: operations["experiments_overview"];
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -418,6 +238,206 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/figures/alignment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Draw Alignment
+         * @description Subspace alignment with the one-step gradient over training: all layers, a class, or one.
+         */
+        get: operations["figures_draw_alignment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/figures/alignment-layers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Draw Alignment Layers
+         * @description The alignment of every layer at one step: the last that was measured up to ``step``.
+         */
+        get: operations["figures_draw_alignment_layers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/figures/columns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Draw Columns
+         * @description One number of the reports for every layer, over all seeds.
+         */
+        get: operations["figures_draw_columns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/figures/cost": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Draw Cost
+         * @description What each method's result cost, at its best learning rate.
+         */
+        get: operations["figures_draw_cost"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/figures/curves": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Draw Curves
+         * @description A metric against step, tokens or seconds, and what it was before the initialisation.
+         */
+        get: operations["figures_draw_curves"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/figures/heatmap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Draw Heatmap
+         * @description A scalar of every layer's spectrum, of the first chosen run that has it.
+         */
+        get: operations["figures_draw_heatmap"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/figures/learning-rate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Draw Learning Rate
+         * @description The final metric against the learning rate.
+         */
+        get: operations["figures_draw_learning_rate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/figures/overlap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Draw Overlap
+         * @description φ(i, j) between the gradient's and the adapter's directions, of the first run chosen.
+         */
+        get: operations["figures_draw_overlap"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/figures/spectra": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Draw Spectra
+         * @description Singular values of one layer, one run (the first seed) for each series.
+         */
+        get: operations["figures_draw_spectra"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/figures/step0": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Draw Step0
+         * @description Losses around the initialisation.
+         */
+        get: operations["figures_draw_step0"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health": {
         parameters: {
             query?: never;
@@ -430,6 +450,46 @@ export interface paths {
          * @description Whether the server answers, and its version.
          */
         get: operations["catalog_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/markdown": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read Markdown
+         * @description Markdown as HTML that is safe to show; nothing is stored.
+         */
+        post: operations["history_read_markdown"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Overview
+         * @description Each method at its own best learning rate, a verdict in a sentence, and what differs.
+         */
+        get: operations["results_read_overview"];
         put?: never;
         post?: never;
         delete?: never;
@@ -470,6 +530,46 @@ export interface paths {
          * @description What runs where, and what waits in order.
          */
         get: operations["runs_queue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Runs
+         * @description Every run with its spec and its results.
+         */
+        get: operations["results_read_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download Runs
+         * @description The same table as a file.
+         */
+        get: operations["results_download_runs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -572,6 +672,26 @@ export interface paths {
          * @description Let a queued run be the next.
          */
         post: operations["runs_to_top"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Server
+         * @description Storage in use, and the settings with the variables that change them.
+         */
+        get: operations["server_read_server"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -700,6 +820,30 @@ export interface components {
             rslora: boolean;
         };
         /**
+         * AnswerOut
+         * @description What the runs say to a question.
+         */
+        AnswerOut: {
+            /** Answer */
+            answer: string;
+            /** Question */
+            question: string;
+        };
+        /**
+         * BasketOut
+         * @description What a basket holds; labels are those that its figures use.
+         */
+        BasketOut: {
+            /** Experiments */
+            experiments: components["schemas"]["ExperimentOut"][];
+            /** Layers */
+            layers: components["schemas"]["LayerOut"][];
+            /** Runs */
+            runs: components["schemas"]["RunOut"][];
+            /** Steps */
+            steps: number[];
+        };
+        /**
          * BulkChange
          * @description The same change of several experiments.
          */
@@ -738,6 +882,8 @@ export interface components {
             models: string[];
             /** Presets */
             presets: components["schemas"]["PresetOut"][];
+            /** Run Columns */
+            run_columns: components["schemas"]["RunColumnOut"][];
             /** Scalars */
             scalars: components["schemas"]["QuantityOut"][];
             /** Sources */
@@ -852,6 +998,22 @@ export interface components {
             train_samples: number;
         };
         /**
+         * DifferenceOut
+         * @description A field of the spec and its values in each experiment, or method.
+         */
+        DifferenceOut: {
+            /** Path */
+            path: string;
+            /** Section */
+            section: string;
+            /** Title */
+            title: string;
+            /** Values */
+            values: {
+                [key: string]: unknown[];
+            };
+        };
+        /**
          * ErrorOut
          * @description Why a run failed, and what to do.
          */
@@ -899,7 +1061,7 @@ export interface components {
         };
         /**
          * ExperimentDetailOut
-         * @description An experiment with its spec, runs and layers.
+         * @description An experiment with its spec, runs, layers, and the steps at which alignment was measured.
          */
         ExperimentDetailOut: {
             /** Archived */
@@ -919,7 +1081,7 @@ export interface components {
             /** Id */
             id: number;
             /** Layers */
-            layers: string[];
+            layers: components["schemas"]["LayerOut"][];
             /** Methods */
             methods: string[];
             /** Model */
@@ -936,6 +1098,8 @@ export interface components {
              * @enum {string}
              */
             status: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            /** Steps */
+            steps: number[];
             /** Tags */
             tags: string[];
             /** Task */
@@ -1275,6 +1439,34 @@ export interface components {
             run: components["schemas"]["RunOut"] | null;
         };
         /**
+         * LayerOut
+         * @description A target layer: its name in the model, as people say it, and the class it belongs to.
+         */
+        LayerOut: {
+            /** Label */
+            label: string;
+            /** Module */
+            module: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * MarkdownIn
+         * @description Markdown to show.
+         */
+        MarkdownIn: {
+            /** Text */
+            text: string;
+        };
+        /**
+         * MarkdownOut
+         * @description The same as HTML that is safe to show.
+         */
+        MarkdownOut: {
+            /** Html */
+            html: string;
+        };
+        /**
          * MeasureSpec
          * @description What is measured beside the losses.
          */
@@ -1444,11 +1636,15 @@ export interface components {
         };
         /**
          * OverviewOut
-         * @description The verdict in a sentence, and the table behind it.
+         * @description The verdict in a sentence, answers to further questions, and the table behind them.
          */
         OverviewOut: {
+            /** Answers */
+            answers: components["schemas"]["AnswerOut"][];
             /** Columns */
             columns: components["schemas"]["QuantityOut"][];
+            /** Differences */
+            differences: components["schemas"]["DifferenceOut"][];
             /** Judges */
             judges: components["schemas"]["QuantityOut"][];
             /** Metric */
@@ -1460,11 +1656,15 @@ export interface components {
         };
         /**
          * OverviewRow
-         * @description A method at its own best learning rate.
+         * @description A method at its own best learning rate; ``item`` is how a basket names it.
          */
         OverviewRow: {
+            /** Curve */
+            curve: number[];
             /** Finished */
             finished: number;
+            /** Item */
+            item: string;
             /** Label */
             label: string;
             /** Learning Rate */
@@ -1706,6 +1906,23 @@ export interface components {
             queued: components["schemas"]["RunOut"][];
         };
         /**
+         * RunColumnOut
+         * @description A column that a table of runs may have: of the run, its spec, or its results.
+         */
+        RunColumnOut: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "run" | "spec" | "result";
+            /** Label */
+            label: string;
+            /** Name */
+            name: string;
+            /** Unit */
+            unit: string;
+        };
+        /**
          * RunDetailOut
          * @description A run with all that is needed to repeat it.
          */
@@ -1723,6 +1940,8 @@ export interface components {
             experiment_id: number;
             /** Finished At */
             finished_at: string | null;
+            /** Has Adapter */
+            has_adapter: boolean;
             /** Id */
             id: number;
             /** Init Scalars */
@@ -1790,6 +2009,8 @@ export interface components {
             experiment_id: number;
             /** Finished At */
             finished_at: string | null;
+            /** Has Adapter */
+            has_adapter: boolean;
             /** Id */
             id: number;
             /** Label */
@@ -1832,6 +2053,52 @@ export interface components {
             total: number;
         };
         /**
+         * RunTableOut
+         * @description Runs with every field of their specs and every result.
+         */
+        RunTableOut: {
+            /** Columns */
+            columns: components["schemas"]["TableColumnOut"][];
+            /** Rows */
+            rows: {
+                [key: string]: string | number | boolean | null;
+            }[];
+        };
+        /**
+         * ServerOut
+         * @description What the server stores and how it was set up; bytes, and the experiments that take most.
+         */
+        ServerOut: {
+            /** Artifacts Bytes */
+            artifacts_bytes: number;
+            /** Database Bytes */
+            database_bytes: number;
+            /** Experiments */
+            experiments: number;
+            /** Free Bytes */
+            free_bytes: number;
+            /** Largest */
+            largest: components["schemas"]["StoredOut"][];
+            /** Runs */
+            runs: number;
+            /** Settings */
+            settings: components["schemas"]["SettingOut"][];
+            /** Version */
+            version: string;
+        };
+        /**
+         * SettingOut
+         * @description A setting of the server: the variable that sets it, and its value.
+         */
+        SettingOut: {
+            /** Description */
+            description: string;
+            /** Name */
+            name: string;
+            /** Value */
+            value: string;
+        };
+        /**
          * SourceOut
          * @description A data source; ``prefix`` is what names it, empty for paths and hub ids.
          */
@@ -1844,6 +2111,18 @@ export interface components {
             prefix: string;
             /** Summary */
             summary: string;
+        };
+        /**
+         * StoredOut
+         * @description What the files of an experiment's runs take.
+         */
+        StoredOut: {
+            /** Bytes */
+            bytes: number;
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
         };
         /**
          * SweepSpec
@@ -1867,6 +2146,25 @@ export interface components {
              *     ]
              */
             values: number[];
+        };
+        /**
+         * TableColumnOut
+         * @description A column of a table of runs, and whether its values differ.
+         */
+        TableColumnOut: {
+            /** Differs */
+            differs: boolean;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "run" | "spec" | "result";
+            /** Label */
+            label: string;
+            /** Name */
+            name: string;
+            /** Unit */
+            unit: string;
         };
         /**
          * TaskOut
@@ -2005,6 +2303,38 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    results_read_basket: {
+        parameters: {
+            query: {
+                /** @description What is looked at: e<experiment>, e<experiment>:<method>, or r<run>, such as e3, e3:LoRA, r12 */
+                of: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BasketOut"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     catalog_catalog: {
         parameters: {
             query?: never;
@@ -2329,376 +2659,6 @@ export interface operations {
             };
         };
     };
-    figures_draw_alignment: {
-        parameters: {
-            query?: {
-                measure?: "mean_cos2" | "sin_max" | "energy";
-                layer?: number | null;
-                theme?: "light" | "dark";
-                format?: "json" | "csv";
-                /** @description best: each method at its own best learning rate; all: every run */
-                rates?: "best" | "all";
-                /** @description These runs alone */
-                runs?: number[] | null;
-                /** @description These methods alone */
-                labels?: string[] | null;
-                /** @description What the best learning rate of each method is chosen by */
-                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
-            };
-            header?: never;
-            path: {
-                experiment_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description A field is wrong */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    figures_draw_columns: {
-        parameters: {
-            query?: {
-                column?: string;
-                theme?: "light" | "dark";
-                format?: "json" | "csv";
-                /** @description best: each method at its own best learning rate; all: every run */
-                rates?: "best" | "all";
-                /** @description These runs alone */
-                runs?: number[] | null;
-                /** @description These methods alone */
-                labels?: string[] | null;
-                /** @description What the best learning rate of each method is chosen by */
-                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
-            };
-            header?: never;
-            path: {
-                experiment_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description A field is wrong */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    figures_draw_cost: {
-        parameters: {
-            query?: {
-                cost?: "train_seconds" | "memory_bytes" | "trained_parameters";
-                theme?: "light" | "dark";
-                format?: "json" | "csv";
-                /** @description best: each method at its own best learning rate; all: every run */
-                rates?: "best" | "all";
-                /** @description These runs alone */
-                runs?: number[] | null;
-                /** @description These methods alone */
-                labels?: string[] | null;
-                /** @description What the best learning rate of each method is chosen by */
-                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
-            };
-            header?: never;
-            path: {
-                experiment_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description A field is wrong */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    figures_draw_curves: {
-        parameters: {
-            query?: {
-                metric?: string | null;
-                x?: "step" | "tokens" | "seconds";
-                log_y?: boolean;
-                smoothing?: number;
-                theme?: "light" | "dark";
-                format?: "json" | "csv";
-                /** @description best: each method at its own best learning rate; all: every run */
-                rates?: "best" | "all";
-                /** @description These runs alone */
-                runs?: number[] | null;
-                /** @description These methods alone */
-                labels?: string[] | null;
-                /** @description What the best learning rate of each method is chosen by */
-                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
-            };
-            header?: never;
-            path: {
-                experiment_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description A field is wrong */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    figures_draw_heatmap: {
-        parameters: {
-            query?: {
-                quantity?: string;
-                scalar?: string;
-                theme?: "light" | "dark";
-                format?: "json" | "csv";
-                /** @description best: each method at its own best learning rate; all: every run */
-                rates?: "best" | "all";
-                /** @description These runs alone */
-                runs?: number[] | null;
-                /** @description These methods alone */
-                labels?: string[] | null;
-                /** @description What the best learning rate of each method is chosen by */
-                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
-            };
-            header?: never;
-            path: {
-                experiment_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description A field is wrong */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    figures_draw_learning_rate: {
-        parameters: {
-            query?: {
-                metric?: string | null;
-                theme?: "light" | "dark";
-                format?: "json" | "csv";
-                /** @description What the best learning rate of each method is chosen by */
-                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
-            };
-            header?: never;
-            path: {
-                experiment_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description A field is wrong */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    figures_draw_overlap: {
-        parameters: {
-            query?: {
-                layer?: number | null;
-                /** @description before or after training */
-                at?: "init" | "end";
-                theme?: "light" | "dark";
-                format?: "json" | "csv";
-                /** @description best: each method at its own best learning rate; all: every run */
-                rates?: "best" | "all";
-                /** @description These runs alone */
-                runs?: number[] | null;
-                /** @description These methods alone */
-                labels?: string[] | null;
-                /** @description What the best learning rate of each method is chosen by */
-                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
-            };
-            header?: never;
-            path: {
-                experiment_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description A field is wrong */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    figures_draw_spectra: {
-        parameters: {
-            query?: {
-                layer?: number;
-                quantities?: string[] | null;
-                theme?: "light" | "dark";
-                format?: "json" | "csv";
-                /** @description best: each method at its own best learning rate; all: every run */
-                rates?: "best" | "all";
-                /** @description These runs alone */
-                runs?: number[] | null;
-                /** @description These methods alone */
-                labels?: string[] | null;
-                /** @description What the best learning rate of each method is chosen by */
-                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
-            };
-            header?: never;
-            path: {
-                experiment_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description A field is wrong */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    figures_draw_step0: {
-        parameters: {
-            query?: {
-                theme?: "light" | "dark";
-                format?: "json" | "csv";
-                /** @description best: each method at its own best learning rate; all: every run */
-                rates?: "best" | "all";
-                /** @description These runs alone */
-                runs?: number[] | null;
-                /** @description These methods alone */
-                labels?: string[] | null;
-                /** @description What the best learning rate of each method is chosen by */
-                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
-            };
-            header?: never;
-            path: {
-                experiment_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description A field is wrong */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     history_read_notes: {
         parameters: {
             query?: never;
@@ -2765,12 +2725,9 @@ export interface operations {
             };
         };
     };
-    experiments_overview: {
+    transfer_read_report: {
         parameters: {
-            query?: {
-                /** @description What the best learning rate of each method is chosen by */
-                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
-            };
+            query?: never;
             header?: never;
             path: {
                 experiment_id: number;
@@ -2784,9 +2741,7 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": components["schemas"]["OverviewOut"];
-                };
+                content?: never;
             };
             /** @description A field is wrong */
             422: {
@@ -2799,13 +2754,389 @@ export interface operations {
             };
         };
     };
-    transfer_read_report: {
+    figures_draw_alignment: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                experiment_id: number;
+            query: {
+                measure?: "mean_cos2" | "sin_max" | "energy";
+                layer?: number | null;
+                /** @description Layers of this class, as query */
+                module?: string | null;
+                log_x?: boolean;
+                theme?: "light" | "dark";
+                format?: "json" | "csv" | "parquet" | "records";
+                /** @description best: each method at its own best learning rate; all: every run */
+                rates?: "best" | "all";
+                /** @description These methods alone */
+                labels?: string[] | null;
+                /** @description What is looked at: e<experiment>, e<experiment>:<method>, or r<run>, such as e3, e3:LoRA, r12 */
+                of: string[];
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
             };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    figures_draw_alignment_layers: {
+        parameters: {
+            query: {
+                measure?: "mean_cos2" | "sin_max" | "energy";
+                side?: "left" | "right";
+                /** @description The last where none is given */
+                step?: number | null;
+                theme?: "light" | "dark";
+                format?: "json" | "csv" | "parquet" | "records";
+                /** @description best: each method at its own best learning rate; all: every run */
+                rates?: "best" | "all";
+                /** @description These methods alone */
+                labels?: string[] | null;
+                /** @description What is looked at: e<experiment>, e<experiment>:<method>, or r<run>, such as e3, e3:LoRA, r12 */
+                of: string[];
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    figures_draw_columns: {
+        parameters: {
+            query: {
+                column?: string;
+                theme?: "light" | "dark";
+                format?: "json" | "csv" | "parquet" | "records";
+                /** @description best: each method at its own best learning rate; all: every run */
+                rates?: "best" | "all";
+                /** @description These methods alone */
+                labels?: string[] | null;
+                /** @description What is looked at: e<experiment>, e<experiment>:<method>, or r<run>, such as e3, e3:LoRA, r12 */
+                of: string[];
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    figures_draw_cost: {
+        parameters: {
+            query: {
+                cost?: "train_seconds" | "memory_bytes" | "trained_parameters";
+                log_x?: boolean;
+                theme?: "light" | "dark";
+                format?: "json" | "csv" | "parquet" | "records";
+                /** @description best: each method at its own best learning rate; all: every run */
+                rates?: "best" | "all";
+                /** @description These methods alone */
+                labels?: string[] | null;
+                /** @description What is looked at: e<experiment>, e<experiment>:<method>, or r<run>, such as e3, e3:LoRA, r12 */
+                of: string[];
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    figures_draw_curves: {
+        parameters: {
+            query: {
+                metric?: string | null;
+                x?: "step" | "tokens" | "seconds";
+                log_x?: boolean;
+                log_y?: boolean;
+                smoothing?: number;
+                theme?: "light" | "dark";
+                format?: "json" | "csv" | "parquet" | "records";
+                /** @description best: each method at its own best learning rate; all: every run */
+                rates?: "best" | "all";
+                /** @description These methods alone */
+                labels?: string[] | null;
+                /** @description What is looked at: e<experiment>, e<experiment>:<method>, or r<run>, such as e3, e3:LoRA, r12 */
+                of: string[];
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    figures_draw_heatmap: {
+        parameters: {
+            query: {
+                quantity?: string;
+                scalar?: string;
+                /** @description Is outlined */
+                layer?: number | null;
+                theme?: "light" | "dark";
+                format?: "json" | "csv" | "parquet" | "records";
+                /** @description best: each method at its own best learning rate; all: every run */
+                rates?: "best" | "all";
+                /** @description These methods alone */
+                labels?: string[] | null;
+                /** @description What is looked at: e<experiment>, e<experiment>:<method>, or r<run>, such as e3, e3:LoRA, r12 */
+                of: string[];
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    figures_draw_learning_rate: {
+        parameters: {
+            query: {
+                metric?: string | null;
+                /** @description These methods alone */
+                labels?: string[] | null;
+                theme?: "light" | "dark";
+                format?: "json" | "csv" | "parquet" | "records";
+                /** @description What is looked at: e<experiment>, e<experiment>:<method>, or r<run>, such as e3, e3:LoRA, r12 */
+                of: string[];
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    figures_draw_overlap: {
+        parameters: {
+            query: {
+                layer?: number | null;
+                /** @description before or after training */
+                at?: "init" | "end";
+                theme?: "light" | "dark";
+                format?: "json" | "csv" | "parquet" | "records";
+                /** @description best: each method at its own best learning rate; all: every run */
+                rates?: "best" | "all";
+                /** @description These methods alone */
+                labels?: string[] | null;
+                /** @description What is looked at: e<experiment>, e<experiment>:<method>, or r<run>, such as e3, e3:LoRA, r12 */
+                of: string[];
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    figures_draw_spectra: {
+        parameters: {
+            query: {
+                layer?: number;
+                quantities?: string[] | null;
+                theme?: "light" | "dark";
+                format?: "json" | "csv" | "parquet" | "records";
+                /** @description best: each method at its own best learning rate; all: every run */
+                rates?: "best" | "all";
+                /** @description These methods alone */
+                labels?: string[] | null;
+                /** @description What is looked at: e<experiment>, e<experiment>:<method>, or r<run>, such as e3, e3:LoRA, r12 */
+                of: string[];
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    figures_draw_step0: {
+        parameters: {
+            query: {
+                theme?: "light" | "dark";
+                format?: "json" | "csv" | "parquet" | "records";
+                /** @description best: each method at its own best learning rate; all: every run */
+                rates?: "best" | "all";
+                /** @description These methods alone */
+                labels?: string[] | null;
+                /** @description What is looked at: e<experiment>, e<experiment>:<method>, or r<run>, such as e3, e3:LoRA, r12 */
+                of: string[];
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
+            };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -2844,6 +3175,73 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HealthOut"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    history_read_markdown: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MarkdownIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarkdownOut"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    results_read_overview: {
+        parameters: {
+            query: {
+                /** @description What is looked at: e<experiment>, e<experiment>:<method>, or r<run>, such as e3, e3:LoRA, r12 */
+                of: string[];
+                /** @description What the best learning rate of each method is chosen by */
+                judge?: ("eval_loss" | "accuracy" | "perplexity" | "relative_loss") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverviewOut"];
                 };
             };
             /** @description A field is wrong */
@@ -2907,6 +3305,69 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["QueueOut"];
                 };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    results_read_runs: {
+        parameters: {
+            query: {
+                /** @description What is looked at: e<experiment>, e<experiment>:<method>, or r<run>, such as e3, e3:LoRA, r12 */
+                of: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunTableOut"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    results_download_runs: {
+        parameters: {
+            query: {
+                format?: "csv" | "parquet";
+                /** @description What is looked at: e<experiment>, e<experiment>:<method>, or r<run>, such as e3, e3:LoRA, r12 */
+                of: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A field is wrong */
             422: {
@@ -3059,6 +3520,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunOut"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    server_read_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerOut"];
                 };
             };
             /** @description A field is wrong */

@@ -1,9 +1,9 @@
-import { Alert, Paper, Skeleton, useComputedColorScheme } from "@mantine/core";
+import { Alert, Skeleton, useComputedColorScheme } from "@mantine/core";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useRef } from "react";
 import { sentence } from "../api/client";
-import { Plot, type PlotlyFigure, type PlotPoint, type Save } from "./Plot";
-import { SaveLinks } from "./SaveLinks";
+import { FigureBox, FigureFrame } from "./FigureFrame";
+import type { PlotlyFigure, PlotPoint } from "./Plot";
+import type { Records } from "./RecordsTable";
 
 export type FigureParams = Record<
   string,
@@ -11,51 +11,65 @@ export type FigureParams = Record<
 >;
 
 interface Props {
-  experiment: number;
+  /** What it shows: the items of a basket. */
+  of: string[];
   name: string;
   label: string;
   params?: FigureParams;
   height?: number;
   onPoint?: (point: PlotPoint) => void;
+  onHover?: (point: PlotPoint | undefined) => void;
 }
 
 /** The URL of a figure; lists repeat their name, what is undefined is left out. */
-export function figureUrl(experiment: number, name: string, params: FigureParams): string {
-  const query = new URLSearchParams();
+export function figureUrl(of: string[], name: string, params: FigureParams): string {
+  const query = new URLSearchParams(of.map((item) => ["of", item]));
   for (const [key, value] of Object.entries(params)) {
     if (value === undefined) continue;
     for (const item of Array.isArray(value) ? value : [value]) query.append(key, String(item));
   }
-  return `/api/experiments/${experiment}/figures/${name}?${query}`;
+  return `/api/figures/${name}?${query}`;
 }
 
-/** A figure drawn by the server, kept on screen while its next version loads, with its CSV. */
-export function Figure({ experiment, name, label, params = {}, height = 420, onPoint }: Props) {
+async function read<T>(url: string, signal?: AbortSignal): Promise<T> {
+  const response = await fetch(url, { signal });
+  const body: unknown = await response.json();
+  if (!response.ok) throw body;
+  return body as T;
+}
+
+/** A figure drawn by the server, kept on screen while its next version loads, with its data. */
+export function Figure({ of, name, label, params = {}, height = 420, onPoint, onHover }: Props) {
   const theme = useComputedColorScheme("light");
-  const saver = useRef<Save | undefined>(undefined);
-  const url = figureUrl(experiment, name, { ...params, theme });
+  const url = figureUrl(of, name, { ...params, theme });
   const { data, error } = useQuery({
     queryKey: ["figure", url],
-    queryFn: async ({ signal }) => {
-      const response = await fetch(url, { signal });
-      const body: unknown = await response.json();
-      if (!response.ok) throw body;
-      return body as PlotlyFigure;
-    },
+    queryFn: ({ signal }) => read<PlotlyFigure>(url, signal),
     placeholderData: keepPreviousData,
   });
+  const dataAs = (format: string) => figureUrl(of, name, { ...params, format });
   return (
-    <Paper withBorder p="xs">
+    <FigureBox>
       {error ? (
         <Alert color="red" title="This figure cannot be drawn">
           {sentence(error)}
         </Alert>
       ) : data ? (
-        <Plot figure={data} height={height} label={label} onPoint={onPoint} saver={saver} />
+        <FigureFrame
+          figure={data}
+          height={height}
+          label={label}
+          onPoint={onPoint}
+          onHover={onHover}
+          files={[
+            { label: "CSV", href: dataAs("csv") },
+            { label: "Parquet", href: dataAs("parquet") },
+          ]}
+          records={() => read<Records>(dataAs("records"))}
+        />
       ) : (
         <Skeleton height={height} />
       )}
-      <SaveLinks csv={figureUrl(experiment, name, { ...params, format: "csv" })} saver={saver} />
-    </Paper>
+    </FigureBox>
   );
 }

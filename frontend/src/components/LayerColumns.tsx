@@ -1,16 +1,16 @@
 import { Stack, Text } from "@mantine/core";
 import { api } from "../api/client";
-import type { TabProps } from "../pages/Experiment";
+import type { ViewProps } from "../view/subject";
 import { Figure } from "./Figure";
 import { Choice, RatesSwitch, Toolbar } from "./Toolbar";
 
 /** A number of the reports for every layer: those of the init, or those about the update. */
 export function LayerColumns({
   when,
-  experiment,
+  subject,
   search,
   change,
-}: TabProps & { when: "init" | "update" }) {
+}: ViewProps & { when: "init" | "update" }) {
   const { data: catalog } = api.useQuery("get", "/api/catalog");
   const columns = (catalog?.columns ?? []).filter((column) => column.when === when);
   const chosen = columns.find(({ name }) => name === search.column) ?? columns[0];
@@ -31,7 +31,7 @@ export function LayerColumns({
         {chosen.summary}.
       </Text>
       <Figure
-        experiment={experiment.id}
+        of={subject.of}
         name="columns"
         label={`Per layer: ${chosen.label}`}
         params={{

@@ -20,7 +20,7 @@ interface Plotly {
 }
 
 type PlotElement = HTMLElement & {
-  on?(event: string, handler: (event: { points: PlotPoint[] }) => void): void;
+  on?(event: string, handler: (event?: { points: PlotPoint[] }) => void): void;
   removeAllListeners?(event: string): void;
 };
 
@@ -45,6 +45,8 @@ interface Props {
   height: number;
   label: string;
   onPoint?: (point: PlotPoint) => void;
+  /** Is given the point under the pointer, and nothing when it leaves. */
+  onHover?: (point: PlotPoint | undefined) => void;
   /** Is given a function that saves the figure as it is shown. */
   saver?: RefObject<Save | undefined>;
 }
@@ -52,11 +54,13 @@ interface Props {
 export type Save = (format: "png" | "svg") => void;
 
 /** Draws a plotly figure; zoom survives updates, and a click on a point comes back. */
-export function Plot({ figure, height, label, onPoint, saver }: Props) {
+export function Plot({ figure, height, label, onPoint, onHover, saver }: Props) {
   const node = useRef<PlotElement>(null);
   const [drawn, setDrawn] = useState(false);
   const clicked = useRef(onPoint);
   clicked.current = onPoint;
+  const hovered = useRef(onHover);
+  hovered.current = onHover;
 
   useEffect(() => {
     let gone = false;
@@ -65,10 +69,14 @@ export function Plot({ figure, height, label, onPoint, saver }: Props) {
       if (gone || !element) return;
       const layout = { ...figure.layout, height, autosize: true, uirevision: "same" };
       await library.react(element, figure.data, layout, CONFIG);
-      element.removeAllListeners?.("plotly_click");
-      element.on?.("plotly_click", ({ points }) => {
-        if (points[0]) clicked.current?.(points[0]);
+      for (const event of ["plotly_click", "plotly_hover", "plotly_unhover"]) {
+        element.removeAllListeners?.(event);
+      }
+      element.on?.("plotly_click", (event) => {
+        if (event?.points[0]) clicked.current?.(event.points[0]);
       });
+      element.on?.("plotly_hover", (event) => hovered.current?.(event?.points[0]));
+      element.on?.("plotly_unhover", () => hovered.current?.(undefined));
       setDrawn(true);
     });
     return () => {

@@ -1,31 +1,48 @@
 import {
   ActionIcon,
   AppShell,
-  Box,
+  Burger,
   Button,
   Container,
   Group,
+  Menu,
   Text,
+  Tooltip,
   useComputedColorScheme,
   useMantineColorScheme,
 } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
 import {
+  IconArrowsDiff,
   IconFlask,
   IconHistory,
   IconList,
   IconMoon,
   IconRocket,
+  IconSettings,
   IconSun,
 } from "@tabler/icons-react";
 import { Link, Outlet } from "@tanstack/react-router";
 import { useLive } from "../api/live";
+import { useBasket } from "./useBasket";
 
 const PAGES = [
   { to: "/launch", label: "Launch", icon: IconRocket },
   { to: "/queue", label: "Queue", icon: IconList },
   { to: "/history", label: "History", icon: IconHistory },
+  { to: "/compare", label: "Compare", icon: IconArrowsDiff },
   { to: "/theory", label: "Theory", icon: IconFlask },
 ] as const;
+
+/** The pages; the comparison's link carries what has been gathered for it. */
+function usePages() {
+  const { items } = useBasket();
+  return PAGES.map((page) =>
+    page.to === "/compare" && items.length > 0
+      ? { ...page, label: `Compare (${items.length})`, search: { of: items } as never }
+      : { ...page, search: undefined },
+  );
+}
 
 /** The frame of every page: name, the pages, the theme; and the live feed behind them. */
 export function Shell() {
@@ -34,6 +51,7 @@ export function Shell() {
     <AppShell header={{ height: 52 }} padding="md">
       <AppShell.Header>
         <Group h="100%" px={{ base: 8, sm: "md" }} gap={4} wrap="nowrap">
+          <NarrowNavigation />
           <Text
             component={Link}
             to="/history"
@@ -41,32 +59,23 @@ export function Shell() {
             c="inherit"
             td="none"
             mr="xs"
-            visibleFrom="xs"
             style={{ whiteSpace: "nowrap" }}
           >
             LoRA-One Lab
           </Text>
-          <Group gap={2} wrap="nowrap" component="nav" aria-label="Pages" style={{ flex: 1 }}>
-            {PAGES.map(({ to, label, icon: Icon }) => (
-              <Button
-                key={to}
-                component={Link}
-                to={to}
-                variant="subtle"
-                size="compact-md"
-                px={8}
-                leftSection={
-                  <Box component="span" visibleFrom="xs" lh={0}>
-                    <Icon size={16} aria-hidden />
-                  </Box>
-                }
-                activeProps={{ "data-variant": "light", "aria-current": "page" }}
-                styles={{ section: { marginInlineEnd: 4 } }}
-              >
-                {label}
-              </Button>
-            ))}
-          </Group>
+          <Navigation />
+          <Tooltip label="Settings">
+            <ActionIcon
+              component={Link}
+              to="/settings"
+              variant="subtle"
+              size="lg"
+              ml="auto"
+              aria-label="Settings"
+            >
+              <IconSettings size={18} />
+            </ActionIcon>
+          </Tooltip>
           <ThemeSwitch />
         </Group>
       </AppShell.Header>
@@ -76,6 +85,61 @@ export function Shell() {
         </Container>
       </AppShell.Main>
     </AppShell>
+  );
+}
+
+function Navigation() {
+  return (
+    <Group gap={2} wrap="nowrap" component="nav" aria-label="Pages" visibleFrom="sm">
+      {usePages().map(({ to, label, icon: Icon, search }) => (
+        <Button
+          key={to}
+          component={Link}
+          to={to}
+          search={search}
+          variant="subtle"
+          size="compact-md"
+          px={8}
+          leftSection={<Icon size={16} aria-hidden />}
+          activeProps={{ "data-variant": "light", "aria-current": "page" }}
+          activeOptions={{ includeSearch: false }}
+          styles={{ section: { marginInlineEnd: 4 } }}
+        >
+          {label}
+        </Button>
+      ))}
+    </Group>
+  );
+}
+
+/** On a narrow screen the pages are a menu. */
+function NarrowNavigation() {
+  const [opened, { toggle, close }] = useDisclosure(false);
+  return (
+    <Menu opened={opened} onChange={toggle} width={200} position="bottom-start">
+      <Menu.Target>
+        <Burger
+          opened={opened}
+          size="sm"
+          hiddenFrom="sm"
+          aria-label={opened ? "Close the menu" : "Open the menu"}
+        />
+      </Menu.Target>
+      <Menu.Dropdown>
+        {usePages().map(({ to, label, icon: Icon, search }) => (
+          <Menu.Item
+            key={to}
+            component={Link}
+            to={to}
+            search={search}
+            leftSection={<Icon size={16} aria-hidden />}
+            onClick={close}
+          >
+            {label}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
   );
 }
 

@@ -1,8 +1,7 @@
-import { Chip, Group, SegmentedControl, Select } from "@mantine/core";
+import { Chip, Group, SegmentedControl, Select, Switch } from "@mantine/core";
 import type { ReactNode } from "react";
-import type { ExperimentDetail } from "../api/client";
-import type { TabProps } from "../pages/Experiment";
 import { rate } from "../view/format";
+import { finished, methodLabels, shownRun, type ViewProps } from "../view/subject";
 
 /** The controls above a figure. */
 export function Toolbar({ children }: { children: ReactNode }) {
@@ -18,19 +17,24 @@ export interface Option {
   label: string;
 }
 
+interface ChoiceProps {
+  label: string;
+  value: string;
+  options: (Option | { group: string; items: Option[] })[];
+  onChange: (value: string) => void;
+  width?: number;
+  /** For long lists: typing finds an option. */
+  searchable?: boolean;
+}
+
 export function Choice({
   label,
   value,
   options,
   onChange,
   width = 220,
-}: {
-  label: string;
-  value: string;
-  options: Option[];
-  onChange: (value: string) => void;
-  width?: number;
-}) {
+  searchable = false,
+}: ChoiceProps) {
   return (
     <Select
       label={label}
@@ -39,22 +43,24 @@ export function Choice({
       data={options}
       value={value}
       allowDeselect={false}
+      searchable={searchable}
+      selectFirstOptionOnChange={searchable}
+      nothingFoundMessage="Nothing fits"
       onChange={(chosen) => chosen !== null && onChange(chosen)}
     />
   );
 }
 
 /** One finished run; the first where the URL names none. */
-export function RunChoice({ experiment, search, change }: TabProps) {
-  const measured = finished(experiment);
-  const run = shownRun(experiment, search);
+export function RunChoice({ subject, search, change }: ViewProps) {
+  const run = shownRun(subject, search);
   if (run === undefined) return null;
   return (
     <Choice
       label="Of run"
       width={330}
       value={String(run)}
-      options={measured.map((one) => ({
+      options={finished(subject).map((one) => ({
         value: String(one.id),
         label: `${one.label}, lr ${rate(one.learning_rate)}, seed ${one.seed}`,
       }))}
@@ -63,18 +69,8 @@ export function RunChoice({ experiment, search, change }: TabProps) {
   );
 }
 
-/** The run that the URL names, or the first that has finished. */
-export function shownRun(experiment: ExperimentDetail, search: TabProps["search"]) {
-  return search.run ?? finished(experiment)[0]?.id;
-}
-
-/** The runs that have all their results. */
-function finished(experiment: ExperimentDetail) {
-  return experiment.runs.filter(({ status }) => status === "succeeded");
-}
-
 /** Each method at its own best learning rate, or every run. */
-export function RatesSwitch({ search, change }: Pick<TabProps, "search" | "change">) {
+export function RatesSwitch({ search, change }: Pick<ViewProps, "search" | "change">) {
   return (
     <SegmentedControl
       size="xs"
@@ -89,14 +85,30 @@ export function RatesSwitch({ search, change }: Pick<TabProps, "search" | "chang
   );
 }
 
-/** The labels of an experiment's methods, in order. */
-export function methodLabels(experiment: ExperimentDetail): string[] {
-  return [...new Set(experiment.runs.map((run) => run.label))];
+/** A switch between a linear and a logarithmic axis. */
+export function LogSwitch({
+  label,
+  checked,
+  onChange,
+}: {
+  label: string;
+  checked: boolean;
+  onChange: (checked: boolean) => void;
+}) {
+  return (
+    <Switch
+      label={label}
+      size="xs"
+      mb={6}
+      checked={checked}
+      onChange={(event) => onChange(event.currentTarget.checked)}
+    />
+  );
 }
 
 /** Which methods a figure shows; none chosen means all. */
-export function MethodChips({ experiment, search, change }: TabProps) {
-  const labels = methodLabels(experiment);
+export function MethodChips({ subject, search, change }: ViewProps) {
+  const labels = methodLabels(subject);
   const chosen = search.methods ?? labels;
   return (
     <Chip.Group

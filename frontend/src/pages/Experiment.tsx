@@ -1,45 +1,31 @@
-import { Alert, Button, Group, Skeleton, Stack, Tabs, TagsInput, Text, Title } from "@mantine/core";
+import { Alert, Button, Group, Skeleton, Stack, TagsInput, Text, Title } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { IconArchive, IconCopy, IconFileDownload, IconPlayerStop } from "@tabler/icons-react";
+import {
+  IconArchive,
+  IconArrowsDiff,
+  IconCopy,
+  IconFileDownload,
+  IconPlayerStop,
+} from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { useEffect, useRef } from "react";
 import { api, type ExperimentDetail, sentence } from "../api/client";
 import { CountsBar, StatusBadge } from "../components/Status";
+import { Tabbed } from "../components/Tabbed";
+import { useBasket } from "../components/useBasket";
 import { experimentRoute } from "../router";
+import { VIEWS } from "../tabs";
 import { ago } from "../view/format";
 import type { ExperimentSearch, Tab } from "../view/search";
-import { AlignmentTab } from "./experiment/AlignmentTab";
-import { CostTab } from "./experiment/CostTab";
-import { CurvesTab } from "./experiment/CurvesTab";
-import { LearningRateTab } from "./experiment/LearningRateTab";
 import { NotesTab } from "./experiment/NotesTab";
-import { OverviewTab } from "./experiment/OverviewTab";
 import { RecipeTab } from "./experiment/RecipeTab";
-import { SpectraTab } from "./experiment/SpectraTab";
-import { StepZeroTab } from "./experiment/StepZeroTab";
-import { UpdateTab } from "./experiment/UpdateTab";
 import { Star } from "./History";
 import { useChange } from "./history/useChange";
 
-/** What every tab is given: the experiment, what the URL says, and how to change that. */
-export interface TabProps {
-  experiment: ExperimentDetail;
-  search: ExperimentSearch;
-  change: (part: Partial<ExperimentSearch>) => void;
-}
-
-const PANELS: Record<Tab, { label: string; panel: (props: TabProps) => React.ReactNode }> = {
-  overview: { label: "Overview", panel: OverviewTab },
-  curves: { label: "Curves", panel: CurvesTab },
-  "learning-rate": { label: "Learning rate", panel: LearningRateTab },
-  spectra: { label: "Spectra", panel: SpectraTab },
-  alignment: { label: "Alignment", panel: AlignmentTab },
-  step0: { label: "Step 0", panel: StepZeroTab },
-  update: { label: "Update", panel: UpdateTab },
-  cost: { label: "Cost", panel: CostTab },
-  recipe: { label: "Recipe", panel: RecipeTab },
-  notes: { label: "Notes", panel: NotesTab },
+const PANELS: Record<Tab, { label: string }> = {
+  ...VIEWS,
+  recipe: { label: "Recipe" },
+  notes: { label: "Notes" },
 };
 
 export function ExperimentPage() {
@@ -49,8 +35,6 @@ export function ExperimentPage() {
   const { data, error } = api.useQuery("get", "/api/experiments/{experiment_id}", {
     params: { path: { experiment_id: id } },
   });
-  const tab = search.tab ?? "overview";
-  const list = useShownTab(tab, data !== undefined);
   if (error) return <Alert color="red">{sentence(error)}</Alert>;
   if (!data) return <Skeleton height={400} />;
   const change = (part: Partial<ExperimentSearch>) =>
@@ -61,45 +45,32 @@ export function ExperimentPage() {
       replace: true,
       resetScroll: false,
     });
-  const Panel = PANELS[tab].panel;
+  const tab = search.tab ?? "overview";
   return (
     <Stack gap="sm">
       <Header experiment={data} />
-      <Tabs
-        value={tab}
-        onChange={(value) => change({ tab: value as Tab })}
-        keepMounted={false}
-        variant="default"
-      >
-        <Tabs.List
-          ref={list}
-          style={{ flexWrap: "nowrap", overflowX: "auto", overflowY: "hidden" }}
-        >
-          {Object.entries(PANELS).map(([name, { label }]) => (
-            <Tabs.Tab key={name} value={name} style={{ flexShrink: 0 }}>
-              {label}
-            </Tabs.Tab>
-          ))}
-        </Tabs.List>
-        <Tabs.Panel value={tab} pt="md">
-          <Panel experiment={data} search={search} change={change} />
-        </Tabs.Panel>
-      </Tabs>
+      <Tabbed tab={tab} panels={PANELS} open={(name) => change({ tab: name })}>
+        <Panel tab={tab} experiment={data} search={search} change={change} />
+      </Tabbed>
     </Stack>
   );
 }
 
-/** On a narrow screen the chosen tab may lie outside of the list: it is scrolled into it. */
-function useShownTab(tab: Tab, ready: boolean) {
-  const list = useRef<HTMLDivElement>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: whenever the tab or the page changes
-  useEffect(() => {
-    const chosen = list.current?.querySelector<HTMLElement>('[aria-selected="true"]');
-    if (list.current && chosen) {
-      list.current.scrollLeft = chosen.offsetLeft - list.current.clientWidth / 3;
-    }
-  }, [tab, ready]);
-  return list;
+interface PanelProps {
+  tab: Tab;
+  experiment: ExperimentDetail;
+  search: ExperimentSearch;
+  change: (part: Partial<ExperimentSearch>) => void;
+}
+
+function Panel({ tab, experiment, search, change }: PanelProps) {
+  const { id, runs, layers, steps, task } = experiment;
+  const subject = { of: [`e${id}`], runs, layers, steps, task };
+  const props = { subject, search, change };
+  if (tab === "recipe") return <RecipeTab spec={experiment.spec} {...props} />;
+  if (tab === "notes") return <NotesTab experiment={experiment} />;
+  const View = VIEWS[tab].panel;
+  return <View {...props} />;
 }
 
 function Header({ experiment }: { experiment: ExperimentDetail }) {
@@ -109,6 +80,8 @@ function Header({ experiment }: { experiment: ExperimentDetail }) {
     onError: (error) => notifications.show({ color: "red", message: sentence(error) }),
   });
   const change = useChange(experiment.id);
+  const basket = useBasket();
+  const inside = basket.has(`e${experiment.id}`);
   const active = experiment.counts.queued + experiment.counts.running;
   return (
     <Stack gap={6}>
@@ -131,6 +104,15 @@ function Header({ experiment }: { experiment: ExperimentDetail }) {
               Cancel {active === 1 ? "1 run" : `all ${active} runs`}
             </Button>
           )}
+          <Button
+            size="xs"
+            variant={inside ? "filled" : "default"}
+            leftSection={<IconArrowsDiff size={14} />}
+            aria-pressed={inside}
+            onClick={() => basket.toggle(`e${experiment.id}`)}
+          >
+            {inside ? "In the comparison" : "Compare"}
+          </Button>
           <Button
             size="xs"
             variant="default"

@@ -1,5 +1,15 @@
 import { expect, test } from "vitest";
-import { ago, duration, estimate, layerLabel, phaseLabel, quantity, rate } from "./format";
+import {
+  ago,
+  bytes,
+  duration,
+  estimate,
+  heading,
+  phaseLabel,
+  quantity,
+  rate,
+  seconds,
+} from "./format";
 
 test("numbers have four digits, and large ones a unit", () => {
   expect(quantity(1.31667913)).toBe("1.317");
@@ -11,6 +21,7 @@ test("numbers have four digits, and large ones a unit", () => {
 
 test("an estimate of one seed shows no deviation", () => {
   expect(estimate({ mean: 0.651, std: null })).toBe("0.651");
+  expect(estimate({ mean: 128, std: 0 })).toBe("128");
   expect(estimate({ mean: 0.651, std: 0.0234 })).toBe("0.651 ± 0.023");
 });
 
@@ -27,9 +38,18 @@ test("times are told from now", () => {
   expect(duration("2026-11-24T11:57:00Z", null)).toBe("–");
 });
 
-test("layers and phases have names", () => {
-  expect(layerLabel("bert.encoder.layer.3.attention.self.query")).toBe("3 · query");
-  expect(layerLabel("lm_head")).toBe("lm_head");
+test("phases and columns have names", () => {
   expect(phaseLabel("svd")).toBe("decomposing");
   expect(phaseLabel(null)).toBe("");
+  expect(heading("learning_rate")).toBe("Learning rate");
+  expect(heading("std")).toBe("± over seeds");
+});
+
+test("seconds and bytes have units that fit their size", () => {
+  expect(seconds(1.234)).toBe("1.2 s");
+  expect(seconds(42.4)).toBe("42 s");
+  expect(seconds(185)).toBe("3 min 5 s");
+  expect(seconds(7800)).toBe("2 h 10 min");
+  expect(bytes(1_300_000_000)).toBe("1.3 GB");
+  expect(bytes(420e6)).toBe("420 MB");
 });

@@ -35,7 +35,7 @@ function trimmed(value: number, digits: number): string {
 
 /** `1.316 ± 0.02`; without a deviation the mean alone. */
 export function estimate(found: { mean: number; std: number | null }): string {
-  if (found.std === null) return quantity(found.mean);
+  if (found.std === null || found.std === 0) return quantity(found.mean);
   return `${quantity(found.mean)} ± ${trimmed(found.std, 2)}`;
 }
 
@@ -64,26 +64,39 @@ export function ago(iso: string, now: Date = new Date()): string {
   return iso;
 }
 
-/** Seconds between two times, as `42 s` or `3 min 5 s`. */
+/** The time between two times. */
 export function duration(from: string | null, to: string | null): string {
   if (!from || !to) return "–";
-  const seconds = Math.round((new Date(to).getTime() - new Date(from).getTime()) / 1000);
-  if (seconds < 60) return `${seconds} s`;
-  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  return seconds(Math.round((new Date(to).getTime() - new Date(from).getTime()) / 1000));
 }
 
-/** `3 · query` for `bert.encoder.layer.3.attention.self.query`. */
-export function layerLabel(name: string): string {
-  const match = /\.(\d+)\.(.*)$/.exec(name);
-  if (!match) return name;
-  const module = match[2] ?? "";
-  const words: Record<string, string> = {
-    "attention.self.query": "query",
-    "attention.self.key": "key",
-    "attention.self.value": "value",
-    "attention.output.dense": "attention output",
-    "intermediate.dense": "feed-forward up",
-    "output.dense": "feed-forward down",
-  };
-  return `${match[1]} · ${words[module] ?? module}`;
+const HEADINGS: Record<string, string> = {
+  n: "Seeds",
+  count: "Seeds",
+  std: "± over seeds",
+  run_id: "Run",
+  phi: "φ(i, j)",
+  i: "i",
+  j: "j",
+};
+
+/** The name of a column as a heading: `learning_rate` becomes `Learning rate`. */
+export function heading(name: string): string {
+  const words = name.replace(/_/g, " ");
+  return HEADINGS[name] ?? words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** Seconds as `42 s`, `3 min 5 s` or `2 h 10 min`. */
+export function seconds(amount: number): string {
+  const whole = Math.round(amount);
+  if (whole < 60) return `${amount < 10 ? Number(amount.toPrecision(2)) : whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.round((whole % 3600) / 60)} min`;
+}
+
+/** Bytes as `420 MB` or `1.3 GB`. */
+export function bytes(amount: number): string {
+  if (amount >= 1e9) return `${trimmed(amount / 1e9, 3)} GB`;
+  if (amount >= 1e6) return `${trimmed(amount / 1e6, 3)} MB`;
+  return `${trimmed(amount / 1e3, 3)} kB`;
 }

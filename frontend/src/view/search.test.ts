@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { experimentSearch, historySearch, launchSearch } from "./search";
+import { compareSearch, experimentSearch, historySearch, launchSearch } from "./search";
 
 test("a link keeps every choice of the view", () => {
   const view = {
@@ -22,4 +22,10 @@ test("a mangled link shows the default view", () => {
 test("launch and history read their own", () => {
   expect(launchSearch({ preset: "fair", from: 3 })).toEqual({ preset: "fair", from: 3 });
   expect(historySearch({ q: "", page: 2 })).toEqual({ q: undefined, page: 2 });
+});
+
+test("a comparison keeps its basket and its view, and drops what is malformed", () => {
+  const view = { of: ["e3", "e5:LoRA", "r12"], tab: "differences", step: 10, side: "right" };
+  expect(compareSearch(view)).toEqual(view);
+  expect(compareSearch({ of: ["nothing"], tab: "recipe" })).toEqual({});
 });

@@ -1,5 +1,7 @@
 /** The URL is the view: what each page keeps in its search parameters. */
 
+import { wellFormed } from "./basket";
+
 export const TABS = [
   "overview",
   "curves",
@@ -9,31 +11,61 @@ export const TABS = [
   "step0",
   "update",
   "cost",
+  "runs",
   "recipe",
   "notes",
 ] as const;
 export type Tab = (typeof TABS)[number];
 
+export const COMPARE_TABS = [
+  "overview",
+  "curves",
+  "learning-rate",
+  "spectra",
+  "alignment",
+  "step0",
+  "update",
+  "cost",
+  "runs",
+  "differences",
+] as const;
+export type CompareTab = (typeof COMPARE_TABS)[number];
+
 export const JUDGES = ["eval_loss", "accuracy", "perplexity", "relative_loss"] as const;
 export type Judge = (typeof JUDGES)[number];
 
-export interface ExperimentSearch {
-  tab?: Tab;
+/** What the views of results keep, whatever they look at. */
+export interface ViewSearch {
   judge?: Judge;
   metric?: string;
   x?: "step" | "tokens" | "seconds";
   rates?: "best" | "all";
   log?: boolean;
+  logx?: boolean;
   smooth?: number;
   quantity?: string;
   scalar?: string;
   layer?: number;
+  module?: string;
   methods?: string[];
   run?: number;
   measure?: "mean_cos2" | "sin_max" | "energy";
+  side?: "left" | "right";
+  step?: number;
   column?: string;
   at?: "init" | "end";
   cost?: "train_seconds" | "memory_bytes" | "trained_parameters";
+  columns?: string[];
+  differs?: boolean;
+}
+
+export interface ExperimentSearch extends ViewSearch {
+  tab?: Tab;
+}
+
+export interface CompareSearch extends ViewSearch {
+  of?: string[];
+  tab?: CompareTab;
 }
 
 type Raw = Record<string, unknown>;
@@ -50,30 +82,56 @@ function text(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-/** Keep what is known and well-formed; a mangled link shows the default view, not an error. */
-export function experimentSearch(raw: Raw): ExperimentSearch {
+function flag(value: unknown): boolean | undefined {
+  return typeof value === "boolean" ? value : undefined;
+}
+
+function words(value: unknown): string[] | undefined {
+  return Array.isArray(value) ? value.map(String) : undefined;
+}
+
+function known<T extends object>(found: T): T {
+  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined)) as T;
+}
+
+function viewSearch(raw: Raw): ViewSearch {
   const smooth = Number(raw.smooth);
-  const found: ExperimentSearch = {
-    tab: oneOf(raw.tab, TABS),
+  return {
     judge: oneOf(raw.judge, JUDGES),
     metric: text(raw.metric),
     x: oneOf(raw.x, ["step", "tokens", "seconds"]),
     rates: oneOf(raw.rates, ["best", "all"]),
-    log: typeof raw.log === "boolean" ? raw.log : undefined,
+    log: flag(raw.log),
+    logx: flag(raw.logx),
     smooth: smooth > 0 && smooth < 1 ? smooth : undefined,
     quantity: text(raw.quantity),
     scalar: text(raw.scalar),
     layer: whole(raw.layer),
-    methods: Array.isArray(raw.methods) ? raw.methods.map(String) : undefined,
+    module: text(raw.module),
+    methods: words(raw.methods),
     run: whole(raw.run),
     measure: oneOf(raw.measure, ["mean_cos2", "sin_max", "energy"]),
+    side: oneOf(raw.side, ["left", "right"]),
+    step: whole(raw.step),
     column: text(raw.column),
     at: oneOf(raw.at, ["init", "end"]),
     cost: oneOf(raw.cost, ["train_seconds", "memory_bytes", "trained_parameters"]),
+    columns: words(raw.columns),
+    differs: flag(raw.differs),
   };
-  return Object.fromEntries(
-    Object.entries(found).filter(([, value]) => value !== undefined),
-  ) as ExperimentSearch;
+}
+
+/** Keep what is known and well-formed; a mangled link shows the default view, not an error. */
+export function experimentSearch(raw: Raw): ExperimentSearch {
+  return known({ tab: oneOf(raw.tab, TABS), ...viewSearch(raw) });
+}
+
+export function compareSearch(raw: Raw): CompareSearch {
+  return known({
+    of: wellFormed(raw.of),
+    tab: oneOf(raw.tab, COMPARE_TABS),
+    ...viewSearch(raw),
+  });
 }
 
 export interface LaunchSearch {

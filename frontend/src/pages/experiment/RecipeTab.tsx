@@ -1,14 +1,13 @@
 import { Alert, Code, Skeleton, Stack, Table, Text, Title } from "@mantine/core";
-import { api, sentence } from "../../api/client";
+import { api, type ExperimentSpec, sentence } from "../../api/client";
 import { PlanDetails } from "../../components/PlanPanel";
-import { RunChoice, shownRun, Toolbar } from "../../components/Toolbar";
-import type { TabProps } from "../Experiment";
+import { RunChoice, Toolbar } from "../../components/Toolbar";
+import { shownRun, type ViewProps } from "../../view/subject";
 
 /** What is needed to run it again: the spec in four forms, and where it ran. */
-export function RecipeTab(props: TabProps) {
-  const { experiment, search } = props;
-  const plan = api.useQuery("post", "/api/plan", { body: experiment.spec }, { retry: false });
-  const run = shownRun(experiment, search);
+export function RecipeTab({ spec, ...props }: ViewProps & { spec: ExperimentSpec }) {
+  const plan = api.useQuery("post", "/api/plan", { body: spec }, { retry: false });
+  const run = shownRun(props.subject, props.search);
   return (
     <Stack>
       {plan.error && <Alert color="yellow">{sentence(plan.error)}</Alert>}

@@ -1,5 +1,6 @@
 import { Button, Group, Paper, Text, TextInput } from "@mantine/core";
-import { IconArchive, IconStar, IconTag } from "@tabler/icons-react";
+import { IconArchive, IconArrowsDiff, IconStar, IconTag } from "@tabler/icons-react";
+import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useBulk } from "./useChange";
 
@@ -7,6 +8,7 @@ import { useBulk } from "./useChange";
 export function BulkBar({ ids, done }: { ids: number[]; done: () => void }) {
   const [tag, setTag] = useState("");
   const change = useBulk(done);
+  const navigate = useNavigate();
   if (ids.length === 0) return null;
   return (
     <Paper withBorder p="xs" role="region" aria-label="Chosen experiments">
@@ -14,6 +16,15 @@ export function BulkBar({ ids, done }: { ids: number[]; done: () => void }) {
         <Text size="sm" fw={500}>
           {ids.length} chosen
         </Text>
+        <Button
+          size="xs"
+          leftSection={<IconArrowsDiff size={14} />}
+          onClick={() =>
+            void navigate({ to: "/compare", search: { of: ids.map((id) => `e${id}`) } })
+          }
+        >
+          Compare
+        </Button>
         <Button
           size="xs"
           variant="default"

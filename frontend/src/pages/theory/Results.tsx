@@ -1,10 +1,10 @@
-import { Alert, Code, Paper, Progress, Skeleton, Stack, Text } from "@mantine/core";
-import { useRef } from "react";
+import { Alert, Code, Progress, Skeleton, Stack, Text } from "@mantine/core";
 import { type Problem, sentence } from "../../api/client";
 import type { TheoryAnswer } from "../../api/theory";
 import { type Column, DataTable } from "../../components/DataTable";
-import { Plot, type PlotlyFigure, type Save } from "../../components/Plot";
-import { SaveLinks } from "../../components/SaveLinks";
+import { FigureBox, FigureFrame } from "../../components/FigureFrame";
+import type { PlotlyFigure } from "../../components/Plot";
+import { recordsOf } from "../../view/csv";
 import { quantity } from "../../view/format";
 import type { Solved } from "./useSolution";
 
@@ -79,19 +79,19 @@ interface FigureProps {
 }
 
 function TheoryFigure({ name, label, height, answer }: FigureProps) {
-  const saver = useRef<Save | undefined>(undefined);
   const figure = JSON.parse(answer.figures[name] ?? "{}") as PlotlyFigure;
-  const csv = `data:text/csv;charset=utf-8,${encodeURIComponent(answer.tables[name] ?? "")}`;
+  const table = answer.tables[name] ?? "";
+  const csv = `data:text/csv;charset=utf-8,${encodeURIComponent(table)}`;
   return (
-    <Paper withBorder p="xs">
-      <Plot
+    <FigureBox>
+      <FigureFrame
         figure={figure}
         height={height + 20 * legendLines(figure)}
         label={label}
-        saver={saver}
+        files={[{ label: "CSV", href: csv, name: `theory-${name}.csv` }]}
+        records={async () => recordsOf(table)}
       />
-      <SaveLinks csv={csv} name={`theory-${name}.csv`} saver={saver} />
-    </Paper>
+    </FigureBox>
   );
 }
 

@@ -1,16 +1,17 @@
 import { Stack, Text } from "@mantine/core";
-import { api } from "../../api/client";
-import { Figure } from "../../components/Figure";
-import { Choice, Toolbar } from "../../components/Toolbar";
-import type { TabProps } from "../Experiment";
+import { api } from "../api/client";
+import { Figure } from "../components/Figure";
+import { Choice, MethodChips, Toolbar } from "../components/Toolbar";
+import type { ViewProps } from "../view/subject";
 import { metricsOf } from "./CurvesTab";
 
 const FINAL = ["eval_loss", "accuracy", "perplexity", "relative_loss"];
 
 /** The final metric against the learning rate. */
-export function LearningRateTab({ experiment, search, change }: TabProps) {
+export function LearningRateTab(props: ViewProps) {
+  const { subject, search, change } = props;
   const { data: catalog } = api.useQuery("get", "/api/catalog");
-  const finals = metricsOf(experiment.task).filter((name) => FINAL.includes(name));
+  const finals = metricsOf(subject.task).filter((name) => FINAL.includes(name));
   const metric = finals.find((name) => name === search.metric) ?? finals[0] ?? "eval_loss";
   const options = (catalog?.metrics ?? [])
     .filter(({ name }) => finals.includes(name))
@@ -25,15 +26,16 @@ export function LearningRateTab({ experiment, search, change }: TabProps) {
           onChange={(value) => change({ metric: value })}
         />
       </Toolbar>
+      <MethodChips {...props} />
       <Text size="sm" c="dimmed">
         Methods can be compared only where each has been given its own best learning rate: a best
         rate at the edge of the grid asks for a wider one.
       </Text>
       <Figure
-        experiment={experiment.id}
+        of={subject.of}
         name="learning-rate"
         label={`Final ${metric.replace("_", " ")} against learning rate`}
-        params={{ metric }}
+        params={{ metric, labels: search.methods }}
         height={440}
       />
     </Stack>

@@ -1,10 +1,10 @@
 import { Stack, Text } from "@mantine/core";
-import { LayerColumns } from "../../components/LayerColumns";
-import { MethodChips } from "../../components/Toolbar";
-import type { TabProps } from "../Experiment";
+import { LayerColumns } from "../components/LayerColumns";
+import { MethodChips } from "../components/Toolbar";
+import type { ViewProps } from "../view/subject";
 
 /** What training added to every layer, and how that lies to the gradient and to full fine-tuning. */
-export function UpdateTab(props: TabProps) {
+export function UpdateTab(props: ViewProps) {
   return (
     <Stack gap="xs">
       <MethodChips {...props} />

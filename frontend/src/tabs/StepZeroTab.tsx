@@ -1,13 +1,13 @@
 import { Stack, Text } from "@mantine/core";
-import { Figure } from "../../components/Figure";
-import { LayerColumns } from "../../components/LayerColumns";
-import { MethodChips, methodLabels } from "../../components/Toolbar";
-import type { TabProps } from "../Experiment";
+import { Figure } from "../components/Figure";
+import { LayerColumns } from "../components/LayerColumns";
+import { MethodChips } from "../components/Toolbar";
+import { methodLabels, type ViewProps } from "../view/subject";
 
 /** What each initialisation did before the first step. */
-export function StepZeroTab(props: TabProps) {
-  const { experiment, search } = props;
-  const shown = search.methods?.length ?? methodLabels(experiment).length;
+export function StepZeroTab(props: ViewProps) {
+  const { subject, search } = props;
+  const shown = search.methods?.length ?? methodLabels(subject).length;
   return (
     <Stack gap="xs">
       <MethodChips {...props} />
@@ -17,7 +17,7 @@ export function StepZeroTab(props: TabProps) {
         outside of the gradient batch.
       </Text>
       <Figure
-        experiment={experiment.id}
+        of={subject.of}
         name="step0"
         label="Losses around the initialisation"
         params={{ labels: search.methods, judge: search.judge }}

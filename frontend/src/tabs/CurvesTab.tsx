@@ -1,8 +1,8 @@
-import { Slider, Stack, Switch, Text } from "@mantine/core";
-import { api } from "../../api/client";
-import { Figure } from "../../components/Figure";
-import { Choice, MethodChips, RatesSwitch, Toolbar } from "../../components/Toolbar";
-import type { TabProps } from "../Experiment";
+import { Slider, Stack, Text } from "@mantine/core";
+import { api } from "../api/client";
+import { Figure } from "../components/Figure";
+import { Choice, LogSwitch, MethodChips, RatesSwitch, Toolbar } from "../components/Toolbar";
+import type { ViewProps } from "../view/subject";
 
 const X_AXES = [
   { value: "step", label: "Step" },
@@ -18,16 +18,16 @@ export function metricsOf(task: string): string[] {
 }
 
 /** Losses and evaluations against step, tokens or seconds. */
-export function CurvesTab(props: TabProps) {
-  const { experiment, search, change } = props;
+export function CurvesTab(props: ViewProps) {
+  const { subject, search, change } = props;
   const { data: catalog } = api.useQuery("get", "/api/catalog");
-  const known = metricsOf(experiment.task);
+  const known = metricsOf(subject.task);
   const metrics = (catalog?.metrics ?? [])
     .filter(({ name }) => known.includes(name))
     .map(({ name, label }) => ({ value: name, label }));
   const metric = search.metric ?? known[0] ?? "eval_loss";
   // Losses of the theory fall over ten decades: a linear axis would show the first.
-  const log = search.log ?? experiment.task === "teacher-student";
+  const log = search.log ?? subject.task === "teacher-student";
   return (
     <Stack gap="xs">
       <Toolbar>
@@ -60,23 +60,27 @@ export function CurvesTab(props: TabProps) {
             onChange={(value) => change({ smooth: value === 0 ? undefined : value })}
           />
         </div>
-        <Switch
-          label="Log scale"
-          size="xs"
-          mb={6}
+        <LogSwitch
+          label="Log value"
           checked={log}
-          onChange={(event) => change({ log: event.currentTarget.checked })}
+          onChange={(checked) => change({ log: checked })}
+        />
+        <LogSwitch
+          label={`Log ${search.x ?? "step"}`}
+          checked={search.logx ?? false}
+          onChange={(checked) => change({ logx: checked || undefined })}
         />
         <RatesSwitch {...props} />
       </Toolbar>
       <MethodChips {...props} />
       <Figure
-        experiment={experiment.id}
+        of={subject.of}
         name="curves"
         label={`Curves of ${metric.replace("_", " ")}`}
         params={{
           metric,
           x: search.x,
+          log_x: search.logx,
           log_y: log,
           smoothing: search.smooth,
           rates: search.rates,

@@ -1,8 +1,8 @@
 import { Stack, Text } from "@mantine/core";
-import { Figure } from "../../components/Figure";
-import { Choice, MethodChips, Toolbar } from "../../components/Toolbar";
-import type { ExperimentSearch } from "../../view/search";
-import type { TabProps } from "../Experiment";
+import { Figure } from "../components/Figure";
+import { Choice, LogSwitch, MethodChips, Toolbar } from "../components/Toolbar";
+import type { ViewSearch } from "../view/search";
+import type { ViewProps } from "../view/subject";
 
 const COSTS = [
   { value: "train_seconds", label: "Training time" },
@@ -11,8 +11,8 @@ const COSTS = [
 ];
 
 /** What each method's result cost, at its own best learning rate. */
-export function CostTab(props: TabProps) {
-  const { experiment, search, change } = props;
+export function CostTab(props: ViewProps) {
+  const { subject, search, change } = props;
   const cost = search.cost ?? "train_seconds";
   return (
     <Stack gap="xs">
@@ -21,7 +21,12 @@ export function CostTab(props: TabProps) {
           label="Cost"
           value={cost}
           options={COSTS}
-          onChange={(value) => change({ cost: value as ExperimentSearch["cost"] })}
+          onChange={(value) => change({ cost: value as ViewSearch["cost"] })}
+        />
+        <LogSwitch
+          label="Log cost"
+          checked={search.logx ?? false}
+          onChange={(checked) => change({ logx: checked || undefined })}
         />
       </Toolbar>
       <MethodChips {...props} />
@@ -30,10 +35,10 @@ export function CostTab(props: TabProps) {
         alone; the gradient that an initialisation needs is not in it.
       </Text>
       <Figure
-        experiment={experiment.id}
+        of={subject.of}
         name="cost"
         label="Result against cost"
-        params={{ cost, labels: search.methods, judge: search.judge }}
+        params={{ cost, log_x: search.logx, labels: search.methods, judge: search.judge }}
         height={460}
       />
     </Stack>

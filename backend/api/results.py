@@ -1,0 +1,69 @@
+"""Results of a basket: what it holds, what can be said of it, and its runs as a table."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Literal
+
+from fastapi import APIRouter, Response
+
+from backend import frames, run_table
+from backend.api.chosen import BasketDep, JudgeDep
+from backend.api.deps import Reading
+from backend.api.tabular import answer_table
+from backend.api.wire import (
+    BasketOut,
+    ExperimentOut,
+    LayerOut,
+    OverviewOut,
+    RunOut,
+    RunTableOut,
+    TableColumnOut,
+)
+from backend.overview import overview
+from backend.store import experiments
+
+router = APIRouter(tags=["results"])
+
+
+@router.get("/basket")
+def read_basket(session: Reading, basket: BasketDep) -> BasketOut:
+    """The experiments and runs that a basket names."""
+    labels = dict(zip(basket.frame["run_id"], basket.frame["label"], strict=True))
+    return BasketOut(
+        experiments=[
+            ExperimentOut.of(experiments.listed(session, one)) for one in basket.experiments
+        ],
+        runs=[RunOut.of(run).model_copy(update={"label": labels[run.id]}) for run in basket.rows],
+        layers=LayerOut.of_all(basket.layers),
+        steps=frames.alignment_steps(session, basket.ids),
+    )
+
+
+@router.get("/overview")
+def read_overview(session: Reading, basket: BasketDep, judge: JudgeDep) -> OverviewOut:
+    """Each method at its own best learning rate, a verdict in a sentence, and what differs."""
+    return overview(session, basket, judge)
+
+
+@router.get("/runs")
+def read_runs(basket: BasketDep) -> RunTableOut:
+    """Every run with its spec and its results."""
+    table, columns = run_table.build(basket)
+    plain = table.astype(object).where(table.notna(), None)
+    return RunTableOut(
+        columns=[
+            TableColumnOut(
+                **asdict(head), differs=table[head.name].map(repr).nunique(dropna=False) > 1
+            )
+            for head in columns
+        ],
+        rows=plain.to_dict("records"),
+    )
+
+
+@router.get("/runs/file", response_class=Response)
+def download_runs(basket: BasketDep, format: Literal["csv", "parquet"] = "csv") -> Response:
+    """The same table as a file."""
+    table, _ = run_table.build(basket)
+    return answer_table(table, format, "runs")

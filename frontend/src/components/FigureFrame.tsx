@@ -1,0 +1,110 @@
+import { ActionIcon, Anchor, Group, Modal, Paper, Tooltip } from "@mantine/core";
+import { useDisclosure, useViewportSize } from "@mantine/hooks";
+import { IconMaximize, IconTable } from "@tabler/icons-react";
+import { useRef } from "react";
+import { Plot, type PlotlyFigure, type PlotPoint, type Save } from "./Plot";
+import { type Records, RecordsTable } from "./RecordsTable";
+
+interface Props {
+  figure: PlotlyFigure;
+  label: string;
+  height: number;
+  /** Downloads of its data: what they are called, and where they are. */
+  files: { label: string; href: string; name?: string }[];
+  /** Its data as a table, read when it is asked for. */
+  records: () => Promise<Records>;
+  onPoint?: (point: PlotPoint) => void;
+  onHover?: (point: PlotPoint | undefined) => void;
+}
+
+/** A figure with what belongs to it: full screen, its data as a table, pictures and files. */
+export function FigureFrame({ figure, label, height, files, records, onPoint, onHover }: Props) {
+  const saver = useRef<Save | undefined>(undefined);
+  const screen = useViewportSize();
+  const [whole, { open: enlarge, close: shrink }] = useDisclosure(false);
+  const [table, { open: openTable, close: closeTable }] = useDisclosure(false);
+  return (
+    <>
+      <Plot
+        figure={figure}
+        height={height}
+        label={label}
+        onPoint={onPoint}
+        onHover={onHover}
+        saver={saver}
+      />
+      <Group justify="flex-end" gap="sm" mt={4}>
+        <Tooltip label="Full screen">
+          <ActionIcon
+            size="sm"
+            variant="subtle"
+            color="gray"
+            aria-label={`Full screen: ${label}`}
+            onClick={enlarge}
+          >
+            <IconMaximize size={14} />
+          </ActionIcon>
+        </Tooltip>
+        <Tooltip label="The data as a table">
+          <ActionIcon
+            size="sm"
+            variant="subtle"
+            color="gray"
+            aria-label={`Data as a table: ${label}`}
+            onClick={openTable}
+          >
+            <IconTable size={14} />
+          </ActionIcon>
+        </Tooltip>
+        {(["png", "svg"] as const).map((format) => (
+          <Anchor
+            key={format}
+            size="xs"
+            component="button"
+            type="button"
+            onClick={() => saver.current?.(format)}
+          >
+            {format.toUpperCase()}
+          </Anchor>
+        ))}
+        {files.map(({ label: kind, href, name }) => (
+          <Anchor key={kind} size="xs" href={href} download={name ?? true}>
+            {kind}
+          </Anchor>
+        ))}
+      </Group>
+      <Modal
+        opened={whole}
+        onClose={shrink}
+        fullScreen
+        title={label}
+        closeButtonProps={{ "aria-label": "Leave full screen" }}
+      >
+        <Plot
+          figure={figure}
+          height={Math.max(240, screen.height - 90)}
+          label={`${label}, full screen`}
+          onPoint={onPoint}
+        />
+      </Modal>
+      <Modal
+        opened={table}
+        onClose={closeTable}
+        size="80rem"
+        title={`Data of: ${label}`}
+        closeButtonProps={{ "aria-label": "Close the table" }}
+      >
+        {table && <RecordsTable read={records} caption={`Data of: ${label}`} />}
+      </Modal>
+    </>
+  );
+}
+
+/** The box around a figure, also while there is none. */
+export function FigureBox({ children }: { children: React.ReactNode }) {
+  return (
+    <Paper withBorder p="xs">
+      {children}
+    </Paper>
+  );
+}

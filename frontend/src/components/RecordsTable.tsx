@@ -1,0 +1,56 @@
+import { Alert, Skeleton } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useId } from "react";
+import { sentence } from "../api/client";
+import { heading, quantity } from "../view/format";
+import { type Column, DataTable } from "./DataTable";
+
+type Cell = string | number | boolean | null;
+
+/** A table as the server sends it. */
+export interface Records {
+  columns: string[];
+  data: Cell[][];
+}
+
+interface Props {
+  read: () => Promise<Records>;
+  caption: string;
+}
+
+/** The numbers behind a figure. */
+export function RecordsTable({ read, caption }: Props) {
+  const key = useId();
+  const { data, error } = useQuery({ queryKey: ["records", key], queryFn: read });
+  if (error) return <Alert color="red">{sentence(error)}</Alert>;
+  if (!data) return <Skeleton height={200} />;
+  return (
+    <DataTable
+      rows={data.data}
+      columns={columnsOf(data)}
+      caption={caption}
+      minWidth={110 * data.columns.length}
+      empty="There is nothing to show yet."
+    />
+  );
+}
+
+function columnsOf({ columns, data }: Records): Column<Cell[]>[] {
+  return columns.map((name, index) => {
+    const values = data.map((row) => row[index]);
+    const numeric = values.every((value) => value === null || typeof value === "number");
+    return {
+      id: name,
+      header: heading(name),
+      numeric,
+      value: (row) => (row[index] === null ? undefined : (row[index] as string | number)),
+      cell: (row) => cell(row[index] ?? null),
+    };
+  });
+}
+
+function cell(value: Cell): string {
+  if (value === null) return "–";
+  if (typeof value !== "number") return String(value);
+  return Number.isInteger(value) ? String(value) : quantity(value);
+}

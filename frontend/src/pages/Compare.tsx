@@ -1,0 +1,106 @@
+import { Alert, Anchor, Button, CopyButton, Group, Skeleton, Stack, Title } from "@mantine/core";
+import { IconLink } from "@tabler/icons-react";
+import { keepPreviousData } from "@tanstack/react-query";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { useEffect } from "react";
+import { api, type Schemas, sentence } from "../api/client";
+import { Empty } from "../components/Empty";
+import { Tabbed } from "../components/Tabbed";
+import { useBasket } from "../components/useBasket";
+import { compareRoute } from "../router";
+import { VIEWS, type View } from "../tabs";
+import { DifferencesTab } from "../tabs/DifferencesTab";
+import type { CompareSearch, CompareTab } from "../view/search";
+import type { Subject } from "../view/subject";
+import { BasketBar } from "./compare/BasketBar";
+
+const PANELS: Record<CompareTab, View> = {
+  ...VIEWS,
+  differences: { label: "Differences", panel: DifferencesTab },
+};
+
+/** Runs and methods of any experiments side by side; the link holds all of it. */
+export function ComparePage() {
+  const search = compareRoute.useSearch();
+  const navigate = useNavigate();
+  const { set } = useBasket();
+  const { of: items } = search;
+  useEffect(() => {
+    if (items) set(items);
+  }, [items, set]);
+  const change = (part: Partial<CompareSearch>) =>
+    void navigate({
+      to: "/compare",
+      search: { ...search, ...part },
+      replace: true,
+      resetScroll: false,
+    });
+  const choose = (chosen: string[]) => {
+    set(chosen);
+    // Methods and a run that were picked from the old basket may not be in the new one.
+    change({ of: chosen.length > 0 ? chosen : undefined, methods: undefined, run: undefined });
+  };
+  return (
+    <Stack gap="sm">
+      <Group justify="space-between">
+        <Title order={2}>Compare</Title>
+        {items && <CopyLink />}
+      </Group>
+      <BasketBar items={items ?? []} choose={choose} />
+      {items ? <Compared items={items} search={search} change={change} /> : <NothingYet />}
+    </Stack>
+  );
+}
+
+function CopyLink() {
+  return (
+    <CopyButton value={window.location.href}>
+      {({ copied, copy }) => (
+        <Button size="xs" variant="default" leftSection={<IconLink size={14} />} onClick={copy}>
+          {copied ? "Copied" : "Copy link"}
+        </Button>
+      )}
+    </CopyButton>
+  );
+}
+
+interface ComparedProps {
+  items: string[];
+  search: CompareSearch;
+  change: (part: Partial<CompareSearch>) => void;
+}
+
+function Compared({ items, search, change }: ComparedProps) {
+  const { data, error } = api.useQuery(
+    "get",
+    "/api/basket",
+    { params: { query: { of: items } } },
+    { placeholderData: keepPreviousData, retry: false },
+  );
+  if (error) return <Alert color="red">{sentence(error)}</Alert>;
+  if (!data) return <Skeleton height={400} />;
+  const tab = search.tab ?? "overview";
+  const Panel = PANELS[tab].panel;
+  return (
+    <Tabbed tab={tab} panels={PANELS} open={(name) => change({ tab: name })}>
+      <Panel subject={subjectOf(items, data)} search={search} change={change} />
+    </Tabbed>
+  );
+}
+
+function subjectOf(items: string[], found: Schemas["BasketOut"]): Subject {
+  const { runs, layers, steps, experiments } = found;
+  return { of: items, runs, layers, steps, task: experiments[0]?.task ?? "" };
+}
+
+function NothingYet() {
+  return (
+    <Empty title="Nothing to compare yet">
+      Add experiments or single methods above, or look for them in the{" "}
+      <Anchor component={Link} to="/history">
+        history
+      </Anchor>
+      : choose some and press Compare, or press + beside a method or a run of an experiment.
+    </Empty>
+  );
+}

@@ -1,0 +1,164 @@
+import {
+  Alert,
+  Anchor,
+  Button,
+  Code,
+  Group,
+  MultiSelect,
+  Paper,
+  SegmentedControl,
+  SimpleGrid,
+  Skeleton,
+  Stack,
+  Text,
+  Title,
+  useMantineColorScheme,
+} from "@mantine/core";
+import { Link } from "@tanstack/react-router";
+import { api, type Schemas, sentence } from "../api/client";
+import { type Column, DataTable } from "../components/DataTable";
+import { FIRST_COLUMNS, useRunColumns } from "../components/useRunColumns";
+import { grouped } from "../view/columns";
+import { bytes, quantity } from "../view/format";
+
+/** What this browser prefers, what the server stores, and how it was set up. */
+export function SettingsPage() {
+  return (
+    <Stack>
+      <Title order={2}>Settings</Title>
+      <Preferences />
+      <Server />
+    </Stack>
+  );
+}
+
+function Preferences() {
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const [columns, setColumns] = useRunColumns();
+  const { data: catalog } = api.useQuery("get", "/api/catalog");
+  return (
+    <Paper withBorder p="md">
+      <Title order={4}>This browser</Title>
+      <Text size="sm" fw={500} mt="sm" mb={4}>
+        Theme
+      </Text>
+      <SegmentedControl
+        aria-label="Theme"
+        value={colorScheme}
+        onChange={(value) => setColorScheme(value as "auto")}
+        data={[
+          { value: "auto", label: "As the system" },
+          { value: "light", label: "Light" },
+          { value: "dark", label: "Dark" },
+        ]}
+      />
+      <MultiSelect
+        mt="md"
+        label="Columns of a table of runs"
+        description="Where a link names none; columns that no run has a value in are left out"
+        searchable
+        hidePickedOptions
+        data={grouped(catalog?.run_columns ?? [])}
+        value={columns}
+        onChange={setColumns}
+      />
+      <Group mt="xs">
+        <Button size="compact-sm" variant="subtle" onClick={() => setColumns(FIRST_COLUMNS)}>
+          Back to the usual columns
+        </Button>
+      </Group>
+    </Paper>
+  );
+}
+
+function Server() {
+  const { data, error } = api.useQuery("get", "/api/server");
+  if (error) return <Alert color="red">{sentence(error)}</Alert>;
+  if (!data) return <Skeleton height={300} />;
+  const facts: [string, string][] = [
+    ["Experiments", quantity(data.experiments)],
+    ["Runs", quantity(data.runs)],
+    ["Database", bytes(data.database_bytes)],
+    ["Adapters and directions", bytes(data.artifacts_bytes)],
+    ["Free on the disk", bytes(data.free_bytes)],
+  ];
+  return (
+    <>
+      <Paper withBorder p="md" role="region" aria-label="Storage">
+        <Title order={4}>Storage</Title>
+        <SimpleGrid cols={{ base: 2, sm: 5 }} mt="sm">
+          {facts.map(([name, value]) => (
+            <div key={name}>
+              <Text size="xs" c="dimmed">
+                {name}
+              </Text>
+              <Text size="lg" fw={600}>
+                {value}
+              </Text>
+            </div>
+          ))}
+        </SimpleGrid>
+        {data.largest.length > 0 && (
+          <DataTable
+            rows={data.largest}
+            columns={LARGEST}
+            caption="Experiments with the largest files"
+            minWidth={300}
+          />
+        )}
+      </Paper>
+      <Paper withBorder p="md">
+        <Title order={4}>Server {data.version}</Title>
+        <Text size="sm" c="dimmed" mb="xs">
+          Set by environment variables when it is started.
+        </Text>
+        <DataTable rows={data.settings} columns={SETTINGS} caption="Settings of the server" />
+      </Paper>
+    </>
+  );
+}
+
+const LARGEST: Column<Schemas["StoredOut"]>[] = [
+  {
+    id: "name",
+    header: "Experiments with the largest files",
+    value: (row) => row.name,
+    cell: (row) => (
+      <Anchor component={Link} to="/experiments/$id" params={{ id: row.id } as never} size="sm">
+        {row.name}
+      </Anchor>
+    ),
+  },
+  {
+    id: "bytes",
+    header: "Files",
+    numeric: true,
+    value: (row) => row.bytes,
+    cell: (row) => bytes(row.bytes),
+  },
+];
+
+const SETTINGS: Column<Schemas["SettingOut"]>[] = [
+  {
+    id: "name",
+    header: "Variable",
+    value: (row) => row.name,
+    cell: (row) => <Code>{row.name}</Code>,
+  },
+  {
+    id: "value",
+    header: "Value",
+    value: (row) => row.value,
+    cell: (row) => <span style={{ overflowWrap: "anywhere" }}>{row.value || "–"}</span>,
+  },
+  {
+    id: "description",
+    header: "Meaning",
+    value: (row) => row.description,
+    cell: (row) => (
+      <Text size="sm" c="dimmed">
+        {row.description}
+      </Text>
+    ),
+  },
+];

@@ -1,0 +1,51 @@
+import { Alert, Skeleton, Stack, Text } from "@mantine/core";
+import { api, type Schemas, sentence } from "../api/client";
+import { type Column, DataTable } from "../components/DataTable";
+import type { ViewProps } from "../view/subject";
+import { shown } from "./RunsTab";
+
+type Row = Schemas["DifferenceOut"];
+
+/** What was asked for differently: between the experiments, or within one between its methods. */
+export function DifferencesTab({ subject, search }: ViewProps) {
+  const { data, error } = api.useQuery("get", "/api/overview", {
+    params: { query: { of: subject.of, judge: search.judge } },
+  });
+  if (error) return <Alert color="red">{sentence(error)}</Alert>;
+  if (!data) return <Skeleton height={200} />;
+  const groups = Object.keys(data.differences[0]?.values ?? {});
+  const columns: Column<Row>[] = [
+    {
+      id: "field",
+      header: "Field",
+      value: (row) => row.title,
+      cell: (row) => (
+        <>
+          <Text size="sm">{row.title}</Text>
+          <Text size="xs" c="dimmed">
+            {row.path}
+          </Text>
+        </>
+      ),
+    },
+    ...groups.map((name): Column<Row> => {
+      const words = (row: Row) =>
+        (row.values[name] ?? []).map((value) => shown(row.path, value as string)).join(", ");
+      return { id: name, header: name, value: words };
+    }),
+  ];
+  return (
+    <Stack gap="xs">
+      <Text size="sm" c="dimmed">
+        Fields of the specs whose values are not the same everywhere. What is not listed is equal.
+      </Text>
+      <DataTable
+        rows={data.differences}
+        columns={columns}
+        caption="Differences"
+        minWidth={220 * (groups.length + 1)}
+        empty="Nothing differs."
+      />
+    </Stack>
+  );
+}

@@ -1,0 +1,130 @@
+import { Alert, Group, SegmentedControl, Skeleton, Stack, Text, Title } from "@mantine/core";
+import { api, type Schemas, sentence } from "../api/client";
+import { BasketToggle } from "../components/BasketToggle";
+import { type Column, DataTable } from "../components/DataTable";
+import { RunList } from "../components/RunList";
+import { Sparkline } from "../components/Sparkline";
+import { estimate, rate } from "../view/format";
+import type { Judge } from "../view/search";
+import type { ViewProps } from "../view/subject";
+
+/** An answer to each question, the methods at their best learning rates, and all runs. */
+export function OverviewTab({ subject, search, change }: ViewProps) {
+  const { data, error } = api.useQuery("get", "/api/overview", {
+    params: { query: { of: subject.of, judge: search.judge } },
+  });
+  if (error) return <Alert color="red">{sentence(error)}</Alert>;
+  if (!data) return <Skeleton height={300} />;
+  return (
+    <Stack>
+      <Answers answers={data.answers} />
+      <Group gap="xs">
+        <Text size="sm">Judged by</Text>
+        <SegmentedControl
+          size="xs"
+          aria-label="Judged by"
+          value={data.metric}
+          onChange={(value) =>
+            change({ judge: value === data.judges[0]?.name ? undefined : (value as Judge) })
+          }
+          data={data.judges.map(({ name, label }) => ({ value: name, label }))}
+        />
+      </Group>
+      <MethodTable overview={data} />
+      <Title order={4} mt="sm">
+        Runs
+      </Title>
+      <RunList
+        subject={subject}
+        metric={data.judges.find(({ name }) => name === data.metric) ?? data.judges[0]}
+      />
+    </Stack>
+  );
+}
+
+/** What can be said, question by question; a warning where nothing can be compared. */
+function Answers({ answers }: { answers: Schemas["AnswerOut"][] }) {
+  return (
+    <Stack gap="xs">
+      {answers.map(({ question, answer }) => (
+        <Alert
+          key={question}
+          variant="light"
+          color={/^(Not comparable|With care)/.test(answer) ? "orange" : "blue"}
+          title={question}
+          py="xs"
+          styles={{ message: { color: "var(--mantine-color-text)" } }}
+        >
+          {answer}
+        </Alert>
+      ))}
+    </Stack>
+  );
+}
+
+type Row = Schemas["OverviewRow"];
+
+function MethodTable({ overview }: { overview: Schemas["OverviewOut"] }) {
+  const columns: Column<Row>[] = [
+    {
+      id: "compare",
+      header: "",
+      value: () => undefined,
+      cell: (row) => <BasketToggle item={row.item} name={row.label} />,
+    },
+    {
+      id: "label",
+      header: "Method",
+      value: (row) => row.label,
+      cell: (row) => <span style={{ whiteSpace: "nowrap" }}>{row.label}</span>,
+    },
+    {
+      id: "rank",
+      header: "Rank",
+      numeric: true,
+      value: (row) => row.rank ?? undefined,
+      cell: (row) => row.rank ?? "–",
+    },
+    {
+      id: "rate",
+      header: "Best learning rate",
+      numeric: true,
+      value: (row) => row.learning_rate ?? undefined,
+      cell: (row) => (row.learning_rate === null ? "–" : rate(row.learning_rate)),
+    },
+    {
+      id: "runs",
+      header: "Finished",
+      numeric: true,
+      value: (row) => row.finished,
+      cell: (row) => `${row.finished} of ${row.runs}`,
+    },
+    {
+      id: "seeds",
+      header: "Seeds",
+      numeric: true,
+      value: (row) => row.values[overview.metric]?.n,
+      cell: (row) => row.values[overview.metric]?.n ?? "–",
+    },
+    {
+      id: "curve",
+      header: "Training loss",
+      head: "Training loss",
+      value: () => undefined,
+      cell: (row) => <Sparkline values={row.curve} label={`Training loss of ${row.label}`} />,
+    },
+    ...overview.columns.map(
+      (column): Column<Row> => ({
+        id: column.name,
+        header: column.unit ? `${column.label} (${column.unit})` : column.label,
+        numeric: true,
+        value: (row) => row.values[column.name]?.mean,
+        cell: (row) => {
+          const found = row.values[column.name];
+          return found ? estimate(found) : "–";
+        },
+      }),
+    ),
+  ];
+  return <DataTable rows={overview.rows} columns={columns} caption="Methods" minWidth={1180} />;
+}

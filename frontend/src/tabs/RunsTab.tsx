@@ -1,0 +1,119 @@
+import { Alert, Anchor, Group, MultiSelect, Skeleton, Stack, Switch } from "@mantine/core";
+import { keepPreviousData } from "@tanstack/react-query";
+import { api, type Run, type Schemas, sentence } from "../api/client";
+import { type Column, DataTable } from "../components/DataTable";
+import { RunActions, RunStatus } from "../components/RunList";
+import { Toolbar } from "../components/Toolbar";
+import { useRunColumns } from "../components/useRunColumns";
+import { grouped } from "../view/columns";
+import { quantity, rate, seconds } from "../view/format";
+import type { ViewProps } from "../view/subject";
+
+type Head = Schemas["TableColumnOut"];
+type Row = Schemas["RunTableOut"]["rows"][number];
+
+/** Every run with all that was asked of it and all that came out; columns are chosen. */
+export function RunsTab({ subject, search, change }: ViewProps) {
+  const [usual] = useRunColumns();
+  const { data, error } = api.useQuery(
+    "get",
+    "/api/runs",
+    { params: { query: { of: subject.of } } },
+    { placeholderData: keepPreviousData },
+  );
+  if (error) return <Alert color="red">{sentence(error)}</Alert>;
+  if (!data) return <Skeleton height={300} />;
+  const chosen = search.columns ?? usual;
+  const shown = data.columns.filter(({ name, differs }) =>
+    search.differs ? differs : chosen.includes(name),
+  );
+  const runs = new Map(subject.runs.map((run) => [run.id, run]));
+  const file = (format: string) => {
+    const query = new URLSearchParams(subject.of.map((item) => ["of", item]));
+    return `/api/runs/file?${query}&format=${format}`;
+  };
+  return (
+    <Stack gap="xs">
+      <Toolbar>
+        <MultiSelect
+          label="Columns"
+          size="xs"
+          w={{ base: "100%", sm: 420 }}
+          searchable
+          hidePickedOptions
+          disabled={search.differs}
+          nothingFoundMessage="Nothing fits"
+          data={grouped(data.columns)}
+          value={data.columns.map(({ name }) => name).filter((name) => chosen.includes(name))}
+          onChange={(columns) => change({ columns })}
+        />
+        <Switch
+          label="Only what differs"
+          size="xs"
+          mb={6}
+          checked={search.differs ?? false}
+          onChange={(event) => change({ differs: event.currentTarget.checked || undefined })}
+        />
+        <Group gap="sm" mb={4}>
+          <Anchor size="xs" href={file("csv")} download>
+            All columns as CSV
+          </Anchor>
+          <Anchor size="xs" href={file("parquet")} download>
+            Parquet
+          </Anchor>
+        </Group>
+      </Toolbar>
+      <DataTable
+        rows={data.rows}
+        columns={[...shown.map((head) => column(head, runs)), actions(runs)]}
+        caption="Runs"
+        minWidth={110 * shown.length}
+        empty="No run yet."
+      />
+    </Stack>
+  );
+}
+
+function column(head: Head, runs: Map<number, Run>): Column<Row> {
+  const { name, label, unit } = head;
+  const value = (row: Row) => row[name];
+  return {
+    id: name,
+    header: unit ? `${label} (${unit})` : label,
+    numeric: head.kind === "result" || name === "run_id" || NUMERIC.includes(name),
+    value: (row) => {
+      const found = value(row);
+      return typeof found === "boolean" ? String(found) : (found ?? undefined);
+    },
+    cell: (row) => {
+      const run = runs.get(Number(row.run_id));
+      if (name === "status" && run) return <RunStatus run={run} />;
+      return shown(name, value(row) ?? null);
+    },
+  };
+}
+
+const NUMERIC = ["rank", "learning_rate", "seed", "seconds", "experiment_id"];
+const WHOLE = ["run_id", "experiment_id", "seed", "rank"];
+
+/** A cell's value as people read it. */
+export function shown(name: string, value: Row[string]): string {
+  if (value === null || value === undefined || value === "") return "–";
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (typeof value !== "number" || WHOLE.includes(name)) return String(value);
+  if (name === "learning_rate") return rate(value);
+  if (name === "seconds") return seconds(value);
+  return quantity(value);
+}
+
+function actions(runs: Map<number, Run>): Column<Row> {
+  return {
+    id: "actions",
+    header: "",
+    value: () => undefined,
+    cell: (row) => {
+      const run = runs.get(Number(row.run_id));
+      return run && <RunActions run={run} />;
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import { ActionIcon, Group, Kbd, Stack, Text, Title } from "@mantine/core";
+import { useDebouncedValue, useHotkeys } from "@mantine/hooks";
+import { IconChevronLeft, IconChevronRight } from "@tabler/icons-react";
+import { useState } from "react";
+import { api } from "../api/client";
+import { Empty } from "../components/Empty";
+import { Figure } from "../components/Figure";
+import { Choice, MethodChips, RunChoice, Toolbar } from "../components/Toolbar";
+import { shownRun, type ViewProps } from "../view/subject";
+
+const SHARED = ["gradient", "weight"];
+const HOVER_MS = 150;
+
+/** A map of all layers; a click, or a key, opens a layer's spectra, and the pointer looks ahead. */
+export function SpectraTab(props: ViewProps) {
+  const { subject, search, change } = props;
+  const { data: catalog } = api.useQuery("get", "/api/catalog");
+  const [under, setUnder] = useState<number | undefined>();
+  const [hovered] = useDebouncedValue(under, HOVER_MS);
+  const count = subject.layers.length;
+  const chosen = Math.min(search.layer ?? 0, Math.max(0, count - 1));
+  const open = (layer: number) => {
+    setUnder(undefined);
+    change({ layer });
+  };
+  const step = (by: number) => count > 0 && open((chosen + by + count) % count);
+  useHotkeys([
+    ["[", () => step(-1)],
+    ["]", () => step(1)],
+  ]);
+  if (count === 0) {
+    return <Empty title="No layer has been measured yet">Spectra appear with the first run.</Empty>;
+  }
+  const layer = hovered ?? chosen;
+  const label = subject.layers[layer]?.label ?? "";
+  const quantity = search.quantity ?? "gradient";
+  const run = shownRun(subject, search);
+  const ofOne = !SHARED.includes(quantity) && run !== undefined;
+  const named = (rows: { name: string; label: string }[] | undefined) =>
+    (rows ?? []).map((row) => ({ value: row.name, label: row.label }));
+  return (
+    <Stack gap="xs">
+      <Toolbar>
+        <Choice
+          label="Matrix"
+          value={quantity}
+          options={named(catalog?.spectra)}
+          onChange={(value) => change({ quantity: value })}
+        />
+        <Choice
+          label="Colour shows"
+          value={search.scalar ?? "stable_rank"}
+          options={named(catalog?.scalars)}
+          onChange={(value) => change({ scalar: value })}
+        />
+        {!SHARED.includes(quantity) && <RunChoice {...props} />}
+      </Toolbar>
+      <Figure
+        of={ofOne ? [`r${run}`] : subject.of}
+        name="heatmap"
+        label="Map of all layers"
+        params={{ quantity, scalar: search.scalar ?? "stable_rank", layer: chosen }}
+        height={300}
+        onPoint={({ customdata }) => open(Number(customdata))}
+        onHover={(point) => setUnder(point && Number(point.customdata))}
+      />
+      <Group gap="xs" mt="sm" align="flex-end">
+        <ActionIcon variant="default" aria-label="Previous layer" onClick={() => step(-1)}>
+          <IconChevronLeft size={16} />
+        </ActionIcon>
+        <ActionIcon variant="default" aria-label="Next layer" onClick={() => step(1)}>
+          <IconChevronRight size={16} />
+        </ActionIcon>
+        <Choice
+          label="Layer"
+          searchable
+          value={String(chosen)}
+          options={subject.layers.map((one, index) => ({
+            value: String(index),
+            label: one.label,
+          }))}
+          onChange={(value) => open(Number(value))}
+        />
+        <Stack gap={0}>
+          <Title order={4}>{label}</Title>
+          <Text size="xs" c="dimmed" visibleFrom="sm">
+            {subject.layers[layer]?.name} ·{" "}
+            {layer === chosen ? (
+              <>
+                keys <Kbd size="xs">[</Kbd> <Kbd size="xs">]</Kbd> step through the layers
+              </>
+            ) : (
+              "under the pointer; click to stay"
+            )}
+          </Text>
+        </Stack>
+      </Group>
+      <MethodChips {...props} />
+      <Figure
+        of={subject.of}
+        name="spectra"
+        label={`Spectra of layer ${label}`}
+        params={{ layer, labels: search.methods, judge: search.judge }}
+        height={500}
+      />
+    </Stack>
+  );
+}

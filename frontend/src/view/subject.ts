@@ -1,0 +1,41 @@
+/** What the views of results look at: the runs of a basket. */
+
+import type { Run, Schemas } from "../api/client";
+import type { ViewSearch } from "./search";
+
+export interface Subject {
+  /** The items of the basket, as the server reads them. */
+  of: string[];
+  runs: Run[];
+  layers: Schemas["LayerOut"][];
+  /** The steps at which alignment was measured. */
+  steps: number[];
+  task: string;
+}
+
+/** What every view is given: its runs, what the URL says, and how to change that. */
+export interface ViewProps {
+  subject: Subject;
+  search: ViewSearch;
+  change: (part: Partial<ViewSearch>) => void;
+}
+
+/** The runs that have all their results. */
+export function finished(subject: Subject): Run[] {
+  return subject.runs.filter(({ status }) => status === "succeeded");
+}
+
+/** The run that the URL names, or the first that has finished. */
+export function shownRun(subject: Subject, search: ViewSearch): number | undefined {
+  return search.run ?? finished(subject)[0]?.id;
+}
+
+/** The labels of the methods, in order. */
+export function methodLabels(subject: Subject): string[] {
+  return [...new Set(subject.runs.map(({ label }) => label))];
+}
+
+/** The classes of the layers, in the order in which a block has them. */
+export function modules(subject: Subject): string[] {
+  return [...new Set(subject.layers.map(({ module }) => module))];
+}
