@@ -7,8 +7,8 @@ import pandas as pd
 from sqlalchemy.orm import Session
 
 from backend import frames
-from backend.api.wire import AnswerOut, DifferenceOut, EstimateOut, OverviewOut, OverviewRow
 from backend.api.wire_catalog import QuantityOut
+from backend.api.wire_results import AnswerOut, DifferenceOut, EstimateOut, OverviewOut, OverviewRow
 from backend.basket import Basket
 from loraone import compare, differences
 from loraone.catalog import METRICS, Quantity

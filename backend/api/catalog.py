@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from backend import run_table
 from backend.api.deps import SettingsDep
-from backend.api.wire import HealthOut, PlannedRun, PlanOut
+from backend.api.wire import PlannedRun, PlanOut
 from backend.api.wire_catalog import (
     CatalogOut,
     ColumnOut,
@@ -19,6 +19,7 @@ from backend.api.wire_catalog import (
     SourceOut,
     TaskOut,
 )
+from backend.api.wire_server import HealthOut
 from backend.problems import FieldProblem, invalid, of_library
 from backend.settings import Settings
 from loraone import __version__

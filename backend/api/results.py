@@ -11,15 +11,8 @@ from backend import frames, run_table
 from backend.api.chosen import BasketDep, JudgeDep
 from backend.api.deps import Reading
 from backend.api.tabular import answer_table
-from backend.api.wire import (
-    BasketOut,
-    ExperimentOut,
-    LayerOut,
-    OverviewOut,
-    RunOut,
-    RunTableOut,
-    TableColumnOut,
-)
+from backend.api.wire import ExperimentOut, LayerOut, RunOut
+from backend.api.wire_results import BasketOut, OverviewOut, RunTableOut, TableColumnOut
 from backend.overview import overview
 from backend.store import experiments
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from sqlalchemy import func, make_url, select
 
 from backend.api.deps import DatabaseDep, Reading, SettingsDep
-from backend.api.wire import ServerOut, SettingOut, StoredOut
+from backend.api.wire_server import ServerOut, SettingOut, StoredOut
 from backend.db import Database
 from backend.settings import Settings
 from backend.tables import ArtifactRow, Experiment, Run

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from backend.api.wire_catalog import Out, QuantityOut, RunColumnOut
+from backend.api.wire_catalog import Out
 from backend.store.experiments import Listed
 from backend.tables import Run
-from loraone.differences import Difference
 from loraone.figures import layers
 from loraone.specs import ExperimentSpec
 
@@ -180,84 +179,6 @@ class QueueOut(Out):
     last_change: int
 
 
-class EstimateOut(Out):
-    """Mean and standard deviation over ``n`` seeds."""
-
-    mean: float
-    std: float | None
-    n: int
-
-
-class OverviewRow(Out):
-    """A method at its own best learning rate; ``item`` is how a basket names it."""
-
-    item: str
-    method: str
-    label: str
-    rank: int | None
-    learning_rate: float | None
-    finished: int
-    runs: int
-    values: dict[str, EstimateOut]
-    curve: list[float]
-
-
-class AnswerOut(Out):
-    """What the runs say to a question."""
-
-    question: str
-    answer: str
-
-
-class DifferenceOut(Out):
-    """A field of the spec and its values in each experiment, or method."""
-
-    path: str
-    title: str
-    section: str
-    values: dict[str, list[Any]]
-
-    @classmethod
-    def of(cls, found: Difference) -> DifferenceOut:
-        """From what the library found."""
-        field = found.field
-        return cls(path=field.path, title=field.title, section=field.section, values=found.values)
-
-
-class OverviewOut(Out):
-    """The verdict in a sentence, answers to further questions, and the table behind them."""
-
-    metric: str
-    judges: list[QuantityOut]
-    verdict: str
-    answers: list[AnswerOut]
-    columns: list[QuantityOut]
-    rows: list[OverviewRow]
-    differences: list[DifferenceOut]
-
-
-class BasketOut(Out):
-    """What a basket holds; labels are those that its figures use."""
-
-    experiments: list[ExperimentOut]
-    runs: list[RunOut]
-    layers: list[LayerOut]
-    steps: list[int]
-
-
-class TableColumnOut(RunColumnOut):
-    """A column of a table of runs, and whether its values differ."""
-
-    differs: bool
-
-
-class RunTableOut(Out):
-    """Runs with every field of their specs and every result."""
-
-    columns: list[TableColumnOut]
-    rows: list[dict[str, str | int | float | bool | None]]
-
-
 class PredictionOut(Out):
     """What the theory says of a series beside what was measured, medians over seeds."""
 
@@ -287,39 +208,3 @@ class CancelledOut(Out):
     """How many runs were cancelled."""
 
     cancelled: int
-
-
-class SettingOut(Out):
-    """A setting of the server: the variable that sets it, and its value."""
-
-    name: str
-    value: str
-    description: str
-
-
-class StoredOut(Out):
-    """What the files of an experiment's runs take."""
-
-    id: int
-    name: str
-    bytes: int
-
-
-class ServerOut(Out):
-    """What the server stores and how it was set up; bytes, and the experiments that take most."""
-
-    version: str
-    database_bytes: int
-    artifacts_bytes: int
-    free_bytes: int
-    experiments: int
-    runs: int
-    largest: list[StoredOut]
-    settings: list[SettingOut]
-
-
-class HealthOut(Out):
-    """The server is up."""
-
-    status: Literal["ok"]
-    version: str

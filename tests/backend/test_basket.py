@@ -85,6 +85,10 @@ def test_experiments_on_different_models_are_said_not_to_be_comparable(server: P
     assert answers["Can these be compared?"].startswith(
         "Not comparable: they differ in task, model"
     )
+    # No method is said to be ahead of one that solves another problem.
+    (one,) = (said for asked, said in answers.items() if asked.startswith("Which method of #1"))
+    assert "#3" not in one
+    assert any(asked.startswith("Which method of #3") for asked in answers)
 
 
 def test_within_one_experiment_differences_are_those_of_its_methods(server: Process) -> None:
