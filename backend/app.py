@@ -23,6 +23,7 @@ from backend.api import (
     theory,
     transfer,
 )
+from backend.calibrator import Calibrator
 from backend.db import Database
 from backend.executors.desk import Desk
 from backend.executors.local import devices
@@ -42,10 +43,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     database = Database(settings.url)
     database.migrate()
     feed = Feed()
-    scheduler = Scheduler(
-        database, feed, settings.artifacts, settings.roots, devices(settings.cpu_threads)
-    )
-
+    lanes = devices(settings.cpu_threads)
+    scheduler = Scheduler(database, feed, settings.artifacts, settings.roots, lanes)
+    calibrator = Calibrator(settings.home / "calibration.json", enabled=settings.calibrate)
     desk = Desk(threads=os.cpu_count() or 1)
 
     @asynccontextmanager
@@ -55,6 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         feed.stop()
         scheduler.stop()
         desk.stop()
+        calibrator.stop()
         database.close()
 
     app = FastAPI(
@@ -71,6 +72,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.feed = feed
     app.state.scheduler = scheduler
     app.state.desk = desk
+    app.state.calibrator = calibrator
+    app.state.devices = lanes
     app.add_middleware(GZipMiddleware, minimum_size=2000)
     app.add_middleware(Guard)
     problems.install(app)

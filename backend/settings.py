@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     cpu_threads: int = Field(
         0, ge=0, le=1024, description="Threads of a CPU lane; 0: all cores but one"
     )
+    calibrate: bool = Field(
+        True, description="Measure the device's speed once, for the estimates of a plan"
+    )
     user: str = Field(
         default_factory=lambda: getpass.getuser(),
         max_length=100,

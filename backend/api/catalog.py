@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 from fastapi import APIRouter
 
-from backend import run_table
-from backend.api.deps import SettingsDep
+from backend import estimates, run_table
+from backend.api.deps import CalibratorDep, DevicesDep, Reading, SettingsDep
 from backend.api.wire import PlannedRun, PlanOut
 from backend.api.wire_catalog import (
     CatalogOut,
@@ -69,7 +69,13 @@ def catalog() -> CatalogOut:
 
 
 @router.post("/plan")
-def plan(spec: ExperimentSpec, settings: SettingsDep) -> PlanOut:
+def plan(
+    spec: ExperimentSpec,
+    settings: SettingsDep,
+    session: Reading,
+    devices: DevicesDep,
+    calibrator: CalibratorDep,
+) -> PlanOut:
     """What launching ``spec`` would do; a problem with the fields that are wrong otherwise."""
     check(spec, settings)
     runs = expand(spec)
@@ -86,6 +92,7 @@ def plan(spec: ExperimentSpec, settings: SettingsDep) -> PlanOut:
             for run in runs
         ],
         gradients=len({run.gradient_key() for run in runs}),
+        cost=estimates.cost(session, runs, devices, calibrator),
         yaml=as_yaml(spec),
         command="loraone run experiment.yaml",
         python=as_python(spec),

@@ -8,8 +8,10 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 from sqlalchemy.orm import Session
 
+from backend.calibrator import Calibrator
 from backend.db import Database
 from backend.executors.desk import Desk
+from backend.executors.worker import Device
 from backend.feed import Feed
 from backend.problems import not_found
 from backend.scheduler import Scheduler
@@ -43,10 +45,22 @@ def _desk(request: Request) -> Desk:
     return desk
 
 
+def _calibrator(request: Request) -> Calibrator:
+    calibrator: Calibrator = request.app.state.calibrator
+    return calibrator
+
+
+def _devices(request: Request) -> list[Device]:
+    devices: list[Device] = request.app.state.devices
+    return devices
+
+
 SettingsDep = Annotated[Settings, Depends(_settings)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 SchedulerDep = Annotated[Scheduler, Depends(_scheduler)]
 FeedDep = Annotated[Feed, Depends(_feed)]
+CalibratorDep = Annotated[Calibrator, Depends(_calibrator)]
+DevicesDep = Annotated[list[Device], Depends(_devices)]
 DeskDep = Annotated[Desk, Depends(_desk)]
 
 

@@ -25,11 +25,43 @@ class PlannedRun(Out):
     seed: int
 
 
+class CostOut(Out):
+    """What runs will take: seconds on all lanes together, bytes of the largest run.
+
+    ``too_large`` are the methods that the device's memory does not hold; ``basis`` says where the
+    numbers come from, or why there are none; ``waiting`` that there will be some soon.
+    """
+
+    seconds: float | None
+    memory_bytes: float | None
+    device: str
+    device_memory_bytes: int
+    lanes: int
+    too_large: list[str]
+    basis: str
+    waiting: bool
+
+    @classmethod
+    def unknown(cls, why: str, *, waiting: bool = False) -> CostOut:
+        """No numbers, and why."""
+        return cls(
+            seconds=None,
+            memory_bytes=None,
+            device="",
+            device_memory_bytes=0,
+            lanes=0,
+            too_large=[],
+            basis=why,
+            waiting=waiting,
+        )
+
+
 class PlanOut(Out):
     """What launching a spec would do, and the same spec in other forms; ``peft`` by method."""
 
     runs: list[PlannedRun]
     gradients: int
+    cost: CostOut | None
     yaml: str
     command: str
     python: str

@@ -38,13 +38,14 @@ def client(app: FastAPI) -> TestClient:
 class Process:
     """A server in a process of its own, as a user starts it."""
 
-    def __init__(self, home: Path, roots: list[Path]) -> None:
+    def __init__(self, home: Path, roots: list[Path], **settings: str) -> None:
         self.home = home
         environment = {
             **os.environ,
             "LORAONE_HOME": str(home),
             "LORAONE_ALLOWED_ROOTS": ":".join(str(root) for root in roots),
             "PYTHONUNBUFFERED": "1",
+            **settings,
         }
         command = [sys.executable, "-m", "loraone.cli", "serve", "--port", "0"]
         self.process = subprocess.Popen(

@@ -934,6 +934,31 @@ export interface components {
             when: "init" | "update";
         };
         /**
+         * CostOut
+         * @description What runs will take: seconds on all lanes together, bytes of the largest run.
+         *
+         *     ``too_large`` are the methods that the device's memory does not hold; ``basis`` says where the
+         *     numbers come from, or why there are none; ``waiting`` that there will be some soon.
+         */
+        CostOut: {
+            /** Basis */
+            basis: string;
+            /** Device */
+            device: string;
+            /** Device Memory Bytes */
+            device_memory_bytes: number;
+            /** Lanes */
+            lanes: number;
+            /** Memory Bytes */
+            memory_bytes: number | null;
+            /** Seconds */
+            seconds: number | null;
+            /** Too Large */
+            too_large: string[];
+            /** Waiting */
+            waiting: boolean;
+        };
+        /**
          * CountsOut
          * @description How many runs are in each status.
          */
@@ -1697,6 +1722,7 @@ export interface components {
         PlanOut: {
             /** Command */
             command: string;
+            cost: components["schemas"]["CostOut"] | null;
             /** Gradients */
             gradients: number;
             /** Peft */

@@ -8,13 +8,14 @@ import {
   List,
   Paper,
   ScrollArea,
+  SimpleGrid,
   Stack,
   Tabs,
   Text,
   Title,
 } from "@mantine/core";
 import type { FieldProblem, Schemas } from "../api/client";
-import { rate } from "../view/format";
+import { bytes, rate, roughly } from "../view/format";
 
 interface Props {
   plan: Schemas["PlanOut"] | undefined;
@@ -60,9 +61,51 @@ export function PlanPanel({ plan, problems, failure, launching, launch }: Props)
         <Button size="md" onClick={launch} loading={launching} disabled={wrong || !plan}>
           Launch
         </Button>
+        {plan?.cost && !wrong && <Cost cost={plan.cost} />}
         {plan && !wrong && <PlanDetails plan={plan} />}
       </Stack>
     </Paper>
+  );
+}
+
+/** How long it will take and what it will hold, where the numbers come from, what does not fit. */
+function Cost({ cost }: { cost: Schemas["CostOut"] }) {
+  const known = cost.seconds !== null && cost.memory_bytes !== null;
+  return (
+    <div role="group" aria-label="Estimate">
+      {known && (
+        <SimpleGrid cols={2} spacing="xs">
+          <Fact
+            name={cost.lanes > 1 ? `Time on ${cost.lanes} lanes` : "Time"}
+            value={`about ${roughly(cost.seconds ?? 0)}`}
+          />
+          <Fact
+            name={`Memory of ${bytes(cost.device_memory_bytes)}`}
+            value={`about ${bytes(cost.memory_bytes ?? 0)}`}
+          />
+        </SimpleGrid>
+      )}
+      {cost.too_large.length > 0 && (
+        <Alert color="orange" title="Will probably not fit" mt="xs" py="xs">
+          {cost.too_large.join(", ")}. Lower the batch size, the tokens per text or the rank, use
+          bfloat16, or choose fewer target layers.
+        </Alert>
+      )}
+      <Text size="xs" c="dimmed" mt={4}>
+        {cost.basis}
+      </Text>
+    </div>
+  );
+}
+
+function Fact({ name, value }: { name: string; value: string }) {
+  return (
+    <div>
+      <Text size="xs" c="dimmed">
+        {name}
+      </Text>
+      <Text fw={600}>{value}</Text>
+    </div>
   );
 }
 

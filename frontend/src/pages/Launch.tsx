@@ -67,7 +67,12 @@ function LaunchForm({ catalog, start, active }: Props) {
     "post",
     "/api/plan",
     { body: settled },
-    { retry: false, placeholderData: keepPreviousData },
+    {
+      retry: false,
+      placeholderData: keepPreviousData,
+      // The estimate follows once the device has been measured.
+      refetchInterval: ({ state }) => (state.data?.cost?.waiting ? 3000 : false),
+    },
   );
   const launch = api.useMutation("post", "/api/experiments", {
     onSuccess: ({ id }) => void navigate({ to: "/experiments/$id", params: { id } }),

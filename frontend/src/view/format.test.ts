@@ -8,6 +8,7 @@ import {
   phaseLabel,
   quantity,
   rate,
+  roughly,
   seconds,
 } from "./format";
 
@@ -50,6 +51,7 @@ test("seconds and bytes have units that fit their size", () => {
   expect(seconds(42.4)).toBe("42 s");
   expect(seconds(185)).toBe("3 min 5 s");
   expect(seconds(7800)).toBe("2 h 10 min");
+  expect([3, 42, 200, 7900].map(roughly)).toEqual(["5 s", "40 s", "3 min", "2 h 12 min"]);
   expect(bytes(1_300_000_000)).toBe("1.3 GB");
   expect(bytes(420e6)).toBe("420 MB");
 });

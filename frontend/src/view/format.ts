@@ -94,6 +94,14 @@ export function seconds(amount: number): string {
   return `${Math.floor(whole / 3600)} h ${Math.round((whole % 3600) / 60)} min`;
 }
 
+/** An estimated time, without digits that nobody can know. */
+export function roughly(amount: number): string {
+  if (amount < 60) return `${Math.max(1, Math.round(amount / 5) * 5)} s`;
+  const minutes = Math.round(amount / 60);
+  if (minutes < 60) return `${minutes} min`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
 /** Bytes as `420 MB` or `1.3 GB`. */
 export function bytes(amount: number): string {
   if (amount >= 1e9) return `${trimmed(amount / 1e9, 3)} GB`;
