@@ -72,7 +72,7 @@ export function PlanPanel({ plan, problems, failure, launching, launch }: Props)
 function Cost({ cost }: { cost: Schemas["CostOut"] }) {
   const known = cost.seconds !== null && cost.memory_bytes !== null;
   return (
-    <div role="group" aria-label="Estimate">
+    <section aria-label="Estimate">
       {known && (
         <SimpleGrid cols={2} spacing="xs">
           <Fact
@@ -94,7 +94,7 @@ function Cost({ cost }: { cost: Schemas["CostOut"] }) {
       <Text size="xs" c="dimmed" mt={4}>
         {cost.basis}
       </Text>
-    </div>
+    </section>
   );
 }
 
