@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from backend.api.wire import CostOut
 from backend.calibrator import Calibrator
 from backend.executors.worker import Device
-from backend.tables import Run
+from backend.tables import Run, now
 from loraone import checkpoint, estimate
 from loraone.calibration import Calibration
 from loraone.catalog import TASKS
@@ -101,3 +101,48 @@ def experience(session: Session, speed: Calibration) -> Experience:
     return Experience(
         len(times), middle, tenths[0] / middle, tenths[-1] / middle, statistics.median(memories)
     )
+
+
+def remaining(
+    session: Session, active: Sequence[Run], speed: Calibration | None
+) -> dict[int, float | None]:
+    """Seconds that each run will take yet: as others of its experiment did, or as estimated."""
+    took = _took(session, {run.experiment_id for run in active})
+    factor: float | None = None
+    found: dict[int, float | None] = {}
+    for run in active:
+        whole = took.get(run.experiment_id)
+        if whole is None and speed is not None:
+            factor = experience(session, speed).time if factor is None else factor
+            whole = _estimated(run, speed, factor)
+        if whole is None:
+            found[run.id] = None
+            continue
+        found[run.id] = max(whole - _passed(run), 1.0)
+    return found
+
+
+def _passed(run: Run) -> float:
+    if run.status != "running" or run.started_at is None:
+        return 0.0
+    return (now() - run.started_at).total_seconds()
+
+
+def _took(session: Session, experiment_ids: set[int]) -> dict[int, float]:
+    """The median time of each experiment's finished runs."""
+    rows = session.execute(
+        select(Run.experiment_id, Run.started_at, Run.finished_at).where(
+            Run.experiment_id.in_(experiment_ids), Run.status == "succeeded"
+        )
+    ).all()
+    times: dict[int, list[float]] = {}
+    for key, began, ended in rows:
+        if began is not None and ended is not None:
+            times.setdefault(int(key), []).append((ended - began).total_seconds())
+    return {key: statistics.median(of_one) for key, of_one in times.items()}
+
+
+def _estimated(run: Run, speed: Calibration, factor: float) -> float | None:
+    spec = RunSpec.model_validate(run.spec)
+    sizes = None if TASKS[spec.task].synthetic else checkpoint.read(spec.model)
+    return None if sizes is None else estimate.of_run(spec, sizes, speed).seconds * factor

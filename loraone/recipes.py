@@ -1,13 +1,25 @@
-"""An experiment as people take it elsewhere: YAML, Python, the PEFT code of a method."""
+"""An experiment as people take it elsewhere: YAML, Python, one run of it, PEFT code."""
 
 from __future__ import annotations
 
 import yaml
 
 from loraone.catalog import METHODS
-from loraone.specs import ExperimentSpec, MethodSpec
+from loraone.specs import ExperimentSpec, GridSpec, MethodSpec, RunSpec
 
+_SHARED = tuple(field for field in RunSpec.model_fields if field in ExperimentSpec.model_fields)
 _HEAD = "from peft import LoraConfig, get_peft_model\n"
+
+
+def alone(run: RunSpec, name: str) -> ExperimentSpec:
+    """The experiment whose only run is ``run``: what :func:`loraone.expand` makes of it."""
+    shared = {field: getattr(run, field) for field in _SHARED}
+    return ExperimentSpec(
+        **shared,
+        name=name,
+        methods=(run.method,),
+        grid=GridSpec(ranks=(run.rank,), learning_rates=(run.learning_rate,), seeds=(run.seed,)),
+    )
 
 
 def as_yaml(spec: ExperimentSpec) -> str:

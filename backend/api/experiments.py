@@ -8,14 +8,12 @@ from backend import frames
 from backend.api import catalog
 from backend.api.deps import DatabaseDep, ExperimentDep, FeedDep, Reading, SchedulerDep, SettingsDep
 from backend.api.wire import (
-    CancelledOut,
     ExperimentDetailOut,
     ExperimentOut,
     LayerOut,
     RunOut,
 )
-from backend.store import experiments, runs
-from backend.tables import ACTIVE
+from backend.store import experiments
 from loraone.specs import ExperimentSpec
 
 router = APIRouter(tags=["experiments"])
@@ -51,19 +49,3 @@ def detail(session: Reading, experiment: ExperimentDep) -> ExperimentDetailOut:
         layers=LayerOut.of_all(frames.layer_names(found)),
         steps=frames.alignment_steps(session, [run.id for run in found]),
     )
-
-
-@router.post("/experiments/{experiment_id}/cancel")
-def cancel(
-    experiment: ExperimentDep, database: DatabaseDep, scheduler: SchedulerDep, feed: FeedDep
-) -> CancelledOut:
-    """Cancel all runs of the experiment that have not ended."""
-    with database.write() as session:
-        active = [r for r in experiments.runs(session, experiment.id) if r.status in ACTIVE]
-        for run in active:
-            runs.cancel(session, run)
-        ids = [run.id for run in active]
-    for run_id in ids:
-        scheduler.interrupt(run_id)
-    feed.wake()
-    return CancelledOut(cancelled=len(ids))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+import pandas as pd
+from fastapi import APIRouter, Query, Response
 from sqlalchemy import select
 
 from backend import prose
@@ -16,10 +17,10 @@ from backend.api.deps import (
     SettingsDep,
     find_experiment,
 )
-from backend.api.wire import ExperimentOut
+from backend.api.tabular import answer_table
+from backend.api.wire import BestOut, ChangedOut, ExperimentOut
 from backend.api.wire_history import (
     BulkChange,
-    ChangedOut,
     ExperimentChange,
     FacetOut,
     HistoryOut,
@@ -37,6 +38,8 @@ from backend.tables import Experiment, SavedView
 
 router = APIRouter(tags=["history"])
 
+MOST_EXPORTED = 10_000
+
 
 @router.get("/experiments")
 def history(
@@ -52,10 +55,7 @@ def history(
         found, total = experiments.search(session, q, limit, offset)
         facets = experiments.facets(session, q)
     except SearchError as error:
-        problem = FieldProblem(
-            path="q", message=str(error), value=error.term, allowed=error.allowed
-        )
-        raise invalid([problem]) from error
+        raise _wrong_search(error) from error
     return HistoryOut(
         experiments=[ExperimentOut.of(row) for row in found],
         total=total,
@@ -64,6 +64,35 @@ def history(
             for key, values in facets.items()
         },
     )
+
+
+@router.get("/experiments/file", response_class=Response)
+def download(
+    session: Reading,
+    q: Annotated[str, Query(max_length=500)] = "",
+    format: Literal["csv", "parquet"] = "csv",
+) -> Response:
+    """All experiments that a search finds, as a table."""
+    try:
+        found, _ = experiments.search(session, q, limit=MOST_EXPORTED, offset=0)
+    except SearchError as error:
+        raise _wrong_search(error) from error
+    rows = [_row(ExperimentOut.of(listed)) for listed in found]
+    return answer_table(pd.DataFrame(rows), format, "experiments")
+
+
+def _row(experiment: ExperimentOut) -> dict[str, object]:
+    """An experiment as a row of a file: lists as words, counts and what is ahead as columns."""
+    row = experiment.model_dump(exclude={"counts", "best", "methods", "tags"})
+    row["methods"], row["tags"] = ", ".join(experiment.methods), ", ".join(experiment.tags)
+    row |= {f"runs_{status}": count for status, count in experiment.counts}
+    ahead = experiment.best.model_dump() if experiment.best else dict.fromkeys(BestOut.model_fields)
+    return row | {f"best_{name}": value for name, value in ahead.items()}
+
+
+def _wrong_search(error: SearchError) -> ProblemError:
+    problem = FieldProblem(path="q", message=str(error), value=error.term, allowed=error.allowed)
+    return invalid([problem])
 
 
 @router.post("/experiments/bulk")

@@ -6,42 +6,76 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import psutil
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
 from sqlalchemy import select
 from starlette.background import BackgroundTask
 
-from backend.api.deps import DatabaseDep, FeedDep, Key, Reading, RunDep, SchedulerDep, SettingsDep
-from backend.api.wire import LaneOut, QueueOut, RunDetailOut, RunOut
+from backend.api.chosen import BasketDep
+from backend.api.deps import (
+    CalibratorDep,
+    DatabaseDep,
+    DevicesDep,
+    FeedDep,
+    Key,
+    Reading,
+    RunDep,
+    SchedulerDep,
+    SettingsDep,
+)
+from backend.api.wire import ChangedOut, LaneOut, QueueOut, RunDetailOut, RunOut
+from backend.estimates import remaining
 from backend.problems import ProblemError, not_found
 from backend.store import changes, runs
 from backend.tables import ArtifactRow, Experiment, Run
+from loraone.recipes import alone
+from loraone.specs import ExperimentSpec, RunSpec
 
 router = APIRouter(tags=["runs"])
 
+LATEST_FAILED = 10
+
 
 @router.get("/queue")
-def queue(session: Reading, scheduler: SchedulerDep) -> QueueOut:
-    """What runs where, and what waits in order."""
+def queue(
+    session: Reading, scheduler: SchedulerDep, devices: DevicesDep, calibrator: CalibratorDep
+) -> QueueOut:
+    """What runs where, what waits in order and for how long, and what failed last."""
     active = runs.queue(session)
+    failed = runs.failed(session, LATEST_FAILED)
     running = {run.lane: run for run in active if run.status == "running"}
     names = session.execute(
         select(Experiment.id, Experiment.name).where(
-            Experiment.id.in_({run.experiment_id for run in active})
+            Experiment.id.in_({run.experiment_id for run in [*active, *failed]})
         )
     ).all()
+    left = remaining(session, active, calibrator.get(devices[0]))
+    known = [seconds for seconds in left.values() if seconds is not None]
     return QueueOut(
         lanes=[
             LaneOut(
                 name=lane.name,
                 run=RunOut.of(running[lane.name]) if lane.name in running else None,
+                seconds_left=left[running[lane.name].id] if lane.name in running else None,
+                memory_bytes=_memory(lane.pid),
             )
             for lane in scheduler.lanes()
         ],
         queued=[RunOut.of(run) for run in active if run.status == "queued"],
+        failed=[RunOut.of(run) for run in failed],
+        seconds_left=sum(known) / len(devices) if len(known) == len(active) else None,
         experiments={int(key): str(name) for key, name in names},
         last_change=changes.bounds(session)[1],
     )
+
+
+def _memory(pid: int | None) -> int | None:
+    """What a lane's worker holds of the host's memory."""
+    try:
+        return int(psutil.Process(pid).memory_info().rss) if pid is not None else None
+    except psutil.Error:
+        return None
 
 
 @router.get("/runs/{run_id}")
@@ -64,6 +98,41 @@ def _change(database: DatabaseDep, run_id: int, verb: str) -> RunOut:
                 raise ProblemError(409, f"run {run_id} does not wait: {run.status}")
             runs.to_top(session, run)
         return RunOut.of(run)
+
+
+@router.post("/runs/cancel")
+def cancel_all(
+    basket: BasketDep, database: DatabaseDep, scheduler: SchedulerDep, feed: FeedDep
+) -> ChangedOut:
+    """Cancel all runs of a basket that have not ended: of an experiment, or of one method."""
+    with database.write() as session:
+        rows = session.scalars(select(Run).where(Run.id.in_(basket.ids))).all()
+        ids = [run.id for run in rows if runs.cancel(session, run)]
+    for run_id in ids:
+        scheduler.interrupt(run_id)
+    feed.wake()
+    return ChangedOut(changed=len(ids))
+
+
+@router.post("/runs/retry")
+def retry_all(
+    basket: BasketDep, database: DatabaseDep, scheduler: SchedulerDep, feed: FeedDep
+) -> ChangedOut:
+    """Queue again all runs of a basket that failed or were cancelled."""
+    with database.write() as session:
+        rows = session.scalars(select(Run).where(Run.id.in_(basket.ids))).all()
+        again = [run for run in rows if run.status in ("failed", "cancelled")]
+        count = sum(runs.retry(session, run) for run in again)
+    scheduler.wake()
+    feed.wake()
+    return ChangedOut(changed=count)
+
+
+@router.get("/runs/{run_id}/template")
+def template(session: Reading, run: RunDep) -> ExperimentSpec:
+    """An experiment of this run alone, to start the next one from."""
+    experiment = session.get_one(Experiment, run.experiment_id)
+    return alone(RunSpec.model_validate(run.spec), name=f"{experiment.name}: {run.label}"[:200])
 
 
 @router.post("/runs/{run_id}/cancel")

@@ -130,6 +130,16 @@ class CountsOut(Out):
     cancelled: int
 
 
+class BestOut(Out):
+    """What is ahead in an experiment, at its own best learning rate: mean over seeds."""
+
+    label: str
+    learning_rate: float
+    metric: str
+    value: float
+    seeds: int
+
+
 class ExperimentOut(Out):
     """An experiment as a list shows it."""
 
@@ -147,6 +157,7 @@ class ExperimentOut(Out):
     starred: bool
     archived: bool
     tags: list[str]
+    best: BestOut | None
 
     @classmethod
     def of(cls, listed: Listed) -> ExperimentOut:
@@ -168,6 +179,7 @@ class ExperimentOut(Out):
             starred=row.starred,
             archived=row.archived,
             tags=list(listed.tags),
+            best=None if listed.best is None else BestOut.model_validate(listed.best),
         )
 
 
@@ -196,17 +208,21 @@ class ExperimentDetailOut(ExperimentOut):
 
 
 class LaneOut(Out):
-    """A device and the run on it."""
+    """A device, the run on it and how long that will take yet, and what its worker holds."""
 
     name: str
     run: RunOut | None
+    seconds_left: float | None
+    memory_bytes: int | None
 
 
 class QueueOut(Out):
-    """Lanes, and what waits for them in order."""
+    """Lanes, what waits for them in order, for how long in all, and what failed last."""
 
     lanes: list[LaneOut]
     queued: list[RunOut]
+    failed: list[RunOut]
+    seconds_left: float | None
     experiments: dict[int, str]
     last_change: int
 
@@ -236,7 +252,7 @@ class TheoryOut(Out):
     seconds: float
 
 
-class CancelledOut(Out):
-    """How many runs were cancelled."""
+class ChangedOut(Out):
+    """How many were changed."""
 
-    cancelled: int
+    changed: int

@@ -58,12 +58,6 @@ class BulkChange(BaseModel):
     remove_tag: TagName | None = None
 
 
-class ChangedOut(Out):
-    """How many experiments were changed."""
-
-    changed: int
-
-
 class NoteIn(BaseModel):
     """A new version of the notes, on top of version ``base`` (0: there were none)."""
 

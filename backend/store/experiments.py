@@ -19,12 +19,24 @@ MOST_FACETS = 12
 
 
 @dataclass(frozen=True)
+class Best:
+    """The method that is ahead in an experiment, at its own best learning rate: mean over seeds."""
+
+    label: str
+    learning_rate: float
+    metric: str
+    value: float
+    seeds: int
+
+
+@dataclass(frozen=True)
 class Listed:
     """An experiment, how many of its runs are in each status, and its tags."""
 
     experiment: Experiment
     counts: dict[str, int]
     tags: tuple[str, ...] = ()
+    best: Best | None = None
 
     @property
     def status(self) -> str:
@@ -99,8 +111,34 @@ def search(session: Session, text: str, limit: int, offset: int) -> tuple[list[L
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     found = session.scalars(query.order_by(Experiment.id.desc()).limit(limit).offset(offset)).all()
     ids = [experiment.id for experiment in found]
-    counts, named = count_runs(session, ids), tags(session, ids)
-    return [Listed(one, counts[one.id], named[one.id]) for one in found], total
+    counts, named, ahead = count_runs(session, ids), tags(session, ids), best(session, ids)
+    listed = [Listed(one, counts[one.id], named[one.id], ahead.get(one.id)) for one in found]
+    return listed, total
+
+
+# What experiments are judged by unless asked otherwise; lower is better in each.
+_JUDGES = ("eval_loss", "relative_loss")
+
+
+def best(session: Session, experiment_ids: list[int]) -> dict[int, Best]:
+    """What is ahead in each experiment that has finished runs."""
+    found: dict[int, Best] = {}
+    for metric in _JUDGES:
+        value = func.avg(Run.summary[metric].as_float())
+        keys = (Run.experiment_id, Run.label, Run.rank, Run.learning_rate)
+        rows = session.execute(
+            select(Run.experiment_id, Run.label, Run.learning_rate, value, func.count())
+            .where(
+                Run.experiment_id.in_(experiment_ids),
+                Run.status == "succeeded",
+                Run.summary[metric].as_float().is_not(None),
+            )
+            .group_by(*keys)
+            .order_by(value)
+        ).all()
+        for key, label, rate, mean, seeds in rows:
+            found.setdefault(int(key), Best(label, rate, metric, float(mean), int(seeds)))
+    return found
 
 
 def facets(session: Session, text: str) -> dict[str, list[Facet]]:
@@ -171,7 +209,8 @@ def count_runs(session: Session, experiment_ids: list[int]) -> dict[int, dict[st
 def listed(session: Session, experiment: Experiment) -> Listed:
     """One experiment with its counts."""
     key = experiment.id
-    return Listed(experiment, count_runs(session, [key])[key], tags(session, [key])[key])
+    counts, named = count_runs(session, [key])[key], tags(session, [key])[key]
+    return Listed(experiment, counts, named, best(session, [key]).get(key))
 
 
 def runs(session: Session, experiment_id: int) -> list[Run]:

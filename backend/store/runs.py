@@ -138,6 +138,12 @@ def beat(session: Session, run_id: int, attempt: int) -> bool:
     return result.rowcount == 1
 
 
+def failed(session: Session, limit: int) -> list[Run]:
+    """The runs that failed last, newest first."""
+    query = select(Run).where(Run.status == "failed").order_by(Run.finished_at.desc())
+    return list(session.scalars(query.limit(limit)))
+
+
 def queue(session: Session) -> list[Run]:
     """All runs that have not ended: the running ones, then the queued ones in order."""
     return list(

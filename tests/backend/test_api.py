@@ -125,8 +125,37 @@ def test_queued_runs_can_be_cancelled_retried_and_moved(
     problem(client.post(f"/api/runs/{first}/cancel"), 409)
     problem(client.post(f"/api/runs/{first}/top"), 409)
     assert client.post(f"/api/runs/{first}/retry").json()["status"] == "queued"
-    assert client.post(f"/api/experiments/{key}/cancel").json() == {"cancelled": 3}
+    assert client.post(f"/api/runs/cancel?of=e{key}").json() == {"changed": 3}
     assert client.get(f"/api/experiments/{key}").json()["status"] == "cancelled"
+
+
+def test_one_method_is_cancelled_alone_and_queued_again(
+    client: TestClient, spec: dict[str, Any]
+) -> None:
+    spec |= {"methods": ["lora", "pissa"], "grid": {"ranks": [4], "seeds": [0, 1]}}
+    key = client.post("/api/experiments", json=spec).json()["id"]
+    assert client.post(f"/api/runs/cancel?of=e{key}:PiSSA").json() == {"changed": 2}
+    runs = client.get(f"/api/experiments/{key}").json()["runs"]
+    assert {(run["label"], run["status"]) for run in runs} == {
+        ("LoRA", "queued"),
+        ("PiSSA", "cancelled"),
+    }
+    assert client.post(f"/api/runs/cancel?of=e{key}:PiSSA").json() == {"changed": 0}
+    assert client.post(f"/api/runs/retry?of=e{key}").json() == {"changed": 2}
+    assert client.get(f"/api/experiments/{key}").json()["status"] == "queued"
+
+
+def test_a_run_is_a_template_for_the_next_experiment(
+    client: TestClient, spec: dict[str, Any]
+) -> None:
+    spec |= {"methods": ["lora", "full"], "grid": {"learning_rates": [1e-3, 1e-2]}}
+    key = client.post("/api/experiments", json=spec).json()["id"]
+    run = client.get(f"/api/experiments/{key}").json()["runs"][-1]
+    template = client.get(f"/api/runs/{run['id']}/template").json()
+    assert template["name"] == "tiny: Full fine-tuning"
+    (again,) = client.post("/api/plan", json=template).json()["runs"]
+    for name in ("label", "learning_rate", "seed"):
+        assert again[name] == run[name]
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given
@@ -148,6 +150,43 @@ def created(client: TestClient, **spec: Any) -> int:
     assert answer.status_code == 201, answer.text
     key: int = answer.json()["id"]
     return key
+
+
+def test_what_is_ahead_is_the_best_mean_over_seeds_at_one_learning_rate(tmp_path: Path) -> None:
+    found = Database(f"sqlite:///{tmp_path / 'ahead.db'}")
+    found.migrate()
+    losses = {
+        ("LoRA", 1e-3): [1.0, 2.0], ("LoRA", 1e-2): [1.4, 1.4],
+        ("PiSSA", 1e-3): [0.9, 2.1], ("PiSSA", 1e-2): [None, 1.3],
+    }  # fmt: skip
+    grid = {"learning_rates": [1e-3, 1e-2], "seeds": [0, 1]}
+    spec = ExperimentSpec.model_validate({"methods": ["lora", "pissa"], "grid": grid})
+    with found.write() as session:
+        key = experiments.create(session, spec).id
+        empty = experiments.create(session, spec).id
+        for run in session.scalars(select(Run).where(Run.experiment_id == key)):
+            loss = losses[run.label, run.learning_rate][run.seed]
+            run.status = "failed" if loss is None else "succeeded"
+            run.summary = {"eval_loss": loss}
+    with found.read() as session:
+        ahead = experiments.best(session, [key, empty])
+    assert set(ahead) == {key}
+    assert (ahead[key].label, ahead[key].learning_rate, ahead[key].seeds) == ("PiSSA", 1e-2, 1)
+    assert ahead[key].value == pytest.approx(1.3)
+    found.close()
+
+
+def test_what_a_search_finds_leaves_as_a_file(client: TestClient) -> None:
+    for name in ("One", "Two"):
+        client.post("/api/experiments", json={"name": name, "methods": ["lora", "pissa"]})
+    packed = client.get("/api/experiments/file", params={"q": "two", "format": "parquet"})
+    table = pd.read_parquet(io.BytesIO(packed.content))
+    assert list(table["name"]) == ["Two"]
+    assert list(table["methods"]) == ["LoRA, PiSSA"]
+    assert list(table["runs_queued"]) == [2]
+    written = client.get("/api/experiments/file").text
+    assert list(pd.read_csv(io.StringIO(written))["name"]) == ["Two", "One"]
+    assert client.get("/api/experiments/file", params={"q": "colour:red"}).status_code == 422
 
 
 def test_an_experiment_is_renamed_starred_tagged_and_archived(client: TestClient) -> None:

@@ -10,8 +10,9 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from loraone.catalog import METHODS
-from loraone.recipes import peft_snippet
-from loraone.specs import ExperimentSpec
+from loraone.presets import PRESETS
+from loraone.recipes import alone, peft_snippet
+from loraone.specs import ExperimentSpec, expand
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -40,3 +41,15 @@ def test_the_code_builds_the_adapter(tiny_models: dict[str, Path], method: Any) 
     config = space["model"].peft_config["default"]
     assert config.r == 2
     assert config.use_rslora is True
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_run_alone_is_an_experiment_of_that_run(name: str) -> None:
+    for run in expand(PRESETS[name].spec):
+        assert expand(alone(run, "again")) == [run]
+
+
+def test_a_run_of_a_method_with_its_own_optimiser_is_the_same_alone() -> None:
+    spec = {"methods": ["lora", {"name": "lora", "optimizer": "riemannian"}]}
+    for run in expand(ExperimentSpec.model_validate(spec)):
+        assert expand(alone(run, "again")) == [run]

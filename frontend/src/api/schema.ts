@@ -110,6 +110,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/experiments/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download
+         * @description All experiments that a search finds, as a table.
+         */
+        get: operations["history_download"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/experiments/import": {
         parameters: {
             query?: never;
@@ -152,26 +172,6 @@ export interface paths {
          * @description Rename, describe, star, archive or tag an experiment.
          */
         patch: operations["history_change_one"];
-        trace?: never;
-    };
-    "/api/experiments/{experiment_id}/cancel": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Cancel
-         * @description Cancel all runs of the experiment that have not ended.
-         */
-        post: operations["experiments_cancel"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/api/experiments/{experiment_id}/export.json": {
@@ -527,7 +527,7 @@ export interface paths {
         };
         /**
          * Queue
-         * @description What runs where, and what waits in order.
+         * @description What runs where, what waits in order and for how long, and what failed last.
          */
         get: operations["runs_queue"];
         put?: never;
@@ -558,6 +558,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/runs/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel All
+         * @description Cancel all runs of a basket that have not ended: of an experiment, or of one method.
+         */
+        post: operations["runs_cancel_all"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs/file": {
         parameters: {
             query?: never;
@@ -572,6 +592,26 @@ export interface paths {
         get: operations["results_download_runs"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry All
+         * @description Queue again all runs of a basket that failed or were cancelled.
+         */
+        post: operations["runs_retry_all"];
         delete?: never;
         options?: never;
         head?: never;
@@ -652,6 +692,26 @@ export interface paths {
          * @description Queue a run again that has ended; its results are replaced when it starts.
          */
         post: operations["runs_retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/template": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Template
+         * @description An experiment of this run alone, to start the next one from.
+         */
+        get: operations["runs_template"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -844,6 +904,22 @@ export interface components {
             steps: number[];
         };
         /**
+         * BestOut
+         * @description What is ahead in an experiment, at its own best learning rate: mean over seeds.
+         */
+        BestOut: {
+            /** Label */
+            label: string;
+            /** Learning Rate */
+            learning_rate: number;
+            /** Metric */
+            metric: string;
+            /** Seeds */
+            seeds: number;
+            /** Value */
+            value: number;
+        };
+        /**
          * BulkChange
          * @description The same change of several experiments.
          */
@@ -858,14 +934,6 @@ export interface components {
             remove_tag?: string | null;
             /** Starred */
             starred?: boolean | null;
-        };
-        /**
-         * CancelledOut
-         * @description How many runs were cancelled.
-         */
-        CancelledOut: {
-            /** Cancelled */
-            cancelled: number;
         };
         /**
          * CatalogOut
@@ -903,7 +971,7 @@ export interface components {
         };
         /**
          * ChangedOut
-         * @description How many experiments were changed.
+         * @description How many were changed.
          */
         ChangedOut: {
             /** Changed */
@@ -1093,6 +1161,7 @@ export interface components {
             archived: boolean;
             /** Author */
             author: string;
+            best: components["schemas"]["BestOut"] | null;
             counts: components["schemas"]["CountsOut"];
             /**
              * Created At
@@ -1139,6 +1208,7 @@ export interface components {
             archived: boolean;
             /** Author */
             author: string;
+            best: components["schemas"]["BestOut"] | null;
             counts: components["schemas"]["CountsOut"];
             /**
              * Created At
@@ -1456,12 +1526,16 @@ export interface components {
         };
         /**
          * LaneOut
-         * @description A device and the run on it.
+         * @description A device, the run on it and how long that will take yet, and what its worker holds.
          */
         LaneOut: {
+            /** Memory Bytes */
+            memory_bytes: number | null;
             /** Name */
             name: string;
             run: components["schemas"]["RunOut"] | null;
+            /** Seconds Left */
+            seconds_left: number | null;
         };
         /**
          * LayerOut
@@ -1917,19 +1991,23 @@ export interface components {
         };
         /**
          * QueueOut
-         * @description Lanes, and what waits for them in order.
+         * @description Lanes, what waits for them in order, for how long in all, and what failed last.
          */
         QueueOut: {
             /** Experiments */
             experiments: {
                 [key: string]: string;
             };
+            /** Failed */
+            failed: components["schemas"]["RunOut"][];
             /** Lanes */
             lanes: components["schemas"]["LaneOut"][];
             /** Last Change */
             last_change: number;
             /** Queued */
             queued: components["schemas"]["RunOut"][];
+            /** Seconds Left */
+            seconds_left: number | null;
         };
         /**
          * RunColumnOut
@@ -2524,6 +2602,36 @@ export interface operations {
             };
         };
     };
+    history_download: {
+        parameters: {
+            query?: {
+                q?: string;
+                format?: "csv" | "parquet";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     transfer_take_in: {
         parameters: {
             query?: never;
@@ -2612,37 +2720,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ExperimentOut"];
-                };
-            };
-            /** @description A field is wrong */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    experiments_cancel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                experiment_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CancelledOut"];
                 };
             };
             /** @description A field is wrong */
@@ -3375,6 +3452,38 @@ export interface operations {
             };
         };
     };
+    runs_cancel_all: {
+        parameters: {
+            query: {
+                /** @description What is looked at: e<experiment>, e<experiment>:<method>, or r<run>, such as e3, e3:LoRA, r12 */
+                of: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedOut"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     results_download_runs: {
         parameters: {
             query: {
@@ -3394,6 +3503,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    runs_retry_all: {
+        parameters: {
+            query: {
+                /** @description What is looked at: e<experiment>, e<experiment>:<method>, or r<run>, such as e3, e3:LoRA, r12 */
+                of: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedOut"];
+                };
             };
             /** @description A field is wrong */
             422: {
@@ -3515,6 +3656,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunOut"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    runs_template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExperimentSpec"];
                 };
             };
             /** @description A field is wrong */

@@ -1,5 +1,6 @@
 import { ActionIcon, Anchor, Group, Text } from "@mantine/core";
-import { IconRefresh, IconX } from "@tabler/icons-react";
+import { IconCopy, IconRefresh, IconX } from "@tabler/icons-react";
+import { Link } from "@tanstack/react-router";
 import type { Run, Schemas } from "../api/client";
 import { duration, quantity, rate } from "../view/format";
 import type { Subject } from "../view/subject";
@@ -101,6 +102,18 @@ export function RunActions({ run }: { run: Run }) {
         </Anchor>
       )}
       {run.status === "succeeded" && <BasketToggle item={`r${run.id}`} name={`run ${run.id}`} />}
+      <ActionIcon
+        size="sm"
+        variant="subtle"
+        color="gray"
+        component={Link}
+        to="/launch"
+        search={{ run: run.id } as never}
+        aria-label={`Use run ${run.id} as a template`}
+        title="Use as template"
+      >
+        <IconCopy size={14} />
+      </ActionIcon>
       {(run.status === "queued" || run.status === "running") && (
         <ActionIcon
           variant="subtle"

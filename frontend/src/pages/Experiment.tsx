@@ -1,5 +1,4 @@
 import { Alert, Button, Group, Skeleton, Stack, TagsInput, Text, Title } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import {
   IconArchive,
   IconArrowsDiff,
@@ -7,12 +6,12 @@ import {
   IconFileDownload,
   IconPlayerStop,
 } from "@tabler/icons-react";
-import { useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { api, type ExperimentDetail, sentence } from "../api/client";
 import { CountsBar, StatusBadge } from "../components/Status";
 import { Tabbed } from "../components/Tabbed";
 import { useBasket } from "../components/useBasket";
+import { useCancelAll } from "../components/useCancelAll";
 import { experimentRoute } from "../router";
 import { VIEWS } from "../tabs";
 import { ago } from "../view/format";
@@ -74,11 +73,7 @@ function Panel({ tab, experiment, search, change }: PanelProps) {
 }
 
 function Header({ experiment }: { experiment: ExperimentDetail }) {
-  const queries = useQueryClient();
-  const cancel = api.useMutation("post", "/api/experiments/{experiment_id}/cancel", {
-    onSuccess: () => queries.invalidateQueries(),
-    onError: (error) => notifications.show({ color: "red", message: sentence(error) }),
-  });
+  const { cancelAll, cancelling } = useCancelAll();
   const change = useChange(experiment.id);
   const basket = useBasket();
   const inside = basket.has(`e${experiment.id}`);
@@ -98,8 +93,8 @@ function Header({ experiment }: { experiment: ExperimentDetail }) {
               size="xs"
               variant="default"
               leftSection={<IconPlayerStop size={14} />}
-              loading={cancel.isPending}
-              onClick={() => cancel.mutate({ params: { path: { experiment_id: experiment.id } } })}
+              loading={cancelling}
+              onClick={() => cancelAll([`e${experiment.id}`])}
             >
               Cancel {active === 1 ? "1 run" : `all ${active} runs`}
             </Button>

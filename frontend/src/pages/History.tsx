@@ -24,7 +24,7 @@ import { Empty } from "../components/Empty";
 import { CountsBar, StatusBadge } from "../components/Status";
 import { useDemo } from "../components/useDemo";
 import { historyRoute } from "../router";
-import { ago } from "../view/format";
+import { ago, heading, quantity, rate } from "../view/format";
 import { toggled } from "../view/query";
 import { BulkBar } from "./history/BulkBar";
 import { Facets } from "./history/Facets";
@@ -58,6 +58,16 @@ export function HistoryPage() {
       <Group justify="space-between">
         <Title order={2}>History</Title>
         <Group gap="xs">
+          {(["csv", "parquet"] as const).map((format) => (
+            <Anchor
+              key={format}
+              size="xs"
+              href={`/api/experiments/file?${new URLSearchParams({ q: q ?? "", format })}`}
+              download
+            >
+              {format === "csv" ? "All found as CSV" : "Parquet"}
+            </Anchor>
+          ))}
           <ImportButton />
           <SavedViews query={q ?? ""} open={go} />
         </Group>
@@ -223,6 +233,13 @@ function columns(
         </Text>
       ),
     },
+    {
+      id: "best",
+      header: "Ahead",
+      numeric: true,
+      value: (row) => row.best?.value,
+      cell: (row) => <Ahead best={row.best} />,
+    },
     { id: "model", header: "Model", value: (row) => row.model },
     { id: "author", header: "By", value: (row) => row.author },
     {
@@ -240,6 +257,21 @@ function columns(
       ),
     },
   ];
+}
+
+/** What is ahead in an experiment; with how many seeds says how far to believe it. */
+function Ahead({ best }: { best: Experiment["best"] }) {
+  if (!best) return "–";
+  const { label, value, metric, seeds, learning_rate } = best;
+  const counted = `${seeds} ${seeds === 1 ? "seed" : "seeds"}`;
+  return (
+    <div title={`${heading(metric)} at learning rate ${rate(learning_rate)}, ${counted}`}>
+      <Text size="sm">{quantity(value)}</Text>
+      <Text size="xs" c="dimmed" style={{ whiteSpace: "normal" }}>
+        {label}, {counted}
+      </Text>
+    </div>
+  );
 }
 
 /** Stars an experiment, or takes the star away. */

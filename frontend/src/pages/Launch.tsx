@@ -15,7 +15,7 @@ import {
 import { useDebouncedValue } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { keepPreviousData } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, type Catalog, type ExperimentSpec, type Problem, sentence } from "../api/client";
 import { MethodsField } from "../components/MethodsField";
@@ -35,7 +35,7 @@ import { launchRoute } from "../router";
 
 /** Set up an experiment beside what it would do, from a preset or an older one. */
 export function LaunchPage() {
-  const { preset = "demo", from } = launchRoute.useSearch();
+  const { preset = "demo", from, run } = launchRoute.useSearch();
   const catalog = api.useQuery("get", "/api/catalog");
   const template = api.useQuery(
     "get",
@@ -43,13 +43,19 @@ export function LaunchPage() {
     { params: { path: { experiment_id: from ?? 0 } } },
     { enabled: from !== undefined },
   );
-  const error = catalog.error ?? template.error;
+  const single = api.useQuery(
+    "get",
+    "/api/runs/{run_id}/template",
+    { params: { path: { run_id: run ?? 0 } } },
+    { enabled: run !== undefined },
+  );
+  const error = catalog.error ?? template.error ?? single.error;
   if (error) return <Alert color="red">{sentence(error)}</Alert>;
   const chosen = catalog.data?.presets.find(({ name }) => name === preset);
-  const start =
-    from === undefined ? (chosen ?? catalog.data?.presets[0])?.spec : template.data?.spec;
+  const usual = (chosen ?? catalog.data?.presets[0])?.spec;
+  const start = run !== undefined ? single.data : from !== undefined ? template.data?.spec : usual;
   if (!catalog.data || !start) return <Skeleton height={500} />;
-  const key = from === undefined ? preset : `from ${from}`;
+  const key = run !== undefined ? `run ${run}` : from !== undefined ? `from ${from}` : preset;
   return <LaunchForm key={key} catalog={catalog.data} start={start} active={key} />;
 }
 
@@ -101,6 +107,15 @@ function LaunchForm({ catalog, start, active }: Props) {
               {label}
             </Button>
           ))}
+          <Button
+            size="xs"
+            variant="default"
+            title="Teacher–student problems, solved in seconds"
+            component={Link}
+            to="/theory"
+          >
+            Theory lab
+          </Button>
         </Group>
       </Group>
       <Grid>

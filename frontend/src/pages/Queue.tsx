@@ -2,6 +2,7 @@ import {
   ActionIcon,
   Alert,
   Anchor,
+  Button,
   Group,
   Paper,
   SimpleGrid,
@@ -15,9 +16,11 @@ import { IconArrowBarToUp, IconX } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { api, type Run, type Schemas, sentence } from "../api/client";
 import { type Column, DataTable } from "../components/DataTable";
+import { RunActions, RunStatus } from "../components/RunList";
 import { RunProgress } from "../components/Status";
+import { useCancelAll } from "../components/useCancelAll";
 import { useRunAction } from "../components/useRunAction";
-import { ago, rate } from "../view/format";
+import { ago, bytes, rate, roughly } from "../view/format";
 
 /** What runs where, and what waits in order. */
 export function QueuePage() {
@@ -32,10 +35,24 @@ export function QueuePage() {
           <LaneCard key={lane.name} lane={lane} experiments={data.experiments} />
         ))}
       </SimpleGrid>
-      <Title order={4} mt="sm">
-        Waiting ({data.queued.length})
-      </Title>
+      <Group justify="space-between" mt="sm">
+        <Title order={4}>Waiting ({data.queued.length})</Title>
+        {data.seconds_left !== null && data.seconds_left > 0 && (
+          <Text size="sm" c="dimmed">
+            All done in about {roughly(data.seconds_left)}
+          </Text>
+        )}
+      </Group>
+      <CancelExperiments runs={data.queued} experiments={data.experiments} />
       <Waiting runs={data.queued} experiments={data.experiments} />
+      {data.failed.length > 0 && (
+        <>
+          <Title order={4} mt="sm">
+            Failed last
+          </Title>
+          <Failed runs={data.failed} experiments={data.experiments} />
+        </>
+      )}
     </Stack>
   );
 }
@@ -67,6 +84,14 @@ function LaneCard({ lane, experiments }: { lane: Schemas["LaneOut"]; experiments
           <Text size="sm">{describe(run)}</Text>
           <ExperimentLink run={run} experiments={experiments} />
           <RunProgress run={run} />
+          <Text size="xs" c="dimmed">
+            {[
+              lane.seconds_left !== null && `about ${roughly(lane.seconds_left)} left`,
+              lane.memory_bytes !== null && `${bytes(lane.memory_bytes)} of memory`,
+            ]
+              .filter(Boolean)
+              .join(" · ")}
+          </Text>
         </Stack>
       ) : (
         <Text c="dimmed" size="sm">
@@ -93,6 +118,59 @@ function ExperimentLink({ run, experiments }: { run: Run; experiments: Names }) 
       {experiments[run.experiment_id] ?? `Experiment ${run.experiment_id}`}
     </Anchor>
   );
+}
+
+/** One button for each experiment that waits with several runs. */
+function CancelExperiments({ runs, experiments }: { runs: Run[]; experiments: Names }) {
+  const { cancelAll } = useCancelAll();
+  const ids = [...new Set(runs.map((run) => run.experiment_id))];
+  return (
+    <Group gap="xs">
+      {ids.map((id) => {
+        const count = runs.filter((run) => run.experiment_id === id).length;
+        return (
+          count > 1 && (
+            <Button
+              key={id}
+              size="compact-xs"
+              variant="default"
+              leftSection={<IconX size={12} />}
+              onClick={() => cancelAll([`e${id}`])}
+            >
+              Cancel all {count} of {experiments[id] ?? `experiment ${id}`}
+            </Button>
+          )
+        );
+      })}
+    </Group>
+  );
+}
+
+/** What happened to runs that failed, what to do, and a way to run them again. */
+function Failed({ runs, experiments }: { runs: Run[]; experiments: Names }) {
+  const columns: Column<Run>[] = [
+    { id: "run", header: "Run", value: describe },
+    {
+      id: "experiment",
+      header: "Experiment",
+      value: (run) => experiments[run.experiment_id],
+      cell: (run) => <ExperimentLink run={run} experiments={experiments} />,
+    },
+    {
+      id: "why",
+      header: "What happened, and what to do",
+      value: (run) => run.error?.message,
+      cell: (run) => <RunStatus run={run} />,
+    },
+    {
+      id: "when",
+      header: "When",
+      value: (run) => run.finished_at ?? undefined,
+      cell: (run) => <Text size="sm">{run.finished_at ? ago(run.finished_at) : "–"}</Text>,
+    },
+    { id: "actions", header: "", value: () => undefined, cell: (run) => <RunActions run={run} /> },
+  ];
+  return <DataTable rows={runs} columns={columns} caption="Failed runs" minWidth={860} />;
 }
 
 function Waiting({ runs, experiments }: { runs: Run[]; experiments: Names }) {

@@ -1,9 +1,20 @@
-import { Alert, Group, SegmentedControl, Skeleton, Stack, Text, Title } from "@mantine/core";
-import { api, type Schemas, sentence } from "../api/client";
+import {
+  ActionIcon,
+  Alert,
+  Group,
+  SegmentedControl,
+  Skeleton,
+  Stack,
+  Text,
+  Title,
+} from "@mantine/core";
+import { IconX } from "@tabler/icons-react";
+import { api, type Run, type Schemas, sentence } from "../api/client";
 import { BasketToggle } from "../components/BasketToggle";
 import { type Column, DataTable } from "../components/DataTable";
 import { RunList } from "../components/RunList";
 import { Sparkline } from "../components/Sparkline";
+import { useCancelAll } from "../components/useCancelAll";
 import { estimate, rate } from "../view/format";
 import type { Judge } from "../view/search";
 import type { ViewProps } from "../view/subject";
@@ -30,7 +41,7 @@ export function OverviewTab({ subject, search, change }: ViewProps) {
           data={data.judges.map(({ name, label }) => ({ value: name, label }))}
         />
       </Group>
-      <MethodTable overview={data} />
+      <MethodTable overview={data} runs={subject.runs} />
       <Title order={4} mt="sm">
         Runs
       </Title>
@@ -64,7 +75,18 @@ function Answers({ answers }: { answers: Schemas["AnswerOut"][] }) {
 
 type Row = Schemas["OverviewRow"];
 
-function MethodTable({ overview }: { overview: Schemas["OverviewOut"] }) {
+const ACTIVE: Run["status"][] = ["queued", "running"];
+
+interface MethodTableProps {
+  overview: Schemas["OverviewOut"];
+  runs: Run[];
+}
+
+function MethodTable({ overview, runs }: MethodTableProps) {
+  const { cancelAll } = useCancelAll();
+  const active = new Set(
+    runs.filter(({ status }) => ACTIVE.includes(status)).map(({ label }) => label),
+  );
   const columns: Column<Row>[] = [
     {
       id: "compare",
@@ -97,7 +119,23 @@ function MethodTable({ overview }: { overview: Schemas["OverviewOut"] }) {
       header: "Finished",
       numeric: true,
       value: (row) => row.finished,
-      cell: (row) => `${row.finished} of ${row.runs}`,
+      cell: (row) => (
+        <Group gap={4} wrap="nowrap" justify="flex-end">
+          {row.finished} of {row.runs}
+          {active.has(row.label) && (
+            <ActionIcon
+              size="sm"
+              variant="subtle"
+              color="red"
+              aria-label={`Cancel the other runs of ${row.label}`}
+              title="Cancel what has not ended"
+              onClick={() => cancelAll([row.item])}
+            >
+              <IconX size={14} />
+            </ActionIcon>
+          )}
+        </Group>
+      ),
     },
     {
       id: "seeds",

@@ -21,6 +21,7 @@ test("a mangled link shows the default view", () => {
 
 test("launch and history read their own", () => {
   expect(launchSearch({ preset: "fair", from: 3 })).toEqual({ preset: "fair", from: 3 });
+  expect(launchSearch({ run: 7, from: "x" })).toEqual({ run: 7 });
   expect(historySearch({ q: "", page: 2 })).toEqual({ q: undefined, page: 2 });
 });
 

@@ -136,11 +136,13 @@ export function compareSearch(raw: Raw): CompareSearch {
 
 export interface LaunchSearch {
   preset?: string;
+  /** The experiment, or the single run, that is the template. */
   from?: number;
+  run?: number;
 }
 
 export function launchSearch(raw: Raw): LaunchSearch {
-  return { preset: text(raw.preset), from: whole(raw.from) };
+  return known({ preset: text(raw.preset), from: whole(raw.from), run: whole(raw.run) });
 }
 
 export interface HistorySearch {
