@@ -14,37 +14,54 @@ export interface Change {
 }
 
 const SLOW_MS = 1500;
+const GATHERED_MS = 100;
 
 /**
- * Follow the feed of changes: progress goes straight into the cached runs, everything else is read
- * anew, at most every 1.5 s, so that bursts of events do not make the page flicker.
+ * Follow the feed of changes: progress goes into the cached runs, gathered over a tenth of a second
+ * so that hundreds of events do not draw the page hundreds of times; everything else is read anew,
+ * at most every 1.5 s.
  */
 export function useLive(): void {
   const queries = useQueryClient();
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const reading = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const gathering = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => {
     const source = new EventSource("/api/changes");
-    const later = (ms: number) => {
-      timer.current ??= setTimeout(() => {
-        timer.current = undefined;
+    // The last change of a run is all that there is to show of it.
+    const gathered = new Map<number, Change>();
+    let lastRead = Number.NEGATIVE_INFINITY;
+    const readAnew = (ms: number) => {
+      const wait = Math.max(ms, lastRead + SLOW_MS - performance.now());
+      reading.current ??= setTimeout(() => {
+        reading.current = undefined;
+        lastRead = performance.now();
         void queries.invalidateQueries({ predicate: ({ queryKey }) => !isStatic(queryKey) });
-      }, ms);
+      }, wait);
     };
-    const progress = (event: MessageEvent<string>) => patch(queries, JSON.parse(event.data));
+    const progress = (event: MessageEvent<string>) => {
+      const change = JSON.parse(event.data) as Change;
+      gathered.set(change.run, change);
+      gathering.current ??= setTimeout(() => {
+        gathering.current = undefined;
+        patch(queries, gathered);
+        gathered.clear();
+      }, GATHERED_MS);
+    };
     source.addEventListener("progress", progress);
     source.addEventListener("metric", (event) => {
       progress(event);
-      later(SLOW_MS);
+      readAnew(SLOW_MS);
     });
     source.addEventListener("status", (event) => {
       progress(event);
-      later(200);
+      readAnew(200);
     });
-    source.addEventListener("reset", () => later(0));
-    source.onopen = () => later(0);
+    source.addEventListener("reset", () => readAnew(0));
+    source.onopen = () => readAnew(0);
     return () => {
-      clearTimeout(timer.current);
-      timer.current = undefined;
+      clearTimeout(reading.current);
+      clearTimeout(gathering.current);
+      reading.current = gathering.current = undefined;
       source.close();
     };
   }, [queries]);
@@ -57,25 +74,33 @@ function isStatic(key: readonly unknown[]): boolean {
   return STATIC.includes(String(key[1]));
 }
 
-/** Put a change into every cached answer that holds the run. */
-export function patch(queries: QueryClient, change: Change): void {
+type Changes = ReadonlyMap<number, Change>;
+
+/** Put changes into every cached answer that holds their runs. */
+export function patch(queries: QueryClient, changes: Changes): void {
   queries.setQueriesData<Schemas["QueueOut"]>(
     { predicate: ({ queryKey }) => queryKey[1] === "/api/queue" },
     (old) =>
       old && {
         ...old,
-        lanes: old.lanes.map((lane) => ({ ...lane, run: lane.run && merged(lane.run, change) })),
+        lanes: old.lanes.map((lane) => ({ ...lane, run: lane.run && merged(lane.run, changes) })),
       },
   );
-  queries.setQueriesData<ExperimentDetail>(
-    { predicate: ({ queryKey }) => queryKey[1] === "/api/experiments/{experiment_id}" },
-    (old) => old && { ...old, runs: old.runs.map((run) => merged(run, change)) },
+  queries.setQueriesData<ExperimentDetail | Schemas["BasketOut"]>(
+    { predicate: ({ queryKey }) => WITH_RUNS.includes(String(queryKey[1])) },
+    (old) => {
+      if (!old?.runs.some(({ id }) => changes.has(id))) return old;
+      return { ...old, runs: old.runs.map((run) => merged(run, changes)) };
+    },
   );
 }
 
-/** The run with the change in it, or the same object where the change is about another run. */
-export function merged(run: Run, change: Change): Run {
-  if (run.id !== change.run) return run;
-  const { status, phase, done, total, lane } = change;
+const WITH_RUNS = ["/api/experiments/{experiment_id}", "/api/basket"];
+
+/** The run with its change in it, or the same object where there is none of it. */
+export function merged(run: Run, changes: Changes): Run {
+  const found = changes.get(run.id);
+  if (!found) return run;
+  const { status, phase, done, total, lane } = found;
   return { ...run, status, phase, done, total, lane };
 }

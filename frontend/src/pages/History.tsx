@@ -86,7 +86,7 @@ export function HistoryPage() {
           rows={found.experiments}
           columns={columns(found.experiments, chosen, setChosen, (tag) => go(`tag:${tag}`))}
           caption="Experiments"
-          minWidth={960}
+          minWidth={1080}
           empty={`No experiment fits “${q}”.`}
         />
       ) : (
@@ -265,7 +265,10 @@ function Ahead({ best }: { best: Experiment["best"] }) {
   const { label, value, metric, seeds, learning_rate } = best;
   const counted = `${seeds} ${seeds === 1 ? "seed" : "seeds"}`;
   return (
-    <div title={`${heading(metric)} at learning rate ${rate(learning_rate)}, ${counted}`}>
+    <div
+      style={{ minWidth: 140 }}
+      title={`${heading(metric)} at learning rate ${rate(learning_rate)}, ${counted}`}
+    >
       <Text size="sm">{quantity(value)}</Text>
       <Text size="xs" c="dimmed" style={{ whiteSpace: "normal" }}>
         {label}, {counted}

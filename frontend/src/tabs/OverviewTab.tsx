@@ -121,7 +121,7 @@ function MethodTable({ overview, runs }: MethodTableProps) {
       value: (row) => row.finished,
       cell: (row) => (
         <Group gap={4} wrap="nowrap" justify="flex-end">
-          {row.finished} of {row.runs}
+          {`${row.finished} of ${row.runs}`}
           {active.has(row.label) && (
             <ActionIcon
               size="sm"
