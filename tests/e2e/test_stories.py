@@ -217,27 +217,6 @@ def test_a_report_opens_offline_with_all_its_figures(
     page.context.set_offline(False)
 
 
-def test_what_was_exported_is_imported_and_looks_the_same(
-    page: Page, experiment_path: list[str], tmp_path: Path
-) -> None:
-    page.goto(experiment_path[0])
-    verdict = page.get_by_role("alert").first.inner_text()
-    with page.expect_download() as downloading:
-        page.get_by_role("link", name="Export").click()
-    file = tmp_path / "exported.json"
-    downloading.value.save_as(file)
-    page.goto("/history")
-    page.locator("input[type=file]").set_input_files(file)
-    expect(page).to_have_url(re.compile(r"/experiments/\d+"))
-    assert experiment_path[0] not in page.url
-    expect(page.get_by_role("alert").first).to_have_text(re.compile(re.escape(verdict[-60:])))
-    page.get_by_role("tab", name="Spectra").click()
-    assert all(count > 0 for count in traces(drawn(page, "Map of all layers")))
-    # So that the stories that follow find one experiment of this name.
-    page.get_by_role("button", name="Archive").click()
-    expect(page.get_by_role("button", name="Bring back")).to_be_visible()
-
-
 def test_an_old_experiment_is_a_template_and_can_be_cancelled(
     page: Page, experiment_path: list[str]
 ) -> None:

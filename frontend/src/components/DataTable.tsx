@@ -63,6 +63,8 @@ export function DataTable<T extends RowData>({
       header: column.header,
       accessorFn: column.value,
       sortUndefined: "last" as const,
+      // Of a loss the smallest comes first, not the largest.
+      sortDescFirst: false,
       sortFn: column.numeric ? ("basic" as const) : ("text" as const),
       meta: { numeric: column.numeric ?? false },
     })),
