@@ -1,11 +1,13 @@
-"""``loraone run | plan | theory | report | serve``: the library and server from a shell."""
+"""``loraone run | plan | theory | report | export | import | serve``: all of it from a shell."""
 
 from __future__ import annotations
 
 import json
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import ModuleType
 from typing import IO, Annotated
 
 import typer
@@ -203,31 +205,55 @@ def theory(
         raise typer.Exit(1)
 
 
+Experiment = Annotated[int, typer.Argument(min=1, help="Number of an experiment, see its URL")]
+Home = Annotated[Path | None, typer.Option(help="Folder of the database")]
+
+
+@contextmanager
+def _stored() -> Iterator[ModuleType]:
+    """The commands on stored experiments; what cannot be done ends with code 2 and a sentence."""
+    from backend import stored
+
+    try:
+        yield stored
+    except stored.StoredError as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(2) from error
+
+
 @app.command()
 def report(
-    experiment: Annotated[int, typer.Argument(min=1, help="Number of an experiment, see its URL")],
+    experiment: Experiment,
     output: Annotated[Path, typer.Option(help="The HTML file to write")] = Path("report.html"),
-    home: Annotated[Path | None, typer.Option(help="Folder of the database")] = None,
+    home: Home = None,
 ) -> None:
     """Write a report of a stored experiment: one HTML file that opens offline."""
-    from backend.db import Database
-    from backend.reports import report as render
-    from backend.settings import Settings
-    from backend.store import experiments
-
-    settings = Settings(home=home) if home else Settings()
-    if settings.database_url is None and not (settings.home / "loraone.db").is_file():
-        console.print(f"there is no database in {settings.home}", style="red", markup=False)
-        raise typer.Exit(2)
-    database = Database(settings.url)
-    database.migrate()
-    with database.read() as session:
-        found = experiments.get(session, experiment)
-        if found is None:
-            console.print(f"there is no experiment {experiment}", style="red")
-            raise typer.Exit(2)
-        output.write_text(render(session, found), encoding="utf-8")
+    with _stored() as stored:
+        stored.write_report(home, experiment, output)
     console.print(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)", markup=False)
+
+
+@app.command()
+def export(
+    experiment: Experiment,
+    output: Annotated[Path, typer.Option(help="The file to write")] = Path("experiment.json"),
+    home: Home = None,
+) -> None:
+    """Write a stored experiment as JSON that another server takes in without loss."""
+    with _stored() as stored:
+        stored.write_export(home, experiment, output)
+    console.print(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)", markup=False)
+
+
+@app.command("import")
+def take_in(
+    file: Annotated[Path, typer.Argument(help="What 'loraone export' or the page wrote")],
+    home: Home = None,
+) -> None:
+    """Store an exported experiment as a new one, all of it or nothing."""
+    with _stored() as stored:
+        key = stored.take_in(home, file)
+    console.print(f"stored as experiment {key}", markup=False)
 
 
 @app.command()

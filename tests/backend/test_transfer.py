@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -143,3 +145,36 @@ def test_an_export_is_plain_json_without_files_or_paths_of_this_machine(
     text = json.dumps(exported(there))
     assert str(tmp_path) not in text
     assert "artifacts" not in text
+
+
+def test_the_command_line_exports_and_imports_without_a_server(
+    there: TestClient, tmp_path: Path
+) -> None:
+    def loraone(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "loraone.cli", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    file, home = tmp_path / "one.json", tmp_path / "elsewhere"
+    written = loraone("export", "1", "--output", str(file), "--home", str(tmp_path / "there"))
+    assert written.returncode == 0, written.stderr
+    assert json.loads(file.read_text()) == there.get("/api/experiments/1/export.json").json()
+    taken = loraone("import", str(file), "--home", str(home))
+    assert "stored as experiment 1" in taken.stderr
+    again = tmp_path / "two.json"
+    loraone("export", "1", "--output", str(again), "--home", str(home))
+    # The second run waits in a queue of its own there; the first is what it was.
+    one, two = (json.loads(path.read_text()) for path in (file, again))
+    assert two["runs"][0] == one["runs"][0]
+    assert {**two, "runs": []} == {**one, "runs": []}
+    file.write_text(file.read_text().replace('"runs"', '"ruins"', 1).replace('"name"', '"nome"', 1))
+    broken = loraone("import", str(file), "--home", str(home))
+    assert broken.returncode == 2
+    assert "nome" in broken.stderr
+    assert loraone("export", "2", "--home", str(home)).returncode == 2, "nothing of it was kept"
+    for arguments, said in (
+        (("export", "1", "--home", str(tmp_path)), "no database"),
+        (("import", str(tmp_path / "nothing.json")), "cannot be read"),
+    ):
+        wrong = loraone(*arguments)
+        assert wrong.returncode == 2
+        assert said in wrong.stderr.replace("\n", " ")
