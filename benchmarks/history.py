@@ -120,6 +120,9 @@ def _results(session: Any, run: int, draw: np.random.Generator, count: int) -> N
     )  # fmt: skip
 
 
+# Two methods of four experiments, and one run of each of eight.
+EIGHT = "&".join(f"of=e{key}:{label}" for key in (7, 8, 9, 10) for label in ("LoRA", "PiSSA"))
+RUNS = "&".join(f"of=r{20 * key + 1}" for key in range(7, 15))
 REQUESTS = (
     ("history, first page", "/api/experiments"),
     ("search: two words", "/api/experiments?q=sweep+12"),
@@ -134,7 +137,16 @@ REQUESTS = (
     ("figure: alignment, 5 series", "/api/figures/alignment?of=e7"),
     ("figure: per layer", "/api/figures/columns?of=e7&column=relative"),
     ("figure: overlap", "/api/figures/overlap?of=e7"),
+    ("figure: alignment by layer", "/api/figures/alignment-layers?of=e7"),
     ("heat map", "/api/figures/heatmap?of=e7"),
+    ("compare: overview, 8 series of 4", f"/api/overview?{EIGHT}"),
+    ("compare: curves, 8 runs", f"/api/figures/curves?{RUNS}"),
+    ("compare: spectra, 8 runs", f"/api/figures/spectra?{RUNS}&layer=3"),
+    ("compare: alignment, 8 runs", f"/api/figures/alignment?{RUNS}"),
+    ("compare: per layer, 8 runs", f"/api/figures/columns?{RUNS}"),
+    ("table of 40 runs", "/api/runs?of=e7&of=e8"),
+    ("queue", "/api/queue"),
+    ("storage", "/api/server"),
 )
 
 

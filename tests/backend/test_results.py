@@ -278,8 +278,48 @@ def test_overlaps_are_perfect_on_the_diagonal_where_lora_one_begins(server: Proc
 def test_the_learning_rate_figure_has_a_point_for_every_rate(server: Process) -> None:
     drawn = lines(figure(server, "learning-rate"))
     assert len(drawn) == 3
-    for trace in drawn.values():
+    for label, trace in drawn.items():
         np.testing.assert_allclose(values(trace["x"]), [0.003, 0.03])
+        for rate, mean, spread in zip(
+            (0.003, 0.03), values(trace["y"]), values(trace["error_y"]["array"]), strict=True
+        ):
+            losses = [
+                run["summary"]["eval_loss"]
+                for run in server.runs(1)
+                if run["label"] == label and run["learning_rate"] == rate
+            ]
+            assert mean == pytest.approx(np.mean(losses))
+            assert spread == pytest.approx(np.std(losses, ddof=1))
+
+
+def test_cost_is_drawn_as_stored_each_method_at_its_best_rate(server: Process) -> None:
+    best = {row["label"]: row for row in server.get("/api/overview?of=e1")["rows"]}
+    drawn = lines(figure(server, "cost", cost="trained_parameters"))
+    for label, row in best.items():
+        assert values(drawn[label]["y"]) == pytest.approx([row["values"]["eval_loss"]["mean"]])
+        assert values(drawn[label]["x"]) == pytest.approx(
+            [row["values"]["trained_parameters"]["mean"]]
+        )
+
+
+@pytest.mark.parametrize("measure", ["mean_cos2", "sin_max", "energy"])
+def test_alignment_is_drawn_as_its_table_says(server: Process, measure: str) -> None:
+    table = csv(server, "alignment", measure=measure)
+    traces = [t for t in figure(server, "alignment", measure=measure)["data"] if "name" in t]
+    for trace in traces:
+        side = "right" if trace.get("xaxis", "x") == "x2" else "left"
+        rows = table[(table["series"] == trace["name"]) & (table["side"] == side)]
+        np.testing.assert_allclose(values(trace["x"]), rows["step"])
+        np.testing.assert_allclose(values(trace["y"]), rows["mean"])
+    assert len(traces) == (3 if measure == "energy" else 6)
+    layers = csv(server, "alignment-layers", measure=measure, side="right")
+    drawn = lines(figure(server, "alignment-layers", measure=measure, side="right"))
+    drawn.pop("random subspace", None)
+    assert set(drawn) == set(layers["series"])
+    for series, trace in drawn.items():
+        rows = layers[layers["series"] == series]
+        np.testing.assert_allclose(values(trace["x"]), rows["index"])
+        np.testing.assert_allclose(values(trace["y"]), rows["mean"])
 
 
 def test_dark_figures_differ_in_colour_alone(server: Process) -> None:

@@ -131,6 +131,13 @@ def test_a_click_on_the_map_opens_that_layers_spectra_and_keys_step(
     figure = drawn(page, "Map of all layers")
     box = figure.locator(".nsewdrag").first.bounding_box()
     assert box
+    # The pointer over block 4, query looks ahead; the layer that is open stays.
+    page.mouse.move(box["x"] + box["width"] * 4.5 / 6, box["y"] + box["height"] * 0.5 / 6)
+    expect(page.get_by_role("heading", name="4 · query")).to_be_visible()
+    expect(page.get_by_text("under the pointer; click to stay")).to_be_visible()
+    expect(page).not_to_have_url(re.compile("layer="))
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] + 200)
+    expect(page.get_by_role("heading", name="0 · query")).to_be_visible()
     # The third column and the second row: block 2, key.
     page.mouse.click(box["x"] + box["width"] * 2.5 / 6, box["y"] + box["height"] * 1.5 / 6)
     expect(page.get_by_role("heading", name="2 · key")).to_be_visible()
