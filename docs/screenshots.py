@@ -52,8 +52,10 @@ def take(browser: Browser, url: str, name: str, theme: str, size: tuple[int, int
     page.evaluate("document.activeElement.blur()")
     picture = Image.open(io.BytesIO(page.screenshot()))
     suffix = "phone" if size == PHONE else theme
-    # 128 colours are enough for pages and figures, and a third of the size.
-    picture.quantize(128).save(IMAGES / f"{name}-{suffix}.png", optimize=True)
+    # 256 colours are enough for pages and figures, and half of the size.
+    picture.quantize(256, method=Image.Quantize.MEDIANCUT).save(
+        IMAGES / f"{name}-{suffix}.png", optimize=True
+    )
     page.close()
 
 

@@ -15,7 +15,7 @@ from backend.executors.desk import Desk, DeskDiedError
 from backend.problems import FieldProblem, invalid
 from loraone.catalog import TASKS
 from loraone.figures.style import Theme
-from loraone.specs import ExperimentSpec, expand
+from loraone.specs import ExperimentSpec
 
 router = APIRouter(tags=["theory"])
 
@@ -54,7 +54,7 @@ async def solve(
     return StreamingResponse(
         _lines(desk, spec, quick, theme),
         media_type="application/x-ndjson",
-        headers={"Cache-Control": "no-store", "X-Runs": str(len(expand(spec)))},
+        headers={"Cache-Control": "no-store"},
     )
 
 
