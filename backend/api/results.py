@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Literal
 
+import pandas as pd
 from fastapi import APIRouter, Response
 
 from backend import frames, run_table
@@ -12,7 +13,7 @@ from backend.api.chosen import BasketDep, JudgeDep
 from backend.api.deps import Reading
 from backend.api.tabular import answer_table
 from backend.api.wire import ExperimentOut, LayerOut, RunOut
-from backend.api.wire_results import BasketOut, OverviewOut, RunTableOut, TableColumnOut
+from backend.api.wire_results import BasketOut, OverviewOut, RunTableOut, TableColumnOut, TableIn
 from backend.overview import overview
 from backend.store import experiments
 
@@ -53,6 +54,15 @@ def read_runs(basket: BasketDep) -> RunTableOut:
         ],
         rows=plain.to_dict("records"),
     )
+
+
+@router.post("/tables/parquet", response_class=Response)
+def pack(table: TableIn) -> Response:
+    """Any table of a page as Parquet; a column of words and numbers becomes words."""
+    frame = pd.DataFrame(table.data, columns=table.columns)
+    for name in frame.select_dtypes("object").columns:
+        frame[name] = frame[name].map(str, na_action="ignore")
+    return answer_table(frame, "parquet", "table")
 
 
 @router.get("/runs/file", response_class=Response)

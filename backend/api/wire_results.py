@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from backend.api.wire import ExperimentOut, LayerOut, RunOut
 from backend.api.wire_catalog import Out, QuantityOut, RunColumnOut
@@ -80,8 +83,32 @@ class TableColumnOut(RunColumnOut):
     differs: bool
 
 
+Cell = str | int | float | bool | None
+
+
+class TableIn(BaseModel):
+    """A table as a page shows it."""
+
+    columns: Annotated[list[str], Field(min_length=1, max_length=1000)]
+    data: Annotated[list[list[Cell]], Field(max_length=100_000)]
+
+    @model_validator(mode="after")
+    def _whole(self) -> TableIn:
+        width = len(self.columns)
+        if len(set(self.columns)) < width:
+            raise PydanticCustomError("same_column", "columns must have different names")
+        for number, row in enumerate(self.data):
+            if len(row) != width:
+                raise PydanticCustomError(
+                    "uneven_row",
+                    "row {number} has {given} cells; allowed: {width}, one for each column",
+                    {"number": number, "given": len(row), "width": width, "at": "data"},
+                )
+        return self
+
+
 class RunTableOut(Out):
     """Runs with every field of their specs and every result."""
 
     columns: list[TableColumnOut]
-    rows: list[dict[str, str | int | float | bool | None]]
+    rows: list[dict[str, Cell]]

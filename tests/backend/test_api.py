@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 
@@ -156,6 +158,18 @@ def test_a_run_is_a_template_for_the_next_experiment(
     (again,) = client.post("/api/plan", json=template).json()["runs"]
     for name in ("label", "learning_rate", "seed"):
         assert again[name] == run[name]
+
+
+def test_any_table_of_a_page_becomes_parquet(client: TestClient) -> None:
+    table = {"columns": ["Method", "Loss", "Best"], "data": [["LoRA", 1.5, 8], ["γ", None, "–"]]}
+    packed = client.post("/api/tables/parquet", json=table)
+    found = pd.read_parquet(io.BytesIO(packed.content))
+    assert list(found.columns) == table["columns"]
+    assert found["Loss"].iloc[0] == 1.5
+    assert found["Loss"].isna().tolist() == [False, True]
+    assert list(found["Best"]) == ["8", "–"]
+    for wrong in ({"columns": ["a", "a"], "data": []}, {"columns": ["a"], "data": [[1, 2]]}):
+        problem(client.post("/api/tables/parquet", json=wrong), 422)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -182,6 +183,11 @@ def test_an_experiment_leaves_one_place_and_comes_in_at_another_without_loss(
     cells = page.get_by_role("table", name="Methods").get_by_role("cell")
     cells.first.wait_for()
     before = cells.all_inner_texts()
+    for form, read in (("CSV", pd.read_csv), ("Parquet", pd.read_parquet)):
+        with page.expect_download() as downloading:
+            page.get_by_role("button", name=f"Methods as {form}").click()
+        downloading.value.save_as(tmp_path / form)
+        assert list(read(tmp_path / form)["Method"]) == ["LoRA", "LoRA-One (spectral)", "PiSSA"]
     with page.expect_download() as downloading:
         page.get_by_role("link", name="Export").click()
     file = tmp_path / "exported.json"

@@ -758,6 +758,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tables/parquet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pack
+         * @description Any table of a page as Parquet; a column of words and numbers becomes words.
+         */
+        post: operations["results_pack"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/theory": {
         parameters: {
             query?: never;
@@ -2271,6 +2291,16 @@ export interface components {
             unit: string;
         };
         /**
+         * TableIn
+         * @description A table as a page shows it.
+         */
+        TableIn: {
+            /** Columns */
+            columns: string[];
+            /** Data */
+            data: (string | number | boolean | null)[][];
+        };
+        /**
          * TaskOut
          * @description A task, and what it is judged by; ``synthetic`` tasks draw their own problem.
          */
@@ -3748,6 +3778,37 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ServerOut"];
                 };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    results_pack: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TableIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A field is wrong */
             422: {

@@ -13,6 +13,7 @@ import {
   useTable,
 } from "@tanstack/react-table";
 import type { ReactNode } from "react";
+import { TableFiles } from "./TableFiles";
 
 const features = tableFeatures({
   rowSortingFeature,
@@ -34,6 +35,8 @@ export interface Column<T> {
   value: (row: T) => string | number | undefined;
   cell?: (row: T) => ReactNode;
   numeric?: boolean;
+  /** The deviation that the cell shows beside the value: a column of its own in files. */
+  deviation?: (row: T) => number | undefined;
 }
 
 interface Props<T> {
@@ -131,6 +134,7 @@ export function DataTable<T extends RowData>({
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
+      <TableFiles rows={rows} columns={columns} caption={caption} />
       {pages > 1 && (
         <Group justify="space-between" mt="xs">
           <Pagination

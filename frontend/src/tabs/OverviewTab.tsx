@@ -157,6 +157,7 @@ function MethodTable({ overview, runs }: MethodTableProps) {
         header: column.unit ? `${column.label} (${column.unit})` : column.label,
         numeric: true,
         value: (row) => row.values[column.name]?.mean,
+        deviation: (row) => row.values[column.name]?.std ?? undefined,
         cell: (row) => {
           const found = row.values[column.name];
           return found ? estimate(found) : "–";

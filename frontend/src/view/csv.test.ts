@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { recordsOf } from "./csv";
+import { csvOf, recordsOf, recordsOfTable } from "./csv";
 
 test("numbers, words with commas, and nothing", () => {
   expect(recordsOf('series,step,mean\n"LoRA, κ 10",0,1.5e-3\nLoRA,1,\n')).toEqual({
@@ -9,4 +9,24 @@ test("numbers, words with commas, and nothing", () => {
       ["LoRA", 1, null],
     ],
   });
+});
+
+test("a table leaves with its deviations, without buttons, and comes back as it was", () => {
+  const rows: { name: string; mean: number; std?: number }[] = [
+    { name: 'LoRA, "r 8"', mean: 1.5, std: 0.1 },
+    { name: "PiSSA", mean: 2 },
+  ];
+  const records = recordsOfTable(rows, [
+    { id: "actions", header: "", value: () => undefined },
+    { id: "name", header: "Method", value: (row) => row.name },
+    { id: "mean", header: "Loss", value: (row) => row.mean, deviation: (row) => row.std },
+  ]);
+  expect(records).toEqual({
+    columns: ["Method", "Loss", "Loss ±"],
+    data: [
+      ['LoRA, "r 8"', 1.5, 0.1],
+      ["PiSSA", 2, null],
+    ],
+  });
+  expect(recordsOf(csvOf(records))).toEqual(records);
 });

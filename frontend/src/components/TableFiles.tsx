@@ -1,0 +1,57 @@
+import { Anchor, Group } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { sentence } from "../api/client";
+import { csvOf, recordsOfTable } from "../view/csv";
+import type { Column } from "./DataTable";
+import { fileName } from "./Plot";
+
+interface Props<T> {
+  rows: T[];
+  columns: Column<T>[];
+  caption: string;
+}
+
+/** A table as it is shown, as a file: all its rows, numbers with all their digits. */
+export function TableFiles<T>({ rows, columns, caption }: Props<T>) {
+  if (rows.length === 0) return null;
+  const records = () => recordsOfTable(rows, columns);
+  const name = fileName(caption);
+  const parquet = async () => {
+    try {
+      const response = await fetch("/api/tables/parquet", {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(records()),
+      });
+      if (!response.ok) throw await response.json();
+      save(await response.blob(), `${name}.parquet`);
+    } catch (error) {
+      notifications.show({ color: "red", title: "Not saved", message: sentence(error) });
+    }
+  };
+  const csv = () => save(new Blob([csvOf(records())], { type: "text/csv" }), `${name}.csv`);
+  return (
+    <Group justify="flex-end" gap="sm" mt={4}>
+      {(["CSV", "Parquet"] as const).map((format) => (
+        <Anchor
+          key={format}
+          size="xs"
+          component="button"
+          type="button"
+          aria-label={`${caption} as ${format}`}
+          onClick={() => (format === "CSV" ? csv() : void parquet())}
+        >
+          {format}
+        </Anchor>
+      ))}
+    </Group>
+  );
+}
+
+function save(content: Blob, name: string) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(content);
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
