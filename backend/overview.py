@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from sqlalchemy.orm import Session
@@ -11,21 +13,18 @@ from backend.api.wire_catalog import QuantityOut
 from backend.api.wire_results import AnswerOut, DifferenceOut, EstimateOut, OverviewOut, OverviewRow
 from backend.basket import Basket
 from loraone import compare, differences
-from loraone.catalog import METRICS, Quantity
+from loraone.catalog import METRICS, SUMMARY
 from loraone.differences import Difference
 
+# Memory is shown in gigabytes: a method's is compared with others', not counted.
+_MEMORY = replace(SUMMARY["memory_bytes"], name="memory", unit="GB")
 _COLUMNS = (
-    METRICS["eval_loss"],
-    METRICS["accuracy"],
-    METRICS["perplexity"],
-    METRICS["relative_loss"],
+    *(METRICS[name] for name in ("eval_loss", "accuracy", "perplexity", "relative_loss")),
     METRICS["fresh_loss"],
-    Quantity("held_out_loss_before", "Held-out before init", "nats", "lower", ""),
-    Quantity("held_out_loss_after", "Held-out after init", "nats", "lower", ""),
-    Quantity("gamma", "γ", "", "none", ""),
-    Quantity("train_seconds", "Training time", "s", "lower", "Without evaluation and probes"),
-    Quantity("memory", "Memory", "GB", "lower", "The most that the process, or the GPU, held"),
-    Quantity("trained_parameters", "Trained parameters", "", "lower", "Adapter and head"),
+    *(SUMMARY[name] for name in ("held_out_loss_before", "held_out_loss_after", "gamma")),
+    SUMMARY["train_seconds"],
+    _MEMORY,
+    SUMMARY["trained_parameters"],
 )
 # Of these the first that runs have is drawn small beside each method.
 _SPARK = ("train_loss", "relative_loss")

@@ -10,7 +10,7 @@ import pandas as pd
 from backend.basket import Basket
 from backend.tables import Run
 from loraone import differences
-from loraone.catalog import METRICS, Quantity
+from loraone.catalog import METRICS, SUMMARY
 
 Kind = Literal["run", "spec", "result"]
 
@@ -22,16 +22,7 @@ _RUN = {
     "lane": "Lane",
     "seconds": "Took",
 }
-_RESULTS = (
-    *METRICS.values(),
-    Quantity("held_out_loss_before", "Held-out loss before init", "nats", "lower", ""),
-    Quantity("held_out_loss_after", "Held-out loss after init", "nats", "lower", ""),
-    Quantity("gamma", "γ in use", "", "none", ""),
-    Quantity("train_seconds", "Training time", "s", "lower", ""),
-    Quantity("memory_bytes", "Memory", "bytes", "lower", ""),
-    Quantity("trained_parameters", "Trained parameters", "", "lower", ""),
-    Quantity("tokens", "Training tokens", "", "none", ""),
-)
+_RESULTS = (*METRICS.values(), *SUMMARY.values())
 
 
 @dataclass(frozen=True)

@@ -84,12 +84,9 @@ class Desk:
         Raises DeskDiedError where the process ends.
         """
         key = next(self._keys)
-        replies: asyncio.Queue[Reply | None] = asyncio.Queue()
         try:
             with self._lock:
-                connection = self._ready()
-                self._waiting[key] = Waiting(asyncio.get_running_loop(), replies, connection)
-                connection.send(Question(key, spec, quick, theme))
+                replies = self._send(Question(key, spec, quick, theme))
             while True:
                 reply = await replies.get()
                 if reply is None:
@@ -106,9 +103,29 @@ class Desk:
     def stop(self) -> None:
         """End the process; whoever waits is told."""
         with self._lock:
-            if self._process is not None:
-                self._process.kill()
-                self._process.join()
+            self._end()
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+
+    def _send(self, question: Question) -> asyncio.Queue[Reply | None]:
+        """Ask, and say where the replies come; once more where the process had died unnoticed."""
+        loop = asyncio.get_running_loop()
+        for last in (False, True):
+            connection = self._ready()
+            # A queue for each try: what is told of a dead process is not for the next one.
+            replies: asyncio.Queue[Reply | None] = asyncio.Queue()
+            self._waiting[question.key] = Waiting(loop, replies, connection)
+            try:
+                connection.send(question)
+                break
+            except OSError as error:
+                if last:
+                    raise DeskDiedError("the theory process could not be started") from error
+                self._end()
+        return replies
 
     def _ready(self) -> Connection:
         if self._process is None or not self._process.is_alive() or self._connection is None:

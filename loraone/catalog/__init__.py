@@ -21,7 +21,7 @@ from loraone.catalog.methods import (
     LoraOneParams,
     LoraSbParams,
 )
-from loraone.catalog.quantities import COLUMNS, METRICS, SCALARS, SPECTRA
+from loraone.catalog.quantities import COLUMNS, METRICS, SCALARS, SPECTRA, SUMMARY
 from loraone.catalog.rows import Column, FigureRow, Method, Paper, Quantity, Source, Task
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "SCALARS",
     "SOURCES",
     "SPECTRA",
+    "SUMMARY",
     "TASKS",
     "Column",
     "CordaParams",

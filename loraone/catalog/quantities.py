@@ -42,6 +42,24 @@ _ROWS_METRIC = (
 )
 METRICS: dict[str, Quantity] = {row.name: row for row in _ROWS_METRIC}
 
+_ROWS_SUMMARY = (
+    Quantity("held_out_loss_before", "Held-out before init", "nats", "lower", "Of training texts"),
+    Quantity("held_out_loss_after", "Held-out after init", "nats", "lower", "Before any training"),
+    Quantity("gamma", "γ in use", "", "none", "Named in the spec, or found"),
+    Quantity("train_seconds", "Training time", "s", "lower", "Without evaluation and probes"),
+    Quantity(
+        "memory_bytes",
+        "Memory",
+        "bytes",
+        "lower",
+        "What the process held after training, or the most that was taken of the GPU",
+    ),
+    Quantity("trained_parameters", "Trained parameters", "", "lower", "Adapter and head"),
+    Quantity("tokens", "Training tokens", "", "none", "Without padding"),
+)
+# What a run says of itself at its end, beside the last value of every metric.
+SUMMARY: dict[str, Quantity] = {row.name: row for row in _ROWS_SUMMARY}
+
 _ROWS_SCALAR = (
     Quantity("sigma1", "Largest singular value σ₁", "", "none", "The spectral norm"),
     Quantity("frobenius", "Frobenius norm", "", "none", "√Σσ²"),

@@ -120,6 +120,19 @@ function ExperimentLink({ run, experiments }: { run: Run; experiments: Names }) 
   );
 }
 
+/** The columns that say which run a row is about. */
+function whichRun(experiments: Names): Column<Run>[] {
+  return [
+    { id: "run", header: "Run", value: describe },
+    {
+      id: "experiment",
+      header: "Experiment",
+      value: (run) => experiments[run.experiment_id],
+      cell: (run) => <ExperimentLink run={run} experiments={experiments} />,
+    },
+  ];
+}
+
 /** One button for each experiment that waits with several runs. */
 function CancelExperiments({ runs, experiments }: { runs: Run[]; experiments: Names }) {
   const { cancelAll } = useCancelAll();
@@ -149,13 +162,7 @@ function CancelExperiments({ runs, experiments }: { runs: Run[]; experiments: Na
 /** What happened to runs that failed, what to do, and a way to run them again. */
 function Failed({ runs, experiments }: { runs: Run[]; experiments: Names }) {
   const columns: Column<Run>[] = [
-    { id: "run", header: "Run", value: describe },
-    {
-      id: "experiment",
-      header: "Experiment",
-      value: (run) => experiments[run.experiment_id],
-      cell: (run) => <ExperimentLink run={run} experiments={experiments} />,
-    },
+    ...whichRun(experiments),
     {
       id: "why",
       header: "What happened, and what to do",
@@ -177,13 +184,7 @@ function Waiting({ runs, experiments }: { runs: Run[]; experiments: Names }) {
   const cancel = useRunAction("cancel");
   const top = useRunAction("top");
   const columns: Column<Run>[] = [
-    { id: "run", header: "Run", value: describe },
-    {
-      id: "experiment",
-      header: "Experiment",
-      value: (run) => experiments[run.experiment_id],
-      cell: (run) => <ExperimentLink run={run} experiments={experiments} />,
-    },
+    ...whichRun(experiments),
     {
       id: "queued",
       header: "Queued",

@@ -6,7 +6,7 @@ import { RunActions, RunStatus } from "../components/RunList";
 import { Toolbar } from "../components/Toolbar";
 import { useRunColumns } from "../components/useRunColumns";
 import { grouped } from "../view/columns";
-import { quantity, rate, seconds } from "../view/format";
+import { bytes, quantity, rate, seconds } from "../view/format";
 import type { ViewProps } from "../view/subject";
 
 type Head = Schemas["TableColumnOut"];
@@ -79,7 +79,8 @@ function column(head: Head, runs: Map<number, Run>): Column<Row> {
   const value = (row: Row) => row[name];
   return {
     id: name,
-    header: unit ? `${label} (${unit})` : label,
+    // The cells of memory have their own unit.
+    header: unit && unit !== "bytes" ? `${label} (${unit})` : label,
     numeric: head.kind === "result" || name === "run_id" || NUMERIC.includes(name),
     value: (row) => {
       const found = value(row);
@@ -103,6 +104,7 @@ export function shown(name: string, value: Row[string]): string {
   if (typeof value !== "number" || WHOLE.includes(name)) return String(value);
   if (name === "learning_rate") return rate(value);
   if (name === "seconds") return seconds(value);
+  if (name === "memory_bytes") return bytes(value);
   return quantity(value);
 }
 

@@ -2,7 +2,8 @@
 
 import { wellFormed } from "./basket";
 
-export const TABS = [
+/** The views of results that an experiment and a comparison share. */
+const VIEWS = [
   "overview",
   "curves",
   "learning-rate",
@@ -12,23 +13,12 @@ export const TABS = [
   "update",
   "cost",
   "runs",
-  "recipe",
-  "notes",
 ] as const;
+
+export const TABS = [...VIEWS, "recipe", "notes"] as const;
 export type Tab = (typeof TABS)[number];
 
-export const COMPARE_TABS = [
-  "overview",
-  "curves",
-  "learning-rate",
-  "spectra",
-  "alignment",
-  "step0",
-  "update",
-  "cost",
-  "runs",
-  "differences",
-] as const;
+export const COMPARE_TABS = [...VIEWS, "differences"] as const;
 export type CompareTab = (typeof COMPARE_TABS)[number];
 
 export const JUDGES = ["eval_loss", "accuracy", "perplexity", "relative_loss"] as const;
