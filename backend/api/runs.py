@@ -6,12 +6,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import psutil
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
 from sqlalchemy import select
 from starlette.background import BackgroundTask
 
+from backend import telemetry
 from backend.api.chosen import BasketDep
 from backend.api.deps import (
     CalibratorDep,
@@ -26,7 +26,9 @@ from backend.api.deps import (
 )
 from backend.api.wire import ChangedOut, LaneOut, QueueOut, RunDetailOut, RunOut
 from backend.estimates import remaining
+from backend.executors.worker import Device
 from backend.problems import ProblemError, not_found
+from backend.scheduler import LaneState
 from backend.store import changes, runs
 from backend.tables import ArtifactRow, Experiment, Run
 from loraone.recipes import alone
@@ -54,13 +56,8 @@ def queue(
     known = [seconds for seconds in left.values() if seconds is not None]
     return QueueOut(
         lanes=[
-            LaneOut(
-                name=lane.name,
-                run=RunOut.of(running[lane.name]) if lane.name in running else None,
-                seconds_left=left[running[lane.name].id] if lane.name in running else None,
-                memory_bytes=_memory(lane.pid),
-            )
-            for lane in scheduler.lanes()
+            _lane(device, lane, running.get(lane.name), left)
+            for device, lane in zip(devices, scheduler.lanes(), strict=True)
         ],
         queued=[RunOut.of(run) for run in active if run.status == "queued"],
         failed=[RunOut.of(run) for run in failed],
@@ -70,12 +67,17 @@ def queue(
     )
 
 
-def _memory(pid: int | None) -> int | None:
-    """What a lane's worker holds of the host's memory."""
-    try:
-        return int(psutil.Process(pid).memory_info().rss) if pid is not None else None
-    except psutil.Error:
-        return None
+def _lane(
+    device: Device, lane: LaneState, run: Run | None, left: dict[int, float | None]
+) -> LaneOut:
+    told = telemetry.read(device, lane.pid)
+    return LaneOut(
+        name=lane.name,
+        run=None if run is None else RunOut.of(run),
+        seconds_left=None if run is None else left[run.id],
+        memory_bytes=told.memory,
+        temperature=told.temperature,
+    )
 
 
 @router.get("/runs/{run_id}")

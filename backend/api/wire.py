@@ -208,12 +208,13 @@ class ExperimentDetailOut(ExperimentOut):
 
 
 class LaneOut(Out):
-    """A device, the run on it and how long that will take yet, and what its worker holds."""
+    """A device, the run on it and how long that will take yet; memory in use, °C if known."""
 
     name: str
     run: RunOut | None
     seconds_left: float | None
     memory_bytes: int | None
+    temperature: float | None
 
 
 class QueueOut(Out):

@@ -1546,7 +1546,7 @@ export interface components {
         };
         /**
          * LaneOut
-         * @description A device, the run on it and how long that will take yet, and what its worker holds.
+         * @description A device, the run on it and how long that will take yet; memory in use, °C if known.
          */
         LaneOut: {
             /** Memory Bytes */
@@ -1556,6 +1556,8 @@ export interface components {
             run: components["schemas"]["RunOut"] | null;
             /** Seconds Left */
             seconds_left: number | null;
+            /** Temperature */
+            temperature: number | null;
         };
         /**
          * LayerOut

@@ -88,6 +88,7 @@ function LaneCard({ lane, experiments }: { lane: Schemas["LaneOut"]; experiments
             {[
               lane.seconds_left !== null && `about ${roughly(lane.seconds_left)} left`,
               lane.memory_bytes !== null && `${bytes(lane.memory_bytes)} of memory`,
+              lane.temperature !== null && `${Math.round(lane.temperature)} °C`,
             ]
               .filter(Boolean)
               .join(" · ")}
@@ -191,6 +192,7 @@ function Waiting({ runs, experiments }: { runs: Run[]; experiments: Names }) {
       value: (run) => run.queued_at,
       cell: (run) => <Text size="sm">{ago(run.queued_at)}</Text>,
     },
+    { id: "priority", header: "Priority", numeric: true, value: (run) => run.priority },
     {
       id: "reason",
       header: "Note",
