@@ -82,6 +82,10 @@ class Basket:
         kept = set(frame["run_id"])
         return replace(self, rows=[run for run in self.rows if run.id in kept], frame=frame)
 
+    def labelled(self, labels: list[str] | None) -> Basket:
+        """The methods with these labels alone; all where none are named."""
+        return self.only(self.frame[self.frame["label"].isin(labels)]) if labels else self
+
     def at_best(self, judge: str) -> Basket:
         """Each method at its own best learning rate; what has not finished, and what was picked
         as a single run, stays."""

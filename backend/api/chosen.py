@@ -44,6 +44,9 @@ def _judge(
 JudgeDep = Annotated[str, Depends(_judge)]
 
 
+Labels = Annotated[list[str] | None, Query(description="These methods alone")]
+
+
 def _chosen(
     found: BasketDep,
     judge: JudgeDep,
@@ -51,10 +54,9 @@ def _chosen(
         Literal["best", "all"],
         Query(description="best: each method at its own best learning rate; all: every run"),
     ] = "best",
-    labels: Annotated[list[str] | None, Query(description="These methods alone")] = None,
+    labels: Labels = None,
 ) -> Basket:
-    if labels:
-        found = found.only(found.frame[found.frame["label"].isin(labels)])
+    found = found.labelled(labels)
     return found.at_best(judge) if rates == "best" else found.at_all()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from fastapi import APIRouter, Query, Response
 
 from backend import frames, references
-from backend.api.chosen import BasketDep, ChosenDep, JudgeDep, check_layer, known
+from backend.api.chosen import BasketDep, ChosenDep, JudgeDep, Labels, check_layer, known
 from backend.api.deps import Reading, SettingsDep
 from backend.api.tabular import Format, answer
 from loraone.catalog import COLUMNS, METRICS, SCALARS, SPECTRA, TASKS
@@ -66,16 +66,14 @@ def draw_learning_rate(
     basket: BasketDep,
     judge: JudgeDep,
     metric: str | None = None,
-    labels: Annotated[list[str] | None, Query(description="These methods alone")] = None,
+    labels: Labels = None,
     theme: Theme = "light",
     format: Format = "json",
 ) -> Response:
     """The final metric against the learning rate."""
     finals = sorted({name for task in TASKS.values() for name in task.judges})
     metric = known("metric", metric or judge, finals)
-    frame = basket.frame
-    if labels:
-        frame = frame[frame["label"].isin(labels)]
+    frame = basket.labelled(labels).frame
     table = learning_rate.table(frame, metric)
     drawn = learning_rate.draw(table, frame, metric=metric, theme=theme)
     return answer(drawn, table, format, f"learning-rate-{metric}")

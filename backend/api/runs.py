@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from starlette.background import BackgroundTask
 
 from backend import telemetry
@@ -25,6 +27,7 @@ from backend.api.deps import (
     SettingsDep,
 )
 from backend.api.wire import ChangedOut, LaneOut, QueueOut, RunDetailOut, RunOut
+from backend.basket import Basket
 from backend.estimates import remaining
 from backend.executors.worker import Device
 from backend.problems import ProblemError, not_found
@@ -102,14 +105,18 @@ def _change(database: DatabaseDep, run_id: int, verb: str) -> RunOut:
         return RunOut.of(run)
 
 
+def _of(session: Session, basket: Basket) -> Sequence[Run]:
+    """The basket's runs in the session that writes: they may have moved since it was read."""
+    return session.scalars(select(Run).where(Run.id.in_(basket.ids))).all()
+
+
 @router.post("/runs/cancel")
 def cancel_all(
     basket: BasketDep, database: DatabaseDep, scheduler: SchedulerDep, feed: FeedDep
 ) -> ChangedOut:
     """Cancel all runs of a basket that have not ended: of an experiment, or of one method."""
     with database.write() as session:
-        rows = session.scalars(select(Run).where(Run.id.in_(basket.ids))).all()
-        ids = [run.id for run in rows if runs.cancel(session, run)]
+        ids = [run.id for run in _of(session, basket) if runs.cancel(session, run)]
     for run_id in ids:
         scheduler.interrupt(run_id)
     feed.wake()
@@ -122,8 +129,7 @@ def retry_all(
 ) -> ChangedOut:
     """Queue again all runs of a basket that failed or were cancelled."""
     with database.write() as session:
-        rows = session.scalars(select(Run).where(Run.id.in_(basket.ids))).all()
-        again = [run for run in rows if run.status in ("failed", "cancelled")]
+        again = [run for run in _of(session, basket) if run.status in ("failed", "cancelled")]
         count = sum(runs.retry(session, run) for run in again)
     scheduler.wake()
     feed.wake()

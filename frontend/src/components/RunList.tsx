@@ -92,7 +92,6 @@ export function RunStatus({ run }: { run: Run }) {
 
 /** Its adapter, the comparison, cancel or run again: what makes sense for where it stands. */
 export function RunActions({ run }: { run: Run }) {
-  const cancel = useRunAction("cancel");
   const retry = useRunAction("retry");
   return (
     <Group gap={6} wrap="nowrap" justify="flex-end">
@@ -114,17 +113,7 @@ export function RunActions({ run }: { run: Run }) {
       >
         <IconCopy size={14} />
       </ActionIcon>
-      {(run.status === "queued" || run.status === "running") && (
-        <ActionIcon
-          variant="subtle"
-          color="red"
-          aria-label={`Cancel run ${run.id}`}
-          title="Cancel"
-          onClick={() => cancel(run.id)}
-        >
-          <IconX size={16} />
-        </ActionIcon>
-      )}
+      {(run.status === "queued" || run.status === "running") && <CancelRun run={run} />}
       {(run.status === "failed" || run.status === "cancelled") && (
         <ActionIcon
           variant="subtle"
@@ -136,5 +125,21 @@ export function RunActions({ run }: { run: Run }) {
         </ActionIcon>
       )}
     </Group>
+  );
+}
+
+/** Cancels a run that waits or runs. */
+export function CancelRun({ run }: { run: Run }) {
+  const cancel = useRunAction("cancel");
+  return (
+    <ActionIcon
+      variant="subtle"
+      color="red"
+      aria-label={`Cancel run ${run.id}`}
+      title="Cancel"
+      onClick={() => cancel(run.id)}
+    >
+      <IconX size={16} />
+    </ActionIcon>
   );
 }

@@ -16,7 +16,7 @@ import { IconArrowBarToUp, IconX } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { api, type Run, type Schemas, sentence } from "../api/client";
 import { type Column, DataTable } from "../components/DataTable";
-import { RunActions, RunStatus } from "../components/RunList";
+import { CancelRun, RunActions, RunStatus } from "../components/RunList";
 import { RunProgress } from "../components/Status";
 import { useCancelAll } from "../components/useCancelAll";
 import { useRunAction } from "../components/useRunAction";
@@ -182,7 +182,6 @@ function Failed({ runs, experiments }: { runs: Run[]; experiments: Names }) {
 }
 
 function Waiting({ runs, experiments }: { runs: Run[]; experiments: Names }) {
-  const cancel = useRunAction("cancel");
   const top = useRunAction("top");
   const columns: Column<Run>[] = [
     ...whichRun(experiments),
@@ -217,15 +216,7 @@ function Waiting({ runs, experiments }: { runs: Run[]; experiments: Names }) {
           >
             <IconArrowBarToUp size={16} />
           </ActionIcon>
-          <ActionIcon
-            variant="subtle"
-            color="red"
-            aria-label={`Cancel run ${run.id}`}
-            title="Cancel"
-            onClick={() => cancel(run.id)}
-          >
-            <IconX size={16} />
-          </ActionIcon>
+          <CancelRun run={run} />
         </Group>
       ),
     },

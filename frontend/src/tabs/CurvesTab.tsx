@@ -1,6 +1,6 @@
 import { Slider, Stack, Text } from "@mantine/core";
-import { api } from "../api/client";
 import { Figure } from "../components/Figure";
+import { MetricChoice } from "../components/MetricChoice";
 import { Choice, LogSwitch, MethodChips, RatesSwitch, Toolbar } from "../components/Toolbar";
 import type { ViewProps } from "../view/subject";
 
@@ -20,21 +20,16 @@ export function metricsOf(task: string): string[] {
 /** Losses and evaluations against step, tokens or seconds. */
 export function CurvesTab(props: ViewProps) {
   const { subject, search, change } = props;
-  const { data: catalog } = api.useQuery("get", "/api/catalog");
   const known = metricsOf(subject.task);
-  const metrics = (catalog?.metrics ?? [])
-    .filter(({ name }) => known.includes(name))
-    .map(({ name, label }) => ({ value: name, label }));
   const metric = search.metric ?? known[0] ?? "eval_loss";
   // Losses of the theory fall over ten decades: a linear axis would show the first.
   const log = search.log ?? subject.task === "teacher-student";
   return (
     <Stack gap="xs">
       <Toolbar>
-        <Choice
-          label="Metric"
+        <MetricChoice
+          names={known}
           value={metric}
-          options={metrics}
           onChange={(value) => change({ metric: value })}
         />
         <Choice

@@ -1,7 +1,7 @@
 import { Stack, Text } from "@mantine/core";
-import { api } from "../api/client";
 import { Figure } from "../components/Figure";
-import { Choice, MethodChips, Toolbar } from "../components/Toolbar";
+import { MetricChoice } from "../components/MetricChoice";
+import { MethodChips, Toolbar } from "../components/Toolbar";
 import type { ViewProps } from "../view/subject";
 import { metricsOf } from "./CurvesTab";
 
@@ -10,19 +10,14 @@ const FINAL = ["eval_loss", "accuracy", "perplexity", "relative_loss"];
 /** The final metric against the learning rate. */
 export function LearningRateTab(props: ViewProps) {
   const { subject, search, change } = props;
-  const { data: catalog } = api.useQuery("get", "/api/catalog");
   const finals = metricsOf(subject.task).filter((name) => FINAL.includes(name));
   const metric = finals.find((name) => name === search.metric) ?? finals[0] ?? "eval_loss";
-  const options = (catalog?.metrics ?? [])
-    .filter(({ name }) => finals.includes(name))
-    .map(({ name, label }) => ({ value: name, label }));
   return (
     <Stack gap="xs">
       <Toolbar>
-        <Choice
-          label="Metric"
+        <MetricChoice
+          names={finals}
           value={metric}
-          options={options}
           onChange={(value) => change({ metric: value })}
         />
       </Toolbar>
