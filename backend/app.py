@@ -17,6 +17,7 @@ from backend.api import (
     experiments,
     figures,
     history,
+    queue,
     results,
     runs,
     server,
@@ -26,7 +27,8 @@ from backend.api import (
 from backend.calibrator import Calibrator
 from backend.db import Database
 from backend.executors.desk import Desk
-from backend.executors.local import devices
+from backend.executors.jobs import Executor
+from backend.executors.local import LocalExecutor
 from backend.feed import Feed
 from backend.guard import Guard
 from backend.problems import Problem
@@ -43,8 +45,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     database = Database(settings.url)
     database.migrate()
     feed = Feed()
-    lanes = devices(settings.cpu_threads)
-    scheduler = Scheduler(database, feed, settings.artifacts, settings.roots, lanes)
+    executor = _executor(settings)
+    scheduler = Scheduler(database, feed, settings, executor)
     calibrator = Calibrator(settings.home / "calibration.json", enabled=settings.calibrate)
     desk = Desk(threads=os.cpu_count() or 1)
 
@@ -73,7 +75,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.scheduler = scheduler
     app.state.desk = desk
     app.state.calibrator = calibrator
-    app.state.devices = lanes
+    app.state.executor = executor
     app.add_middleware(GZipMiddleware, minimum_size=2000)
     app.add_middleware(Guard)
     problems.install(app)
@@ -87,6 +89,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         transfer,
         experiments,
         results,
+        queue,
         runs,
         server,
         figures,
@@ -98,6 +101,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(api)
     page.mount(app)
     return app
+
+
+def _executor(settings: Settings) -> Executor:
+    if settings.executor == "ray":
+        from backend.executors.ray_cluster import RayExecutor
+
+        return RayExecutor(settings)
+    return LocalExecutor(settings.cpu_threads, settings.lanes_per_device)
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -12,7 +12,7 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 
-from backend.executors.worker import Device
+from backend.executors.jobs import Device
 from loraone import __version__
 from loraone.calibration import Calibration
 

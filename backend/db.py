@@ -12,8 +12,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
+
+# The advisory lock of writers, beside that of :mod:`backend.leadership`.
+WRITERS = 0x6C6F72616F6E66
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -38,10 +42,24 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A session that is committed at the end. Writers take turns: SQLite has only one."""
+        """A session that is committed at the end. Writers take turns, on all servers: SQLite has
+        only one, and followers of changes rely on ids that appear in their order."""
         with self._writing, Session(self.engine, expire_on_commit=False) as session:
+            if self.shared:
+                session.execute(select(func.pg_advisory_xact_lock(WRITERS)))
             yield session
             session.commit()
+
+    @property
+    def shared(self) -> bool:
+        """Whether several servers may use the database at a time."""
+        return self.engine.dialect.name == "postgresql"
+
+    @staticmethod
+    def is_passing(error: DBAPIError) -> bool:
+        """Whether what cannot be written now may be written later: a full disk, a lock, a
+        database that starts again; not what a statement itself has wrong."""
+        return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
 
     def migrate(self) -> None:
         """Bring the schema up to this release.
@@ -92,7 +110,7 @@ class Database:
 
 
 def _engine(url: str) -> Engine:
-    engine = create_engine(url)
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from backend.api.wire import CostOut
 from backend.calibrator import Calibrator
-from backend.executors.worker import Device
+from backend.executors.jobs import Device
 from backend.tables import Run, now
 from loraone import checkpoint, estimate
 from loraone.calibration import Calibration

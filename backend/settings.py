@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 from pydantic import Field, field_validator
@@ -29,6 +30,45 @@ class Settings(BaseSettings):
     )
     cpu_threads: int = Field(
         0, ge=0, le=1024, description="Threads of a CPU lane; 0: all cores but one"
+    )
+    executor: Literal["local", "ray"] = Field(
+        "local", description="Where runs happen: on this machine, or in a Ray cluster"
+    )
+    lanes_per_device: int = Field(
+        1, ge=1, le=16, description="Runs that share a GPU, or the CPU, at a time"
+    )
+    time_limit_minutes: float = Field(
+        1440, gt=0, le=100_000, description="A run that takes longer is stopped, and has failed"
+    )
+    stall_minutes: float = Field(
+        60, gt=0, le=10_000, description="A run without any progress for so long is begun anew"
+    )
+    memory_limit_gb: float = Field(
+        0, ge=0, le=100_000, description="Host memory that a run may take; 0: what there is"
+    )
+    max_values: int = Field(
+        100_000_000,
+        ge=1000,
+        le=10**11,
+        description="Numbers that a run may store: layers times singular values, angles, metrics",
+    )
+    max_events_per_second: float = Field(
+        500, ge=1, le=100_000, description="Events that a run may send, in the mean of a minute"
+    )
+    max_upload_mb: float = Field(
+        200, gt=0, le=100_000, description="Size of a file that is taken in, such as an export"
+    )
+    max_queued: int = Field(
+        50_000, ge=1, le=10**7, description="Runs that may wait; more are not taken in"
+    )
+    disk_warn_gb: float = Field(
+        5, ge=0, le=10**6, description="Free disk space below which the page warns"
+    )
+    disk_stop_gb: float = Field(
+        1, ge=0, le=10**6, description="Free disk space below which nothing new is run"
+    )
+    gradients_gb: float = Field(
+        20, ge=0, le=10**6, description="Disk for gradients that runs share; 0: not shared"
     )
     calibrate: bool = Field(
         True, description="Measure the device's speed once, for the estimates of a plan"
@@ -58,6 +98,16 @@ class Settings(BaseSettings):
     def artifacts(self) -> Path:
         """Where runs write their adapters."""
         return self.home / "artifacts"
+
+    @property
+    def logs(self) -> Path:
+        """What runs printed."""
+        return self.home / "logs"
+
+    @property
+    def gradients(self) -> Path | None:
+        """Where workers share starting points; None where they do not."""
+        return self.home / "gradients" if self.gradients_gb else None
 
     @property
     def roots(self) -> list[Path]:

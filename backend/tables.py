@@ -5,7 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, LargeBinary, String, Text, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    select,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -122,6 +134,10 @@ class Run(Base):
     reason: Mapped[str | None] = mapped_column(Text)
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     queued_at: Mapped[datetime] = mapped_column(default=now)
+    # After it was lost, a run waits for a while: what killed it may still be there.
+    not_before: Mapped[datetime | None]
+    # Time on lanes over all attempts: what users share fairly.
+    busy_seconds: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")
     started_at: Mapped[datetime | None]
     heartbeat_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -135,6 +151,22 @@ class Run(Base):
     summary: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
 
+# SQLite's whole numbers have 64 bits whatever they are called.
+_Large = BigInteger().with_variant(Integer, "sqlite")
+
+
+class LaneRow(Base):
+    """A lane as every server sees it; ``mode`` is what a user chose for it."""
+
+    __tablename__ = "lanes"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    mode: Mapped[str] = mapped_column(String(20), default="open")
+    present: Mapped[bool] = mapped_column(default=True)
+    memory: Mapped[int | None] = mapped_column(_Large)
+    temperature: Mapped[float | None] = mapped_column(Float)
+
+
 class MetricRow(Base):
     """One scalar of one run at one step."""
 
@@ -145,7 +177,7 @@ class MetricRow(Base):
     step: Mapped[int] = mapped_column(primary_key=True)
     value: Mapped[float]
     seconds: Mapped[float]
-    tokens: Mapped[int]
+    tokens: Mapped[int] = mapped_column(_Large)
 
 
 class SpectrumRow(Base):
@@ -209,7 +241,7 @@ class ArtifactRow(Base):
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     path: Mapped[str] = mapped_column(Text)
-    bytes: Mapped[int]
+    bytes: Mapped[int] = mapped_column(_Large)
     max_error: Mapped[float]
     verified: Mapped[bool]
 

@@ -2,70 +2,84 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import time
-from dataclasses import dataclass
+import os
+from functools import cache
 from typing import Any
 
 import psutil
 
-from backend.executors.worker import Device
+from backend.executors.jobs import Beat, Device
 
-# Asking a driver takes a tenth of a second; the queue is read after every change.
-KEPT_S = 5.0
 _CPU_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal")
-_asked: dict[str, tuple[float, str]] = {}
 
 
-@dataclass(frozen=True)
-class Reading:
-    """Bytes of memory in use, on the GPU or by the worker; degrees Celsius."""
+class Gauge:
+    """Reads the device that the process it is made in computes on."""
 
-    memory: int | None
-    temperature: float | None
+    def __init__(self, device: Device) -> None:
+        self._on_gpu = device.gpu is not None
+        self._gpu = _handle(_first_visible()) if self._on_gpu else None
+        self._process = psutil.Process()
 
-
-def read(device: Device, pid: int | None) -> Reading:
-    """Of a GPU what its driver says; of the CPU the worker's memory and the hottest sensor."""
-    if device.gpu is not None:
-        return parse(_driver(device.gpu))
-    return Reading(_resident(pid), _hottest())
-
-
-def parse(line: str) -> Reading:
-    """A line of nvidia-smi: MiB in use and degrees, such as ``1234, 56``; or [N/A]."""
-    parts = [part.strip() for part in line.split(",")]
-    numbers = [float(part) if part.replace(".", "", 1).isdigit() else None for part in parts]
-    if len(numbers) != 2:
-        return Reading(None, None)
-    memory, temperature = numbers
-    return Reading(None if memory is None else int(memory * 2**20), temperature)
+    def read(self) -> Beat:
+        """Of a GPU what its driver says; of the CPU this process's memory and the hottest core."""
+        resident = int(self._process.memory_info().rss)
+        if not self._on_gpu:
+            return Beat(resident, resident, _hottest())
+        memory, temperature = (None, None) if self._gpu is None else _of_gpu(self._gpu)
+        return Beat(memory, resident, temperature)
 
 
-def _driver(gpu: str) -> str:
-    at, line = _asked.get(gpu, (0.0, ""))
-    if time.monotonic() - at < KEPT_S and line:
-        return line
-    command = shutil.which("nvidia-smi")
-    if command is None:
-        return ""
-    query = ["--query-gpu=memory.used,temperature.gpu", "--format=csv,noheader,nounits"]
+def gpus() -> list[str]:
+    """The GPUs that ``CUDA_VISIBLE_DEVICES`` allows, or else those that the driver knows.
+
+    torch could tell too, but the server does not import it.
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [part.strip() for part in visible.split(",") if part.strip() not in ("", "-1")]
+    driver = _driver()
+    return [] if driver is None else [str(index) for index in range(driver.nvmlDeviceGetCount())]
+
+
+@cache
+def _driver() -> Any:
+    """NVML, or None on a machine without NVIDIA's driver."""
+    import pynvml
+
     try:
-        told = subprocess.run(
-            [command, "-i", gpu, *query], capture_output=True, text=True, timeout=5, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    _asked[gpu] = time.monotonic(), told.stdout.strip()
-    return _asked[gpu][1]
-
-
-def _resident(pid: int | None) -> int | None:
-    try:
-        return int(psutil.Process(pid).memory_info().rss) if pid is not None else None
-    except psutil.Error:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
         return None
+    return pynvml
+
+
+def _first_visible() -> str:
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
+
+
+def _handle(gpu: str) -> Any:
+    """A GPU by index, or by the identifier that clusters use for it and for parts of it."""
+    driver = _driver()
+    if driver is None:
+        return None
+    try:
+        if gpu.isdigit():
+            return driver.nvmlDeviceGetHandleByIndex(int(gpu))
+        return driver.nvmlDeviceGetHandleByUUID(gpu)
+    except driver.NVMLError:
+        return None
+
+
+def _of_gpu(handle: Any) -> tuple[int | None, float | None]:
+    driver = _driver()
+    memory = temperature = None
+    try:
+        memory = int(driver.nvmlDeviceGetMemoryInfo(handle).used)
+        temperature = float(driver.nvmlDeviceGetTemperature(handle, driver.NVML_TEMPERATURE_GPU))
+    except driver.NVMLError:  # parts of a GPU tell no temperature
+        pass
+    return memory, temperature
 
 
 def _hottest() -> float | None:

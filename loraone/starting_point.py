@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -40,6 +40,61 @@ class StartingPoint:
     decompositions: dict[int, dict[str, Decomposition]] = field(default_factory=dict)
     trusts: dict[int, dict[str, Agreement]] = field(default_factory=dict)
     untouched: dict[str, float] = field(default_factory=dict)
+
+    def packed(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What is known before any decomposition, as tensors by name and JSON-able data."""
+        tensors = {
+            f"head/{name}/{key}": tensor
+            for name, state in self.heads.items()
+            for key, tensor in state.items()
+        }
+        tensors |= {f"gradient/{name}": tensor for name, tensor in self.gradients.items()}
+        tensors |= {f"spectrum/{q}/{name}": tensor for (q, name), tensor in self.spectra.items()}
+        beside = {
+            "plan": self.plan.as_dict(),
+            "weights_hash": self.weights_hash,
+            "gradient_rows": self.gradient_rows,
+            "held_out_rows": self.held_out_rows,
+        }
+        return tensors, beside
+
+    @classmethod
+    def unpacked(cls, tensors: Mapping[str, Tensor], beside: Mapping[str, Any]) -> StartingPoint:
+        """What :meth:`packed` gave, bit for bit."""
+        rest = {**beside, "plan": MemoryPlan(**beside["plan"])}
+        found = cls(heads={}, **rest)
+        for path, tensor in tensors.items():
+            kind, _, name = path.partition("/")
+            if kind == "gradient":
+                found.gradients[name] = tensor
+            else:
+                first, _, second = name.partition("/")
+                if kind == "head":
+                    found.heads.setdefault(first, {})[second] = tensor
+                else:
+                    found.spectra[first, second] = tensor
+        return found
+
+    def packed_triplets(self, count: int) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The top ``count`` triplets of all layers, and what is known of the gradient's spectra."""
+        top = self.decompositions[count]
+        tensors = {f"{part}/{name}": getattr(d, part) for name, d in top.items() for part in "USV"}
+        spectra = {key: value for key, value in self.spectra.items() if key[0] == "gradient"}
+        tensors |= {f"spectrum/{name}": tensor for (_, name), tensor in spectra.items()}
+        return tensors, {name: [d.frobenius, d.error, d.gap] for name, d in top.items()}
+
+    def take_triplets(
+        self, count: int, tensors: Mapping[str, Tensor], beside: Mapping[str, Any]
+    ) -> None:
+        """Take in what :meth:`packed_triplets` gave."""
+        for name, (frobenius, error, gap) in beside.items():
+            U, S, V = (tensors[f"{part}/{name}"] for part in "USV")
+            top = self.decompositions.setdefault(count, {})
+            top[name] = Decomposition(U, S, V, frobenius, error, gap)
+        for path, tensor in tensors.items():
+            kind, _, name = path.partition("/")
+            if kind == "spectrum":
+                self.spectra["gradient", name] = tensor
 
     @property
     def knows_whole_spectra(self) -> bool:

@@ -6,37 +6,26 @@ that the model is again what it was, so that no run sees what another left behin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from loraone import batches, models, training
-from loraone.batches import Batch, Encoded
-from loraone.catalog import TASKS
-from loraone.data.texts import TextData
-from loraone.data.texts import load as load_texts
+from loraone import __version__, batches, models, training
+from loraone.batches import Batch
 from loraone.decompose import singular_values, truncated_svd
+from loraone.environment import machine
 from loraone.errors import LoraOneError, SpecError, TrainingError
 from loraone.events import Progress
 from loraone.memory_plan import MemoryPlan, gradient_plan
-from loraone.models import LoadedModel
+from loraone.prepared import Prepared, load
+from loraone.sharing import Share
 from loraone.specs import RunSpec
 from loraone.starting_point import GradientTaker, StartingPoint
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A loaded model with its data; ``pretrained`` are copies of the target weights, (out, in)."""
-
-    loaded: LoadedModel
-    texts: TextData
-    train: Encoded
-    evaluation: Encoded
-    snapshot: dict[str, Tensor]
-    pretrained: dict[str, Tensor]
-    left_vectors: dict[str, Tensor] = field(default_factory=dict)
+from loraone.subspaces import Agreement
 
 
 class Workspace:
@@ -50,6 +39,8 @@ class Workspace:
         self._prepared: Prepared | None = None
         self._plan: tuple[str, MemoryPlan] | None = None
         self._start: StartingPoint | None = None
+        self._shared: Path | None = None
+        self._share = Share(None, "")
 
     def forget(self) -> None:
         """Drop everything, after a run that may have left the model in an unknown state."""
@@ -62,29 +53,8 @@ class Workspace:
         if key == self._model_key:
             return
         self.forget()
-        causal = spec.task == "causal-lm"
-        yield Progress("load", 0, 2, "data")
-        texts = load_texts(spec.data, labelled=TASKS[spec.task].labelled)
-        yield Progress("load", 1, 2, "model")
-        loaded = models.load(spec.model, spec.task, len(texts.label_names), self.device)
-        length = spec.data.max_length
-        tokenizer = loaded.tokenizer
-        targets = texts.label_names if spec.task == "seq2seq-lm" else None
-        sides = [
-            batches.encode(tokenizer, lines, labels, length, causal, targets)
-            for lines, labels in (
-                (texts.train_texts, texts.train_labels),
-                (texts.eval_texts, texts.eval_labels),
-            )
-        ]
-        snapshot = {x.name: x.parameter.detach().cpu().clone() for x in loaded.layers}
-        pretrained = {
-            x.name: (snapshot[x.name].T if x.transposed else snapshot[x.name]).float()
-            for x in loaded.layers
-        }
-        self._prepared = Prepared(loaded, texts, sides[0], sides[1], snapshot, pretrained)
+        self._prepared = yield from load(spec, self.device)
         self._model_key = key
-        yield Progress("load", 2, 2)
 
     @property
     def prepared(self) -> Prepared:
@@ -106,10 +76,51 @@ class Workspace:
         return self._start
 
     def take_gradient(self, spec: RunSpec) -> Iterator[Progress]:
-        """Draw the head, warm it up, take the one-step gradient, unless the last run had it."""
+        """Draw the head, warm it up, take the one-step gradient, unless the last run had it, or
+        another worker has it."""
         if spec.gradient_key() == self._start_key:
             return
         self._start, self._start_key = None, ""
+        self._share = Share(self._shared, self._shared_key(spec))
+        yield from self._share.turn("gradient")
+        try:
+            start = self._adopted(self._share.read("start"))
+            if start is None:
+                start = yield from self._compute_start(spec)
+                self._share.write("start", *start.packed())
+        finally:
+            self._share.done()
+        self._start = start
+        self._start_key = spec.gradient_key()
+
+    def share(self, folder: Path | None) -> None:
+        """Share starting points with other workers through ``folder``."""
+        self._shared = folder
+
+    def _shared_key(self, spec: RunSpec) -> str:
+        """Of all that the start depends on; the model's weights are checked when it is read."""
+        parts = (
+            spec.gradient_key(),
+            self.prepared.texts.fingerprint,
+            self.plan(spec).way,
+            machine(self.device)["packages"],
+            machine(self.device)["device"],
+            __version__,
+        )
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+    def _adopted(self, found: tuple[dict[str, Tensor], Any] | None) -> StartingPoint | None:
+        """A start that another worker left, if it began from the very weights that are here."""
+        if found is None:
+            return None
+        start = StartingPoint.unpacked(*found)
+        model = self.prepared.loaded.model
+        for name, state in start.heads.items():
+            getattr(model, name).load_state_dict(state)
+        model.eval()
+        return start if models.weights_hash(model) == start.weights_hash else None
+
+    def _compute_start(self, spec: RunSpec) -> Generator[Progress, None, StartingPoint]:
         ready = self.prepared
         model = ready.loaded.model
         gradient_rows, held_out_rows = _rows(spec, len(ready.train))
@@ -139,8 +150,7 @@ class Workspace:
             start.spectra["weight", layer.name] = singular_values(ready.pretrained[layer.name])
             if layer.name in start.gradients:
                 _spectrum(start, layer.name, start.gradients[layer.name], spec)
-        self._start = start
-        self._start_key = spec.gradient_key()
+        return start
 
     def plan(self, spec: RunSpec) -> MemoryPlan:
         """The way the gradient is taken; the same for all runs that share it."""
@@ -163,6 +173,20 @@ class Workspace:
         start = self.start
         if count in start.decompositions:
             return
+        part = f"top{count}"
+        yield from self._share.turn("svd")
+        try:
+            found = self._share.read(part)
+            if found is not None:
+                start.take_triplets(count, *found)
+                return
+            yield from self._compute_triplets(spec, count)
+            self._share.write(part, *start.packed_triplets(count))
+        finally:
+            self._share.done()
+
+    def _compute_triplets(self, spec: RunSpec, count: int) -> Iterator[Progress]:
+        start = self.start
         names = [layer.name for layer in self.prepared.loaded.layers]
         if start.gradients:
             found = {}
@@ -185,10 +209,22 @@ class Workspace:
     def measure_trust(self, spec: RunSpec) -> Iterator[Progress]:
         """How far the two halves of the gradient batch agree, kept for the next run."""
         start = self.start
-        if spec.rank not in start.trusts and len(start.gradient_rows) > 1:
-            yield Progress("trust", 0, 1)
-            taker = self._taker(spec, start)
-            start.trusts[spec.rank] = taker.trust(start.gradient_rows, spec.rank)
+        if spec.rank in start.trusts or len(start.gradient_rows) < 2:
+            return
+        part = f"trust{spec.rank}"
+        yield from self._share.turn("trust")
+        try:
+            found = self._share.read(part)
+            if found is None:
+                yield Progress("trust", 0, 1)
+                taker = self._taker(spec, start)
+                start.trusts[spec.rank] = taker.trust(start.gradient_rows, spec.rank)
+                both = {name: [x.left, x.right] for name, x in start.trusts[spec.rank].items()}
+                self._share.write(part, {}, both)
+            else:
+                start.trusts[spec.rank] = {name: Agreement(*x) for name, x in found[1].items()}
+        finally:
+            self._share.done()
 
     @torch.no_grad()
     def restore(self) -> None:

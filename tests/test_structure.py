@@ -30,7 +30,7 @@ LEVELS = [
     {"subspaces"},
     {"batches", "models"},
     {"methods", "gradients", "streaming"},
-    {"trainee", "memory_plan"},
+    {"trainee", "memory_plan", "prepared"},
     {
         "adapters",
         "training",
@@ -43,7 +43,7 @@ LEVELS = [
     },
     {"calibration"},
     {"estimate"},
-    {"starting_point", "theory"},
+    {"starting_point", "theory", "sharing"},
     {"workspace"},
     {"looker"},
     {"artifacts"},

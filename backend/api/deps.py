@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from backend.calibrator import Calibrator
 from backend.db import Database
 from backend.executors.desk import Desk
-from backend.executors.worker import Device
+from backend.executors.jobs import Device, Executor
 from backend.feed import Feed
 from backend.problems import not_found
 from backend.scheduler import Scheduler
@@ -51,8 +51,8 @@ def _calibrator(request: Request) -> Calibrator:
 
 
 def _devices(request: Request) -> list[Device]:
-    devices: list[Device] = request.app.state.devices
-    return devices
+    executor: Executor = request.app.state.executor
+    return executor.devices()
 
 
 SettingsDep = Annotated[Settings, Depends(_settings)]

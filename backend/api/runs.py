@@ -6,19 +6,17 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.background import BackgroundTask
 
-from backend import telemetry
 from backend.api.chosen import BasketDep
 from backend.api.deps import (
-    CalibratorDep,
     DatabaseDep,
-    DevicesDep,
     FeedDep,
     Key,
     Reading,
@@ -26,61 +24,15 @@ from backend.api.deps import (
     SchedulerDep,
     SettingsDep,
 )
-from backend.api.wire import ChangedOut, LaneOut, QueueOut, RunDetailOut, RunOut
+from backend.api.wire import ChangedOut, LogOut, RunDetailOut, RunOut
 from backend.basket import Basket
-from backend.estimates import remaining
-from backend.executors.worker import Device
 from backend.problems import ProblemError, not_found
-from backend.scheduler import LaneState
-from backend.store import changes, runs
+from backend.store import runs
 from backend.tables import ArtifactRow, Experiment, Run
 from loraone.recipes import alone
 from loraone.specs import ExperimentSpec, RunSpec
 
 router = APIRouter(tags=["runs"])
-
-LATEST_FAILED = 10
-
-
-@router.get("/queue")
-def queue(
-    session: Reading, scheduler: SchedulerDep, devices: DevicesDep, calibrator: CalibratorDep
-) -> QueueOut:
-    """What runs where, what waits in order and for how long, and what failed last."""
-    active = runs.queue(session)
-    failed = runs.failed(session, LATEST_FAILED)
-    running = {run.lane: run for run in active if run.status == "running"}
-    names = session.execute(
-        select(Experiment.id, Experiment.name).where(
-            Experiment.id.in_({run.experiment_id for run in [*active, *failed]})
-        )
-    ).all()
-    left = remaining(session, active, calibrator.get(devices[0]))
-    known = [seconds for seconds in left.values() if seconds is not None]
-    return QueueOut(
-        lanes=[
-            _lane(device, lane, running.get(lane.name), left)
-            for device, lane in zip(devices, scheduler.lanes(), strict=True)
-        ],
-        queued=[RunOut.of(run) for run in active if run.status == "queued"],
-        failed=[RunOut.of(run) for run in failed],
-        seconds_left=sum(known) / len(devices) if len(known) == len(active) else None,
-        experiments={int(key): str(name) for key, name in names},
-        last_change=changes.bounds(session)[1],
-    )
-
-
-def _lane(
-    device: Device, lane: LaneState, run: Run | None, left: dict[int, float | None]
-) -> LaneOut:
-    told = telemetry.read(device, lane.pid)
-    return LaneOut(
-        name=lane.name,
-        run=None if run is None else RunOut.of(run),
-        seconds_left=None if run is None else left[run.id],
-        memory_bytes=told.memory,
-        temperature=told.temperature,
-    )
 
 
 @router.get("/runs/{run_id}")
@@ -134,6 +86,35 @@ def retry_all(
     scheduler.wake()
     feed.wake()
     return ChangedOut(changed=count)
+
+
+@router.post("/runs/priority")
+def prioritise(
+    priority: Annotated[int, Query(ge=-100, le=100, description="Higher runs first")],
+    basket: BasketDep,
+    database: DatabaseDep,
+    feed: FeedDep,
+) -> ChangedOut:
+    """Move all waiting runs of a basket before or behind others; 0 is where they start."""
+    with database.write() as session:
+        count = sum(runs.set_priority(session, run, priority) for run in _of(session, basket))
+    feed.wake()
+    return ChangedOut(changed=count)
+
+
+@router.get("/runs/{run_id}/log")
+def read_log(
+    run: RunDep,
+    settings: SettingsDep,
+    attempt: Annotated[int | None, Query(ge=1, description="Default: the last one")] = None,
+) -> LogOut:
+    """What an attempt at the run printed, and which attempts printed anything."""
+    folder = settings.logs / str(run.id)
+    kept = sorted(int(file.stem) for file in folder.glob("*.log") if file.stem.isdigit())
+    shown = attempt if attempt is not None else max(kept, default=max(run.attempt, 1))
+    file = folder / f"{shown}.log"
+    text = file.read_text(encoding="utf-8", errors="replace") if shown in kept else ""
+    return LogOut(attempt=shown, attempts=kept, text=text)
 
 
 @router.get("/runs/{run_id}/template")

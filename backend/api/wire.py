@@ -120,6 +120,14 @@ class RunDetailOut(RunOut):
     init_scalars: dict[str, float] | None
 
 
+class LogOut(Out):
+    """What an attempt at a run printed; ``attempts`` are those that printed anything."""
+
+    attempt: int
+    attempts: list[int]
+    text: str
+
+
 class CountsOut(Out):
     """How many runs are in each status."""
 
@@ -207,10 +215,15 @@ class ExperimentDetailOut(ExperimentOut):
     steps: list[int]
 
 
+# ``open`` takes runs, ``paused`` does not, ``drained`` has let go of its device.
+LaneMode = Literal["open", "paused", "drained"]
+
+
 class LaneOut(Out):
     """A device, the run on it and how long that will take yet; memory in use, °C if known."""
 
     name: str
+    mode: LaneMode
     run: RunOut | None
     seconds_left: float | None
     memory_bytes: int | None
@@ -225,6 +238,7 @@ class QueueOut(Out):
     failed: list[RunOut]
     seconds_left: float | None
     experiments: dict[int, str]
+    notices: list[str]
     last_change: int
 
 

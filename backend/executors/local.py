@@ -1,54 +1,55 @@
-"""Lanes on this machine: one spawned process for each GPU, or one for the CPU."""
+"""Lanes on this machine: spawned processes, one or several for each GPU or for the CPU."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
-import shutil
-import subprocess
+import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-from backend.executors.worker import Device, Job, Sent, main
+from backend import telemetry
+from backend.executors.jobs import Device, Job, Message, Sent, WorkerDiedError
+from backend.executors.worker import main
 from loraone.events import Failed, Finished
 
-
-class WorkerDiedError(RuntimeError):
-    """The worker process ended in the middle of a run."""
-
-
-def devices(cpu_threads: int) -> list[Device]:
-    """The GPUs that ``nvidia-smi`` lists and ``CUDA_VISIBLE_DEVICES`` allows, or the CPU.
-
-    torch could tell too, but the server does not import it.
-    """
-    gpus = _gpus()
-    if gpus:
-        return [Device(f"GPU {gpu}", gpu, 0) for gpu in gpus]
-    threads = cpu_threads or max(1, (os.cpu_count() or 1) - 1)
-    return [Device("CPU", None, threads)]
+# How long a lane waits for its worker before it looks at the clock, and how much it takes at once.
+PATIENCE_S, MOST_AT_ONCE = 1.0, 200
 
 
-def _gpus() -> list[str]:
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return [part.strip() for part in visible.split(",") if part.strip() not in ("", "-1")]
-    command = shutil.which("nvidia-smi")
-    if command is None:
-        return []
-    try:
-        listed = subprocess.run(
-            [command, "--query-gpu=index", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [line.strip() for line in listed.stdout.splitlines() if line.strip().isdigit()]
+class LocalExecutor:
+    """The GPUs of this machine, or its CPU; ``per_device`` lanes share each of them."""
+
+    def __init__(self, cpu_threads: int = 0, per_device: int = 1) -> None:
+        self._devices = _devices(cpu_threads, per_device)
+
+    def devices(self) -> list[Device]:
+        """Those there were at the start: GPUs do not come and go."""
+        return self._devices
+
+    def worker(self, device: Device) -> LocalWorker:
+        """The worker process of a lane."""
+        return LocalWorker(device)
+
+    def stop(self) -> None:
+        """Nothing is left when the workers are closed."""
+
+
+def _devices(cpu_threads: int, per_device: int) -> list[Device]:
+    gpus: list[str | None] = list(telemetry.gpus())
+    threads = 0 if gpus else max(1, (cpu_threads or (os.cpu_count() or 2) - 1) // per_device)
+    return [
+        Device(_name(gpu, number, per_device), gpu, threads)
+        for gpu in (gpus or [None])
+        for number in range(1, per_device + 1)
+    ]
+
+
+def _name(gpu: str | None, number: int, per_device: int) -> str:
+    name = "CPU" if gpu is None else f"GPU {gpu}"
+    return name if per_device == 1 else f"{name} · {number}"
 
 
 class LocalWorker:
@@ -60,22 +61,27 @@ class LocalWorker:
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
 
-    def run(self, job: Job) -> Iterator[Sent]:
-        """Run one job and yield its events.
+    def run(self, job: Job) -> Iterator[Sequence[Message]]:
+        """Run one job and yield what the worker says, at least once a second.
 
         Raises WorkerDiedError where the process ends before the job does.
         """
         connection = self._ready()
         try:
+            while connection.poll():
+                connection.recv()  # signs of life since the last job
             connection.send(job)
             while True:
-                sent: Sent = connection.recv()
-                yield sent
-                if isinstance(sent.event, Finished | Failed):
+                found: list[Message] = []
+                ready = connection.poll(PATIENCE_S)
+                while ready and len(found) < MOST_AT_ONCE:
+                    found.append(connection.recv())
+                    ready = connection.poll()
+                yield found
+                if any(_ends(message) for message in found):
                     return
         except (EOFError, OSError) as error:
-            code = self._reap()
-            raise WorkerDiedError(f"the worker process ended (exit code {code})") from error
+            raise WorkerDiedError(_cause(self._reap())) from error
 
     def _ready(self) -> Connection:
         with self._lock:
@@ -94,7 +100,8 @@ class LocalWorker:
     @property
     def pid(self) -> int | None:
         """The process's id, or None where it has not been started."""
-        return self._process.pid if self._process is not None else None
+        process = self._process
+        return process.pid if process is not None else None
 
     def kill(self) -> None:
         """End the process at once; the lane's next job starts a new one."""
@@ -106,7 +113,10 @@ class LocalWorker:
         with self._lock:
             if self._process is None:
                 return None
-            self._process.join(timeout=10)
+            self._process.join(timeout=2)
+            if self._process.is_alive():
+                self._process.kill()
+                self._process.join()
             code = self._process.exitcode
             if self._connection is not None:
                 self._connection.close()
@@ -117,3 +127,16 @@ class LocalWorker:
         """Kill the process and wait for it."""
         self.kill()
         self._reap()
+
+
+def _ends(message: Message) -> bool:
+    return isinstance(message, Sent) and isinstance(message.event, Finished | Failed)
+
+
+def _cause(code: int | None) -> str:
+    """An exit code in words."""
+    if code is None or code >= 0:
+        return f"the worker process ended (exit code {code})"
+    if code == -signal.SIGKILL:
+        return "the worker process was killed (SIGKILL), as the system does where memory runs out"
+    return f"the worker process crashed ({signal.Signals(-code).name})"

@@ -5,6 +5,8 @@ Every transition checks the status it starts from, so that two of them cannot bo
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import CursorResult, delete, select, update
@@ -24,24 +26,21 @@ from backend.tables import (
 )
 
 MAX_LOST = 3
+# Before its second and its third attempt a lost run waits so long.
+BACKOFF = (timedelta(seconds=2), timedelta(seconds=10))
 RESULTS = (MetricRow, SpectrumRow, AlignmentRow, OverlapRow, LayerColumn, ArtifactRow)
 
 
-def claim(session: Session, lane: str) -> Run | None:
-    """Take the next queued run for ``lane``: highest priority, then oldest."""
-    run = session.scalars(
-        select(Run).where(Run.status == "queued").order_by(Run.priority.desc(), Run.id).limit(1)
-    ).first()
-    if run is None:
-        return None
+def begin(session: Session, run: Run, lane: str) -> None:
+    """Start the next attempt at a queued run on ``lane``."""
     _clear(session, run)
     run.status = "running"
     run.attempt += 1
     run.lane = lane
+    run.not_before = None
     run.started_at = run.heartbeat_at = now()
     run.phase, run.done, run.total = "start", 0, 0
     changes.add(session, run, "status")
-    return run
 
 
 def _clear(session: Session, run: Run) -> None:
@@ -63,13 +62,19 @@ def finish(
     reason: str | None = None,
 ) -> None:
     """Put the run into a final status."""
+    _leave_lane(run)
     run.status = status
     run.finished_at = now()
     run.error = error
     run.reason = reason
-    run.lane = None
-    run.phase = None
+    run.lane = run.phase = run.not_before = None
     changes.add(session, run, "status")
+
+
+def _leave_lane(run: Run) -> None:
+    """Count the time of an attempt that ends, before its status changes."""
+    if run.status == "running" and run.started_at is not None:
+        run.busy_seconds += max(0.0, (now() - run.started_at).total_seconds())
 
 
 def cancel(session: Session, run: Run) -> bool:
@@ -82,7 +87,9 @@ def cancel(session: Session, run: Run) -> bool:
 
 def requeue(session: Session, run: Run, reason: str) -> None:
     """Put a run back that did not end, without counting it as lost."""
+    _leave_lane(run)
     run.status = "queued"
+    run.not_before = None
     run.lane = run.phase = None
     run.reason = reason
     changes.add(session, run, "status")
@@ -93,6 +100,7 @@ def lose(session: Session, run: Run, reason: str) -> None:
     run.lost += 1
     if run.lost < MAX_LOST:
         requeue(session, run, f"{reason}; queued again ({run.lost} of {MAX_LOST})")
+        run.not_before = now() + BACKOFF[run.lost - 1]
         return
     error = {
         "code": "lost",
@@ -112,9 +120,13 @@ def retry(session: Session, run: Run) -> bool:
     return True
 
 
-def recover(session: Session) -> int:
-    """At the server's start: runs that a dead server left running were lost."""
-    lost = list(session.scalars(select(Run).where(Run.status == "running")))
+def recover(session: Session, driven: Collection[tuple[int, int]] = ()) -> int:
+    """Runs that no lane drives, whatever their rows say, were lost: a server died under them.
+
+    ``driven`` are the run and the attempt of every lane.
+    """
+    running = session.scalars(select(Run).where(Run.status == "running")).all()
+    lost = [run for run in running if (run.id, run.attempt) not in driven]
     for run in lost:
         lose(session, run, "the server stopped during the run")
     return len(lost)
@@ -127,6 +139,15 @@ def to_top(session: Session, run: Run) -> None:
     changes.add(session, run, "status")
 
 
+def set_priority(session: Session, run: Run, priority: int) -> bool:
+    """Where the run stands among those that wait; False where it does not wait."""
+    if run.status != "queued":
+        return False
+    run.priority = priority
+    changes.add(session, run, "status")
+    return True
+
+
 def beat(session: Session, run_id: int, attempt: int) -> bool:
     """Note that the run is alive; False where this attempt is no longer the live one."""
     result = session.execute(
@@ -136,6 +157,17 @@ def beat(session: Session, run_id: int, attempt: int) -> bool:
     )
     assert isinstance(result, CursorResult)
     return result.rowcount == 1
+
+
+def is_live(session: Session, run_id: int, attempt: int) -> bool:
+    """Whether this attempt is the one that may write into the run."""
+    query = select(Run.id).where(Run.id == run_id, Run.attempt == attempt, Run.status == "running")
+    return session.scalar(query) is not None
+
+
+def waiting(session: Session) -> bool:
+    """Whether any run waits."""
+    return session.scalar(select(Run.id).where(Run.status == "queued").limit(1)) is not None
 
 
 def failed(session: Session, limit: int) -> list[Run]:

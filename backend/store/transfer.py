@@ -34,7 +34,7 @@ VERSION = 1
 _TABLES = tuple(table for table in RESULTS if table is not ArtifactRow)
 _OWN_IDS = ("id", "experiment_id", "run_id")
 # Where a run stood in this server's queue says nothing on another one.
-_QUEUE = ("lane", "phase", "heartbeat_at", "last_seq", "priority")
+_QUEUE = ("not_before", "busy_seconds", "lane", "phase", "heartbeat_at", "last_seq", "priority")
 
 
 class TransferError(ValueError):

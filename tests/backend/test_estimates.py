@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backend.calibrator import Calibrator
-from backend.executors.worker import Device
+from backend.executors.jobs import Device
 from tests.backend.conftest import Process
 from tests.conftest import tiny_experiment
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,8 @@ from sqlalchemy import MetaData, func, select
 
 from backend import frames
 from backend.db import Database, NewerSchemaError
-from backend.store import changes, experiments, results, runs
-from backend.tables import Base, Change, MetricRow, Run, SpectrumRow
+from backend.store import changes, experiments, lanes, queue, results, runs
+from backend.tables import Base, Change, Experiment, MetricRow, Run, SpectrumRow, now
 from loraone.events import Event, Failed, Finished, Layers, Metric, Progress, Spectra
 from loraone.specs import ExperimentSpec
 
@@ -34,7 +34,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 def claim(database: Database) -> Run:
     with database.write() as session:
-        run = runs.claim(session, "CPU")
+        run = queue.claim(session, "CPU")
         assert run is not None
         return run
 
@@ -59,7 +59,7 @@ def test_runs_are_claimed_in_order_and_each_once(database: Database) -> None:
     claimed = [claim(database).id for _ in range(4)]
     assert claimed == sorted(claimed)
     with database.write() as session:
-        assert runs.claim(session, "CPU") is None
+        assert queue.claim(session, "CPU") is None
 
 
 def test_a_run_at_the_top_is_next(database: Database) -> None:
@@ -85,6 +85,7 @@ def test_a_dead_attempt_cannot_write_into_the_live_one(database: Database) -> No
         again = session.get(Run, dead.id)
         assert again is not None
         runs.lose(session, again, "killed")
+        again.not_before = None
     live = claim(database)
     assert (live.id, live.attempt) == (dead.id, 2)
     with database.read() as session:
@@ -242,3 +243,95 @@ def test_an_experiment_of_full_fine_tuning_alone_has_a_best_learning_rate() -> N
         for i, (rate, loss) in enumerate([(1e-3, 2.0), (1e-2, 1.0)])
     ]  # fmt: skip
     assert list(best_learning_rates(frames.runs(alone), "eval_loss")["run_id"]) == [1]
+
+
+def launch(database: Database, author: str, name: str = "more") -> int:
+    """Four more runs, of somebody."""
+    with database.write() as session:
+        spec = SPEC.model_copy(update={"name": name})
+        return experiments.create(session, spec, author).id
+
+
+def finish(database: Database, run: Run, seconds: float) -> None:
+    """End a run as if it had taken so long."""
+    with database.write() as session:
+        live = session.get_one(Run, run.id)
+        live.started_at = now() - timedelta(seconds=seconds)
+        runs.finish(session, live, "succeeded")
+
+
+def authors(database: Database, count: int, seconds: float, warm: str | None = None) -> list[str]:
+    """Whose runs one lane takes, each of which takes so long."""
+    found = []
+    for _ in range(count):
+        with database.write() as session:
+            run = queue.claim(session, "CPU", warm)
+            assert run is not None
+            warm = session.get_one(Experiment, run.experiment_id).author
+        finish(database, run, seconds)
+        found.append(warm)
+    return found
+
+
+def test_users_share_a_lane_by_time_not_by_who_came_first(database: Database) -> None:
+    launch(database, "ana")
+    took = authors(database, 8, seconds=100)
+    assert [sorted(took[i : i + 2]) for i in range(0, 8, 2)] == [["", "ana"]] * 4
+
+
+def test_a_lane_stays_with_the_user_whose_model_is_loaded_until_others_fall_behind(
+    database: Database,
+) -> None:
+    launch(database, "ana")
+    took = authors(database, 8, seconds=queue.QUANTUM_S / 3, warm="")
+    assert took == [""] * 3 + ["ana"] * 4 + [""]
+
+
+def test_priority_goes_before_fairness(database: Database) -> None:
+    key = launch(database, "ana")
+    with database.write() as session:
+        for run in experiments.runs(session, key):
+            assert runs.set_priority(session, run, 5)
+    assert authors(database, 5, seconds=1000) == ["ana"] * 4 + [""]
+
+
+def test_a_lost_run_waits_before_it_is_tried_again_unless_the_clock_was_set_back(
+    database: Database,
+) -> None:
+    first = claim(database)
+    with database.write() as session:
+        runs.lose(session, session.get_one(Run, first.id), "killed")
+    assert claim(database).id != first.id
+    with database.write() as session:
+        session.get_one(Run, first.id).not_before = now() + timedelta(days=1)
+    assert claim(database).id == first.id
+
+
+@pytest.mark.parametrize("mode", ["paused", "drained"])
+def test_a_lane_that_is_not_open_takes_nothing_and_others_go_on(
+    database: Database, mode: str
+) -> None:
+    with database.write() as session:
+        lanes.present(session, ["CPU", "GPU 0"])
+        assert lanes.set_mode(session, "CPU", mode) is not None
+        assert lanes.set_mode(session, "GPU 1", mode) is None
+        assert queue.claim(session, "CPU") is None
+        assert queue.claim(session, "GPU 0") is not None
+
+
+def test_a_lane_that_comes_back_is_still_paused(database: Database) -> None:
+    with database.write() as session:
+        lanes.present(session, ["CPU", "GPU 0"])
+        lanes.set_mode(session, "GPU 0", "paused")
+        lanes.present(session, ["CPU"])
+        assert [lane.name for lane in lanes.listed(session)] == ["CPU"]
+        lanes.present(session, ["CPU", "GPU 0"])
+        assert [lane.mode for lane in lanes.listed(session)] == ["open", "paused"]
+
+
+def test_only_runs_that_no_lane_drives_are_recovered(database: Database) -> None:
+    driven, orphan = claim(database), claim(database)
+    with database.write() as session:
+        assert runs.recover(session, [(driven.id, driven.attempt)]) == 1
+    assert stored(database, driven).status == "running"
+    assert stored(database, orphan).status == "queued"

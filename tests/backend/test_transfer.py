@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 
 from backend.app import create_app
 from backend.settings import Settings
-from backend.store import experiments, results, runs
+from backend.store import experiments, queue, results
 from loraone.events import (
     Alignment,
     Event,
@@ -59,7 +59,7 @@ def there(tmp_path: Path) -> Iterator[TestClient]:
         row = experiments.create(session, spec, "ana")
         experiments.set_tags(session, row.id, ["paper"])
         row.starred = True
-        run = runs.claim(session, "CPU")
+        run = queue.claim(session, "CPU")
         assert run is not None
         for seq, event in enumerate(EVENTS):
             assert results.append(session, run.id, run.attempt, seq, event, Path("/artifacts"))

@@ -458,6 +458,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/lanes/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set Mode
+         * @description Let a lane take runs or not; a drained one also lets go of its device after its run.
+         */
+        post: operations["queue_set_mode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/markdown": {
         parameters: {
             query?: never;
@@ -529,7 +549,7 @@ export interface paths {
          * Queue
          * @description What runs where, what waits in order and for how long, and what failed last.
          */
-        get: operations["runs_queue"];
+        get: operations["queue_queue"];
         put?: never;
         post?: never;
         delete?: never;
@@ -592,6 +612,26 @@ export interface paths {
         get: operations["results_download_runs"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/priority": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prioritise
+         * @description Move all waiting runs of a basket before or behind others; 0 is where they start.
+         */
+        post: operations["runs_prioritise"];
         delete?: never;
         options?: never;
         head?: never;
@@ -672,6 +712,26 @@ export interface paths {
          * @description Cancel a queued or running run.
          */
         post: operations["runs_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Log
+         * @description What an attempt at the run printed, and which attempts printed anything.
+         */
+        get: operations["runs_read_log"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1551,6 +1611,11 @@ export interface components {
         LaneOut: {
             /** Memory Bytes */
             memory_bytes: number | null;
+            /**
+             * Mode
+             * @enum {string}
+             */
+            mode: "open" | "paused" | "drained";
             /** Name */
             name: string;
             run: components["schemas"]["RunOut"] | null;
@@ -1570,6 +1635,18 @@ export interface components {
             module: string;
             /** Name */
             name: string;
+        };
+        /**
+         * LogOut
+         * @description What an attempt at a run printed; ``attempts`` are those that printed anything.
+         */
+        LogOut: {
+            /** Attempt */
+            attempt: number;
+            /** Attempts */
+            attempts: number[];
+            /** Text */
+            text: string;
         };
         /**
          * MarkdownIn
@@ -2026,6 +2103,8 @@ export interface components {
             lanes: components["schemas"]["LaneOut"][];
             /** Last Change */
             last_change: number;
+            /** Notices */
+            notices: string[];
             /** Queued */
             queued: components["schemas"]["RunOut"][];
             /** Seconds Left */
@@ -3323,6 +3402,40 @@ export interface operations {
             };
         };
     };
+    queue_set_mode: {
+        parameters: {
+            query: {
+                /** @description open, paused, or drained */
+                mode: "open" | "paused" | "drained";
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LaneOut"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     history_read_markdown: {
         parameters: {
             query?: never;
@@ -3423,7 +3536,7 @@ export interface operations {
             };
         };
     };
-    runs_queue: {
+    queue_queue: {
         parameters: {
             query?: never;
             header?: never;
@@ -3547,6 +3660,40 @@ export interface operations {
             };
         };
     };
+    runs_prioritise: {
+        parameters: {
+            query: {
+                /** @description Higher runs first */
+                priority: number;
+                /** @description What is looked at: e<experiment>, e<experiment>:<method>, or r<run>, such as e3, e3:LoRA, r12 */
+                of: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedOut"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     runs_retry_all: {
         parameters: {
             query: {
@@ -3657,6 +3804,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunOut"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    runs_read_log: {
+        parameters: {
+            query?: {
+                /** @description Default: the last one */
+                attempt?: number | null;
+            };
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogOut"];
                 };
             };
             /** @description A field is wrong */

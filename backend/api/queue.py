@@ -1,0 +1,85 @@
+"""The queue and its lanes: look at, pause, drain, open again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from sqlalchemy import select
+
+from backend.api.deps import (
+    CalibratorDep,
+    DatabaseDep,
+    DevicesDep,
+    FeedDep,
+    Reading,
+    SchedulerDep,
+)
+from backend.api.wire import LaneMode, LaneOut, QueueOut, RunOut
+from backend.estimates import remaining
+from backend.problems import not_found
+from backend.store import changes, lanes, runs
+from backend.tables import Experiment, LaneRow, Run
+
+router = APIRouter(tags=["queue"])
+
+LATEST_FAILED = 10
+
+
+@router.get("/queue")
+def queue(
+    session: Reading, scheduler: SchedulerDep, devices: DevicesDep, calibrator: CalibratorDep
+) -> QueueOut:
+    """What runs where, what waits in order and for how long, and what failed last."""
+    active = runs.queue(session)
+    failed = runs.failed(session, LATEST_FAILED)
+    running = {run.lane: run for run in active if run.status == "running"}
+    names = session.execute(
+        select(Experiment.id, Experiment.name).where(
+            Experiment.id.in_({run.experiment_id for run in [*active, *failed]})
+        )
+    ).all()
+    speed = calibrator.get(devices[0]) if devices else None
+    left = remaining(session, active, speed)
+    known = [seconds for seconds in left.values() if seconds is not None]
+    listed = lanes.listed(session)
+    taking = sum(lane.mode == "open" for lane in listed)
+    return QueueOut(
+        lanes=[_lane(lane, running.get(lane.name), left) for lane in listed],
+        queued=[RunOut.of(run) for run in active if run.status == "queued"],
+        failed=[RunOut.of(run) for run in failed],
+        seconds_left=sum(known) / taking if taking and len(known) == len(active) else None,
+        experiments={int(key): str(name) for key, name in names},
+        notices=scheduler.notices(),
+        last_change=changes.bounds(session)[1],
+    )
+
+
+def _lane(lane: LaneRow, run: Run | None, left: dict[int, float | None]) -> LaneOut:
+    return LaneOut(
+        name=lane.name,
+        mode=lane.mode,
+        run=None if run is None else RunOut.of(run),
+        seconds_left=None if run is None else left[run.id],
+        memory_bytes=lane.memory,
+        temperature=lane.temperature,
+    )
+
+
+@router.post("/lanes/{name}")
+def set_mode(
+    name: Annotated[str, Path(max_length=100)],
+    mode: Annotated[LaneMode, Query(description="open, paused, or drained")],
+    database: DatabaseDep,
+    scheduler: SchedulerDep,
+    feed: FeedDep,
+) -> LaneOut:
+    """Let a lane take runs or not; a drained one also lets go of its device after its run."""
+    with database.write() as session:
+        row = lanes.set_mode(session, name, mode)
+        if row is None:
+            raise not_found("lane", name)
+        found = _lane(row, None, {})
+    scheduler.wake()
+    feed.wake()
+    return found

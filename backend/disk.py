@@ -1,0 +1,52 @@
+"""Free disk space: warned of in time, and nothing new is begun on a disk that is almost full."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+
+from backend.settings import Settings
+
+
+@dataclass(frozen=True)
+class State:
+    """Where the disk stands, with a sentence for the page where there is something to say."""
+
+    state: Literal["ok", "low", "full"]
+    free: int
+    sentence: str = ""
+
+
+def read(settings: Settings) -> State:
+    """The state of the disk that holds the data folder."""
+    free = shutil.disk_usage(settings.home).free
+    room = f"{free / 1e9:.3g} GB are free in {settings.home}"
+    if free < settings.disk_stop_gb * 1e9:
+        said = (
+            f"The disk is almost full: {room}. No run is begun below "
+            f"{settings.disk_stop_gb:g} GB (LORAONE_DISK_STOP_GB); what waits goes on when there "
+            "is space again."
+        )
+        return State("full", free, said)
+    if free < settings.disk_warn_gb * 1e9:
+        return State("low", free, f"The disk is filling up: {room}.")
+    return State("ok", free)
+
+
+def trim(settings: Settings) -> None:
+    """Drop the shared gradients that were not used for longest, down to what they may take."""
+    folder = settings.gradients
+    if folder is None or not folder.is_dir():
+        return
+    found = []
+    for file in folder.glob("*.safetensors"):
+        with suppress(OSError):  # another server may trim too
+            found.append((file.stat().st_mtime, file.stat().st_size, file))
+    total = sum(size for _, size, _ in found)
+    for _, size, file in sorted(found):
+        if total <= settings.gradients_gb * 1e9:
+            return
+        file.unlink(missing_ok=True)
+        total -= size
