@@ -69,6 +69,8 @@ class Database:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         with self._without_cascades() as connection:
+            if self.shared:  # servers that start together take turns
+                connection.execute(select(func.pg_advisory_xact_lock(WRITERS)))
             current = MigrationContext.configure(connection).get_current_revision()
             known = {
                 script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()

@@ -7,7 +7,6 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
@@ -49,7 +48,7 @@ def serve(settings: Settings, started: Callable[[FastAPI, str], None]) -> None:
             f"host {settings.host!r} is not allowed: the server has no users yet, so it listens "
             f"on loopback alone; allowed: {', '.join(LOOPBACK)}"
         )
-    with _only_server(settings.home), _listen(settings) as listening:
+    with _only_server(settings), _listen(settings) as listening:
         port = listening.getsockname()[1]
         url = f"http://{settings.host}:{port}"
         app = create_app(settings)
@@ -58,9 +57,16 @@ def serve(settings: Settings, started: Callable[[FastAPI, str], None]) -> None:
 
 
 @contextmanager
-def _only_server(home: Path) -> Iterator[None]:
-    """Hold a lock on the data folder: two schedulers on one queue would run everything twice."""
+def _only_server(settings: Settings) -> Iterator[None]:
+    """Hold a lock on the data folder: two schedulers on one queue would run everything twice.
+
+    With PostgreSQL servers share folder and queue; see :mod:`backend.leadership`.
+    """
+    home = settings.home
     home.mkdir(parents=True, exist_ok=True)
+    if not settings.url.startswith("sqlite"):
+        yield
+        return
     with (home / "server.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,7 +8,7 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 from hypothesis import settings
 
 from loraone.specs import ExperimentSpec, RunSpec, expand
+from tests.postgres import Postgres
 
 # Deadlines would fail a slow machine, not a wrong program.
 settings.register_profile("steady", deadline=None)
@@ -41,6 +42,46 @@ WORDS = [
     "in",
     "on",
 ]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--postgresql``: everything that is stored is stored there rather than in SQLite."""
+    parser.addoption("--postgresql", action="store_true", help="test on PostgreSQL")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of SQLite's own have nothing to say about PostgreSQL."""
+    if config.getoption("postgresql"):
+        for item in items:
+            if item.get_closest_marker("sqlite"):
+                item.add_marker(pytest.mark.skip(reason="about SQLite"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server of this test session."""
+    server = Postgres()
+    yield server
+    server.remove()
+
+
+DatabaseUrl = Callable[[Path], str]
+
+
+@pytest.fixture(scope="session")
+def database_url(request: pytest.FixtureRequest) -> DatabaseUrl:
+    """The URL of the database that belongs to a folder; the same one for the same folder."""
+    known: dict[Path, str] = {}
+
+    def url(folder: Path) -> str:
+        if not request.config.getoption("postgresql"):
+            folder.mkdir(parents=True, exist_ok=True)
+            return f"sqlite:///{folder / 'loraone.db'}"
+        if folder not in known:
+            known[folder] = request.getfixturevalue("postgres").new_database()
+        return known[folder]
+
+    return url
 
 
 @pytest.fixture(scope="session")

@@ -10,23 +10,28 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import psutil
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import create_engine
 
 from backend.app import create_app
 from backend.settings import Settings
+from tests.conftest import DatabaseUrl
 
 
 @pytest.fixture
-def app(tmp_path: Path, tiny_models: dict[str, Path], texts_csv: Path) -> FastAPI:
+def app(
+    tmp_path: Path, tiny_models: dict[str, Path], texts_csv: Path, database_url: DatabaseUrl
+) -> FastAPI:
     """An app whose lanes are not started: what is launched stays queued."""
     roots = ":".join(str(path) for path in (*tiny_models.values(), texts_csv.parent))
-    return create_app(Settings(home=tmp_path / "home", allowed_roots=roots))
+    home = tmp_path / "home"
+    return create_app(Settings(home=home, allowed_roots=roots, database_url=database_url(home)))
 
 
 @pytest.fixture
@@ -35,11 +40,22 @@ def client(app: FastAPI) -> TestClient:
     return TestClient(app, base_url="http://127.0.0.1:8111")
 
 
+def check_sound(url: str) -> None:
+    """What SQLite says of its file; PostgreSQL has no such question."""
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+            assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+    engine.dispose()
+
+
 class Process:
     """A server in a process of its own, as a user starts it."""
 
     def __init__(self, home: Path, roots: list[Path], **settings: str) -> None:
         self.home = home
+        self.database_url = settings.get("LORAONE_DATABASE_URL", f"sqlite:///{home}/loraone.db")
         environment = {
             **os.environ,
             "LORAONE_HOME": str(home),
@@ -115,17 +131,38 @@ class Process:
         return code
 
 
-Start = Callable[[], Process]
+class NewProcess(Protocol):
+    """Starts a server on a folder and the database that belongs to it."""
+
+    def __call__(self, home: Path, roots: list[Path], **settings: str) -> Process: ...
+
+
+@pytest.fixture(scope="session")
+def new_process(database_url: DatabaseUrl) -> NewProcess:
+    """Starts servers that the caller stops."""
+
+    def begin(home: Path, roots: list[Path], **settings: str) -> Process:
+        return Process(home, roots, **{"LORAONE_DATABASE_URL": database_url(home), **settings})
+
+    return begin
+
+
+class Start(Protocol):
+    """Starts a server with more settings."""
+
+    def __call__(self, **settings: str) -> Process: ...
 
 
 @pytest.fixture
-def start(tmp_path: Path, tiny_models: dict[str, Path], texts_csv: Path) -> Iterator[Start]:
+def start(
+    tmp_path: Path, tiny_models: dict[str, Path], texts_csv: Path, new_process: NewProcess
+) -> Iterator[Start]:
     """Starts servers on one data folder; whatever is left is killed at the end."""
     begun: list[Process] = []
 
-    def begin() -> Process:
+    def begin(**settings: str) -> Process:
         roots = [*tiny_models.values(), texts_csv.parent]
-        begun.append(Process(tmp_path / "home", roots))
+        begun.append(new_process(tmp_path / "home", roots, **settings))
         return begun[-1]
 
     yield begin

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.backend.conftest import Process
+from tests.backend.conftest import NewProcess, Process
 from tests.conftest import tiny_experiment
 
 ONE = {"name": "lora_one", "params": {"scale": "gradient", "gamma": 4.0}}
@@ -19,10 +19,13 @@ ONE = {"name": "lora_one", "params": {"scale": "gradient", "gamma": 4.0}}
 
 @pytest.fixture(scope="module")
 def server(
-    tmp_path_factory: pytest.TempPathFactory, tiny_models: dict[str, Path], texts_csv: Path
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_models: dict[str, Path],
+    texts_csv: Path,
+    new_process: NewProcess,
 ) -> Iterator[Process]:
     """Three experiments: alike but for the method, trained longer, and on another model."""
-    found = Process(tmp_path_factory.mktemp("home"), [*tiny_models.values(), texts_csv.parent])
+    found = new_process(tmp_path_factory.mktemp("home"), [*tiny_models.values(), texts_csv.parent])
     grid = {"ranks": [4], "learning_rates": [0.003, 0.03], "seeds": [0]}
     one = tiny_experiment(tiny_models["bert"], texts_csv, methods=["lora", ONE], grid=grid)
     longer = tiny_experiment(tiny_models["bert"], texts_csv, methods=["lora"], grid=grid)

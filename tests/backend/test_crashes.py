@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -11,9 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import create_engine, select
 
-from tests.backend.conftest import Process, Start
-from tests.conftest import tiny_experiment
+from backend.tables import MetricRow, Run
+from tests.backend.conftest import Process, Start, check_sound
+from tests.conftest import DatabaseUrl, tiny_experiment
 
 STEPS = 250
 
@@ -27,17 +28,18 @@ def long_spec(tiny_models: dict[str, Path], texts_csv: Path) -> dict[str, Any]:
     )
 
 
-def check_results(home: Path, runs: list[dict[str, Any]]) -> None:
+def check_results(home: Path, url: str, runs: list[dict[str, Any]]) -> None:
     """Every run succeeded with exactly one complete set of results, in a sound database."""
     assert [run["status"] for run in runs] == ["succeeded"] * len(runs), runs
-    with sqlite3.connect(home / "loraone.db") as database:
-        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    check_sound(url)
+    with create_engine(url).connect() as database:
         for run in runs:
-            rows = database.execute(
-                "SELECT step FROM metrics WHERE run_id = ? AND name = 'train_loss' ORDER BY step",
-                (run["id"],),
-            ).fetchall()
-            assert [step for (step,) in rows] == list(range(1, STEPS + 1))
+            steps = database.scalars(
+                select(MetricRow.step)
+                .where(MetricRow.run_id == run["id"], MetricRow.name == "train_loss")
+                .order_by(MetricRow.step)
+            ).all()
+            assert steps == list(range(1, STEPS + 1))
             adapters = list((home / "artifacts" / str(run["id"])).iterdir())
             assert [folder.name for folder in adapters] == [str(run["attempt"])]
 
@@ -48,7 +50,7 @@ def in_training(server: Process, experiment: int) -> dict[str, Any]:
 
 
 def test_a_killed_worker_costs_its_run_an_attempt_and_nothing_else(
-    start: Start, long_spec: dict[str, Any], tmp_path: Path
+    start: Start, long_spec: dict[str, Any], tmp_path: Path, database_url: DatabaseUrl
 ) -> None:
     server = start()
     key = server.post("/api/experiments", long_spec)["id"]
@@ -57,11 +59,11 @@ def test_a_killed_worker_costs_its_run_an_attempt_and_nothing_else(
     worker.kill()
     runs = server.settle(key)
     assert {run["id"]: run["attempt"] for run in runs}[victim["id"]] == 2
-    check_results(tmp_path / "home", runs)
+    check_results(tmp_path / "home", database_url(tmp_path / "home"), runs)
 
 
 def test_a_killed_server_goes_on_where_it_was_and_leaves_no_orphan(
-    start: Start, long_spec: dict[str, Any], tmp_path: Path
+    start: Start, long_spec: dict[str, Any], tmp_path: Path, database_url: DatabaseUrl
 ) -> None:
     server = start()
     key = server.post("/api/experiments", long_spec)["id"]
@@ -72,11 +74,11 @@ def test_a_killed_server_goes_on_where_it_was_and_leaves_no_orphan(
     again = start()
     runs = again.settle(key)
     assert {run["id"]: run["attempt"] for run in runs}[victim["id"]] == 2
-    check_results(tmp_path / "home", runs)
+    check_results(tmp_path / "home", database_url(tmp_path / "home"), runs)
 
 
 def test_an_orderly_stop_ends_open_streams_and_puts_the_run_back(
-    start: Start, long_spec: dict[str, Any], tmp_path: Path
+    start: Start, long_spec: dict[str, Any], tmp_path: Path, database_url: DatabaseUrl
 ) -> None:
     server = start()
     key = server.post("/api/experiments", long_spec)["id"]
@@ -95,11 +97,11 @@ def test_an_orderly_stop_ends_open_streams_and_puts_the_run_back(
     assert time.monotonic() - began < 10
     reader.join(timeout=5)
     assert not reader.is_alive()
-    with sqlite3.connect(tmp_path / "home" / "loraone.db") as database:
-        rows = database.execute("SELECT status, lost FROM runs ORDER BY id").fetchall()
-    assert rows[0] == ("queued", 0)
+    with create_engine(database_url(tmp_path / "home")).connect() as database:
+        rows = database.execute(select(Run.status, Run.lost).order_by(Run.id)).all()
+    assert tuple(rows[0]) == ("queued", 0)
     again = start()
-    check_results(tmp_path / "home", again.settle(key))
+    check_results(tmp_path / "home", database_url(tmp_path / "home"), again.settle(key))
 
 
 def test_cancelling_ends_the_run_at_once_and_the_next_one_runs(
@@ -115,6 +117,7 @@ def test_cancelling_ends_the_run_at_once_and_the_next_one_runs(
     assert (first["status"], second["status"]) == ("cancelled", "succeeded")
 
 
+@pytest.mark.sqlite
 def test_a_second_server_on_the_same_folder_is_refused(start: Start) -> None:
     server = start()
     with pytest.raises(AssertionError, match="another server"):

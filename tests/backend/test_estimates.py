@@ -9,7 +9,7 @@ import pytest
 
 from backend.calibrator import Calibrator
 from backend.executors.jobs import Device
-from tests.backend.conftest import Process
+from tests.backend.conftest import NewProcess
 from tests.conftest import tiny_experiment
 
 CPU = Device("CPU", None, 1)
@@ -26,9 +26,10 @@ def test_a_plan_is_estimated_by_a_benchmark_and_then_by_what_runs_took(
     tiny_models: dict[str, Path],
     texts_csv: Path,
     spec: dict[str, Any],
+    new_process: NewProcess,
 ) -> None:
     roots = [*tiny_models.values(), texts_csv.parent]
-    server = Process(tmp_path_factory.mktemp("home"), roots, LORAONE_CALIBRATE="true")
+    server = new_process(tmp_path_factory.mktemp("home"), roots, LORAONE_CALIBRATE="true")
     try:
         first = server.post("/api/plan", spec)["cost"]
         assert first["waiting"]
@@ -48,7 +49,7 @@ def test_a_plan_is_estimated_by_a_benchmark_and_then_by_what_runs_took(
         server.stop()
     assert (server.home / "calibration.json").is_file()
     # The next start does not measure again.
-    again = Process(server.home, roots, LORAONE_CALIBRATE="true")
+    again = new_process(server.home, roots, LORAONE_CALIBRATE="true")
     try:
         assert not again.post("/api/plan", spec)["cost"]["waiting"]
         theory = {"task": "teacher-student", "methods": ["lora"]}

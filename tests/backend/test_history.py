@@ -22,6 +22,7 @@ from backend.store import experiments
 from backend.store.search import SearchError, condition, parse
 from backend.tables import Experiment, Run
 from loraone.specs import ExperimentSpec
+from tests.conftest import DatabaseUrl
 
 SPECS: dict[str, dict[str, Any]] = {
     "Alpha": {"methods": ["lora", "lora_one"], "grid": {"learning_rates": [1e-4]}},
@@ -32,8 +33,10 @@ SPECS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    found = Database(f"sqlite:///{tmp_path_factory.mktemp('db') / 'history.db'}")
+def database(
+    tmp_path_factory: pytest.TempPathFactory, database_url: DatabaseUrl
+) -> Iterator[Database]:
+    found = Database(database_url(tmp_path_factory.mktemp("db")))
     found.migrate()
     with found.write() as session:
         for i, (name, spec) in enumerate(SPECS.items()):
@@ -138,8 +141,9 @@ def test_facets_count_experiments_and_narrow_with_the_search(database: Database)
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> Iterator[TestClient]:
-    app = create_app(Settings(home=tmp_path / "home", user="ana"))
+def client(tmp_path: Path, database_url: DatabaseUrl) -> Iterator[TestClient]:
+    home = tmp_path / "home"
+    app = create_app(Settings(home=home, user="ana", database_url=database_url(home)))
     # No lifespan: nothing runs, so runs stay queued.
     yield TestClient(app, base_url="http://127.0.0.1:8111")
     app.state.database.close()
@@ -152,8 +156,10 @@ def created(client: TestClient, **spec: Any) -> int:
     return key
 
 
-def test_what_is_ahead_is_the_best_mean_over_seeds_at_one_learning_rate(tmp_path: Path) -> None:
-    found = Database(f"sqlite:///{tmp_path / 'ahead.db'}")
+def test_what_is_ahead_is_the_best_mean_over_seeds_at_one_learning_rate(
+    tmp_path: Path, database_url: DatabaseUrl
+) -> None:
+    found = Database(database_url(tmp_path))
     found.migrate()
     losses = {
         ("LoRA", 1e-3): [1.0, 2.0], ("LoRA", 1e-2): [1.4, 1.4],

@@ -16,6 +16,7 @@ from backend.store import changes, experiments, lanes, queue, results, runs
 from backend.tables import Base, Change, Experiment, MetricRow, Run, SpectrumRow, now
 from loraone.events import Event, Failed, Finished, Layers, Metric, Progress, Spectra
 from loraone.specs import ExperimentSpec
+from tests.conftest import DatabaseUrl
 
 SPEC = ExperimentSpec.model_validate(
     {"methods": ["lora", "full"], "grid": {"learning_rates": [1e-3, 1e-2]}}
@@ -23,8 +24,8 @@ SPEC = ExperimentSpec.model_validate(
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    found = Database(f"sqlite:///{tmp_path / 'test.db'}")
+def database(tmp_path: Path, database_url: DatabaseUrl) -> Iterator[Database]:
+    found = Database(database_url(tmp_path))
     found.migrate()
     with found.write() as session:
         experiments.create(session, SPEC)
@@ -173,11 +174,13 @@ def test_every_change_is_in_the_feed_in_order_and_old_ones_go(
         assert (session.scalar(select(func.count()).select_from(Change)) or 0) <= 15
 
 
-def test_the_migrations_make_exactly_the_tables_of_the_code(tmp_path: Path) -> None:
+def test_the_migrations_make_exactly_the_tables_of_the_code(
+    tmp_path: Path, database_url: DatabaseUrl
+) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.runtime.migration import MigrationContext
 
-    database = Database(f"sqlite:///{tmp_path / 'fresh.db'}")
+    database = Database(database_url(tmp_path))
     database.migrate()
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -186,13 +189,15 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(tmp_path: Path) -> N
     database.close()
 
 
-def test_a_database_of_the_first_release_keeps_its_results(tmp_path: Path) -> None:
+def test_a_database_of_the_first_release_keeps_its_results(
+    tmp_path: Path, database_url: DatabaseUrl
+) -> None:
     from alembic import command
     from alembic.config import Config
 
     from backend.db import MIGRATIONS
 
-    database = Database(f"sqlite:///{tmp_path / 'old.db'}")
+    database = Database(database_url(tmp_path))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with database.engine.begin() as connection:

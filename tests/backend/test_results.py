@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.backend.conftest import Process
+from tests.backend.conftest import NewProcess, Process
 from tests.conftest import tiny_experiment
 
 METHODS = ["lora", {"name": "lora_one", "params": {"scale": "gradient", "gamma": "auto"}}, "full"]
@@ -26,9 +27,12 @@ METHODS = ["lora", {"name": "lora_one", "params": {"scale": "gradient", "gamma":
 
 @pytest.fixture(scope="module")
 def server(
-    tmp_path_factory: pytest.TempPathFactory, tiny_models: dict[str, Path], texts_csv: Path
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_models: dict[str, Path],
+    texts_csv: Path,
+    new_process: NewProcess,
 ) -> Iterator[Process]:
-    found = Process(tmp_path_factory.mktemp("home"), [*tiny_models.values(), texts_csv.parent])
+    found = new_process(tmp_path_factory.mktemp("home"), [*tiny_models.values(), texts_csv.parent])
     spec = tiny_experiment(
         tiny_models["bert"],
         texts_csv,
@@ -354,13 +358,15 @@ def test_the_report_holds_the_stored_numbers_and_loads_nothing_from_elsewhere(
     assert not re.search(r"""<(?:script|link|img)[^>]+(?:src|href)=["']http""", text)
     output = tmp_path / "out.html"
     command = [sys.executable, "-m", "loraone.cli", "report", "1", "--output", str(output)]
-    subprocess.run([*command, "--home", str(server.home)], check=True, capture_output=True)
+    stored = {**os.environ, "LORAONE_DATABASE_URL": server.database_url}
+    subprocess.run(command, check=True, capture_output=True, env=stored)
     assert overview["verdict"].replace("'", "&#39;") in output.read_text()
     missing = subprocess.run(
-        [*command[:4], "77", "--home", str(server.home)],
+        [*command[:4], "77"],
         capture_output=True,
         text=True,
         check=False,
+        env=stored,
     )
     assert missing.returncode == 2
     assert "no experiment 77" in missing.stderr

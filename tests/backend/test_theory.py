@@ -21,13 +21,14 @@ from backend.executors.desk import Desk, DeskDiedError
 from loraone.specs import ExperimentSpec, expand
 from loraone.theory.presets import THEORY
 from loraone.theory.solve import solve
-from tests.backend.conftest import Process
+from tests.backend.conftest import NewProcess, Process
+from tests.conftest import DatabaseUrl
 from tests.loraone.theory.conftest import ONE, experiment
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    found = Process(tmp_path_factory.mktemp("home"), [])
+def server(tmp_path_factory: pytest.TempPathFactory, new_process: NewProcess) -> Iterator[Process]:
+    found = new_process(tmp_path_factory.mktemp("home"), [])
     assert found.http.post("/api/theory/warm").status_code == 204
     yield found
     found.stop()
@@ -175,8 +176,10 @@ def test_a_question_that_nobody_waits_for_is_given_up() -> None:
     desk.stop()
 
 
-def test_no_process_is_left_behind_when_the_server_stops(tmp_path: Path) -> None:
-    server = Process(tmp_path / "home", [])
+def test_no_process_is_left_behind_when_the_server_stops(
+    tmp_path: Path, new_process: NewProcess
+) -> None:
+    server = new_process(tmp_path / "home", [])
     server.http.post("/api/theory/warm")
     assert asked(server, experiment(ONE), quick=True)[-1]["answer"]
     children = psutil.Process(server.process.pid).children(recursive=True)
@@ -194,11 +197,11 @@ def test_more_problems_than_the_queue_takes_are_solved_but_not_stored(server: Pr
     assert answer.json()["errors"][0]["allowed"] == "1 to 500"
 
 
-def test_the_lab_answers_within_one_process_too(tmp_path: Path) -> None:
+def test_the_lab_answers_within_one_process_too(tmp_path: Path, database_url: DatabaseUrl) -> None:
     from backend.app import create_app
     from backend.settings import Settings
 
-    app = create_app(Settings(home=tmp_path / "home"))
+    app = create_app(Settings(home=tmp_path, database_url=database_url(tmp_path)))
     with TestClient(app, base_url="http://127.0.0.1:8111") as client:
         spec = experiment(ONE).model_dump(mode="json")
         answer = client.post("/api/theory", json=spec, params={"quick": True})

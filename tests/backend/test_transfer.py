@@ -30,6 +30,7 @@ from loraone.events import (
     Started,
 )
 from loraone.specs import ExperimentSpec
+from tests.conftest import DatabaseUrl
 
 ARRAY = np.array([[0.5, np.nan]], np.float32)
 EVENTS: list[Event] = [
@@ -45,14 +46,14 @@ EVENTS: list[Event] = [
 ]
 
 
-def client(folder: Path, user: str) -> TestClient:
-    app = create_app(Settings(home=folder, user=user))
+def client(folder: Path, user: str, url: str) -> TestClient:
+    app = create_app(Settings(home=folder, user=user, database_url=url))
     return TestClient(app, base_url="http://127.0.0.1:8111")  # no lifespan: nothing runs
 
 
 @pytest.fixture
-def there(tmp_path: Path) -> Iterator[TestClient]:
-    found = client(tmp_path / "there", "ana")
+def there(tmp_path: Path, database_url: DatabaseUrl) -> Iterator[TestClient]:
+    found = client(tmp_path / "there", "ana", database_url(tmp_path / "there"))
     database = found.app.state.database  # type: ignore[attr-defined]
     spec = ExperimentSpec.model_validate({"name": "Far away", "methods": ["lora", "lora_one"]})
     with database.write() as session:
@@ -70,8 +71,8 @@ def there(tmp_path: Path) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[TestClient]:
-    found = client(tmp_path / "here", "bo")
+def here(tmp_path: Path, database_url: DatabaseUrl) -> Iterator[TestClient]:
+    found = client(tmp_path / "here", "bo", database_url(tmp_path / "here"))
     found.post("/api/experiments", json={"methods": ["lora"]})  # so that ids differ
     yield found
     found.app.state.database.close()  # type: ignore[attr-defined]
@@ -147,6 +148,7 @@ def test_an_export_is_plain_json_without_files_or_paths_of_this_machine(
     assert "artifacts" not in text
 
 
+@pytest.mark.sqlite
 def test_the_command_line_exports_and_imports_without_a_server(
     there: TestClient, tmp_path: Path
 ) -> None:
