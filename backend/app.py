@@ -77,7 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.calibrator = calibrator
     app.state.executor = executor
     app.add_middleware(GZipMiddleware, minimum_size=2000)
-    app.add_middleware(Guard)
+    app.add_middleware(Guard, max_upload=int(settings.max_upload_mb * 1e6))
     problems.install(app)
     api = APIRouter(
         prefix="/api",

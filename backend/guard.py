@@ -1,4 +1,4 @@
-"""Keeps other web sites out of a server that listens on loopback.
+"""Keeps other web sites, and bodies that are too large, out of a server on loopback.
 
 A page of another site can send requests to 127.0.0.1 and, by DNS rebinding, even under a name of
 its own. So requests must name a loopback host, and requests that change something must come from
@@ -10,6 +10,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.problems import ProblemError, answer
@@ -26,21 +27,38 @@ _HEADERS = {
 }
 
 
-class Guard:
-    """Plain ASGI middleware: checks ``Host`` and ``Origin``, adds security headers."""
+# A spec is a few kilobytes, notes are a few more; files are taken in by these paths alone.
+MAX_BODY = 2_000_000
+_UPLOADS = ("/api/experiments/import",)
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class Guard:
+    """Plain ASGI middleware: checks ``Host``, ``Origin`` and size, adds security headers."""
+
+    def __init__(self, app: ASGIApp, max_upload: int) -> None:
         self.app = app
+        self._max_upload = max_upload
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refusal = self._refusal(scope["method"], headers)
+        most = self._max_upload if scope["path"] in _UPLOADS else MAX_BODY
+        refusal = self._refusal(scope["method"], headers) or _too_large(headers, most)
         if refusal is not None:
             await answer(refusal.problem)(scope, receive, send)
             return
+
+        taken = 0
+
+        async def receiving() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > most:  # the length was not said, or not truly
+                raise HTTPException(413, _size_problem(most).problem.detail)
+            return message
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -49,7 +67,7 @@ class Guard:
                     outgoing.setdefault(name, value)
             await send(message)
 
-        await self.app(scope, receive, sending)
+        await self.app(scope, receiving, sending)
 
     @staticmethod
     def _refusal(method: str, headers: Headers) -> ProblemError | None:
@@ -62,3 +80,13 @@ class Guard:
         if method not in _SAFE and origin and urlsplit(origin).netloc != host:
             return ProblemError(403, f"requests from {origin!r} may not change anything here")
         return None
+
+
+def _too_large(headers: Headers, most: int) -> ProblemError | None:
+    length = headers.get("content-length", "")
+    return _size_problem(most) if length.isdigit() and int(length) > most else None
+
+
+def _size_problem(most: int) -> ProblemError:
+    said = "" if most == MAX_BODY else " (LORAONE_MAX_UPLOAD_MB)"
+    return ProblemError(413, f"the request is too large; allowed: up to {most / 1e6:g} MB{said}")

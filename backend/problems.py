@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from http import HTTPStatus
 
@@ -9,10 +10,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
+from backend.db import Database
 from loraone.errors import LoraOneError
 from loraone.validation import problems
+
+log = logging.getLogger(__name__)
 
 
 class FieldProblem(BaseModel):
@@ -83,6 +88,14 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(ProblemError)
     async def _problem(request: Request, error: ProblemError) -> JSONResponse:
         return answer(error.problem)
+
+    @app.exception_handler(DBAPIError)
+    async def _database(request: Request, error: DBAPIError) -> JSONResponse:
+        if not Database.is_passing(error):
+            log.error("a statement failed", exc_info=error)
+            return answer(ProblemError(500, "the database refused a statement").problem)
+        said = f"the database does not take this now, try again: {error.orig}"
+        return answer(ProblemError(503, said).problem)
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from backend import frames
+from backend.admission import admit
 from backend.api import catalog
 from backend.api.deps import DatabaseDep, ExperimentDep, FeedDep, Reading, SchedulerDep, SettingsDep
 from backend.api.wire import (
@@ -14,7 +15,7 @@ from backend.api.wire import (
     RunOut,
 )
 from backend.store import experiments
-from loraone.specs import ExperimentSpec
+from loraone.specs import ExperimentSpec, expand
 
 router = APIRouter(tags=["experiments"])
 
@@ -30,6 +31,7 @@ def launch(
     """Store the experiment and queue its runs."""
     catalog.check(spec, settings)
     with database.write() as session:
+        admit(session, settings, len(expand(spec)))
         experiment = experiments.create(session, spec, settings.user)
         found = ExperimentOut.of(experiments.listed(session, experiment))
     scheduler.wake()

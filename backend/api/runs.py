@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.background import BackgroundTask
 
+from backend.admission import admit
 from backend.api.chosen import BasketDep
 from backend.api.deps import (
     DatabaseDep,
@@ -77,11 +78,16 @@ def cancel_all(
 
 @router.post("/runs/retry")
 def retry_all(
-    basket: BasketDep, database: DatabaseDep, scheduler: SchedulerDep, feed: FeedDep
+    basket: BasketDep,
+    database: DatabaseDep,
+    settings: SettingsDep,
+    scheduler: SchedulerDep,
+    feed: FeedDep,
 ) -> ChangedOut:
     """Queue again all runs of a basket that failed or were cancelled."""
     with database.write() as session:
         again = [run for run in _of(session, basket) if run.status in ("failed", "cancelled")]
+        admit(session, settings, len(again))
         count = sum(runs.retry(session, run) for run in again)
     scheduler.wake()
     feed.wake()

@@ -38,6 +38,9 @@ from loraone.events import (
     UpdateReport,
 )
 
+# What a page can show of what a run had to say.
+MAX_NOTES, MAX_NOTE = 200, 2000
+
 
 def pack(values: NDArray[np.float32]) -> bytes:
     """An array as little-endian float32 bytes."""
@@ -75,7 +78,8 @@ def _store(session: Session, run: Run, event: Event, artifacts: Path) -> None:
             run.phase, run.done, run.total = event.phase, event.done, event.total
             changes.add(session, run, "progress")
         case Note():
-            run.notes = [*run.notes, event.message]
+            if len(run.notes) < MAX_NOTES:
+                run.notes = [*run.notes, event.message[:MAX_NOTE]]
         case Layers():
             run.layers = {
                 "names": list(event.names),
