@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from backend.api.deps import (
     CalibratorDep,
@@ -24,6 +24,8 @@ from backend.tables import Experiment, LaneRow, Run
 router = APIRouter(tags=["queue"])
 
 LATEST_FAILED = 10
+# Of those that wait so many are listed; all are counted.
+MOST_LISTED = 200
 
 
 @router.get("/queue")
@@ -31,7 +33,7 @@ def queue(
     session: Reading, scheduler: SchedulerDep, devices: DevicesDep, calibrator: CalibratorDep
 ) -> QueueOut:
     """What runs where, what waits in order and for how long, and what failed last."""
-    active = runs.queue(session)
+    active = runs.active(session, MOST_LISTED)
     failed = runs.failed(session, LATEST_FAILED)
     running = {run.lane: run for run in active if run.status == "running"}
     names = session.execute(
@@ -44,11 +46,16 @@ def queue(
     known = [seconds for seconds in left.values() if seconds is not None]
     listed = lanes.listed(session)
     taking = sum(lane.mode == "open" for lane in listed)
+    waiting = session.scalar(select(func.count()).where(Run.status == "queued")) or 0
+    # What is not listed is taken to last as long as what is.
+    share = (len(running) + waiting) / max(len(active), 1)
+    whole = sum(known) * share / taking if taking and len(known) == len(active) else None
     return QueueOut(
         lanes=[_lane(lane, running.get(lane.name), left) for lane in listed],
         queued=[RunOut.of(run) for run in active if run.status == "queued"],
         failed=[RunOut.of(run) for run in failed],
-        seconds_left=sum(known) / taking if taking and len(known) == len(active) else None,
+        waiting=waiting,
+        seconds_left=whole,
         experiments={int(key): str(name) for key, name in names},
         notices=scheduler.notices(),
         last_change=changes.bounds(session)[1],

@@ -231,10 +231,11 @@ class LaneOut(Out):
 
 
 class QueueOut(Out):
-    """Lanes, what waits for them in order, for how long in all, and what failed last."""
+    """Lanes, what waits for them in order (the first of ``waiting``), and what failed last."""
 
     lanes: list[LaneOut]
     queued: list[RunOut]
+    waiting: int
     failed: list[RunOut]
     seconds_left: float | None
     experiments: dict[int, str]

@@ -176,12 +176,10 @@ def failed(session: Session, limit: int) -> list[Run]:
     return list(session.scalars(query.limit(limit)))
 
 
-def queue(session: Session) -> list[Run]:
-    """All runs that have not ended: the running ones, then the queued ones in order."""
-    return list(
-        session.scalars(
-            select(Run)
-            .where(Run.status.in_(ACTIVE))
-            .order_by(Run.status.desc(), Run.priority.desc(), Run.id)
-        )
+def active(session: Session, limit: int) -> list[Run]:
+    """Runs that have not ended: the running ones, then so many of the queued ones in order."""
+    running = session.scalars(select(Run).where(Run.status == "running").order_by(Run.id))
+    queued = session.scalars(
+        select(Run).where(Run.status == "queued").order_by(Run.priority.desc(), Run.id).limit(limit)
     )
+    return [*running, *queued]

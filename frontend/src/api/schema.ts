@@ -2090,7 +2090,7 @@ export interface components {
         };
         /**
          * QueueOut
-         * @description Lanes, what waits for them in order, for how long in all, and what failed last.
+         * @description Lanes, what waits for them in order (the first of ``waiting``), and what failed last.
          */
         QueueOut: {
             /** Experiments */
@@ -2109,6 +2109,8 @@ export interface components {
             queued: components["schemas"]["RunOut"][];
             /** Seconds Left */
             seconds_left: number | null;
+            /** Waiting */
+            waiting: number;
         };
         /**
          * RunColumnOut

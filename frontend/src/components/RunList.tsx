@@ -6,6 +6,7 @@ import { duration, quantity, rate } from "../view/format";
 import type { Subject } from "../view/subject";
 import { BasketToggle } from "./BasketToggle";
 import { type Column, DataTable } from "./DataTable";
+import { RunLog } from "./RunLog";
 import { RunProgress, StatusBadge } from "./Status";
 import { useRunAction } from "./useRunAction";
 
@@ -113,6 +114,7 @@ export function RunActions({ run }: { run: Run }) {
       >
         <IconCopy size={14} />
       </ActionIcon>
+      {run.attempt > 0 && <RunLog run={run} />}
       {(run.status === "queued" || run.status === "running") && <CancelRun run={run} />}
       {(run.status === "failed" || run.status === "cancelled") && (
         <ActionIcon

@@ -1,26 +1,13 @@
-import {
-  ActionIcon,
-  Alert,
-  Anchor,
-  Button,
-  Group,
-  Paper,
-  SimpleGrid,
-  Skeleton,
-  Stack,
-  Text,
-  Title,
-  Tooltip,
-} from "@mantine/core";
-import { IconArrowBarToUp, IconX } from "@tabler/icons-react";
-import { Link } from "@tanstack/react-router";
-import { api, type Run, type Schemas, sentence } from "../api/client";
+import { ActionIcon, Alert, Group, SimpleGrid, Skeleton, Stack, Text, Title } from "@mantine/core";
+import { IconArrowBarToUp } from "@tabler/icons-react";
+import { api, type Run, sentence } from "../api/client";
 import { type Column, DataTable } from "../components/DataTable";
 import { CancelRun, RunActions, RunStatus } from "../components/RunList";
-import { RunProgress } from "../components/Status";
-import { useCancelAll } from "../components/useCancelAll";
 import { useRunAction } from "../components/useRunAction";
-import { ago, bytes, rate, roughly } from "../view/format";
+import { ago, roughly } from "../view/format";
+import { LaneCard } from "./queue/LaneCard";
+import { describe, ExperimentLink, type Names } from "./queue/names";
+import { WaitingExperiments } from "./queue/WaitingExperiments";
 
 /** What runs where, and what waits in order. */
 export function QueuePage() {
@@ -30,21 +17,36 @@ export function QueuePage() {
   return (
     <Stack>
       <Title order={2}>Queue</Title>
+      {data.notices.map((notice) => (
+        <Alert key={notice} color="orange" role="status">
+          {notice}
+        </Alert>
+      ))}
       <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }}>
         {data.lanes.map((lane) => (
           <LaneCard key={lane.name} lane={lane} experiments={data.experiments} />
         ))}
       </SimpleGrid>
+      {data.lanes.length === 0 && (
+        <Alert color="orange" role="status">
+          There is no lane yet: no device is known to the server that runs the queue.
+        </Alert>
+      )}
       <Group justify="space-between" mt="sm">
-        <Title order={4}>Waiting ({data.queued.length})</Title>
+        <Title order={4}>Waiting ({data.waiting})</Title>
         {data.seconds_left !== null && data.seconds_left > 0 && (
           <Text size="sm" c="dimmed">
             All done in about {roughly(data.seconds_left)}
           </Text>
         )}
       </Group>
-      <CancelExperiments runs={data.queued} experiments={data.experiments} />
+      <WaitingExperiments runs={data.queued} experiments={data.experiments} />
       <Waiting runs={data.queued} experiments={data.experiments} />
+      {data.waiting > data.queued.length && (
+        <Text size="sm" c="dimmed">
+          The first {data.queued.length} are shown.
+        </Text>
+      )}
       {data.failed.length > 0 && (
         <>
           <Title order={4} mt="sm">
@@ -54,70 +56,6 @@ export function QueuePage() {
         </>
       )}
     </Stack>
-  );
-}
-
-type Names = Schemas["QueueOut"]["experiments"];
-
-function LaneCard({ lane, experiments }: { lane: Schemas["LaneOut"]; experiments: Names }) {
-  const cancel = useRunAction("cancel");
-  const { run } = lane;
-  return (
-    <Paper withBorder p="sm" role="group" aria-label={`Lane ${lane.name}`}>
-      <Group justify="space-between" wrap="nowrap">
-        <Text fw={600}>{lane.name}</Text>
-        {run && (
-          <Tooltip label="Cancel this run">
-            <ActionIcon
-              variant="subtle"
-              color="red"
-              aria-label={`Cancel run ${run.id}`}
-              onClick={() => cancel(run.id)}
-            >
-              <IconX size={16} />
-            </ActionIcon>
-          </Tooltip>
-        )}
-      </Group>
-      {run ? (
-        <Stack gap={4}>
-          <Text size="sm">{describe(run)}</Text>
-          <ExperimentLink run={run} experiments={experiments} />
-          <RunProgress run={run} />
-          <Text size="xs" c="dimmed">
-            {[
-              lane.seconds_left !== null && `about ${roughly(lane.seconds_left)} left`,
-              lane.memory_bytes !== null && `${bytes(lane.memory_bytes)} of memory`,
-              lane.temperature !== null && `${Math.round(lane.temperature)} °C`,
-            ]
-              .filter(Boolean)
-              .join(" · ")}
-          </Text>
-        </Stack>
-      ) : (
-        <Text c="dimmed" size="sm">
-          Free
-        </Text>
-      )}
-    </Paper>
-  );
-}
-
-function describe(run: Run): string {
-  const rank = run.rank === null ? "" : `, r ${run.rank}`;
-  return `${run.label}${rank}, lr ${rate(run.learning_rate)}, seed ${run.seed}`;
-}
-
-function ExperimentLink({ run, experiments }: { run: Run; experiments: Names }) {
-  return (
-    <Anchor
-      size="sm"
-      component={Link}
-      to="/experiments/$id"
-      params={{ id: run.experiment_id } as never}
-    >
-      {experiments[run.experiment_id] ?? `Experiment ${run.experiment_id}`}
-    </Anchor>
   );
 }
 
@@ -132,32 +70,6 @@ function whichRun(experiments: Names): Column<Run>[] {
       cell: (run) => <ExperimentLink run={run} experiments={experiments} />,
     },
   ];
-}
-
-/** One button for each experiment that waits with several runs. */
-function CancelExperiments({ runs, experiments }: { runs: Run[]; experiments: Names }) {
-  const { cancelAll } = useCancelAll();
-  const ids = [...new Set(runs.map((run) => run.experiment_id))];
-  return (
-    <Group gap="xs">
-      {ids.map((id) => {
-        const count = runs.filter((run) => run.experiment_id === id).length;
-        return (
-          count > 1 && (
-            <Button
-              key={id}
-              size="compact-xs"
-              variant="default"
-              leftSection={<IconX size={12} />}
-              onClick={() => cancelAll([`e${id}`])}
-            >
-              Cancel all {count} of {experiments[id] ?? `experiment ${id}`}
-            </Button>
-          )
-        );
-      })}
-    </Group>
-  );
 }
 
 /** What happened to runs that failed, what to do, and a way to run them again. */
