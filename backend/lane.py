@@ -90,7 +90,7 @@ class Lane:
                 self._scheduler.wait_for_work()
 
     def _next(self) -> bool:
-        if not self._scheduler.may_begin():
+        if not self._scheduler.may_begin(self.device):
             return False
         with self._scheduler.database.read() as session:
             if lanes.mode(session, self.device.name) == "drained":

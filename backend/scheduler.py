@@ -79,9 +79,9 @@ class Scheduler:
         for lane in list(self._lanes.values()):
             lane.interrupt(run_id)
 
-    def may_begin(self) -> bool:
-        """Whether there is disk space for another run."""
-        return self._disk.state != "full"
+    def may_begin(self, device: Device) -> bool:
+        """Whether there is disk space for another run, and the device is still there."""
+        return self._disk.state != "full" and device in self._executor.devices()
 
     def devices(self) -> list[Device]:
         """The devices of this server's lanes."""

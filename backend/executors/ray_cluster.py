@@ -40,6 +40,8 @@ from loraone.events import Artifact, Event, Failed, Finished
 
 # How long a lane waits for its actor before it looks at the clock.
 PATIENCE_S = 1.0
+# Ray notices the death of a node within a quarter of a minute.
+NODE_S = 20.0
 PIECE_BYTES = 4_000_000
 
 log = logging.getLogger(__name__)
@@ -150,11 +152,17 @@ class RayWorker:
                 self._actor = Actor.options(  # type: ignore[attr-defined]
                     num_gpus=1 if gpu else 0,
                     num_cpus=0 if gpu else 1,
-                    scheduling_strategy=NodeAffinitySchedulingStrategy(
-                        self.device.node, soft=False
-                    ),
+                    scheduling_strategy=self._place(),
                 ).remote(self.device)
             return self._actor
+
+    def _wait_for_node(self) -> None:
+        """Until it is known whether the node lives: its lane must not take the run again if not."""
+        with suppress(RayError):  # also GetTimeoutError, and what Ray says of a dead node
+            ray.get(_ping.options(scheduling_strategy=self._place()).remote(), timeout=NODE_S)
+
+    def _place(self) -> NodeAffinitySchedulingStrategy:
+        return NodeAffinitySchedulingStrategy(self.device.node, soft=False)
 
     def kill(self) -> None:
         """End the actor at once; the lane's next job starts a new one."""
@@ -179,6 +187,11 @@ def _at_home(message: Message, job: Job) -> Message:
         path = str(job.output / message.event.path)
         return replace(message, event=replace(message.event, path=path))
     return message
+
+
+@ray.remote(num_cpus=0, max_retries=0)  # type: ignore[untyped-decorator]
+def _ping() -> None:
+    """Done by a node that lives."""
 
 
 @ray.remote(max_restarts=0, max_task_retries=0)

@@ -1,0 +1,62 @@
+"""A Ray cluster for tests: a head that runs nothing, and nodes of one core, all on this machine."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+import psutil
+from ray.cluster_utils import Cluster
+
+# So that a dead node is noticed within seconds; Ray's own settings take a quarter of a minute.
+HEALTH = {
+    "health_check_initial_delay_ms": 1000,
+    "health_check_period_ms": 500,
+    "health_check_timeout_ms": 1000,
+    "health_check_failure_threshold": 3,
+}
+
+
+class RayNodes:
+    """The cluster, and a way to kill its nodes."""
+
+    def __init__(self, nodes: int = 2, **resources: Any) -> None:
+        self._cluster = Cluster(
+            initialize_head=True,
+            head_node_args={
+                "num_cpus": 0,
+                "include_dashboard": False,
+                "_system_config": HEALTH,
+                "object_store_memory": 100 * 2**20,
+            },
+        )
+        self.nodes = [self.add(**resources) for _ in range(nodes)]
+
+    @property
+    def address(self) -> str:
+        """What ``RAY_ADDRESS`` is to be."""
+        return str(self._cluster.address)
+
+    def add(self, **resources: Any) -> Any:
+        """Another node."""
+        given = {"num_cpus": 1, "object_store_memory": 100 * 2**20, **resources}
+        return self._cluster.add_node(**given)
+
+    def kill(self, node: Any) -> None:
+        """What a power cut does to a node."""
+        self._cluster.remove_node(node, allow_graceful=False)
+
+    def actors(self) -> list[psutil.Process]:
+        """The processes of this cluster in which runs happen."""
+        found = []
+        for process in psutil.process_iter(["cmdline"]):
+            command = " ".join(process.info["cmdline"] or [])
+            if command.startswith("ray::Actor"):
+                found.append(process)
+        return found
+
+    def remove(self) -> None:
+        """Stop everything."""
+        self._cluster.shutdown()
