@@ -22,7 +22,17 @@ def add(session: Session, run: Run, kind: str, payload: dict[str, Any] | None = 
         "lane": run.lane,
         **(payload or {}),
     }
-    change = Change(experiment_id=run.experiment_id, run_id=run.id, kind=kind, payload=body)
+    _append(
+        session, Change(experiment_id=run.experiment_id, run_id=run.id, kind=kind, payload=body)
+    )
+
+
+def add_lanes(session: Session) -> None:
+    """Append that lanes have changed: whoever shows them reads them anew."""
+    _append(session, Change(experiment_id=0, run_id=0, kind="lanes", payload={}))
+
+
+def _append(session: Session, change: Change) -> None:
     session.add(change)
     session.flush()
     if change.id % 1000 == 0:

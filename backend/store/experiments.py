@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import case, delete, func, select
 from sqlalchemy.orm import Session
 
+from backend.store import changes
 from backend.store.search import condition
 from backend.tables import STATUSES, Experiment, Run, Tag
 from loraone.catalog import TASKS
@@ -83,6 +84,10 @@ def create(session: Session, spec: ExperimentSpec, author: str = "") -> Experime
             )
         )
     session.flush()
+    first = session.scalars(
+        select(Run).where(Run.experiment_id == experiment.id).order_by(Run.id).limit(1)
+    ).one()
+    changes.add(session, first, "status")  # for all of them: open pages learn that there is more
     return experiment
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from backend.store import changes
 from backend.tables import LaneRow
 
 MODES = ("open", "paused", "drained")
@@ -23,7 +24,7 @@ def present(session: Session, names: list[str]) -> None:
             known[name].present = True
         else:
             session.add(LaneRow(name=name))
-    session.flush()
+    changes.add_lanes(session)
 
 
 def listed(session: Session) -> list[LaneRow]:
@@ -47,6 +48,7 @@ def set_mode(session: Session, name: str, chosen: str) -> LaneRow | None:
     row = session.get(LaneRow, name)
     if row is not None and row.present:
         row.mode = chosen
+        changes.add_lanes(session)
         return row
     return None
 

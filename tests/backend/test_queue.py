@@ -165,7 +165,7 @@ def test_every_change_is_in_the_feed_in_order_and_old_ones_go(
     append(database, run, 1, METRIC)
     with database.read() as session:
         kinds = [row.kind for row in changes.after(session, 0, run.experiment_id)]
-        assert kinds == ["status", "progress", "metric"]
+        assert kinds == ["status", "status", "progress", "metric"]  # launched, begun, …
         assert changes.after(session, 0, run.experiment_id + 1) == []
     monkeypatch.setattr(changes, "KEPT", 10)
     for seq in range(2, 1002):

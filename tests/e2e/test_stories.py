@@ -9,19 +9,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.figures import drawn, traces
+from tests.e2e.form import launch_two_runs, tag
 
 MINUTES = 60_000
-
-
-def tag(page: Page, label: str, *values: str) -> None:
-    """Replace the tags of the last field with this label: the one of the grid."""
-    field = page.get_by_label(label, exact=True).and_(page.locator("input")).last
-    field.click()
-    for _ in range(6):
-        field.press("Backspace")
-    for value in values:
-        field.fill(value)
-        field.press("Enter")
 
 
 @pytest.fixture(scope="session")
@@ -53,22 +43,8 @@ def test_wrong_fields_are_marked_where_they_are_while_one_types(page: Page) -> N
 
 def test_launch_from_the_form_and_watch_it_finish(page: Page, experiment_path: list[str]) -> None:
     page.goto("/launch")
-    page.get_by_label("Name", exact=True).fill("From the form")
-    for method in ("PiSSA", "Full fine-tuning"):
-        page.get_by_role("button", name=f"Remove {method}").click()
-    page.get_by_role("button", name="Remove LoRA-One").last.click()
-    tag(page, "Learning rates", "1e-3")
-    page.get_by_role("button", name="Training", exact=True).click()
-    page.get_by_label("Steps", exact=True).fill("8")
-    page.get_by_label("Evaluate every").fill("4")
-    page.get_by_role("button", name="Data", exact=True).click()
-    page.get_by_label("Evaluation texts").fill("32")
-    plan = page.get_by_role("region", name="Plan")
-    expect(plan.get_by_text("2 runs")).to_be_visible()
-    plan.get_by_role("button", name="Launch").click()
-    expect(page).to_have_url(re.compile(r"/experiments/\d+"))
+    launch_two_runs(page, "From the form", steps=8)
     experiment_path.append(page.url)
-    expect(page.get_by_role("heading", name="From the form")).to_be_visible()
     # Live: a bar moves while the run does, without a reload.
     expect(page.get_by_role("progressbar").first).to_be_visible(timeout=MINUTES)
     expect(page.get_by_text(re.compile(r"training \d of 8"))).to_be_visible(timeout=2 * MINUTES)

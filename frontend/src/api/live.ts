@@ -56,6 +56,7 @@ export function useLive(): void {
       progress(event);
       readAnew(200);
     });
+    source.addEventListener("lanes", () => readAnew(200));
     source.addEventListener("reset", () => readAnew(0));
     source.onopen = () => readAnew(0);
     return () => {
