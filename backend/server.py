@@ -48,7 +48,7 @@ def serve(settings: Settings, started: Callable[[FastAPI, str], None]) -> None:
             f"host {settings.host!r} is not allowed: the server has no users yet, so it listens "
             f"on loopback alone; allowed: {', '.join(LOOPBACK)}"
         )
-    with _only_server(settings), _listen(settings) as listening:
+    with only_server(settings), _listen(settings) as listening:
         port = listening.getsockname()[1]
         url = f"http://{settings.host}:{port}"
         app = create_app(settings)
@@ -57,7 +57,7 @@ def serve(settings: Settings, started: Callable[[FastAPI, str], None]) -> None:
 
 
 @contextmanager
-def _only_server(settings: Settings) -> Iterator[None]:
+def only_server(settings: Settings) -> Iterator[None]:
     """Hold a lock on the data folder: two schedulers on one queue would run everything twice.
 
     With PostgreSQL servers share folder and queue; see :mod:`backend.leadership`.

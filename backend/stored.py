@@ -1,4 +1,4 @@
-"""What the command line does with stored experiments: report, export, import; no server needed."""
+"""What the command line does with what is stored; no server needed, none in the way."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from backend.db import Database
+from backend import backups
+from backend.db import Database, NewerSchemaError
 from backend.reports import report
 from backend.settings import Settings
 from backend.store import experiments, transfer
@@ -17,11 +18,20 @@ class StoredError(Exception):
     """It cannot be done, and why."""
 
 
+def _settings(home: Path | None) -> Settings:
+    return Settings(home=home) if home else Settings()
+
+
+def _check_home(settings: Settings) -> None:
+    if settings.database_url is None and not (settings.home / "loraone.db").is_file():
+        raise StoredError(f"there is no database in {settings.home}")
+
+
 @contextmanager
 def _database(home: Path | None, *, make: bool = False) -> Iterator[Database]:
-    settings = Settings(home=home) if home else Settings()
-    if settings.database_url is None and not make and not (settings.home / "loraone.db").is_file():
-        raise StoredError(f"there is no database in {settings.home}")
+    settings = _settings(home)
+    if not make:
+        _check_home(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     database = Database(settings.url)
     database.migrate()
@@ -64,3 +74,25 @@ def take_in(home: Path | None, file: Path) -> int:
                 return transfer.load(session, document).id
         except transfer.TransferError as error:
             raise StoredError(f"{file}: {error}") from error
+
+
+def write_backup(home: Path | None, output: Path, *, adapters: bool) -> str:
+    """Everything as one file; a sentence about it. Raises StoredError where that cannot be."""
+    settings = _settings(home)
+    _check_home(settings)
+    try:
+        found = backups.write(settings, output, adapters=adapters)
+    except (backups.BackupError, OSError) as error:
+        raise StoredError(str(error)) from error
+    size = output.stat().st_size / 1e6
+    return f"wrote {output} ({size:.1f} MB): {found.experiments} experiments, {found.runs} runs"
+
+
+def restore(home: Path | None, file: Path) -> str:
+    """Put a backup into a folder; a sentence about it. Raises StoredError where that cannot be."""
+    settings = _settings(home)
+    try:
+        found = backups.restore(settings, file)
+    except (backups.BackupError, NewerSchemaError, OSError) as error:
+        raise StoredError(str(error)) from error
+    return f"restored {found.experiments} experiments, {found.runs} runs into {settings.home}"

@@ -69,7 +69,7 @@ def level(part: str) -> int | None:
 
 def test_loraone_knows_nothing_of_the_server() -> None:
     for file in (ROOT / "loraone").rglob("*.py"):
-        if file.name != "cli.py":  # `loraone serve` starts the server
+        if "cli" not in file.parts:  # `loraone serve` starts the server
             assert not any(name.startswith("backend") for name in imports(file)), file
 
 

@@ -1,0 +1,5 @@
+"""``python -m loraone.cli``."""
+
+from loraone.cli import main
+
+main()
