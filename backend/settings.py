@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     stall_minutes: float = Field(
         60, gt=0, le=10_000, description="A run without any progress for so long is begun anew"
     )
+    silence_seconds: float = Field(
+        60, ge=3, le=10_000, description="A worker that gives no sign of life for so long is ended"
+    )
     memory_limit_gb: float = Field(
         0, ge=0, le=100_000, description="Host memory that a run may take; 0: what there is"
     )

@@ -17,9 +17,9 @@ from backend.settings import Settings
 from loraone.errors import LoraOneError
 from loraone.events import Event, Metric, Progress
 
-# A worker that is alive gives a sign of life every second; importing torch may hold it up.
-SILENCE_S = 60.0
 WINDOW_S = 60.0
+# A worker that has only been started imports torch before its first event, from a cold disk too.
+START_S = 300.0
 
 
 class LimitError(LoraOneError):
@@ -40,6 +40,7 @@ class Watch:
         self._clock = clock
         self._began = self._heard = self._moved = clock()
         self._recent: deque[tuple[float, int]] = deque()
+        self._started = False
         self._values = 0
         self.beat: Beat | None = None
 
@@ -59,6 +60,7 @@ class Watch:
         events = [message.event for message in messages if isinstance(message, Sent)]
         self._heard = now if messages else self._heard
         self._moved = now if events else self._moved
+        self._started |= bool(events)
         for message in messages:
             if isinstance(message, Beat):
                 self.beat = message
@@ -75,11 +77,12 @@ class Watch:
                 allowed=f"up to {limit:g} minutes",
                 hint="lower training.steps or data.max_length, or set LORAONE_TIME_LIMIT_MINUTES",
             )
-        if now - self._heard > SILENCE_S:
-            raise StalledError(f"the worker gave no sign of life for {SILENCE_S:g} s")
-        stall = self._settings.stall_minutes
-        if now - self._moved > 60 * stall:
-            raise StalledError(f"nothing went on for {stall:g} minutes")
+        silence = self._settings.silence_seconds
+        if now - self._heard > silence:
+            raise StalledError(f"the worker gave no sign of life for {silence:g} s")
+        stall = 60 * self._settings.stall_minutes
+        if now - self._moved > (stall if self._started else max(stall, START_S)):
+            raise StalledError(f"nothing went on for {(now - self._moved) / 60:.2g} minutes")
 
     def _check_memory(self) -> None:
         limit = self._settings.memory_limit_gb

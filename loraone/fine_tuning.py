@@ -13,7 +13,7 @@ from loraone.adapters import Adapted, FullyTuned
 from loraone.artifacts import write_adapter, write_directions
 from loraone.curvature import largest_eigenvalue
 from loraone.environment import describe, memory_bytes
-from loraone.errors import SpecError
+from loraone.errors import SpecError, TrainingError
 from loraone.events import (
     Event,
     Float32Array,
@@ -132,6 +132,7 @@ def _initialise(
         )
         params = row.params.model_validate(spec.method.params)
         found = catalog.resolve(row.initialise)(problem, params)
+        _check_finite(row, found)
         adapted.install(found)
         chosen = found.chosen
         for note in found.notes:
@@ -165,6 +166,17 @@ def _initialise(
         "gamma": chosen.get("gamma"),
         "trained_parameters": sum(p.numel() for p in trainee.parameters()),
     }
+
+
+def _check_finite(row: catalog.Method, found: Initialisation) -> None:
+    for name, factors in found.factors.items():
+        if not (factors.A.isfinite().all() and factors.B.isfinite().all()):
+            raise TrainingError(
+                f"{row.label} gave layer {name} factors that are not finite",
+                field="methods",
+                value=row.name,
+                hint="change the method's parameters, or its code if it is one of your own",
+            )
 
 
 def _gradient_columns(workspace: Workspace, spec: RunSpec) -> dict[str, Float32Array]:

@@ -15,10 +15,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backend.executors.jobs import Device, Job, Message, Sent
 from backend.telemetry import Gauge
+from loraone.catalog import TASKS
 from loraone.events import Event, Progress
+
+if TYPE_CHECKING:
+    from loraone.workspace import Workspace
 
 BEAT_S = 1.0
 # Progress that comes faster than anybody looks is left out; the first and the last are not.
@@ -38,17 +43,22 @@ class Performer:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         import torch
 
-        from loraone.workspace import Workspace
-
         if device.gpu is None:
             torch.set_num_threads(device.threads)
-        self._workspace = Workspace("cpu" if device.gpu is None else "cuda")
+        self._device = "cpu" if device.gpu is None else "cuda"
+        self._workspace: Workspace | None = None
 
     def perform(self, job: Job, send: Send) -> None:
         """Run one job and send its events, the last of which is Finished or Failed."""
         from loraone.run import run
 
-        self._workspace.share(job.gradients)
+        if self._workspace is None and not TASKS[job.spec.task].synthetic:
+            # Its imports take seconds, which a problem without a model need not wait for.
+            from loraone.workspace import Workspace
+
+            self._workspace = Workspace(self._device)
+        if self._workspace is not None:
+            self._workspace.share(job.gradients)
         with _printing_to(job.log):
             events = run(job.spec, workspace=self._workspace, output=job.output, roots=job.roots)
             for seq, event in enumerate(_calm(events)):

@@ -10,7 +10,7 @@ import pytest
 
 from backend.executors.jobs import Beat, Message, Sent
 from backend.settings import Settings
-from backend.watch import SILENCE_S, LimitError, StalledError, Watch
+from backend.watch import START_S, LimitError, StalledError, Watch
 from loraone.events import Alignment, Event, Note, Progress
 
 
@@ -46,8 +46,8 @@ def test_a_worker_that_beats_and_goes_on_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_silence_stalls_a_run_but_not_while_the_lane_itself_was_held_up(tmp_path: Path) -> None:
-    found, clock = watch(tmp_path)
-    clock.now += SILENCE_S + 30
+    found, clock = watch(tmp_path, silence_seconds=60)
+    clock.now += 90
     found.paused(40)
     found.look([])
     clock.now += 40
@@ -57,6 +57,7 @@ def test_silence_stalls_a_run_but_not_while_the_lane_itself_was_held_up(tmp_path
 
 def test_signs_of_life_alone_are_not_progress(tmp_path: Path) -> None:
     found, clock = watch(tmp_path, stall_minutes=1)
+    found.look(sent(Progress("load", 0, 2)))
     for _ in range(6):
         clock.now += 10
         found.look([BEAT])
@@ -98,3 +99,13 @@ def test_numbers_are_counted_over_the_whole_run(tmp_path: Path) -> None:
     with pytest.raises(LimitError, match="1000 numbers") as caught:
         found.look(sent(Alignment(2, angles, angles, np.zeros(10, np.float32))))
     assert caught.value.field == "measure.alignment_every"
+
+
+def test_a_worker_that_starts_from_a_cold_disk_may_take_its_time(tmp_path: Path) -> None:
+    found, clock = watch(tmp_path, stall_minutes=1)
+    for _ in range(int(START_S / 10)):
+        clock.now += 10
+        found.look([BEAT])
+    clock.now += 10
+    with pytest.raises(StalledError):
+        found.look([BEAT])

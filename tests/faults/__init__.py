@@ -1,0 +1,1 @@
+"""Everything that can go wrong while a server runs, done on purpose."""
