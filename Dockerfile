@@ -1,5 +1,8 @@
 FROM python:3.12-slim
 
+# What is installed beside the server: `demo`, or `demo,cluster` for a node of a cluster.
+ARG EXTRAS=demo
+
 # An unprivileged user; /data holds the database, the adapters, and data/ for local files.
 RUN useradd --create-home lab && mkdir /data && chown lab /data
 WORKDIR /app
@@ -7,7 +10,7 @@ COPY pyproject.toml constraints.txt hatch_build.py README.md LICENSE ./
 COPY loraone loraone
 COPY backend backend
 COPY frontend frontend
-RUN pip install --no-cache-dir -c constraints.txt '.[demo]' && rm -rf /app
+RUN pip install --no-cache-dir -c constraints.txt ".[${EXTRAS}]" && rm -rf /app
 
 USER lab
 WORKDIR /home/lab

@@ -1,5 +1,6 @@
 # The commands of README and CI. Everything lives in .venv; nothing is installed beside it, but for
-# Chromium, which `make test` asks the system's package manager for where there is none.
+# Chromium, PostgreSQL and libfaketime, which `make test` asks the system's package manager for
+# where they are missing.
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 NPM := $(BIN)/python hatch_build.py npm
 SOURCES := pyproject.toml constraints.txt hatch_build.py loraone/__init__.py
 
-.PHONY: demo serve test unit e2e bench check format types page browser clean
+.PHONY: demo serve test unit faults e2e bench soak check format types page system clean
 
 demo: $(VENV)/demo.stamp page  ## install, build the page, start the server, launch the demo
 	$(BIN)/loraone serve --demo
@@ -16,19 +17,30 @@ demo: $(VENV)/demo.stamp page  ## install, build the page, start the server, lau
 serve: $(VENV)/demo.stamp page  ## start the server
 	$(BIN)/loraone serve
 
-test: $(VENV)/dev.stamp browser unit e2e  ## all tests
+test: $(VENV)/dev.stamp system unit faults e2e  ## all tests
 
-unit: $(VENV)/dev.stamp page frontend/node_modules
+# A file of tests stays in one process: what it has set up is used by all of it.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
+unit: $(VENV)/dev.stamp system page frontend/node_modules  ## all but those below, on both databases
 	$(NPM) run --silent test
-	$(BIN)/python -m pytest tests --ignore=tests/e2e
+	$(PYTEST) tests --ignore=tests/e2e --ignore=tests/faults
+	$(PYTEST) tests/backend --postgresql --ignore=tests/backend/test_ray.py
+
+faults: $(VENV)/dev.stamp system page  ## everything that can go wrong, done on purpose
+	$(PYTEST) tests/faults
 
 # In a call of its own: playwright's event loop would disturb the other tests.
-e2e: $(VENV)/dev.stamp page browser frontend/node_modules
+e2e: $(VENV)/dev.stamp system page frontend/node_modules  ## a real browser
 	$(BIN)/python -m pytest tests/e2e
 
 bench: $(VENV)/dev.stamp page  ## the initialisation beside its peers; the history at 10 000 runs
 	$(BIN)/python -m benchmarks.initialisation
 	$(BIN)/python -m benchmarks.history
+
+soak: $(VENV)/dev.stamp page  ## 2 000 short runs; twelve methods at once and one by one
+	$(BIN)/python -m benchmarks.soak
+	$(BIN)/python -m benchmarks.twelve
 
 check: $(VENV)/dev.stamp frontend/node_modules  ## style, types, and drift of what is generated
 	$(BIN)/ruff check .
@@ -39,6 +51,7 @@ check: $(VENV)/dev.stamp frontend/node_modules  ## style, types, and drift of wh
 	$(NPM) run --silent types
 	diff $(VENV)/schema.ts frontend/src/api/schema.ts
 	$(NPM) run --silent check
+	$(NPM) run --silent compose
 
 format: $(VENV)/dev.stamp frontend/node_modules  ## put everything into the house's style
 	$(BIN)/ruff check --fix .
@@ -72,11 +85,16 @@ frontend/node_modules: frontend/package-lock.json $(VENV)/dev.stamp
 	$(NPM) ci --no-audit --no-fund --loglevel=error
 	touch $@
 
-browser:
-	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
-	  echo "Installing Chromium for the browser tests"; \
+# Found where Debian puts them; asked for only where one is missing.
+system:
+	@missing=""; \
+	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || missing="chromium"; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || missing="$$missing libfaketime"; \
+	[ -z "$$missing" ] || { \
+	  echo "Installing for the tests: $$missing"; \
 	  SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); \
-	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq chromium >/dev/null; }
+	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq $$missing >/dev/null; }
 
 clean:
 	rm -rf $(VENV) backend/page frontend/node_modules

@@ -16,7 +16,7 @@ from tests.backend.conftest import Process
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     """Debian's Chromium, quiet about the network that is not there."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert chromium, "Chromium is not installed: run 'make browser'"
+    assert chromium, "Chromium is not installed: run 'make system'"
     arguments = (
         "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
         "--disable-background-networking --disable-component-update"
