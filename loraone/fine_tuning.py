@@ -76,7 +76,7 @@ def run(
             yield probes.spectra(layer.name, quantity, values, spec.rank, whole=whole)
     yield Progress("init", 0, 1)
     look = Looker(spec, workspace)
-    before = look.losses(ready.loaded.model) | look.untouched(ready.loaded.model)
+    before = look.untouched(ready.loaded.model)
     original = look.logits(ready.loaded.model)
     trainee: Trainee
     if spec.trains_adapter:

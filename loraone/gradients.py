@@ -9,7 +9,7 @@ tokens, so G does not depend on how the batch is split.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -32,7 +32,6 @@ def one_step_gradient(
     batches: Iterable[Batch],
     *,
     dropout: bool = False,
-    on_batch: Callable[[int], None] | None = None,
 ) -> tuple[dict[str, Tensor], float]:
     """G of each layer, shape (out, in), float32 on the CPU, and the mean loss.
 
@@ -41,10 +40,26 @@ def one_step_gradient(
         layers: whose gradient is taken; no parameter's ``.grad`` is touched.
         batches: the gradient batch in micro-batches.
         dropout: take it in ``train()`` mode as the official code does.
-        on_batch: called with the number of micro-batches done.
 
     Source: arXiv 2502.01235, Algorithm 1, line 1.
     """
+    taking = take_gradient(model, layers, batches, dropout=dropout)
+    while True:
+        try:
+            next(taking)
+        except StopIteration as end:
+            found: tuple[dict[str, Tensor], float] = end.value
+            return found
+
+
+def take_gradient(
+    model: nn.Module,
+    layers: Sequence[TargetLayer],
+    batches: Iterable[Batch],
+    *,
+    dropout: bool = False,
+) -> Generator[tuple[int, int], None, tuple[dict[str, Tensor], float]]:
+    """:func:`one_step_gradient` that says after each micro-batch which of how many it was."""
     batches = list(batches)
     total = sum(loss_tokens(batch, model) for batch in batches)
     loss_sum = 0.0
@@ -57,8 +72,7 @@ def one_step_gradient(
                 loss = model(**batch).loss
                 (loss * share).backward()
                 loss_sum += float(loss.detach()) * share
-                if on_batch:
-                    on_batch(done)
+                yield done, len(batches)
         finally:
             model.train(was_training)
     return sums, loss_sum

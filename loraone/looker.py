@@ -31,14 +31,15 @@ class Looker:
         }
 
     def untouched(self, model: Any) -> dict[str, float]:
-        """What evaluation says of the model before any initialisation; the same for all runs of a
-        starting point, so it is taken once."""
+        """Losses and evaluation of the model before any initialisation; the same for all runs of
+        a starting point, so they are taken once."""
         start, ready = self._workspace.start, self._workspace.prepared
         if not start.untouched:
             rows = range(len(ready.evaluation))
-            start.untouched = training.evaluate(
+            evaluated = training.evaluate(
                 model, ready.evaluation, rows, self._spec, self._workspace.device
             )
+            start.untouched = self.losses(model) | evaluated
         return start.untouched
 
     def held_out_loss(self, model: Any) -> float:

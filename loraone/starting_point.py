@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from loraone.batches import Encoded
 from loraone.decompose import Decomposition, truncated_svd
-from loraone.gradients import checkpointed, one_step_gradient
+from loraone.gradients import checkpointed, one_step_gradient, take_gradient
 from loraone.memory_plan import MemoryPlan
 from loraone.models import LoadedModel
 from loraone.specs import RunSpec
 from loraone.streaming import immediate, sketch
 from loraone.subspaces import Agreement, agreement
-
-_T = TypeVar("_T")
 
 
 @dataclass
@@ -112,12 +111,17 @@ class GradientTaker:
     device: torch.device
     way: str
 
-    def sums(self, rows: Sequence[int]) -> dict[str, Tensor]:
-        """G of every layer."""
+    def sums(self, rows: Sequence[int]) -> Generator[tuple[int, int], None, dict[str, Tensor]]:
+        """G of every layer; says after each micro-batch which of how many it was."""
         micro = self.train.batches(rows, self.spec.gradient.micro_batch, self.device)
-        model, layers = self.loaded.model, self.loaded.layers
-        dropout = self.spec.gradient.dropout
-        return self._run(lambda: one_step_gradient(model, layers, micro, dropout=dropout)[0])
+        with self._blocks():
+            found = yield from take_gradient(
+                self.loaded.model,
+                self.loaded.layers,
+                micro,
+                dropout=self.spec.gradient.dropout,
+            )
+        return found[0]
 
     def triplets(
         self,
@@ -129,12 +133,18 @@ class GradientTaker:
         model, layers, seed = self.loaded.model, self.loaded.layers, self.spec.seed
         if self.way == "immediate":
             batch = self.train.batch(rows, self.device)
-            return self._run(lambda: immediate(model, layers, batch, count, seed=seed, look=look))
+            with self._blocks():
+                return immediate(model, layers, batch, count, seed=seed, look=look)
+        micro = list(self.train.batches(rows, self.spec.gradient.micro_batch, self.device))
         if self.way == "sketch":
-            micro = list(self.train.batches(rows, self.spec.gradient.micro_batch, self.device))
-            return self._run(lambda: sketch(model, layers, micro, count, seed=seed))
+            with self._blocks():
+                return sketch(model, layers, micro, count, seed=seed)
         found = {}
-        for name, gradient in self.sums(rows).items():
+        with self._blocks():
+            gradients, _ = one_step_gradient(
+                model, layers, micro, dropout=self.spec.gradient.dropout
+            )
+        for name, gradient in gradients.items():
             if look is not None:
                 look(name, gradient)
             found[name] = truncated_svd(gradient, count, seed=seed)
@@ -146,8 +156,7 @@ class GradientTaker:
         first, second = (self.triplets(part, count) for part in (rows[:middle], rows[middle:]))
         return {name: agreement(first[name], second[name]) for name in first}
 
-    def _run(self, take: Callable[[], _T]) -> _T:
-        if not self.spec.gradient.checkpointing:
-            return take()
-        with checkpointed(self.loaded.model):
-            return take()
+    def _blocks(self) -> AbstractContextManager[None]:
+        """Blocks are recomputed, or not, as the spec says."""
+        wanted = self.spec.gradient.checkpointing
+        return checkpointed(self.loaded.model) if wanted else nullcontext()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,8 @@ class Workspace:
         )
         if start.plan.way == "accumulate":
             yield Progress("gradient", 0, 1)
-            start.gradients = self._taker(spec, start).sums(gradient_rows)
+            taking = self._taker(spec, start).sums(gradient_rows)
+            start.gradients = yield from _told(taking)
         for done, layer in enumerate(ready.loaded.layers):
             yield Progress("spectra", done, len(ready.loaded.layers), layer.name)
             start.spectra["weight", layer.name] = singular_values(ready.pretrained[layer.name])
@@ -242,6 +244,19 @@ class Workspace:
         if models.weights_hash(loaded.model) != start.weights_hash:
             self.forget()
             raise LoraOneError("the weights could not be restored after the run; it is not kept")
+
+
+def _told(
+    taking: Generator[tuple[int, int], None, dict[str, Tensor]],
+) -> Generator[Progress, None, dict[str, Tensor]]:
+    with closing(taking):
+        while True:
+            try:
+                done, total = next(taking)
+            except StopIteration as end:
+                found: dict[str, Tensor] = end.value
+                return found
+            yield Progress("gradient", done, total)
 
 
 def _rows(spec: RunSpec, count: int) -> tuple[list[int], list[int]]:

@@ -60,7 +60,7 @@ def test_a_second_worker_takes_no_gradient_and_measures_the_same_to_the_last_bit
     def refuse(*args: object) -> None:
         raise AssertionError("the gradient was taken again")
 
-    for name in ("sums", "triplets", "trust"):
+    for name in ("sums", "triplets", "trust", "_blocks"):
         monkeypatch.setattr(GradientTaker, name, refuse)
     second = numbers(events(spec, tmp_path))
     assert alone == first == second
