@@ -47,7 +47,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     feed = Feed()
     executor = _executor(settings)
     scheduler = Scheduler(database, feed, settings, executor)
-    calibrator = Calibrator(settings.home / "calibration.json", enabled=settings.calibrate)
+    # It measures this machine; a cluster's nodes are others.
+    measures = settings.calibrate and settings.executor == "local"
+    calibrator = Calibrator(settings.home / "calibration.json", enabled=measures)
     desk = Desk(threads=os.cpu_count() or 1)
 
     @asynccontextmanager

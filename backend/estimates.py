@@ -39,6 +39,8 @@ def cost(
     """Time on all lanes and memory of the largest run; None for tasks that take no time."""
     if not specs or TASKS[specs[0].task].synthetic:
         return None
+    if not devices:
+        return CostOut.unknown("There is no lane yet that could be measured.")
     device = devices[0]
     speed = calibrator.get(device)
     if speed is None:

@@ -100,7 +100,7 @@ class Lane:
                 return False
         job = self._claim()
         if job is None:
-            return self.driving is not None
+            return False
         self._scheduler.feed.wake()
         shutil.rmtree(job.output.parent, ignore_errors=True)
         try:

@@ -10,8 +10,11 @@ from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError
 
 from backend.app import create_app
+from backend.db import NewerSchemaError
 from backend.settings import LOOPBACK, Settings
 
 
@@ -51,9 +54,19 @@ def serve(settings: Settings, started: Callable[[FastAPI, str], None]) -> None:
     with only_server(settings), _listen(settings) as listening:
         port = listening.getsockname()[1]
         url = f"http://{settings.host}:{port}"
-        app = create_app(settings)
+        app = _app(settings)
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5)
         Server(config, app, lambda: started(app, url)).run(sockets=[listening])
+
+
+def _app(settings: Settings) -> FastAPI:
+    try:
+        return create_app(settings)
+    except NewerSchemaError as error:
+        raise ServerError(str(error)) from error
+    except DBAPIError as error:
+        where = make_url(settings.url).render_as_string(hide_password=True)
+        raise ServerError(f"the database {where} cannot be used: {error.orig}") from error
 
 
 @contextmanager

@@ -34,9 +34,11 @@ def _database(home: Path | None, *, make: bool = False) -> Iterator[Database]:
         _check_home(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     database = Database(settings.url)
-    database.migrate()
     try:
+        database.migrate()
         yield database
+    except NewerSchemaError as error:
+        raise StoredError(str(error)) from error
     finally:
         database.close()
 

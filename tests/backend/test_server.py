@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from backend.db import Database
 from backend.server import ServerError, _listen, serve
 from backend.settings import Settings
 
@@ -38,3 +42,32 @@ def test_settings_come_from_the_environment_with_a_range(
     monkeypatch.setenv("LORAONE_PORT", "99999")
     with pytest.raises(ValidationError, match="65535"):
         Settings()
+
+
+def test_a_newer_database_is_refused_in_a_sentence_by_server_and_commands(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'loraone.db'}"
+    database = Database(url)
+    database.migrate()
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    database.close()
+    for command in (["serve", "--port", "0"], ["report", "1"]):
+        refused = subprocess.run(
+            [sys.executable, "-m", "loraone.cli", *command, "--home", str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "LORAONE_DATABASE_URL": url},
+        )
+        assert refused.returncode == 2
+        assert "schema 9999, which this release does not know" in " ".join(refused.stderr.split())
+        assert "Traceback" not in refused.stderr
+
+
+def test_a_database_that_cannot_be_reached_is_named_without_its_password(tmp_path: Path) -> None:
+    url = "postgresql+psycopg://ana:secret@127.0.0.1:1/lab"
+    with pytest.raises(
+        ServerError, match=r"ana:\*\*\*@127\.0\.0\.1:1/lab cannot be used"
+    ) as caught:
+        serve(Settings(home=tmp_path, port=0, database_url=url), lambda app, url: None)
+    assert "secret" not in str(caught.value)
