@@ -81,7 +81,7 @@ def at_once(methods: list[str], steps: int, folder: Path, lanes: int) -> float:
                 counts = http.get(f"/api/experiments/{key}").json()["counts"]
                 if counts["queued"] + counts["running"] == 0:
                     break
-                time.sleep(0.2)
+                time.sleep(1)
             assert counts["succeeded"] == len(methods), counts
             return time.monotonic() - began
     finally:

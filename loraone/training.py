@@ -86,6 +86,8 @@ def evaluate(
     """``eval_loss``, weighted by loss tokens, and accuracy or perplexity; in eval mode."""
     model.eval()
     total, loss, right = 0, 0.0, 0
+    # Texts of a length together: padding is computed like any token.
+    rows = sorted(rows, key=lambda row: len(data.ids[row]))
     for batch in data.batches(rows, max(32, spec.training.batch_size), device):
         output = model(**batch)
         count = loss_tokens(batch, model)
