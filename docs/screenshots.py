@@ -1,7 +1,8 @@
 """Takes the guide's pictures from a running server: each page in both themes, and on a phone.
 
 ``python docs/screenshots.py http://127.0.0.1:8111 2`` photographs experiment 2, a finished one of
-several methods, seeds and learning rates, and writes into ``docs/images``.
+several methods, seeds and learning rates, and writes into ``docs/images``. Names of pages behind it
+take those alone.
 """
 
 from __future__ import annotations
@@ -66,12 +67,14 @@ def _settle(page: Page) -> None:
 
 def main() -> None:
     """Take all of them."""
-    server, experiment = sys.argv[1].rstrip("/"), int(sys.argv[2])
+    server, experiment, only = sys.argv[1].rstrip("/"), int(sys.argv[2]), sys.argv[3:]
     with sync_playwright() as play:
         browser = play.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
         for name, path in pages(experiment).items():
+            if only and name not in only:
+                continue
             for theme, size in (("light", DESK), ("dark", DESK), ("light", PHONE)):
                 take(browser, server + path, name, theme, size)
         browser.close()

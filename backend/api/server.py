@@ -51,11 +51,15 @@ def _settings(settings: Settings) -> list[SettingOut]:
     return [
         SettingOut(
             name=f"LORAONE_{name.upper()}",
-            value=str(values[name]),
+            value=_shown(values[name]),
             description=field.description or "",
         )
         for name, field in Settings.model_fields.items()
     ]
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _database_bytes(database: Database) -> int:
