@@ -22,10 +22,14 @@ test: $(VENV)/dev.stamp system unit faults e2e  ## all tests
 # A file of tests stays in one process: what it has set up is used by all of it.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-unit: $(VENV)/dev.stamp system page frontend/node_modules  ## all but those below, on both databases
+# What PostgreSQL makes no difference to.
+NO_DATABASE := ray.py theory.py estimates.py watch.py telemetry.py prose.py backups.py several_servers.py
+
+unit: $(VENV)/dev.stamp system page frontend/node_modules  ## all but those below, on both databases and on Ray
 	$(NPM) run --silent test
 	$(PYTEST) tests --ignore=tests/e2e --ignore=tests/faults
-	$(PYTEST) tests/backend --postgresql --ignore=tests/backend/test_ray.py
+	$(PYTEST) tests/backend --postgresql $(addprefix --ignore=tests/backend/test_,$(NO_DATABASE))
+	$(BIN)/python -m pytest tests/backend/test_crashes.py --ray
 
 faults: $(VENV)/dev.stamp system page  ## everything that can go wrong, done on purpose
 	$(PYTEST) tests/faults

@@ -17,6 +17,7 @@ from hypothesis import settings
 
 from loraone.specs import ExperimentSpec, RunSpec, expand
 from tests.postgres import Postgres
+from tests.ray_nodes import RayNodes
 
 # Deadlines would fail a slow machine, not a wrong program.
 settings.register_profile("steady", deadline=None)
@@ -45,8 +46,9 @@ WORDS = [
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--postgresql``: everything that is stored is stored there rather than in SQLite."""
+    """``--postgresql``: all is stored there, not in SQLite; ``--ray``: runs are on a node."""
     parser.addoption("--postgresql", action="store_true", help="test on PostgreSQL")
+    parser.addoption("--ray", action="store_true", help="test on a Ray cluster of one node")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -63,6 +65,14 @@ def postgres() -> Iterator[Postgres]:
     server = Postgres()
     yield server
     server.remove()
+
+
+@pytest.fixture(scope="session")
+def ray_node() -> Iterator[RayNodes]:
+    """A Ray cluster with one lane, for the tests that are the same on local lanes."""
+    nodes = RayNodes(nodes=1)
+    yield nodes
+    nodes.remove()
 
 
 DatabaseUrl = Callable[[Path], str]

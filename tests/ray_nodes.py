@@ -8,7 +8,6 @@ from typing import Any
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import psutil
-from ray.cluster_utils import Cluster
 
 # So that a dead node is noticed within seconds; Ray's own settings take a quarter of a minute.
 HEALTH = {
@@ -23,6 +22,8 @@ class RayNodes:
     """The cluster, and a way to kill its nodes."""
 
     def __init__(self, nodes: int = 2, **resources: Any) -> None:
+        from ray.cluster_utils import Cluster  # seconds, for those alone who want it
+
         self._cluster = Cluster(
             initialize_head=True,
             head_node_args={
@@ -48,14 +49,11 @@ class RayNodes:
         """What a power cut does to a node."""
         self._cluster.remove_node(node, allow_graceful=False)
 
-    def actors(self) -> list[psutil.Process]:
-        """The processes of this cluster in which runs happen."""
-        found = []
-        for process in psutil.process_iter(["cmdline"]):
-            command = " ".join(process.info["cmdline"] or [])
-            if command.startswith("ray::Actor"):
-                found.append(process)
-        return found
+    @staticmethod
+    def actors() -> list[psutil.Process]:
+        """The processes on this machine in which Ray has runs happen."""
+        running = psutil.process_iter(["cmdline"])
+        return [p for p in running if " ".join(p.info["cmdline"] or []).startswith("ray::Actor")]
 
     def remove(self) -> None:
         """Stop everything."""

@@ -22,6 +22,7 @@ from sqlalchemy import create_engine
 from backend.app import create_app
 from backend.settings import Settings
 from tests.conftest import DatabaseUrl
+from tests.ray_nodes import RayNodes
 
 
 @pytest.fixture
@@ -50,12 +51,21 @@ def check_sound(url: str) -> None:
     engine.dispose()
 
 
+def _command(process: psutil.Process) -> str:
+    """How a process was started; of one that has just ended nobody can say any more."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
 class Process:
     """A server in a process of its own, as a user starts it."""
 
     def __init__(self, home: Path, roots: list[Path], **settings: str) -> None:
         self.home = home
         self.database_url = settings.get("LORAONE_DATABASE_URL", f"sqlite:///{home}/loraone.db")
+        self.on_ray = settings.get("LORAONE_EXECUTOR") == "ray"
         environment = {
             **os.environ,
             "LORAONE_HOME": str(home),
@@ -90,8 +100,10 @@ class Process:
 
     def workers(self) -> list[psutil.Process]:
         """The server's worker processes."""
+        if self.on_ray:
+            return RayNodes.actors()
         children = psutil.Process(self.process.pid).children(recursive=True)
-        return [p for p in children if "spawn_main" in " ".join(p.cmdline())]
+        return [p for p in children if "spawn_main" in _command(p)]
 
     def wait(self, condition: Callable[[], Any], seconds: float = 90) -> Any:
         """The first truthy value of ``condition``."""
@@ -138,11 +150,15 @@ class NewProcess(Protocol):
 
 
 @pytest.fixture(scope="session")
-def new_process(database_url: DatabaseUrl) -> NewProcess:
+def new_process(database_url: DatabaseUrl, request: pytest.FixtureRequest) -> NewProcess:
     """Starts servers that the caller stops."""
 
     def begin(home: Path, roots: list[Path], **settings: str) -> Process:
-        return Process(home, roots, **{"LORAONE_DATABASE_URL": database_url(home), **settings})
+        given = {"LORAONE_DATABASE_URL": database_url(home)}
+        if request.config.getoption("ray"):
+            nodes: RayNodes = request.getfixturevalue("ray_node")
+            given |= {"LORAONE_EXECUTOR": "ray", "RAY_ADDRESS": nodes.address}
+        return Process(home, roots, **{**given, **settings})
 
     return begin
 

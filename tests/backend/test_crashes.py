@@ -93,7 +93,8 @@ def test_an_orderly_stop_ends_open_streams_and_puts_the_run_back(
     reader.start()
     server.wait(lambda: received)
     began = time.monotonic()
-    assert server.stop() == -signal.SIGTERM  # uvicorn ends by the signal it was sent
+    # uvicorn ends by the signal it was sent, and Ray by its number.
+    assert server.stop() in (-signal.SIGTERM, signal.SIGTERM)
     assert time.monotonic() - began < 10
     reader.join(timeout=5)
     assert not reader.is_alive()
