@@ -31,12 +31,13 @@ unit: $(VENV)/dev.stamp system page frontend/node_modules  ## all but those belo
 	$(PYTEST) tests/backend --postgresql $(addprefix --ignore=tests/backend/test_,$(NO_DATABASE))
 	$(BIN)/python -m pytest tests/backend/test_crashes.py --ray
 
-faults: $(VENV)/dev.stamp system page  ## everything that can go wrong, done on purpose
-	$(PYTEST) tests/faults
+# The deployments are slow and mind no company, unlike the other browser tests.
+faults: $(VENV)/dev.stamp system page  ## everything that can go wrong, and every deployment
+	$(PYTEST) tests/faults tests/e2e/test_deployments.py
 
 # In a call of its own: playwright's event loop would disturb the other tests.
 e2e: $(VENV)/dev.stamp system page frontend/node_modules  ## a real browser
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest tests/e2e --ignore=tests/e2e/test_deployments.py
 
 bench: $(VENV)/dev.stamp page  ## the initialisation beside its peers; the history at 10 000 runs
 	$(BIN)/python -m benchmarks.initialisation
