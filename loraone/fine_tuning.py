@@ -74,10 +74,11 @@ def run(
         for layer in layers:
             values = workspace.start.spectra[quantity, layer.name]
             yield probes.spectra(layer.name, quantity, values, spec.rank, whole=whole)
-    yield Progress("init", 0, 1)
+    yield Progress("init", 0, 3)
     look = Looker(spec, workspace)
     before = look.untouched(ready.loaded.model)
     original = look.logits(ready.loaded.model)
+    yield Progress("init", 1, 3)
     trainee: Trainee
     if spec.trains_adapter:
         trainee = Adapted(ready.loaded, spec, ready.pretrained, workspace.calibration)
@@ -141,6 +142,7 @@ def _initialise(
         initial = trainee.initial(layer.name)
         if initial is not None:
             yield probes.spectra(layer.name, "init", initial.singular_values(), spec.rank)
+    yield Progress("init", 2, 3)
     after = look.losses(trainee.model)
     with trainee.switched_off():
         off = look.logits(trainee.model)

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -27,6 +27,8 @@ from loraone.sharing import Share
 from loraone.specs import RunSpec
 from loraone.starting_point import GradientTaker, StartingPoint
 from loraone.subspaces import Agreement
+
+_T = TypeVar("_T")
 
 
 class Workspace:
@@ -146,7 +148,7 @@ class Workspace:
         if start.plan.way == "accumulate":
             yield Progress("gradient", 0, 1)
             taking = self._taker(spec, start).sums(gradient_rows)
-            start.gradients = yield from _told(taking)
+            start.gradients = yield from _told("gradient", taking)
         for done, layer in enumerate(ready.loaded.layers):
             yield Progress("spectra", done, len(ready.loaded.layers), layer.name)
             start.spectra["weight", layer.name] = singular_values(ready.pretrained[layer.name])
@@ -218,9 +220,9 @@ class Workspace:
         try:
             found = self._share.read(part)
             if found is None:
-                yield Progress("trust", 0, 1)
-                taker = self._taker(spec, start)
-                start.trusts[spec.rank] = taker.trust(start.gradient_rows, spec.rank)
+                yield Progress("trust", 0, 2)
+                taking = self._taker(spec, start).trust(start.gradient_rows, spec.rank)
+                start.trusts[spec.rank] = yield from _told("trust", taking)
                 both = {name: [x.left, x.right] for name, x in start.trusts[spec.rank].items()}
                 self._share.write(part, {}, both)
             else:
@@ -247,16 +249,17 @@ class Workspace:
 
 
 def _told(
-    taking: Generator[tuple[int, int], None, dict[str, Tensor]],
-) -> Generator[Progress, None, dict[str, Tensor]]:
+    phase: str, taking: Generator[tuple[int, int], None, _T]
+) -> Generator[Progress, None, _T]:
+    """The same with every (done, total) as progress of a phase."""
     with closing(taking):
         while True:
             try:
                 done, total = next(taking)
             except StopIteration as end:
-                found: dict[str, Tensor] = end.value
+                found: _T = end.value
                 return found
-            yield Progress("gradient", done, total)
+            yield Progress(phase, done, total)
 
 
 def _rows(spec: RunSpec, count: int) -> tuple[list[int], list[int]]:
