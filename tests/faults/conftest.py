@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,7 +30,7 @@ class Begin(Protocol):
 def begin(
     tmp_path: Path, tiny_models: dict[str, Path], texts_csv: Path, request: pytest.FixtureRequest
 ) -> Iterator[Begin]:
-    """Starts servers; whatever is left is killed at the end."""
+    """Starts servers; at the end all are stopped, with a sound database and no process left."""
     begun: list[Process] = []
 
     def start(home: Path | None = None, **settings: str) -> Process:
@@ -44,7 +43,8 @@ def begin(
     yield start
     for server in begun:
         if server.process.poll() is None:
-            server.stop(signal.SIGKILL)
+            stop_and_count(server)
+            check_sound(server.database_url)
 
 
 class Faulty(Protocol):
