@@ -141,6 +141,7 @@ class RayWorker:
             raise WorkerDiedError("the actor ended without a result") from error
         except RayError as error:
             self.kill()
+            self._wait_for_node()
             raise WorkerDiedError(
                 f"the actor or its node ended ({type(error).__name__})"
             ) from error
