@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import shutil
 import threading
@@ -25,7 +26,7 @@ from backend.executors.jobs import (
     Written,
 )
 from backend.store import lanes, queue, results, runs
-from backend.tables import Experiment, Run
+from backend.tables import Experiment, now
 from backend.watch import LimitError, StalledError, Watch
 
 if TYPE_CHECKING:
@@ -170,15 +171,17 @@ class Lane:
                 return False
         if sent:
             return True
-        if beat:
-            return runs.beat(session, job.run_id, job.attempt)
-        return runs.is_live(session, job.run_id, job.attempt)
+        run = runs.live(session, job.run_id, job.attempt)
+        if run is not None and beat:
+            run.heartbeat_at = now()
+        return run is not None
 
     def _patiently(self, action: Callable[[Session], _T]) -> _T:
         """Do it in the database, again and again while that cannot be written: what a run has
         measured is worth waiting for a disk, a lock, or a database that starts again."""
         scheduler = self._scheduler
-        for attempt in range(10**9):
+        waits = itertools.chain(WAITS_S, itertools.repeat(WAITS_S[-1]))
+        while True:
             try:
                 with scheduler.database.write() as session:
                     found = action(session)
@@ -189,24 +192,22 @@ class Lane:
                     raise
                 scheduler.trouble = f"The database cannot be written: {error.orig}"
                 log.warning("lane %s: %s; trying again", self.device.name, scheduler.trouble)
-                self.stopping.wait(WAITS_S[min(attempt, len(WAITS_S) - 1)])
-        raise AssertionError("unreachable")
+                self.stopping.wait(next(waits))
 
     def _lost(self, job: Job, reason: str) -> None:
         def lose(session: Session) -> None:
-            run = session.get(Run, job.run_id)
-            if run is not None and runs.is_live(session, job.run_id, job.attempt):
-                if self.stopping.is_set():
-                    runs.requeue(session, run, "the server was stopped during the run")
-                else:
-                    runs.lose(session, run, reason)
+            run = runs.live(session, job.run_id, job.attempt)
+            if run is not None and self.stopping.is_set():
+                runs.requeue(session, run, "the server was stopped during the run")
+            elif run is not None:
+                runs.lose(session, run, reason)
 
         self._patiently(lose)
 
     def _refused(self, job: Job, error: LimitError) -> None:
         def fail(session: Session) -> None:
-            run = session.get(Run, job.run_id)
-            if run is not None and runs.is_live(session, job.run_id, job.attempt):
+            run = runs.live(session, job.run_id, job.attempt)
+            if run is not None:
                 runs.finish(session, run, "failed", error=error.as_dict())
 
         self._patiently(fail)

@@ -47,7 +47,6 @@ class Scheduler:
 
     def start(self) -> None:
         """Queue again what a dead server left running, then start all lanes."""
-        self._disk = disk.read(self.settings)
         try:
             self._tick(rarely=True)
         except DBAPIError as error:  # such as a full disk: it may pass
@@ -82,10 +81,6 @@ class Scheduler:
     def may_begin(self, device: Device) -> bool:
         """Whether there is disk space for another run, and the device is still there."""
         return self._disk.state != "full" and device in self._executor.devices()
-
-    def devices(self) -> list[Device]:
-        """The devices of this server's lanes."""
-        return self._executor.devices()
 
     def notices(self) -> list[str]:
         """What a user should know of the queue, if anything."""

@@ -10,35 +10,26 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
+
+from benchmarks.server import served
 
 PER_EXPERIMENT = 500
 
 
 def main(count: int) -> dict[str, Any]:
     """Run ``count`` short runs and say what the server took."""
-    with tempfile.TemporaryDirectory() as home:
-        environment = {**os.environ, "LORAONE_HOME": home, "LORAONE_CALIBRATE": "false"}
-        command = [sys.executable, "-m", "loraone.cli", "serve", "--port", "0"]
-        server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        try:
-            assert server.stdout is not None
-            url = server.stdout.readline().split(" is at ")[1].split()[0]
-            with httpx.Client(base_url=url, timeout=60) as http:
-                return measure(http, psutil.Process(server.pid), count)
-        finally:
-            server.terminate()
-            server.wait()
+    with tempfile.TemporaryDirectory() as home, served(Path(home)) as (http, pid):
+        return measure(http, psutil.Process(pid), count)
 
 
 def measure(http: httpx.Client, server: psutil.Process, count: int) -> dict[str, Any]:

@@ -17,8 +17,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import yaml
+
+from benchmarks.server import served
 
 METHODS = (
     "lora",
@@ -60,33 +61,22 @@ def one_by_one(methods: list[str], steps: int, folder: Path) -> float:
 
 def at_once(methods: list[str], steps: int, folder: Path, lanes: int) -> float:
     """Seconds from the launch to the end of the last run, with a server that has just started."""
-    environment = {
-        **os.environ,
-        "LORAONE_HOME": str(folder),
-        "LORAONE_CALIBRATE": "false",
+    settings = {
         "LORAONE_CPU_THREADS": str(os.cpu_count() or 1),
         "LORAONE_LANES_PER_DEVICE": str(lanes),
     }
-    command = [sys.executable, "-m", "loraone.cli", "serve", "--port", "0"]
-    server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        url = server.stdout.readline().split(" is at ")[1].split()[0]
-        with httpx.Client(base_url=url, timeout=60) as http:
-            began = time.monotonic()
-            answer = http.post("/api/experiments", json=spec(methods, steps))
-            answer.raise_for_status()
-            key = answer.json()["id"]
-            while True:
-                counts = http.get(f"/api/experiments/{key}").json()["counts"]
-                if counts["queued"] + counts["running"] == 0:
-                    break
-                time.sleep(1)
-            assert counts["succeeded"] == len(methods), counts
-            return time.monotonic() - began
-    finally:
-        server.terminate()
-        server.wait()
+    with served(folder, **settings) as (http, _):
+        began = time.monotonic()
+        answer = http.post("/api/experiments", json=spec(methods, steps))
+        answer.raise_for_status()
+        key = answer.json()["id"]
+        while True:
+            counts = http.get(f"/api/experiments/{key}").json()["counts"]
+            if counts["queued"] + counts["running"] == 0:
+                break
+            time.sleep(1)
+        assert counts["succeeded"] == len(methods), counts
+        return time.monotonic() - began
 
 
 def main(steps: int) -> dict[str, Any]:

@@ -102,12 +102,13 @@ class Workspace:
 
     def _shared_key(self, spec: RunSpec) -> str:
         """Of all that the start depends on; the model's weights are checked when it is read."""
+        here = machine(self.device)
         parts = (
             spec.gradient_key(),
             self.prepared.texts.fingerprint,
             self.plan(spec).way,
-            machine(self.device)["packages"],
-            machine(self.device)["device"],
+            here["packages"],
+            here["device"],
             __version__,
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
@@ -117,11 +118,15 @@ class Workspace:
         if found is None:
             return None
         start = StartingPoint.unpacked(*found)
+        return start if self._stands_at(start) else None
+
+    def _stands_at(self, start: StartingPoint) -> bool:
+        """Put the start's head on, and say whether the whole model is what it was taken at."""
         model = self.prepared.loaded.model
         for name, state in start.heads.items():
             getattr(model, name).load_state_dict(state)
         model.eval()
-        return start if models.weights_hash(model) == start.weights_hash else None
+        return models.weights_hash(model) == start.weights_hash
 
     def _compute_start(self, spec: RunSpec) -> Generator[Progress, None, StartingPoint]:
         ready = self.prepared
@@ -236,14 +241,10 @@ class Workspace:
 
         Raises LoraOneError where it is not the model it was; the workspace is then forgotten.
         """
-        loaded, start = self.prepared.loaded, self.start
-        for layer in loaded.layers:
+        for layer in self.prepared.loaded.layers:
             layer.parameter.copy_(self.prepared.snapshot[layer.name])
             layer.parameter.grad = None
-        for name, state in start.heads.items():
-            getattr(loaded.model, name).load_state_dict(state)
-        loaded.model.eval()
-        if models.weights_hash(loaded.model) != start.weights_hash:
+        if not self._stands_at(self.start):
             self.forget()
             raise LoraOneError("the weights could not be restored after the run; it is not kept")
 

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from loraone.events import Event
+from loraone.events import Event, Failed, Finished
 from loraone.specs import RunSpec
+
+# How long a lane waits for its worker before it looks at the clock.
+PATIENCE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,11 @@ class Written:
 Message: TypeAlias = Sent | Beat | Printed | Written
 
 
+def ends(message: Message) -> bool:
+    """Whether it is the last of its job."""
+    return isinstance(message, Sent) and isinstance(message.event, Finished | Failed)
+
+
 class WorkerDiedError(RuntimeError):
     """The worker ended in the middle of a run."""
 
@@ -83,10 +91,6 @@ class WorkerDiedError(RuntimeError):
 class Worker(Protocol):
     """Does the jobs of one lane, one after the other; every method may be called from any thread
     but :meth:`run`, which is the lane's own."""
-
-    @property
-    def pid(self) -> int | None:
-        """The process's id where it runs on this machine."""
 
     def run(self, job: Job) -> Iterator[Sequence[Message]]:
         """Do a job: what came since the last time, at least once a second, maybe nothing.

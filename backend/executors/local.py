@@ -11,12 +11,10 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from backend import telemetry
-from backend.executors.jobs import Device, Job, Message, Sent, WorkerDiedError
+from backend.executors.jobs import PATIENCE_S, Device, Job, Message, WorkerDiedError, ends
 from backend.executors.worker import main
-from loraone.events import Failed, Finished
 
-# How long a lane waits for its worker before it looks at the clock, and how much it takes at once.
-PATIENCE_S, MOST_AT_ONCE = 1.0, 200
+MOST_AT_ONCE = 200
 
 
 class LocalExecutor:
@@ -78,7 +76,7 @@ class LocalWorker:
                     found.append(connection.recv())
                     ready = connection.poll()
                 yield found
-                if any(_ends(message) for message in found):
+                if any(ends(message) for message in found):
                     return
         except (EOFError, OSError) as error:
             raise WorkerDiedError(_cause(self._reap())) from error
@@ -96,12 +94,6 @@ class LocalWorker:
                 theirs.close()
                 self._connection = ours
             return self._connection
-
-    @property
-    def pid(self) -> int | None:
-        """The process's id, or None where it has not been started."""
-        process = self._process
-        return process.pid if process is not None else None
 
     def kill(self) -> None:
         """End the process at once; the lane's next job starts a new one."""
@@ -127,10 +119,6 @@ class LocalWorker:
         """Kill the process and wait for it."""
         self.kill()
         self._reap()
-
-
-def _ends(message: Message) -> bool:
-    return isinstance(message, Sent) and isinstance(message.event, Finished | Failed)
 
 
 def _cause(code: int | None) -> str:

@@ -25,6 +25,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from backend import disk
 from backend.executors.jobs import (
+    PATIENCE_S,
     Beat,
     Device,
     Job,
@@ -33,13 +34,12 @@ from backend.executors.jobs import (
     Sent,
     WorkerDiedError,
     Written,
+    ends,
 )
 from backend.executors.worker import Performer, beat
 from backend.settings import Settings
-from loraone.events import Artifact, Event, Failed, Finished
+from loraone.events import Artifact, Event, Failed
 
-# How long a lane waits for its actor before it looks at the clock.
-PATIENCE_S = 1.0
 # Ray notices the death of a node within a quarter of a minute.
 NODE_S = 20.0
 PIECE_BYTES = 4_000_000
@@ -113,11 +113,6 @@ class RayWorker:
         self._lock = threading.Lock()
         self._actor: Any = None
 
-    @property
-    def pid(self) -> int | None:
-        """Another machine's processes have no number here."""
-        return None
-
     def run(self, job: Job) -> Iterator[Sequence[Message]]:
         """Run one job on the actor and yield what it says, at least once a second.
 
@@ -134,7 +129,7 @@ class RayWorker:
                     _at_home(message, job) for message in ray.get(next(stream))
                 ]
                 yield messages
-                if any(_ends(message) for message in messages):
+                if any(ends(message) for message in messages):
                     return
         except StopIteration as error:
             self.kill()
@@ -176,10 +171,6 @@ class RayWorker:
     def close(self) -> None:
         """The same: Ray waits for the end of its actors itself."""
         self.kill()
-
-
-def _ends(message: Message) -> bool:
-    return isinstance(message, Sent) and isinstance(message.event, Finished | Failed)
 
 
 def _at_home(message: Message, job: Job) -> Message:
@@ -237,8 +228,8 @@ class Actor:
             found, ended = _drain(outbox)
             text, read = _printed(here.log, read)
             # The end comes last: whoever sees it asks no more.
-            held = [message for message in found if _ends(message)]
-            first = [message for message in found if not _ends(message)]
+            held = [message for message in found if ends(message)]
+            first = [message for message in found if not ends(message)]
             if text or first:
                 yield [*([Printed(text)] if text else []), *first]
             if held:

@@ -71,23 +71,23 @@ def create(session: Session, spec: ExperimentSpec, author: str = "") -> Experime
     )
     session.add(experiment)
     session.flush()
-    for run in expand(spec):
-        session.add(
-            Run(
-                experiment_id=experiment.id,
-                spec=run.model_dump(mode="json"),
-                method=run.method.name,
-                label=run.label,
-                rank=run.rank if run.trains_adapter else None,
-                learning_rate=run.learning_rate,
-                seed=run.seed,
-            )
+    queued = [
+        Run(
+            experiment_id=experiment.id,
+            spec=run.model_dump(mode="json"),
+            method=run.method.name,
+            label=run.label,
+            rank=run.rank if run.trains_adapter else None,
+            learning_rate=run.learning_rate,
+            seed=run.seed,
         )
+        for run in expand(spec)
+    ]
+    session.add_all(queued)
     session.flush()
-    first = session.scalars(
-        select(Run).where(Run.experiment_id == experiment.id).order_by(Run.id).limit(1)
-    ).one()
-    changes.add(session, first, "status")  # for all of them: open pages learn that there is more
+    changes.add(
+        session, queued[0], "status"
+    )  # for all of them: open pages learn that there is more
     return experiment
 
 

@@ -59,8 +59,8 @@ def append(
 
     An event that was stored already (its ``seq`` is not new) is passed over.
     """
-    run = session.get(Run, run_id)
-    if run is None or run.attempt != attempt or run.status != "running":
+    run = runs.live(session, run_id, attempt)
+    if run is None:
         return False
     if seq <= run.last_seq:
         return True

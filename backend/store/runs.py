@@ -9,7 +9,7 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from backend.store import changes
@@ -148,21 +148,12 @@ def set_priority(session: Session, run: Run, priority: int) -> bool:
     return True
 
 
-def beat(session: Session, run_id: int, attempt: int) -> bool:
-    """Note that the run is alive; False where this attempt is no longer the live one."""
-    result = session.execute(
-        update(Run)
-        .where(Run.id == run_id, Run.attempt == attempt, Run.status == "running")
-        .values(heartbeat_at=now())
-    )
-    assert isinstance(result, CursorResult)
-    return result.rowcount == 1
-
-
-def is_live(session: Session, run_id: int, attempt: int) -> bool:
-    """Whether this attempt is the one that may write into the run."""
-    query = select(Run.id).where(Run.id == run_id, Run.attempt == attempt, Run.status == "running")
-    return session.scalar(query) is not None
+def live(session: Session, run_id: int, attempt: int) -> Run | None:
+    """The run, if this attempt is the one that may write into it."""
+    run = session.get(Run, run_id)
+    if run is None or run.attempt != attempt or run.status != "running":
+        return None
+    return run
 
 
 def waiting(session: Session) -> bool:

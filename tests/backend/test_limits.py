@@ -102,7 +102,7 @@ def test_a_run_that_says_too_much_keeps_what_it_said_first(client: TestClient) -
             results.append(session, run.id, 1, seq, Note(f"{seq} {'x' * 9000}"), Path("/"))
         assert len(run.notes) == results.MAX_NOTES
         assert len(run.notes[0]) == results.MAX_NOTE
-        assert runs.is_live(session, run.id, 1)
+        assert runs.live(session, run.id, 1) is not None
 
 
 @pytest.mark.parametrize("priority", [-101, 101])
