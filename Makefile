@@ -23,13 +23,15 @@ test: $(VENV)/dev.stamp system unit faults e2e  ## all tests
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # What PostgreSQL makes no difference to.
-NO_DATABASE := ray.py theory.py estimates.py watch.py telemetry.py prose.py backups.py several_servers.py
+NO_DATABASE := cli web/test_page.py api/test_theory.py results/test_estimates.py results/test_markdown_text.py \
+  storage/test_backups.py scheduling/test_ray.py scheduling/test_watch.py scheduling/test_telemetry.py \
+  scheduling/test_several_servers.py
 
 unit: $(VENV)/dev.stamp system page frontend/node_modules  ## all but those below, on both databases and on Ray
 	$(NPM) run --silent test
 	$(PYTEST) tests --ignore=tests/e2e --ignore=tests/faults
-	$(PYTEST) tests/backend --postgresql $(addprefix --ignore=tests/backend/test_,$(NO_DATABASE))
-	$(BIN)/python -m pytest tests/backend/test_crashes.py --ray
+	$(PYTEST) tests/backend --postgresql $(addprefix --ignore=tests/backend/,$(NO_DATABASE))
+	$(BIN)/python -m pytest tests/backend/scheduling/test_crashes.py --ray
 
 # The deployments are slow and mind no company, unlike the other browser tests.
 faults: $(VENV)/dev.stamp system page  ## everything that can go wrong, and every deployment
@@ -51,7 +53,7 @@ check: $(VENV)/dev.stamp frontend/node_modules  ## style, types, and drift of wh
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m backend.openapi --check
+	$(BIN)/python -m backend.web.openapi --check
 	cp frontend/src/api/schema.ts $(VENV)/schema.ts
 	$(NPM) run --silent types
 	diff $(VENV)/schema.ts frontend/src/api/schema.ts
@@ -64,7 +66,7 @@ format: $(VENV)/dev.stamp frontend/node_modules  ## put everything into the hous
 	$(NPM) exec biome -- check --write src
 
 types: $(VENV)/dev.stamp frontend/node_modules  ## generate the page's API types anew
-	$(BIN)/python -m backend.openapi
+	$(BIN)/python -m backend.web.openapi
 	$(NPM) run --silent types
 
 $(VENV)/bin/python:

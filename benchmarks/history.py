@@ -18,11 +18,10 @@ import numpy as np
 from fastapi.testclient import TestClient
 from sqlalchemy import insert, select
 
-from backend.app import create_app
 from backend.settings import Settings
-from backend.store import experiments
-from backend.store.results import pack
-from backend.tables import (
+from backend.storage.store import experiments
+from backend.storage.store.results import pack
+from backend.storage.tables import (
     AlignmentRow,
     LayerColumn,
     MetricRow,
@@ -31,7 +30,8 @@ from backend.tables import (
     SpectrumRow,
     Tag,
 )
-from loraone.specs import ExperimentSpec
+from backend.web.app import create_app
+from loraone.spec.experiment import ExperimentSpec
 
 MODULES = ("self.query", "self.key", "self.value", "output.dense")
 SHAPES = [(384, 384)] * 4 + [(1536, 384), (384, 1536)]

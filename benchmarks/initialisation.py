@@ -24,13 +24,16 @@ from peft import LoraConfig, LoraGAConfig, get_peft_model
 from peft.tuners.lora.loraga import preprocess_loraga
 from torch import Tensor
 
-from loraone import batches, models
+from loraone.data import batches
 from loraone.data.texts import load as load_texts
-from loraone.decompose import Decomposition, truncated_svd
-from loraone.environment import device_name
-from loraone.gradients import one_step_gradient
-from loraone.specs import DataSpec, ModelSpec
-from loraone.streaming import immediate, sketch
+from loraone.gradient.exact import one_step_gradient
+from loraone.gradient.layerwise import immediate
+from loraone.gradient.sketch import sketch
+from loraone.linalg.svd import Decomposition, truncated_svd
+from loraone.models import loading
+from loraone.runs.environment import device_name
+from loraone.spec.data import DataSpec
+from loraone.spec.model import ModelSpec
 
 R = 8
 SAMPLES = 64
@@ -146,11 +149,11 @@ def decomposition(
         row(name, f"{seconds:.3g}", f"{base / seconds:.1f}", f"{worst:.1e}")
 
 
-def minilm(device: torch.device) -> tuple[models.LoadedModel, list[batches.Batch]]:
+def minilm(device: torch.device) -> tuple[loading.LoadedModel, list[batches.Batch]]:
     """MiniLM as a classifier of docstrings, with its gradient batch in micro-batches of 16."""
     texts = load_texts(DataSpec(), labelled=True)
-    loaded = models.load(ModelSpec(), "sequence-classification", len(texts.label_names), device)
-    models.reset_head(loaded, 0)
+    loaded = loading.load(ModelSpec(), "sequence-classification", len(texts.label_names), device)
+    loading.reset_head(loaded, 0)
     encoded = batches.encode(loaded.tokenizer, texts.train_texts, texts.train_labels, 64, False)
     rows = batches.shuffled(len(encoded), 0, "gradient batch")[:SAMPLES]
     return loaded, list(encoded.batches(rows, 16, device))

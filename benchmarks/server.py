@@ -16,7 +16,7 @@ import httpx
 def served(home: Path, **settings: str) -> Iterator[tuple[httpx.Client, int]]:
     """A client of the server, and the number of its process."""
     given = {"LORAONE_HOME": str(home), "LORAONE_CALIBRATE": "false", **settings}
-    command = [sys.executable, "-m", "loraone.cli", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "backend.cli", "serve", "--port", "0"]
     server = subprocess.Popen(
         command, env={**os.environ, **given}, stdout=subprocess.PIPE, text=True
     )

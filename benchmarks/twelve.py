@@ -54,7 +54,7 @@ def one_by_one(methods: list[str], steps: int, folder: Path) -> float:
         file = folder / f"{name}.yaml"
         file.write_text(yaml.safe_dump(spec([name], steps)))
         output = ["--results", str(folder / "events.jsonl"), "--output", str(folder / name)]
-        command = [sys.executable, "-m", "loraone.cli", "run", str(file), *output]
+        command = [sys.executable, "-m", "backend.cli", "run", str(file), *output]
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     return time.monotonic() - began
 

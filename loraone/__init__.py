@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from loraone.specs import ExperimentSpec, RunSpec, expand
+from loraone.spec.experiment import ExperimentSpec, RunSpec, expand
 
 if TYPE_CHECKING:
     from loraone.events import Event
@@ -24,7 +24,7 @@ __all__ = ["ExperimentSpec", "RunSpec", "__version__", "expand", "run"]
 
 
 def run(spec: RunSpec, **options: Any) -> Iterator[Event]:
-    """Run one spec and yield its events; see :func:`loraone.run.run` for the options."""
-    from loraone.run import run as run_spec
+    """Run one spec and yield its events; see :func:`loraone.runs.run.run` for the options."""
+    from loraone.runs.run import run as run_spec
 
     return run_spec(spec, **options)

@@ -30,13 +30,15 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from loraone.catalog import METHODS, LoraOneParams
-from loraone.decompose import Decomposition, truncated_svd
 from loraone.errors import ModelError, SpecError
-from loraone.gradients import collecting, one_step_gradient
+from loraone.gradient.exact import collecting, one_step_gradient
+from loraone.gradient.layerwise import immediate
+from loraone.gradient.sketch import sketch
+from loraone.linalg.svd import Decomposition, truncated_svd
 from loraone.methods.base import Factors, InitProblem
 from loraone.methods.lora_one import initialise
-from loraone.models import TargetLayer, check_method
-from loraone.streaming import immediate, sketch
+from loraone.models.loading import check_method
+from loraone.models.targets import TargetLayer
 
 Scale = Literal["spectral", "gradient", "squared"]
 
@@ -160,7 +162,7 @@ def initialize_lora_one_weights(
 
     ``gradient`` says how it is taken: ``accumulate`` holds the gradient of every target layer in
     float32; ``immediate`` one layer's at a time, exactly, and needs a single batch; ``sketch`` none
-    at all, in four passes over the data (see :mod:`loraone.streaming`).
+    at all, in four passes over the data (see :mod:`loraone.gradient.streaming`).
     """
     modules = {
         name: module

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from loraone.specs import ExperimentSpec, RunSpec, expand
+from loraone.spec.experiment import ExperimentSpec, RunSpec, expand
 from tests.postgres import Postgres
 from tests.ray_nodes import RayNodes
 

@@ -89,7 +89,7 @@ def test_inside_loraone_imports_go_one_way() -> None:
 
 def test_the_server_and_the_command_line_start_without_torch() -> None:
     code = (
-        "import backend.app, backend.server, backend.start, loraone.cli, sys;"
+        "import backend.web.app, backend.web.server, backend.cli.announcement, backend.cli, sys;"
         "bad = {'torch', 'transformers', 'peft', 'datasets'} & set(sys.modules);"
         "assert not bad, bad"
     )

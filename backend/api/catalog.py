@@ -6,10 +6,8 @@ from dataclasses import asdict
 
 from fastapi import APIRouter
 
-from backend import estimates, run_table
 from backend.api.deps import CalibratorDep, DevicesDep, Reading, SettingsDep
-from backend.api.wire import PlannedRun, PlanOut
-from backend.api.wire_catalog import (
+from backend.api.schemas.catalog import (
     CatalogOut,
     ColumnOut,
     MethodOut,
@@ -19,15 +17,17 @@ from backend.api.wire_catalog import (
     SourceOut,
     TaskOut,
 )
-from backend.api.wire_server import HealthOut
-from backend.problems import FieldProblem, invalid, of_library
+from backend.api.schemas.experiments import PlannedRun, PlanOut
+from backend.api.schemas.server import HealthOut
+from backend.results import estimates, run_table
 from backend.settings import Settings
+from backend.web.problems import FieldProblem, invalid, of_library
 from loraone import __version__
 from loraone.catalog import COLUMNS, METHODS, METRICS, SCALARS, SOURCES, SPECTRA, TASKS
-from loraone.paths import BUILTIN_MODELS, preflight
-from loraone.presets import PRESETS
-from loraone.recipes import as_python, as_yaml, peft_snippet
-from loraone.specs import MAX_RUNS, ExperimentSpec, expand
+from loraone.models.paths import BUILTIN_MODELS, preflight
+from loraone.spec.experiment import MAX_RUNS, ExperimentSpec, expand
+from loraone.spec.presets import PRESETS
+from loraone.spec.recipes import as_python, as_yaml, peft_snippet
 from loraone.theory.presets import THEORY
 
 router = APIRouter(tags=["catalog"])

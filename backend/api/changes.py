@@ -13,9 +13,9 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
 from backend.api.deps import DatabaseDep, FeedDep
-from backend.db import Database
-from backend.feed import Feed
-from backend.store import changes
+from backend.scheduling.feed import Feed
+from backend.storage.database import Database
+from backend.storage.store import changes
 
 router = APIRouter(tags=["changes"])
 

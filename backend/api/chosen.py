@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 from fastapi import Depends, Query
 
-from backend import basket
 from backend.api.deps import Reading
-from backend.basket import Basket
-from backend.problems import FieldProblem, invalid
+from backend.results import basket
+from backend.results.basket import Basket
+from backend.web.problems import FieldProblem, invalid
 
 
 def _basket(

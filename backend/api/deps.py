@@ -8,16 +8,16 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 from sqlalchemy.orm import Session
 
-from backend.calibrator import Calibrator
-from backend.db import Database
-from backend.executors.desk import Desk
-from backend.executors.jobs import Device, Executor
-from backend.feed import Feed
-from backend.problems import not_found
-from backend.scheduler import Scheduler
+from backend.scheduling.device_benchmarks import Calibrator
+from backend.scheduling.executors.jobs import Device, Executor
+from backend.scheduling.executors.theory_worker import Desk
+from backend.scheduling.feed import Feed
+from backend.scheduling.scheduler import Scheduler
 from backend.settings import Settings
-from backend.store import experiments
-from backend.tables import Experiment, Run
+from backend.storage.database import Database
+from backend.storage.store import experiments
+from backend.storage.tables import Experiment, Run
+from backend.web.problems import not_found
 
 
 def _settings(request: Request) -> Settings:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from backend import frames
-from backend.admission import admit
 from backend.api import catalog
 from backend.api.deps import DatabaseDep, ExperimentDep, FeedDep, Reading, SchedulerDep, SettingsDep
-from backend.api.wire import (
-    ExperimentDetailOut,
-    ExperimentOut,
-    LayerOut,
-    RunOut,
-)
-from backend.store import experiments
-from loraone.specs import ExperimentSpec, expand
+from backend.api.schemas.experiments import ExperimentDetailOut, ExperimentOut, LayerOut, RunOut
+from backend.results import queries
+from backend.scheduling.admission import admit
+from backend.storage.store import experiments
+from loraone.spec.experiment import ExperimentSpec, expand
 
 router = APIRouter(tags=["experiments"])
 
@@ -48,6 +43,6 @@ def detail(session: Reading, experiment: ExperimentDep) -> ExperimentDetailOut:
         **base.model_dump(),
         spec=ExperimentSpec.model_validate(experiment.spec),
         runs=[RunOut.of(run) for run in found],
-        layers=LayerOut.of_all(frames.layer_names(found)),
-        steps=frames.alignment_steps(session, [run.id for run in found]),
+        layers=LayerOut.of_all(queries.layer_names(found)),
+        steps=queries.alignment_steps(session, [run.id for run in found]),
     )

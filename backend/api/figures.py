@@ -1,4 +1,4 @@
-"""Figures of a basket as plotly JSON, or their numbers. Drawn by :mod:`loraone.figures`."""
+"""Figures of a basket as plotly JSON, or their numbers. See :mod:`loraone.analysis.figures`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import Annotated, Literal
 import numpy as np
 from fastapi import APIRouter, Query, Response
 
-from backend import frames, references
 from backend.api.chosen import BasketDep, ChosenDep, JudgeDep, Labels, check_layer, known
 from backend.api.deps import Reading, SettingsDep
 from backend.api.tabular import Format, answer
-from loraone.catalog import COLUMNS, METRICS, SCALARS, SPECTRA, TASKS
-from loraone.figures import (
+from backend.results import full_tuning, queries
+from loraone.analysis.figures import (
     alignment,
     columns,
     curves,
@@ -23,8 +22,9 @@ from loraone.figures import (
     spectra,
     step0,
 )
-from loraone.figures import cost as costs
-from loraone.figures.style import Theme
+from loraone.analysis.figures import cost as costs
+from loraone.analysis.figures.style import Theme
+from loraone.catalog import COLUMNS, METRICS, SCALARS, SPECTRA, TASKS
 
 router = APIRouter(prefix="/figures", tags=["figures"])
 
@@ -46,8 +46,8 @@ def draw_curves(
 ) -> Response:
     """A metric against step, tokens or seconds, and what it was before the initialisation."""
     metric = known("metric", metric or judge, METRICS)
-    values = frames.metrics(session, chosen.ids, metric)
-    table = curves.table(chosen.frame, values, frames.before(chosen.rows, metric))
+    values = queries.metrics(session, chosen.ids, metric)
+    table = curves.table(chosen.frame, values, queries.before(chosen.rows, metric))
     drawn = curves.draw(
         table,
         chosen.frame,
@@ -94,7 +94,7 @@ def draw_heatmap(
     known("scalar", scalar, SCALARS)
     values: dict[int, float | None] = {}
     for run_id in chosen.of_one_model().ids:
-        values = frames.scalar(session, run_id, quantity, scalar)
+        values = queries.scalar(session, run_id, quantity, scalar)
         if values:
             break
     table = heatmap.table(chosen.layers, values, scalar)
@@ -118,7 +118,7 @@ def draw_spectra(
         known("quantities", quantity, SPECTRA)
     same = chosen.of_one_model()
     first = same.frame.drop_duplicates("series")
-    found = frames.spectra(session, [int(k) for k in first["run_id"]], layer, wanted)
+    found = queries.spectra(session, [int(k) for k in first["run_id"]], layer, wanted)
     table = spectra.table(found, first)
     drawn = spectra.draw(table, first, rank=same.rank, theme=theme)
     return answer(drawn, table, format, f"spectra-layer-{layer}")
@@ -141,7 +141,7 @@ def draw_alignment(
     indices = None if layer is None else [layer]
     if module is not None:
         indices = layers.of_module(chosen.layers, known("module", module, _modules(chosen.layers)))
-    found = frames.alignments(session, same.ids)
+    found = queries.alignments(session, same.ids)
     table = alignment.table(found, same.frame, name=measure, layers=indices)
     random = None
     if same.rank is not None and same.shapes and len(same.of_one_model().rows) == len(same.rows):
@@ -166,7 +166,7 @@ def draw_alignment_layers(
 ) -> Response:
     """The alignment of every layer at one step: the last that was measured up to ``step``."""
     same = chosen.of_one_model()
-    found = frames.alignments(session, same.ids, up_to=step)
+    found = queries.alignments(session, same.ids, up_to=step)
     table = alignment.by_layer(found, same.frame, same.layers, name=measure, side=side)
     random = None
     if same.rank is not None and same.shapes and measure == "mean_cos2":
@@ -200,10 +200,10 @@ def draw_columns(
     """One number of the reports for every layer, over all seeds."""
     known("column", column, COLUMNS)
     same = chosen.of_one_model()
-    if column in references.COLUMNS:
-        values = references.columns(session, same.rows, judge, settings.artifacts, column)
+    if column in full_tuning.COLUMNS:
+        values = full_tuning.columns(session, same.rows, judge, settings.artifacts, column)
     else:
-        values = frames.layer_columns(session, same.ids, column)
+        values = queries.layer_columns(session, same.ids, column)
     table = columns.table(values, same.frame, same.layers)
     side, random = COLUMNS[column].chance, None
     if side is not None and same.rank is not None and same.shapes:
@@ -239,7 +239,7 @@ def draw_overlap(
 ) -> Response:
     """φ(i, j) between the gradient's and the adapter's directions, of the first run chosen."""
     check_layer(layer, chosen)
-    found = frames.overlap(session, chosen.ids[0], at == "end") if chosen.ids else None
+    found = queries.overlap(session, chosen.ids[0], at == "end") if chosen.ids else None
     if found is None:
         nothing = np.empty((0, 0, 0), np.float32)
         found = nothing, nothing

@@ -8,18 +8,9 @@ import pandas as pd
 from fastapi import APIRouter, Query, Response
 from sqlalchemy import select
 
-from backend import prose
-from backend.api.deps import (
-    DatabaseDep,
-    ExperimentDep,
-    Key,
-    Reading,
-    SettingsDep,
-    find_experiment,
-)
-from backend.api.tabular import answer_table
-from backend.api.wire import BestOut, ChangedOut, ExperimentOut
-from backend.api.wire_history import (
+from backend.api.deps import DatabaseDep, ExperimentDep, Key, Reading, SettingsDep, find_experiment
+from backend.api.schemas.experiments import BestOut, ChangedOut, ExperimentOut
+from backend.api.schemas.history import (
     BulkChange,
     ExperimentChange,
     FacetOut,
@@ -31,10 +22,12 @@ from backend.api.wire_history import (
     ViewIn,
     ViewOut,
 )
-from backend.problems import FieldProblem, ProblemError, invalid, not_found
-from backend.store import experiments, notes
-from backend.store.search import SearchError
-from backend.tables import Experiment, SavedView
+from backend.api.tabular import answer_table
+from backend.results import markdown_text
+from backend.storage.store import experiments, notes
+from backend.storage.store.search import SearchError
+from backend.storage.tables import Experiment, SavedView
+from backend.web.problems import FieldProblem, ProblemError, invalid, not_found
 
 router = APIRouter(tags=["history"])
 
@@ -158,7 +151,7 @@ def write_note(
 @router.post("/markdown")
 def read_markdown(markdown: MarkdownIn) -> MarkdownOut:
     """Markdown as HTML that is safe to show; nothing is stored."""
-    return MarkdownOut(html=prose.render(markdown.text))
+    return MarkdownOut(html=markdown_text.render(markdown.text))
 
 
 @router.get("/views")

@@ -7,19 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from sqlalchemy import func, select
 
-from backend.api.deps import (
-    CalibratorDep,
-    DatabaseDep,
-    DevicesDep,
-    FeedDep,
-    Reading,
-    SchedulerDep,
-)
-from backend.api.wire import LaneMode, LaneOut, QueueOut, RunOut
-from backend.estimates import remaining
-from backend.problems import not_found
-from backend.store import changes, lanes, runs
-from backend.tables import Experiment, LaneRow, Run
+from backend.api.deps import CalibratorDep, DatabaseDep, DevicesDep, FeedDep, Reading, SchedulerDep
+from backend.api.schemas.experiments import LaneMode, LaneOut, QueueOut, RunOut
+from backend.results.estimates import remaining
+from backend.storage.store import changes, lanes, runs
+from backend.storage.tables import Experiment, LaneRow, Run
+from backend.web.problems import not_found
 
 router = APIRouter(tags=["queue"])
 

@@ -8,14 +8,14 @@ from typing import Literal
 import pandas as pd
 from fastapi import APIRouter, Response
 
-from backend import frames, run_table
 from backend.api.chosen import BasketDep, JudgeDep
 from backend.api.deps import Reading
+from backend.api.schemas.experiments import ExperimentOut, LayerOut, RunOut
+from backend.api.schemas.results import BasketOut, OverviewOut, RunTableOut, TableColumnOut, TableIn
 from backend.api.tabular import answer_table
-from backend.api.wire import ExperimentOut, LayerOut, RunOut
-from backend.api.wire_results import BasketOut, OverviewOut, RunTableOut, TableColumnOut, TableIn
-from backend.overview import overview
-from backend.store import experiments
+from backend.results import queries, run_table
+from backend.results.overview import overview
+from backend.storage.store import experiments
 
 router = APIRouter(tags=["results"])
 
@@ -30,7 +30,7 @@ def read_basket(session: Reading, basket: BasketDep) -> BasketOut:
         ],
         runs=[RunOut.of(run).model_copy(update={"label": labels[run.id]}) for run in basket.rows],
         layers=LayerOut.of_all(basket.layers),
-        steps=frames.alignment_steps(session, basket.ids),
+        steps=queries.alignment_steps(session, basket.ids),
     )
 
 

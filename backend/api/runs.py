@@ -14,24 +14,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.background import BackgroundTask
 
-from backend.admission import admit
 from backend.api.chosen import BasketDep
-from backend.api.deps import (
-    DatabaseDep,
-    FeedDep,
-    Key,
-    Reading,
-    RunDep,
-    SchedulerDep,
-    SettingsDep,
-)
-from backend.api.wire import ChangedOut, LogOut, RunDetailOut, RunOut
-from backend.basket import Basket
-from backend.problems import ProblemError, not_found
-from backend.store import runs
-from backend.tables import ArtifactRow, Experiment, Run
-from loraone.recipes import alone
-from loraone.specs import ExperimentSpec, RunSpec
+from backend.api.deps import DatabaseDep, FeedDep, Key, Reading, RunDep, SchedulerDep, SettingsDep
+from backend.api.schemas.experiments import ChangedOut, LogOut, RunDetailOut, RunOut
+from backend.results.basket import Basket
+from backend.scheduling.admission import admit
+from backend.storage.store import runs
+from backend.storage.tables import ArtifactRow, Experiment, Run
+from backend.web.problems import ProblemError, not_found
+from loraone.spec.experiment import ExperimentSpec, RunSpec
+from loraone.spec.recipes import alone
 
 router = APIRouter(tags=["runs"])
 

@@ -9,10 +9,10 @@ from fastapi import APIRouter
 from sqlalchemy import func, make_url, select
 
 from backend.api.deps import DatabaseDep, Reading, SettingsDep
-from backend.api.wire_server import ServerOut, SettingOut, StoredOut
-from backend.db import Database
+from backend.api.schemas.server import ServerOut, SettingOut, StoredOut
 from backend.settings import Settings
-from backend.tables import ArtifactRow, Experiment, Run
+from backend.storage.database import Database
+from backend.storage.tables import ArtifactRow, Experiment, Run
 from loraone import __version__
 
 router = APIRouter(tags=["server"])

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from backend.api.deps import DeskDep
-from backend.api.wire import TheoryOut
-from backend.executors.desk import Desk, DeskDiedError
-from backend.problems import FieldProblem, invalid
+from backend.api.schemas.experiments import TheoryOut
+from backend.scheduling.executors.theory_worker import Desk, DeskDiedError
+from backend.web.problems import FieldProblem, invalid
+from loraone.analysis.figures.style import Theme
 from loraone.catalog import TASKS
-from loraone.figures.style import Theme
-from loraone.specs import ExperimentSpec
+from loraone.spec.experiment import ExperimentSpec
 
 router = APIRouter(tags=["theory"])
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Response
 
 from backend.api.deps import DatabaseDep, ExperimentDep, Reading
-from backend.api.wire import ExperimentOut
-from backend.problems import FieldProblem, invalid
-from backend.reports import report
-from backend.store import experiments, transfer
+from backend.api.schemas.experiments import ExperimentOut
+from backend.results.reports import report
+from backend.storage.store import experiments, transfer
+from backend.web.problems import FieldProblem, invalid
 
 router = APIRouter(tags=["transfer"])
 

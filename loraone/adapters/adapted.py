@@ -11,14 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from loraone.adapters.optimisers import optimiser
-from loraone.batches import Batch
+from loraone.adapters.interfaces import Plain
 from loraone.catalog import METHODS, TASKS, resolve
-from loraone.decompose import Change, Dense, LowRank
+from loraone.data.batches import Batch
+from loraone.linalg.matrices import Change, Dense, LowRank
 from loraone.methods.base import Factors, Initialisation
-from loraone.models import LoadedModel, TargetLayer
-from loraone.specs import RunSpec
-from loraone.trainee import Plain
+from loraone.models.loading import LoadedModel
+from loraone.models.targets import TargetLayer
+from loraone.spec.experiment import RunSpec
+from loraone.training.optimizers import optimiser
 
 Calibration = Callable[[int], Iterator[Batch]]
 ADAPTER = "default"

@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import Tensor
 
-from loraone.batches import IGNORED, Batch
 from loraone.catalog import CordaParams, EvaParams
+from loraone.data.batches import IGNORED, Batch
 from loraone.errors import SpecError, TrainingError
-from loraone.models import TargetLayer
+from loraone.models.targets import TargetLayer
 
 # Texts per forward pass of EVA, and passes after which it is given up.
 EVA_BATCH = 16

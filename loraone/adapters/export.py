@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
+from loraone.adapters.interfaces import Plain
 from loraone.catalog import TASKS
-from loraone.models import LoadedModel
-from loraone.specs import RunSpec
-from loraone.trainee import Plain
+from loraone.models.loading import LoadedModel
+from loraone.spec.experiment import RunSpec
 
 
 def write(plain: Plain, loaded: LoadedModel, spec: RunSpec, folder: Path) -> None:

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from loraone.adapters.adapted import full_rank
-from loraone.adapters.optimisers import plain
-from loraone.decompose import Change, Dense
-from loraone.models import LoadedModel, TargetLayer
-from loraone.specs import RunSpec
-from loraone.trainee import Plain
+from loraone.adapters.interfaces import Plain
+from loraone.linalg.matrices import Change, Dense
+from loraone.models.loading import LoadedModel
+from loraone.models.targets import TargetLayer
+from loraone.spec.experiment import RunSpec
+from loraone.training.optimizers import plain
 
 
 class FullyTuned:

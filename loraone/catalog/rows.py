@@ -70,7 +70,7 @@ class Task:
     metric: str
     auto_class: str
     peft_task_type: str
-    run: str = "loraone.fine_tuning:run"
+    run: str = "loraone.runs.fine_tuning:run"
     labelled: bool = True
     # Whether it draws its own problem, and needs neither model nor texts.
     synthetic: bool = False

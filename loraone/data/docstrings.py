@@ -15,7 +15,7 @@ from pathlib import Path
 
 from loraone.data.texts import Rows
 from loraone.errors import DataError
-from loraone.specs import DataSpec
+from loraone.spec.data import DataSpec
 
 MIN_WORDS = 4
 MIN_PER_PACKAGE = 100

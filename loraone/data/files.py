@@ -10,7 +10,7 @@ from typing import Any
 
 from loraone.data.texts import Rows
 from loraone.errors import DataError
-from loraone.specs import DataSpec
+from loraone.spec.data import DataSpec
 
 
 def load(spec: DataSpec, labelled: bool) -> Rows:

@@ -8,7 +8,7 @@ from pathlib import Path
 from loraone.data.files import check_columns
 from loraone.data.texts import Rows
 from loraone.errors import DataError
-from loraone.specs import DataSpec
+from loraone.spec.data import DataSpec
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?(@[\w./-]+)?")
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from loraone.catalog import SOURCES, resolve
 from loraone.errors import DataError
-from loraone.specs import DataSpec
+from loraone.spec.data import DataSpec
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from loraone.decompose import Decomposition
+from loraone.linalg.svd import Decomposition
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from loraone.catalog import LoftqParams
-from loraone.decompose import truncated_svd
+from loraone.linalg.svd import truncated_svd
 from loraone.methods.base import Factors, Initialisation, InitProblem
 
 BLOCK = 64

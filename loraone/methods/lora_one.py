@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from loraone.catalog import LoraOneParams
-from loraone.decompose import Decomposition
+from loraone.linalg.svd import Decomposition
 from loraone.methods.base import Factors, Initialisation, InitProblem, kaiming_rows
 
 LARGEST_GAMMA = 2.0**16

@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 
 from loraone.catalog import LoraSbParams
-from loraone.decompose import truncated_svd
+from loraone.linalg.svd import truncated_svd
 from loraone.methods.base import Factors, Initialisation, InitProblem
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 import torch
 
 from loraone.catalog import LoraOneParams
-from loraone.decompose import Decomposition
+from loraone.linalg.svd import Decomposition
 from loraone.methods import lora_one
 from loraone.methods.base import Initialisation, InitProblem
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loraone.figures import theory as figures
-from loraone.figures.style import Theme
-from loraone.specs import ExperimentSpec, expand
-from loraone.synthetic import SYMBOLS
+from loraone.analysis.figures import theory as figures
+from loraone.analysis.figures.style import Theme
+from loraone.spec.experiment import ExperimentSpec, expand
+from loraone.spec.synthetic import SYMBOLS
 from loraone.theory import predictions
 from loraone.theory.predictions import Prediction
 from loraone.theory.solve import OnProgress, Solution, solve

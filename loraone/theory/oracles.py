@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from loraone.specs import ExperimentSpec, expand
+from loraone.spec.experiment import ExperimentSpec, expand
 from loraone.theory import predictions
 from loraone.theory.losses import loss_of
 from loraone.theory.presets import THEORY

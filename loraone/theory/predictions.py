@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from loraone.catalog import METHODS
-from loraone.specs import RunSpec
+from loraone.spec.experiment import RunSpec
 from loraone.theory.solve import Solution
 
 # The losses between which the final rate is read: after the start, before rounding.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from loraone.presets import Preset
-from loraone.specs import ExperimentSpec
+from loraone.spec.experiment import ExperimentSpec
+from loraone.spec.presets import Preset
 
 ONE: dict[str, Any] = {"name": "lora_one", "params": {"scale": "gradient", "gamma": 1}}
 HALF: dict[str, Any] = {"name": "lora_one", "params": {"scale": "gradient", "gamma": 0.5}}

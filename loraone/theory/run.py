@@ -9,24 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from loraone import probes
-from loraone.decompose import singular_values
-from loraone.environment import machine, memory_bytes
 from loraone.errors import TrainingError
-from loraone.events import (
-    Event,
-    Finished,
-    InitReport,
-    Layers,
-    Metric,
-    Note,
-    Progress,
-    Started,
-)
-from loraone.specs import RunSpec
+from loraone.events import Event, Finished, InitReport, Layers, Metric, Note, Progress, Started
+from loraone.linalg.spectra import singular_values
+from loraone.measure import alignment, reports, spectra
+from loraone.runs.environment import machine, memory_bytes
+from loraone.spec.experiment import RunSpec
 from loraone.theory import predictions
 from loraone.theory.solve import Solution, solve
-from loraone.theory.student import Student
+from loraone.theory.trained_student import Student
 
 CPU = torch.device("cpu")
 # A loss so many times its start does not come back: gradient descent has diverged.
@@ -65,13 +56,13 @@ def _start(solution: Solution) -> Iterator[Event]:
     student = Student(solution, solution.began)
     for name in names:
         values = solution.step.triplets[name].S
-        yield probes.spectra(name, "gradient", values, run.rank)
-        yield probes.spectra(name, "weight", singular_values(start[name]), run.rank)
+        yield spectra.spectra(name, "gradient", values, run.rank)
+        yield spectra.spectra(name, "weight", singular_values(start[name]), run.rank)
         initial = student.initial(name)
         if initial is not None:
-            yield probes.spectra(name, "init", initial.singular_values(), run.rank)
-    columns = probes.init_columns(student, student.layers(), start)
-    columns |= probes.decomposition_columns(solution.gradients)
+            yield spectra.spectra(name, "init", initial.singular_values(), run.rank)
+    columns = reports.init_columns(student, student.layers(), start)
+    columns |= reports.decomposition_columns(solution.gradients)
     first = solution.start_loss
     scalars = {
         "gradient_batch_loss_before": first,
@@ -80,7 +71,7 @@ def _start(solution: Solution) -> Iterator[Event]:
         "held_out_loss_after": float(solution.fresh[0]),
     }
     yield InitReport(columns, scalars, solution.found.chosen)
-    yield probes.overlaps(0, student, student.layers(), solution.gradients, run.rank)
+    yield alignment.overlaps(0, student, student.layers(), solution.gradients, run.rank)
 
 
 def _training(solution: Solution, seconds: float) -> Iterator[Event]:
@@ -105,7 +96,7 @@ def _training(solution: Solution, seconds: float) -> Iterator[Event]:
             yield Metric(step, values, share * seconds, step * run.problem.samples)
         if step % run.measure.alignment_every == 0 or step == plan.steps:
             student = Student(solution, solution.history[i])
-            yield probes.align(
+            yield alignment.align(
                 step,
                 student,
                 student.layers(),
@@ -121,10 +112,10 @@ def _end(solution: Solution) -> Iterator[Event]:
     student = Student(solution, solution.ended)
     for name in run.problem.names:
         for quantity, moved in (("update", student.update(name)), ("change", student.change(name))):
-            yield probes.spectra(name, quantity, moved.singular_values(), run.rank)
+            yield spectra.spectra(name, quantity, moved.singular_values(), run.rank)
     layers, steps = student.layers(), run.training.steps
-    yield probes.overlaps(steps, student, layers, solution.gradients, run.rank)
-    yield probes.update_report(
+    yield alignment.overlaps(steps, student, layers, solution.gradients, run.rank)
+    yield reports.update_report(
         student, layers, solution.step.matrices, solution.gradients, run.rank
     )
 

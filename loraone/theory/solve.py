@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from loraone.catalog import METHODS
-from loraone.decompose import Decomposition
+from loraone.linalg.svd import Decomposition
 from loraone.methods.base import Factors, Initialisation
-from loraone.specs import RunSpec
+from loraone.spec.experiment import RunSpec
+from loraone.theory.initial_factors import OneStep, Start, start
 from loraone.theory.losses import LinearLoss, Loss, loss_of
-from loraone.theory.starts import OneStep, Start, start
-from loraone.theory.students import Optimiser, Students
+from loraone.theory.student_batch import Optimiser, Students
 from loraone.theory.teacher import Teacher, draw
 
 # Students in one batch: enough to keep the processor busy, few enough to stay in its cache.

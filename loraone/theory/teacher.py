@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from loraone.batches import generator
-from loraone.synthetic import ProblemSpec
+from loraone.data.batches import generator
+from loraone.spec.synthetic import ProblemSpec
 
 FRESH_SAMPLES = 1024
 

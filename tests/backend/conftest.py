@@ -19,8 +19,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine
 
-from backend.app import create_app
 from backend.settings import Settings
+from backend.web.app import create_app
 from tests.conftest import DatabaseUrl
 from tests.ray_nodes import RayNodes
 
@@ -73,7 +73,7 @@ class Process:
             "PYTHONUNBUFFERED": "1",
             **settings,
         }
-        command = [sys.executable, "-m", "loraone.cli", "serve", "--port", "0"]
+        command = [sys.executable, "-m", "backend.cli", "serve", "--port", "0"]
         self.process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

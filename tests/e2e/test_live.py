@@ -13,10 +13,10 @@ from fastapi import FastAPI
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
-from backend.app import create_app
 from backend.settings import Settings
-from backend.store import changes
-from backend.tables import Run
+from backend.storage.store import changes
+from backend.storage.tables import Run
+from backend.web.app import create_app
 
 PER_SECOND, SECONDS = 200, 6
 LONGEST_TASK_MS = 100

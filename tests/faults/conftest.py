@@ -11,7 +11,7 @@ import psutil
 import pytest
 from sqlalchemy import create_engine, func, select
 
-from backend.tables import FINAL, ArtifactRow, LayerColumn, MetricRow, Run, SpectrumRow
+from backend.storage.tables import FINAL, ArtifactRow, LayerColumn, MetricRow, Run, SpectrumRow
 from tests.backend.conftest import Process, check_sound
 from tests.conftest import tiny_experiment
 

@@ -14,12 +14,12 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from loraone.catalog import LoraGaParams
-from loraone.decompose import truncated_svd
-from loraone.gradients import collecting
+from loraone.gradient.exact import collecting
+from loraone.linalg.subspaces import principal_angles
+from loraone.linalg.svd import truncated_svd
 from loraone.methods import lora_ga
 from loraone.methods.base import InitProblem
-from loraone.models import TargetLayer
-from loraone.subspaces import principal_angles
+from loraone.models.targets import TargetLayer
 
 
 class _Twice(nn.Module):

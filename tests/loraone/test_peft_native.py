@@ -14,11 +14,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from loraone.errors import ModelError, SpecError
-from loraone.peft_native import (
-    LoraOneConfig,
-    initialize_lora_one_weights,
-    preprocess_lora_one,
-)
+from loraone.peft_native import LoraOneConfig, initialize_lora_one_weights, preprocess_lora_one
 
 TARGETS = {"llama": ["q_proj", "k_proj", "down_proj"], "gpt2": ["c_attn", "c_fc"]}
 

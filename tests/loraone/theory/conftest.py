@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from loraone.specs import ExperimentSpec, RunSpec, expand
+from loraone.spec.experiment import ExperimentSpec, RunSpec, expand
 
 DESCENT = {
     "optimizer": "sgd",

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from loraone.catalog import METHODS
-from loraone.decompose import Decomposition
+from loraone.linalg.svd import Decomposition
 from loraone.methods import lora_one
 from loraone.methods.base import Factors
 from loraone.theory.oracles import ORACLES
@@ -70,7 +70,7 @@ def test_a_mutated_lora_one_breaks_an_oracle(mutant: Any, monkeypatch: pytest.Mo
 def test_a_lora_ga_whose_offset_is_added_or_left_out_breaks_its_oracle(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import loraone.theory.starts as starts
+    import loraone.theory.initial_factors as starts
 
     real = starts.resolve
 

@@ -27,8 +27,8 @@ from loraone.events import (
     UpdateReport,
     from_json,
 )
-from loraone.run import run
-from loraone.specs import ExperimentSpec, expand
+from loraone.runs.run import run
+from loraone.spec.experiment import ExperimentSpec, expand
 from loraone.theory.solve import solve
 from tests.loraone.theory.conftest import ONE, experiment, runs
 
@@ -132,7 +132,7 @@ def test_the_command_line_runs_it_without_transformers_and_repeats_it(tmp_path: 
     file = tmp_path / "theory.yaml"
     file.write_text(yaml.safe_dump(spec.model_dump(mode="json", exclude_defaults=True)))
     code = (
-        "import sys; from loraone.cli import app;"
+        "import sys; from backend.cli import app;"
         f"app(['run', {str(file)!r}, '--results', sys.argv[1]], standalone_mode=False);"
         "bad = {'transformers', 'peft', 'datasets'} & set(sys.modules); assert not bad, bad"
     )
@@ -149,7 +149,7 @@ def test_the_command_line_runs_it_without_transformers_and_repeats_it(tmp_path: 
 
 
 def test_the_table_of_an_oracle_is_printed_and_an_unknown_one_refused() -> None:
-    command = [sys.executable, "-m", "loraone.cli", "theory"]
+    command = [sys.executable, "-m", "backend.cli", "theory"]
     good = subprocess.run(
         [*command, "O4n", "--seeds", "2"], capture_output=True, text=True, check=True
     )

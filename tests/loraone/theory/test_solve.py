@@ -12,11 +12,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loraone.specs import expand
+from loraone.spec.experiment import expand
 from loraone.theory import teacher
+from loraone.theory.initial_factors import OneStep, start
 from loraone.theory.losses import loss_of
 from loraone.theory.solve import solve
-from loraone.theory.starts import OneStep, start
 from tests.loraone.theory.conftest import ONE, experiment, runs
 
 ALL = ["lora", ONE, "lora_ga_paper", "lora_ga", "random_matched", "lora_sb", "loftq", "full"]
@@ -80,7 +80,7 @@ def test_a_student_moves_as_under_torchs_own_optimiser(
         parameters = [began["layer"].A.clone().requires_grad_(), began["layer"].B.clone()]
         parameters[1].requires_grad_()
     theirs = kind(parameters, lr=run.learning_rate, weight_decay=0.05)
-    from loraone.schedule import rate
+    from loraone.training.schedule import rate
 
     schedule = torch.optim.lr_scheduler.LambdaLR(theirs, lambda step: rate(run.training, step))
     losses = []

@@ -1,0 +1,101 @@
+"""What the history's routes take and answer with."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from backend.api.schemas.catalog import Out
+from backend.api.schemas.experiments import ExperimentOut
+
+
+class FacetOut(Out):
+    """A value to narrow a search to, and how many experiments have it."""
+
+    value: str
+    count: int
+
+
+class HistoryOut(Out):
+    """One page of experiments, newest first, and what they can be narrowed to by search key."""
+
+    experiments: list[ExperimentOut]
+    total: int
+    facets: dict[str, list[FacetOut]]
+
+
+TagName = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, to_lower=True, min_length=1, max_length=40, pattern=r"^[^\s:\"]+$"
+    ),
+]
+
+
+class ExperimentChange(BaseModel):
+    """What may be changed of an experiment; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    description: Annotated[str, StringConstraints(max_length=10_000)] | None = None
+    starred: bool | None = None
+    archived: bool | None = None
+    tags: Annotated[list[TagName], Field(max_length=30)] | None = None
+
+
+class BulkChange(BaseModel):
+    """The same change of several experiments."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: Annotated[list[int], Field(min_length=1, max_length=1000)]
+    starred: bool | None = None
+    archived: bool | None = None
+    add_tag: TagName | None = None
+    remove_tag: TagName | None = None
+
+
+class NoteIn(BaseModel):
+    """A new version of the notes, on top of version ``base`` (0: there were none)."""
+
+    text: Annotated[str, StringConstraints(max_length=100_000)]
+    base: Annotated[int, Field(ge=0)]
+
+
+class NoteOut(Out):
+    """One version of an experiment's notes, in Markdown."""
+
+    version: int
+    text: str
+    author: str
+    created_at: datetime
+
+
+class MarkdownIn(BaseModel):
+    """Markdown to show."""
+
+    text: Annotated[str, StringConstraints(max_length=100_000)]
+
+
+class MarkdownOut(Out):
+    """The same as HTML that is safe to show."""
+
+    html: str
+
+
+class ViewIn(BaseModel):
+    """A search of the history under a name."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    query: Annotated[str, StringConstraints(max_length=500)]
+
+
+class ViewOut(Out):
+    """A saved search."""
+
+    id: int
+    name: str
+    query: str

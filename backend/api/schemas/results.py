@@ -1,0 +1,114 @@
+"""What the routes about results answer with."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from backend.api.schemas.catalog import Out, QuantityOut, RunColumnOut
+from backend.api.schemas.experiments import ExperimentOut, LayerOut, RunOut
+from loraone.spec.diff import Difference
+
+
+class EstimateOut(Out):
+    """Mean and standard deviation over ``n`` seeds."""
+
+    mean: float
+    std: float | None
+    n: int
+
+
+class OverviewRow(Out):
+    """A method at its own best learning rate; ``item`` is how a basket names it."""
+
+    item: str
+    method: str
+    label: str
+    rank: int | None
+    learning_rate: float | None
+    finished: int
+    runs: int
+    values: dict[str, EstimateOut]
+    curve: list[float]
+
+
+class AnswerOut(Out):
+    """What the runs say to a question."""
+
+    question: str
+    answer: str
+
+
+class DifferenceOut(Out):
+    """A field of the spec and its values in each experiment, or method."""
+
+    path: str
+    title: str
+    section: str
+    values: dict[str, list[Any]]
+
+    @classmethod
+    def of(cls, found: Difference) -> DifferenceOut:
+        """From what the library found."""
+        field = found.field
+        return cls(path=field.path, title=field.title, section=field.section, values=found.values)
+
+
+class OverviewOut(Out):
+    """The verdict in a sentence, answers to further questions, and the table behind them."""
+
+    metric: str
+    judges: list[QuantityOut]
+    verdict: str
+    answers: list[AnswerOut]
+    columns: list[QuantityOut]
+    rows: list[OverviewRow]
+    differences: list[DifferenceOut]
+
+
+class BasketOut(Out):
+    """What a basket holds; labels are those that its figures use."""
+
+    experiments: list[ExperimentOut]
+    runs: list[RunOut]
+    layers: list[LayerOut]
+    steps: list[int]
+
+
+class TableColumnOut(RunColumnOut):
+    """A column of a table of runs, and whether its values differ."""
+
+    differs: bool
+
+
+Cell = str | int | float | bool | None
+
+
+class TableIn(BaseModel):
+    """A table as a page shows it."""
+
+    columns: Annotated[list[str], Field(min_length=1, max_length=1000)]
+    data: Annotated[list[list[Cell]], Field(max_length=100_000)]
+
+    @model_validator(mode="after")
+    def _whole(self) -> TableIn:
+        width = len(self.columns)
+        if len(set(self.columns)) < width:
+            raise PydanticCustomError("same_column", "columns must have different names")
+        for number, row in enumerate(self.data):
+            if len(row) != width:
+                raise PydanticCustomError(
+                    "uneven_row",
+                    "row {number} has {given} cells; allowed: {width}, one for each column",
+                    {"number": number, "given": len(row), "width": width, "at": "data"},
+                )
+        return self
+
+
+class RunTableOut(Out):
+    """Runs with every field of their specs and every result."""
+
+    columns: list[TableColumnOut]
+    rows: list[dict[str, Cell]]

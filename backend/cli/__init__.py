@@ -1,0 +1,40 @@
+"""``loraone plan | run | theory | report | export | import | backup | restore | serve``."""
+
+from __future__ import annotations
+
+import typer
+
+from backend.cli import oracles, runs, serving, stored
+from loraone import __version__
+
+app = typer.Typer(
+    help="LoRA initialisations: compute, train briefly, measure, compare.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+for command in (
+    runs.plan,
+    runs.run,
+    oracles.theory,
+    stored.report,
+    stored.export,
+    serving.serve,
+    stored.backup,
+    stored.restore,
+    version,
+):
+    app.command()(command)
+app.command("import")(stored.take_in)
+
+
+def main() -> None:
+    """The console script's entry point."""
+    app()

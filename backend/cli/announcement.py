@@ -1,0 +1,26 @@
+"""What is said, and launched, when the server is up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import FastAPI
+
+from backend.storage.store import experiments
+from loraone.spec.experiment import ExperimentSpec
+
+
+def announce(demo: ExperimentSpec | None) -> Callable[[FastAPI, str], None]:
+    """A callback for :func:`backend.web.server.serve`: launch ``demo`` on an empty history."""
+
+    def started(app: FastAPI, url: str) -> None:
+        where = url
+        if demo is not None:
+            with app.state.database.write() as session:
+                found, _ = experiments.search(session, "is:any", 1, 0)
+                experiment = found[0].experiment if found else experiments.create(session, demo)
+                where = f"{url}/experiments/{experiment.id}"
+            app.state.scheduler.wake()
+        print(f"LoRA-One Lab is at {where}  (stop with Ctrl+C)", flush=True)
+
+    return started

@@ -1,0 +1,158 @@
+"""``loraone plan | run``: an experiment from a file, run here."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+import yaml
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from backend.cli.console import console
+from loraone import events
+from loraone.catalog import TASKS
+from loraone.errors import LoraOneError
+from loraone.models.paths import preflight
+from loraone.spec.experiment import ExperimentSpec, RunSpec, expand
+from loraone.spec.validation import problems
+
+SpecFile = Annotated[
+    Path, typer.Argument(help="An experiment as YAML or JSON; '-' reads standard input")
+]
+
+
+class BadSpecError(Exception):
+    """The spec cannot be used; the lines say why, one for each field."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+def read_spec(path: Path) -> ExperimentSpec:
+    """The experiment in a file. Raises BadSpecError with a line for each wrong field."""
+    try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+        data = yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BadSpecError([f"{path} cannot be read as YAML: {error}"]) from error
+    if not isinstance(data, dict):
+        raise BadSpecError([f"{path} must hold a mapping of fields, not {type(data).__name__}"])
+    try:
+        spec = ExperimentSpec.model_validate(data)
+    except ValidationError as error:
+        raise BadSpecError([_line(**row) for row in problems(error.errors())]) from error
+    wrong = preflight(spec, roots=None)
+    if wrong:
+        raise BadSpecError([_line_of(error) for error in wrong])
+    return spec
+
+
+def _line(path: str, message: str, value: object, allowed: str | None) -> str:
+    shown = "" if value is None else f" = {value!r}"
+    return f"{path}{shown}: {message}" + (f" (allowed: {allowed})" if allowed else "")
+
+
+def _line_of(error: LoraOneError) -> str:
+    hint = f"; {error.hint}" if error.hint else ""
+    return f"{error.field}: {error.message}{hint}"
+
+
+def _load(path: Path) -> ExperimentSpec:
+    try:
+        return read_spec(path)
+    except BadSpecError as error:
+        for line in error.lines:
+            console.print(line, style="red", markup=False, highlight=False)
+        raise typer.Exit(2) from error
+
+
+def plan(spec_file: SpecFile) -> None:
+    """Show the runs that an experiment would make, without running them."""
+    spec = _load(spec_file)
+    runs = expand(spec)
+    table = Table("Method", "Rank", "Learning rate", "Seed", title=spec.name)
+    for run in runs:
+        rank = str(run.rank) if run.trains_adapter else "–"
+        table.add_row(run.method.label, rank, f"{run.learning_rate:g}", str(run.seed))
+    gradients = len({run.gradient_key() for run in runs})
+    Console().print(table)
+    Console().print(f"{len(runs)} runs, {gradients} one-step gradients")
+
+
+def run(
+    spec_file: SpecFile,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for adapters, one folder for each run")
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="File for the events as JSON lines; default: stdout")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda if any")] = None,
+) -> None:
+    """Run all of an experiment here and write every event as a line of JSON."""
+    spec = _load(spec_file)
+    runs = expand(spec)
+    workspace = None
+    if not TASKS[spec.task].synthetic:
+        with console.status("importing torch"):
+            from loraone.runs.workspace import Workspace
+
+            workspace = Workspace(device)
+    opened = results.open("w", encoding="utf-8") if results else nullcontext(sys.stdout)
+    failed = 0
+    with opened as lines, _bar() as bar:
+        for number, one in enumerate(runs, 1):
+            folder = output / f"run-{number:03d}" if output else None
+            if not _run_one(one, f"{number}/{len(runs)}", workspace, folder, lines, bar):
+                failed += 1
+    console.print(f"{len(runs) - failed} of {len(runs)} runs succeeded")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )
+
+
+def _run_one(
+    spec: RunSpec,
+    number: str,
+    workspace: object,
+    folder: Path | None,
+    lines: IO[str],
+    bar: Progress,
+) -> bool:
+    from loraone.runs.run import run as run_spec
+
+    task = bar.add_task(f"{number} {spec.title}")
+    for event in run_spec(spec, workspace=workspace, output=folder):  # type: ignore[arg-type]
+        lines.write(json.dumps({"run": spec.title, **events.to_json(event)}) + "\n")
+        lines.flush()
+        if isinstance(event, events.Progress):
+            title = f"{number} {spec.title}: {event.phase}"
+            bar.update(task, description=title, completed=event.done, total=event.total)
+        elif isinstance(event, events.Note):
+            console.print(f"note: {event.message}", markup=False)
+        elif isinstance(event, events.Failed):
+            hint = f" ({event.hint})" if event.hint else ""
+            console.print(f"{spec.title} failed: {event.message}{hint}", style="red", markup=False)
+            return False
+        elif isinstance(event, events.Finished):
+            shown = {k: v for k, v in event.summary.items() if k in ("eval_loss", "accuracy")}
+            numbers = ", ".join(f"{k} {v:.4g}" for k, v in shown.items() if v is not None)
+            bar.update(task, description=f"{number} {spec.title}: {numbers}")
+    return True

@@ -1,0 +1,1 @@
+"""What stored runs say: baskets, tables, overviews, estimates, reports. Knows no HTTP."""

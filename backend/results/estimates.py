@@ -1,0 +1,151 @@
+"""What a plan will cost on this server: arithmetic, mended by what finished runs really took."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backend.api.schemas.experiments import CostOut
+from backend.scheduling.device_benchmarks import Calibrator
+from backend.scheduling.executors.jobs import Device
+from backend.storage.tables import Run, now
+from loraone.catalog import TASKS
+from loraone.models import checkpoint
+from loraone.runs import cost_estimate
+from loraone.runs.device_benchmark import Calibration
+from loraone.spec.experiment import RunSpec
+
+# Finished runs that are looked at, and how many make their median worth more than arithmetic.
+LATEST, ENOUGH = 60, 5
+
+
+@dataclass(frozen=True)
+class Experience:
+    """What finished runs took over what was said of them: medians, and the range of most."""
+
+    runs: int = 0
+    time: float = 1.0
+    low: float = 1.0
+    high: float = 1.0
+    memory: float = 1.0
+
+
+def cost(
+    session: Session, specs: Sequence[RunSpec], devices: Sequence[Device], calibrator: Calibrator
+) -> CostOut | None:
+    """Time on all lanes and memory of the largest run; None for tasks that take no time."""
+    if not specs or TASKS[specs[0].task].synthetic:
+        return None
+    if not devices:
+        return CostOut.unknown("There is no lane yet that could be measured.")
+    device = devices[0]
+    speed = calibrator.get(device)
+    if speed is None:
+        waiting = calibrator.measuring(device)
+        said = "The device is being measured" if waiting else "The device was not measured"
+        return CostOut.unknown(f"{said}.", waiting=waiting)
+    sizes = checkpoint.read(specs[0].model)
+    if sizes is None:
+        return CostOut.unknown("The model is not on this machine yet, so its size is not known.")
+    seen = experience(session, speed)
+    found = cost_estimate.of_runs(specs, sizes, speed, seen.time, seen.memory)
+    return CostOut(
+        seconds=found.seconds / len(devices),
+        memory_bytes=found.memory,
+        device=speed.device,
+        device_memory_bytes=speed.memory,
+        lanes=len(devices),
+        too_large=list(found.too_large),
+        basis=_basis(seen),
+        waiting=False,
+    )
+
+
+def _basis(seen: Experience) -> str:
+    if seen.runs < ENOUGH:
+        return (
+            "From a benchmark of the device; until a few runs have finished here it may be off "
+            "by a factor of two."
+        )
+    return (
+        f"From the last {seen.runs} runs on this device, which took {seen.low:.2g} to "
+        f"{seen.high:.2g} times what such an estimate says."
+    )
+
+
+def experience(session: Session, speed: Calibration) -> Experience:
+    """Of the last finished runs on this device. The first run of a gradient also pays for it; the
+    median does not see that."""
+    rows = session.scalars(
+        select(Run)
+        .where(Run.status == "succeeded", Run.started_at.is_not(None))
+        .order_by(Run.finished_at.desc())
+        .limit(LATEST)
+    )
+    times, memories = [], []
+    for run in rows:
+        if (run.environment or {}).get("device") != speed.device or run.summary is None:
+            continue
+        spec = RunSpec.model_validate(run.spec)
+        sizes = None if TASKS[spec.task].synthetic else checkpoint.read(spec.model)
+        if sizes is None or run.started_at is None or run.finished_at is None:
+            continue
+        said = cost_estimate.of_run(spec, sizes, speed)
+        times.append((run.finished_at - run.started_at).total_seconds() / said.seconds)
+        memories.append((run.summary.get("memory_bytes") or said.memory) / said.memory)
+    if len(times) < ENOUGH:
+        return Experience(runs=len(times))
+    middle = statistics.median(times)
+    tenths = statistics.quantiles(times, n=10)
+    return Experience(
+        len(times), middle, tenths[0] / middle, tenths[-1] / middle, statistics.median(memories)
+    )
+
+
+def remaining(
+    session: Session, active: Sequence[Run], speed: Calibration | None
+) -> dict[int, float | None]:
+    """Seconds that each run will take yet: as others of its experiment did, or as estimated."""
+    took = _took(session, {run.experiment_id for run in active})
+    factor: float | None = None
+    found: dict[int, float | None] = {}
+    for run in active:
+        whole = took.get(run.experiment_id)
+        if whole is None and speed is not None:
+            factor = experience(session, speed).time if factor is None else factor
+            whole = _estimated(run, speed, factor)
+        if whole is None:
+            found[run.id] = None
+            continue
+        found[run.id] = max(whole - _passed(run), 1.0)
+    return found
+
+
+def _passed(run: Run) -> float:
+    if run.status != "running" or run.started_at is None:
+        return 0.0
+    return (now() - run.started_at).total_seconds()
+
+
+def _took(session: Session, experiment_ids: set[int]) -> dict[int, float]:
+    """The median time of each experiment's finished runs."""
+    rows = session.execute(
+        select(Run.experiment_id, Run.started_at, Run.finished_at).where(
+            Run.experiment_id.in_(experiment_ids), Run.status == "succeeded"
+        )
+    ).all()
+    times: dict[int, list[float]] = {}
+    for key, began, ended in rows:
+        if began is not None and ended is not None:
+            times.setdefault(int(key), []).append((ended - began).total_seconds())
+    return {key: statistics.median(of_one) for key, of_one in times.items()}
+
+
+def _estimated(run: Run, speed: Calibration, factor: float) -> float | None:
+    spec = RunSpec.model_validate(run.spec)
+    sizes = None if TASKS[spec.task].synthetic else checkpoint.read(spec.model)
+    return None if sizes is None else cost_estimate.of_run(spec, sizes, speed).seconds * factor

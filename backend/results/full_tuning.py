@@ -1,0 +1,72 @@
+"""Runs beside full fine-tuning: how far their weight changes share directions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backend.results import queries
+from backend.storage.store import experiments
+from backend.storage.tables import ArtifactRow, Run
+from loraone.analysis import verdicts
+from loraone.catalog import METHODS
+from loraone.linalg import directions
+
+COLUMNS = ("full_left", "full_right")
+
+
+def columns(
+    session: Session, chosen: list[Run], judge: str, artifacts: Path, column: str
+) -> dict[int, list[float]]:
+    """Mean cos² of each run's change to that of full fine-tuning, a value per layer, by run.
+
+    Full fine-tuning is that of the run's own experiment, at its own best learning rate and the same
+    seed; runs of seeds that it has not finished, and runs that kept no directions, are left out.
+    """
+    reference: dict[tuple[int, int], Run] = {}
+    for experiment_id in dict.fromkeys(run.experiment_id for run in chosen):
+        done = [
+            run
+            for run in experiments.runs(session, experiment_id)
+            if run.status == "succeeded" and _is_full(run)
+        ]
+        best = set(verdicts.best_learning_rates(queries.runs(done), judge)["run_id"])
+        reference |= {(run.experiment_id, run.seed): run for run in done if run.id in best}
+    beside = [
+        run
+        for run in chosen
+        if not _is_full(run) and (run.experiment_id, run.seed) in reference and run.layers
+    ]
+    wanted = {run.id for run in beside} | {run.id for run in reference.values()}
+    files = _files(session, wanted, artifacts)
+    full = {
+        key: directions.read(files[run.id]) for key, run in reference.items() if run.id in files
+    }
+    side = COLUMNS.index(column)
+    found = {}
+    for run in beside:
+        key = run.experiment_id, run.seed
+        if run.id not in files or key not in full or run.layers is None:
+            continue
+        own = directions.read(files[run.id])
+        found[run.id] = [
+            directions.agreement(own, full[key], name)[side] for name in run.layers["names"]
+        ]
+    return found
+
+
+def _is_full(run: Run) -> bool:
+    row = METHODS.get(run.method)
+    return row is not None and row.trains == "all"
+
+
+def _files(session: Session, run_ids: set[int], artifacts: Path) -> dict[int, Path]:
+    rows = session.execute(
+        select(ArtifactRow.run_id, ArtifactRow.path).where(
+            ArtifactRow.run_id.in_(run_ids), ArtifactRow.name == "directions"
+        )
+    ).all()
+    paths = {int(run_id): artifacts / path for run_id, path in rows}
+    return {run_id: path for run_id, path in paths.items() if path.is_file()}

@@ -1,0 +1,143 @@
+"""Answers to a reader's questions about a basket, and the table behind them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from sqlalchemy.orm import Session
+
+from backend.api.schemas.catalog import QuantityOut
+from backend.api.schemas.results import (
+    AnswerOut,
+    DifferenceOut,
+    EstimateOut,
+    OverviewOut,
+    OverviewRow,
+)
+from backend.results import queries
+from backend.results.basket import Basket
+from loraone.analysis import verdicts
+from loraone.catalog import METRICS, SUMMARY
+from loraone.spec import diff
+from loraone.spec.diff import Difference
+
+# Memory is shown in gigabytes: a method's is compared with others', not counted.
+_MEMORY = replace(SUMMARY["memory_bytes"], name="memory", unit="GB")
+_COLUMNS = (
+    *(METRICS[name] for name in ("eval_loss", "accuracy", "perplexity", "relative_loss")),
+    METRICS["fresh_loss"],
+    *(SUMMARY[name] for name in ("held_out_loss_before", "held_out_loss_after", "gamma")),
+    SUMMARY["train_seconds"],
+    _MEMORY,
+    SUMMARY["trained_parameters"],
+)
+# Of these the first that runs have is drawn small beside each method.
+_SPARK = ("train_loss", "relative_loss")
+_SPARK_POINTS = 20
+
+
+def overview(session: Session, basket: Basket, judge: str) -> OverviewOut:
+    """Each method at its own best learning rate, and what can be said of them."""
+    frame = basket.frame.assign(memory=basket.frame["memory_bytes"] / 1e9)
+    done = frame[frame["status"] == "succeeded"]
+    best = verdicts.best_learning_rates(done, judge)
+    sparks = _sparks(session, best)
+    rows = [
+        _row(basket, group, best, sparks)
+        for _, group in frame.groupby(["label", "rank"], dropna=False, sort=False)
+    ]
+    shown = {name for row in rows for name in row.values}
+    differ = between(basket)
+    judged = _verdicts(basket, done, judge, differ)
+    questions = [*judged, ("Did the initialisation help at step 0?", verdicts.step_zero(best))]
+    return OverviewOut(
+        metric=judge,
+        judges=[QuantityOut.model_validate(METRICS[name]) for name in basket.judges],
+        verdict=" ".join(said for _, said in judged),
+        answers=[AnswerOut(question=asked, answer=said) for asked, said in questions if said],
+        columns=[QuantityOut.model_validate(column) for column in _COLUMNS if column.name in shown],
+        rows=rows,
+        differences=[DifferenceOut.of(one) for one in differ],
+    )
+
+
+_WHICH = "Which method{}, each at its own best learning rate?"
+
+
+def _verdicts(
+    basket: Basket, done: pd.DataFrame, judge: str, differ: list[Difference]
+) -> list[tuple[str, str]]:
+    """Which method is ahead; of experiments about different problems for each of them alone."""
+    if len(basket.experiments) == 1:
+        return [(_WHICH.format(""), verdicts.verdict(done, judge))]
+    same = "They share everything that was asked for, apart from what is compared."
+    found = [("Can these be compared?", diff.reservations(differ) or same)]
+    if diff.comparable(differ):
+        return [*found, (_WHICH.format(""), verdicts.verdict(done, judge))]
+    for origin in dict.fromkeys(basket.frame["origin"]):
+        own = done[done["origin"] == origin]
+        found.append((_WHICH.format(f" of {origin}"), verdicts.verdict(own, judge)))
+    return found
+
+
+def _row(
+    basket: Basket, group: pd.DataFrame, best: pd.DataFrame, sparks: dict[str, list[float]]
+) -> OverviewRow:
+    """One method at one rank."""
+    first = group.iloc[0]
+    label, rank = str(first["label"]), first["rank"]
+    same = best["rank"].isna() if pd.isna(rank) else best["rank"] == rank
+    chosen = best[(best["label"] == label) & same]
+    estimates = {column.name: verdicts.estimate(chosen[column.name]) for column in _COLUMNS}
+    return OverviewRow(
+        item=_item(basket, int(first["run_id"])),
+        method=str(first["method"]),
+        label=label,
+        rank=None if pd.isna(rank) else int(rank),
+        learning_rate=None if chosen.empty else float(chosen["learning_rate"].iloc[0]),
+        finished=int((group["status"] == "succeeded").sum()),
+        runs=len(group),
+        values={
+            name: EstimateOut.model_validate(found)
+            for name, found in estimates.items()
+            if found is not None
+        },
+        curve=sparks.get(str(first["series"]), []),
+    )
+
+
+def _item(basket: Basket, run_id: int) -> str:
+    """The method that a run belongs to, as a basket names it."""
+    run = next(run for run in basket.rows if run.id == run_id)
+    return f"e{run.experiment_id}:{run.label}"
+
+
+def _sparks(session: Session, best: pd.DataFrame) -> dict[str, list[float]]:
+    """The training loss of each series, mean over seeds and over as many steps as a small line
+    can tell apart: single batches are noise."""
+    ids = [int(key) for key in best["run_id"]]
+    for name in _SPARK:
+        values = queries.metrics(session, ids, name)
+        if not values.empty:
+            break
+    joined = values.merge(best[["run_id", "series"]], on="run_id")
+    found = {}
+    for series, line in joined.groupby("series"):
+        means = line.groupby("step")["value"].mean().to_numpy()
+        parts = np.array_split(means, min(len(means), _SPARK_POINTS))
+        found[str(series)] = [float(part.mean()) for part in parts]
+    return found
+
+
+def between(basket: Basket) -> list[Difference]:
+    """What differs between the basket's experiments, or within one between its methods."""
+    several = len(basket.experiments) > 1
+    names = dict(zip(basket.frame["run_id"], basket.frame["label"], strict=True))
+    titles = {one.id: f"#{one.id} {one.name}" for one in basket.experiments}
+    groups: dict[str, list[dict[str, object]]] = {}
+    for run in basket.rows:
+        name = titles[run.experiment_id] if several else str(names[run.id])
+        groups.setdefault(name, []).append(run.spec)
+    return diff.between(groups)

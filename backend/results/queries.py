@@ -1,0 +1,177 @@
+"""Stored rows as the data frames and arrays that figure functions take."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backend.storage.store.results import unpack
+from backend.storage.tables import (
+    AlignmentRow,
+    LayerColumn,
+    MetricRow,
+    OverlapRow,
+    Run,
+    SpectrumRow,
+)
+from loraone.analysis.figures.alignment import Measured
+
+_IDENTITY = (
+    "run_id",
+    "method",
+    "label",
+    "series",
+    "origin",
+    "rank",
+    "learning_rate",
+    "seed",
+    "status",
+)
+_SUMMARY = (
+    "eval_loss",
+    "accuracy",
+    "perplexity",
+    "relative_loss",
+    "fresh_loss",
+    "train_seconds",
+    "memory_bytes",
+    "trained_parameters",
+    "held_out_loss_before",
+    "held_out_loss_after",
+    "gamma",
+)
+
+
+def layer_names(found: list[Run]) -> list[str]:
+    """The target layers, as the first run that knows them says."""
+    return next((list(run.layers["names"]) for run in found if run.layers), [])
+
+
+def runs(rows: list[Run]) -> pd.DataFrame:
+    """One row per run; ``series`` names what a line stands for: method, and rank where several.
+
+    With runs of several experiments ``origin`` is the experiment's number, and labels carry it.
+    """
+    ranks = {run.rank for run in rows if run.rank is not None}
+    mixed = len({run.experiment_id for run in rows}) > 1
+    records = []
+    for run in rows:
+        summary = run.summary or {}
+        several = len(ranks) > 1 and run.rank is not None
+        origin = f"#{run.experiment_id}" if mixed else ""
+        label = f"{run.label} {origin}".strip()
+        records.append(
+            {
+                "run_id": run.id,
+                "method": run.method,
+                "label": label,
+                "series": f"{label}, r {run.rank}" if several else label,
+                "origin": origin,
+                "rank": run.rank,
+                "learning_rate": run.learning_rate,
+                "seed": run.seed,
+                "status": run.status,
+                **{name: summary.get(name) for name in _SUMMARY},
+            }
+        )
+    frame = pd.DataFrame(records, columns=[*_IDENTITY, *_SUMMARY])
+    # Full fine-tuning has no rank: without this a frame of it alone would hold objects.
+    return frame.astype(dict.fromkeys(["rank", *_SUMMARY], "float64"))
+
+
+def metrics(session: Session, run_ids: list[int], name: str) -> pd.DataFrame:
+    """Every value of one metric, of these runs."""
+    rows = session.execute(
+        select(
+            MetricRow.run_id, MetricRow.step, MetricRow.value, MetricRow.seconds, MetricRow.tokens
+        )
+        .where(MetricRow.run_id.in_(run_ids), MetricRow.name == name)
+        .order_by(MetricRow.run_id, MetricRow.step)
+    ).all()
+    return pd.DataFrame(rows, columns=["run_id", "step", "value", "seconds", "tokens"])
+
+
+def before(rows: list[Run], metric: str) -> dict[int, float]:
+    """A metric of the untouched model, before any initialisation, by run; where it was measured."""
+    name = f"{metric}_before"
+    found = {run.id: (run.init_scalars or {}).get(name) for run in rows}
+    return {key: float(value) for key, value in found.items() if value is not None}
+
+
+def scalar(session: Session, run_id: int, quantity: str, name: str) -> dict[int, float | None]:
+    """One scalar of every layer's spectrum, by layer index."""
+    column = getattr(SpectrumRow, name)
+    rows = session.execute(
+        select(SpectrumRow.layer, column).where(
+            SpectrumRow.run_id == run_id, SpectrumRow.quantity == quantity
+        )
+    ).all()
+    return {int(layer): value for layer, value in rows}
+
+
+def spectra(
+    session: Session, run_ids: list[int], layer: int, quantities: list[str]
+) -> dict[tuple[int, str], np.ndarray]:
+    """Singular values of one layer by (run, quantity)."""
+    rows = session.execute(
+        select(SpectrumRow.run_id, SpectrumRow.quantity, SpectrumRow.values).where(
+            SpectrumRow.run_id.in_(run_ids),
+            SpectrumRow.layer == layer,
+            SpectrumRow.quantity.in_(quantities),
+        )
+    ).all()
+    found = {(int(run_id), str(quantity)): unpack(data) for run_id, quantity, data in rows}
+    order = {quantity: i for i, quantity in enumerate(quantities)}
+    position = {run_id: i for i, run_id in enumerate(run_ids)}
+    return dict(sorted(found.items(), key=lambda item: (position[item[0][0]], order[item[0][1]])))
+
+
+def alignments(session: Session, run_ids: list[int], up_to: int | None = None) -> list[Measured]:
+    """Every alignment that was measured of these runs; with ``up_to`` those of steps until then."""
+    query = (
+        select(AlignmentRow)
+        .where(AlignmentRow.run_id.in_(run_ids))
+        .order_by(AlignmentRow.run_id, AlignmentRow.step)
+    )
+    if up_to is not None:
+        query = query.where(AlignmentRow.step <= up_to)
+    return [
+        Measured(
+            row.run_id,
+            row.step,
+            unpack(row.left).reshape(-1, row.rank),
+            unpack(row.right).reshape(-1, row.rank),
+            unpack(row.energy),
+        )
+        for row in session.scalars(query)
+    ]
+
+
+def alignment_steps(session: Session, run_ids: list[int]) -> list[int]:
+    """The steps at which any of these runs was measured."""
+    query = select(AlignmentRow.step).where(AlignmentRow.run_id.in_(run_ids)).distinct()
+    return sorted(session.scalars(query))
+
+
+def overlap(session: Session, run_id: int, last: bool) -> tuple[np.ndarray, np.ndarray] | None:
+    """Squared cosines (layers, k, k) on the left and on the right, first or last measured."""
+    order = OverlapRow.step.desc() if last else OverlapRow.step
+    row = session.scalars(
+        select(OverlapRow).where(OverlapRow.run_id == run_id).order_by(order).limit(1)
+    ).first()
+    if row is None:
+        return None
+    shape = (-1, row.size, row.size)
+    return unpack(row.left).reshape(shape), unpack(row.right).reshape(shape)
+
+
+def layer_columns(session: Session, run_ids: list[int], name: str) -> dict[int, list[float]]:
+    """One column of the runs' reports, a value per layer, by run."""
+    rows = session.execute(
+        select(LayerColumn.run_id, LayerColumn.values).where(
+            LayerColumn.run_id.in_(run_ids), LayerColumn.name == name
+        )
+    ).all()
+    return {int(run_id): [float(value) for value in unpack(data)] for run_id, data in rows}

@@ -1,0 +1,157 @@
+"""An experiment's report, from what is stored: the same figures as on the page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pandas as pd
+from sqlalchemy.orm import Session
+
+from backend.results import queries
+from backend.storage.store import experiments, notes
+from backend.storage.tables import Experiment, Run
+from loraone import __version__
+from loraone.analysis import verdicts
+from loraone.analysis.figures import (
+    alignment,
+    columns,
+    cost,
+    curves,
+    heatmap,
+    learning_rate,
+    spectra,
+    step0,
+)
+from loraone.analysis.figures.layers import label as layer_label
+from loraone.analysis.report import Section, render
+from loraone.catalog import COLUMNS, METRICS, TASKS
+from loraone.spec.experiment import ExperimentSpec
+from loraone.spec.recipes import as_yaml
+
+
+def report(session: Session, experiment: Experiment) -> str:
+    """One HTML file with verdict, tables, figures, recipe, environment and notes."""
+    rows = experiments.runs(session, experiment.id)
+    everything = queries.runs(rows)
+    judge = TASKS[experiment.task].judges[0] if experiment.task in TASKS else "eval_loss"
+    done = everything[everything["status"] == "succeeded"]
+    best = verdicts.best_learning_rates(done, judge)
+    sections = [
+        Section("Verdict", verdicts.verdict(done, judge), _methods(best, judge)),
+        *_figures(session, rows, everything, best, judge, experiment.task),
+        Section("All runs", table=_runs(everything, judge)),
+        *_notes(session, experiment.id),
+        Section(
+            "Recipe",
+            "Save as experiment.yaml, then: loraone run experiment.yaml",
+            code=as_yaml(ExperimentSpec.model_validate(experiment.spec)),
+        ),
+        Section("Where it ran", table=_environment(rows)),
+    ]
+    at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    launched = experiment.created_at.strftime("%Y-%m-%d %H:%M UTC")
+    who = f" by {experiment.author}" if experiment.author else ""
+    subtitle = (
+        f"{experiment.description}\nLaunched {launched}{who}; {experiment.model}, "
+        f"{experiment.data}. Report of {at} by LoRA-One Lab {__version__}."
+    ).strip()
+    return render(experiment.name, subtitle, sections)
+
+
+def _methods(best: pd.DataFrame, judge: str) -> pd.DataFrame | None:
+    """Each method at its own best learning rate."""
+    if best.empty:
+        return None
+    found = []
+    for label, group in best.groupby("series", sort=False):
+        estimate = verdicts.estimate(group[judge])
+        assert estimate is not None
+        found.append(
+            {
+                "Method": label,
+                "Best learning rate": float(group["learning_rate"].iloc[0]),
+                METRICS[judge].label: estimate.mean,
+                "± over seeds": estimate.std if estimate.std is not None else float("nan"),
+                "Seeds": estimate.n,
+            }
+        )
+    return pd.DataFrame(found)
+
+
+def _figures(
+    session: Session,
+    rows: list[Run],
+    everything: pd.DataFrame,
+    best: pd.DataFrame,
+    judge: str,
+    task: str,
+) -> list[Section]:
+    if best.empty:
+        return []
+    ids = [int(key) for key in best["run_id"]]
+    layers = queries.layer_names(rows)
+    first = best.drop_duplicates("series")
+    firsts = [int(key) for key in first["run_id"]]
+    synthetic = TASKS[task].synthetic
+    values = curves.table(best, queries.metrics(session, ids, judge), queries.before(rows, judge))
+    reports = {run.id: run.init_scalars for run in rows if run.init_scalars}
+    angles = alignment.table(queries.alignments(session, ids), best, name="mean_cos2", layers=None)
+    rate = learning_rate.table(everything, judge)
+    price = cost.table(best, judge, "train_seconds")
+    size = columns.table(queries.layer_columns(session, ids, "relative"), best, layers)
+    gradient = heatmap.table(
+        layers, queries.scalar(session, ids[0], "gradient", "stable_rank"), "stable_rank"
+    )
+    shown = spectra.table(
+        queries.spectra(session, firsts, 0, ["gradient", "weight", "init", "change"]), first
+    )
+    found = [
+        ("Curves", curves.draw(values, best, metric=judge, log_y=synthetic)),
+        ("Learning rate", learning_rate.draw(rate, everything, metric=judge)),
+        ("Cost", cost.draw(price, best, metric=judge, cost="train_seconds")),
+        ("Step 0", step0.draw(step0.table(first, reports), first, unit=TASKS[task].loss_unit)),
+        ("Size of the init", columns.draw(size, best, layers, row=COLUMNS["relative"])),
+        ("Alignment", alignment.draw(angles, best, name="mean_cos2", random=None)),
+        (
+            "Stable rank of the gradient",
+            heatmap.draw(gradient, scalar="stable_rank", quantity="gradient"),
+        ),
+        (f"Spectra of {_label(layers)}", spectra.draw(shown, first, rank=None)),
+    ]
+    return [Section(title, figure=figure) for title, figure in found]
+
+
+def _label(names: list[str]) -> str:
+    """The first layer, as people say it."""
+    return layer_label(names[0]) if names else "the layer"
+
+
+def _runs(everything: pd.DataFrame, judge: str) -> pd.DataFrame:
+    names = {
+        "run_id": "Run",
+        "label": "Method",
+        "rank": "Rank",
+        "learning_rate": "Learning rate",
+        "seed": "Seed",
+        "status": "Status",
+        judge: METRICS[judge].label,
+        "train_seconds": "Training time (s)",
+    }
+    return everything[list(names)].rename(columns=names)
+
+
+def _notes(session: Session, experiment_id: int) -> list[Section]:
+    versions = notes.versions(session, experiment_id)
+    if not versions:
+        return []
+    latest = versions[0]
+    return [Section("Notes", f"Version {latest.version} by {latest.author}", code=latest.text)]
+
+
+def _environment(rows: list[Run]) -> pd.DataFrame | None:
+    known = next((run.environment for run in rows if run.environment), None)
+    if known is None:
+        return None
+    flat = {**known, **known.get("packages", {})}
+    plain = {name: value for name, value in flat.items() if not isinstance(value, dict)}
+    return pd.DataFrame([(name, str(value)) for name, value in plain.items()], columns=["", " "])

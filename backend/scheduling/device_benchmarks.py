@@ -1,0 +1,102 @@
+"""Knows how fast the lanes' device is: measured once, in a process of its own, kept in a file."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import subprocess
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+
+from backend.scheduling.executors.jobs import Device
+from loraone import __version__
+from loraone.runs.device_benchmark import Calibration
+
+LIMIT_S = 120
+
+log = logging.getLogger(__name__)
+
+
+class Calibrator:
+    """Calibrations by device; what is not known yet is measured while the asker goes on."""
+
+    def __init__(self, file: Path, *, enabled: bool = True) -> None:
+        self._file = file
+        self._enabled = enabled
+        self._lock = threading.Lock()
+        self._known = self._read()
+        self._process: subprocess.Popen[str] | None = None
+        self._asked: set[str] = set()
+
+    def get(self, device: Device) -> Calibration | None:
+        """The device's calibration, or None while it is measured, or where it cannot be."""
+        key = _key(device)
+        with self._lock:
+            if key in self._known or not self._enabled or key in self._asked:
+                return self._known.get(key)
+            self._asked.add(key)
+        threading.Thread(target=self._measure, args=(device, key), daemon=True).start()
+        return None
+
+    def measuring(self, device: Device) -> bool:
+        """Whether a calibration is on its way."""
+        with self._lock:
+            return _key(device) in self._asked and _key(device) not in self._known
+
+    def stop(self) -> None:
+        """End a measurement that is going on."""
+        with self._lock:
+            if self._process is not None:
+                self._process.kill()
+
+    def _measure(self, device: Device, key: str) -> None:
+        command = [sys.executable, "-m", "loraone.runs.device_benchmark"]
+        environment = {**os.environ, "CUDA_VISIBLE_DEVICES": device.gpu or ""}
+        if device.gpu is None:
+            command += ["--threads", str(device.threads)]
+        else:
+            command += ["--device", "cuda"]
+        try:
+            with self._lock:
+                self._process = subprocess.Popen(
+                    command,
+                    env=environment,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            said, _ = self._process.communicate(timeout=LIMIT_S)
+            found = Calibration(**json.loads(said))
+        except (OSError, ValueError, TypeError, subprocess.SubprocessError) as error:
+            log.warning("the device %s was not calibrated: %s", device.name, error)
+            return
+        finally:
+            if self._process is not None:
+                self._process.kill()
+        with self._lock:
+            self._process = None
+            self._known[key] = found
+            self._write()
+
+    def _read(self) -> dict[str, Calibration]:
+        """What an earlier start measured on this machine with this release."""
+        try:
+            stored = json.loads(self._file.read_text())
+            if (stored["machine"], stored["version"]) != (platform.node(), __version__):
+                return {}
+            return {key: Calibration(**found) for key, found in stored["devices"].items()}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+    def _write(self) -> None:
+        devices = {key: asdict(found) for key, found in self._known.items()}
+        body = {"machine": platform.node(), "version": __version__, "devices": devices}
+        self._file.write_text(json.dumps(body))
+
+
+def _key(device: Device) -> str:
+    return f"{device.name}, {device.threads} threads" if device.gpu is None else device.name

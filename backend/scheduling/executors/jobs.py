@@ -1,0 +1,118 @@
+"""What lanes and workers say to each other, wherever the worker is. No torch, no database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from loraone.events import Event, Failed, Finished
+from loraone.spec.experiment import RunSpec
+
+# How long a lane waits for its worker before it looks at the clock.
+PATIENCE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Device:
+    """One GPU by its index, or the CPU with a number of threads; ``node`` is a cluster's."""
+
+    name: str
+    gpu: str | None
+    threads: int
+    node: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One attempt at one run.
+
+    ``output`` is the folder for what it writes, ``log`` the file for what it prints, and
+    ``gradients`` the folder in which workers share starting points (None: they do not).
+    """
+
+    run_id: int
+    attempt: int
+    spec: RunSpec
+    output: Path
+    roots: tuple[Path, ...]
+    log: Path
+    gradients: Path | None = None
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One event of an attempt, numbered from 0."""
+
+    run_id: int
+    attempt: int
+    seq: int
+    event: Event
+
+
+@dataclass(frozen=True)
+class Beat:
+    """A sign of life: bytes in use on the device and on the host, degrees Celsius."""
+
+    memory: int | None
+    host_memory: int
+    temperature: float | None
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What a worker on another machine printed; one on this machine writes to the job's log."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Written:
+    """A piece of a file that a worker on another machine wrote, relative to the job's output."""
+
+    path: str
+    data: bytes
+    first: bool
+
+
+Message: TypeAlias = Sent | Beat | Printed | Written
+
+
+def ends(message: Message) -> bool:
+    """Whether it is the last of its job."""
+    return isinstance(message, Sent) and isinstance(message.event, Finished | Failed)
+
+
+class WorkerDiedError(RuntimeError):
+    """The worker ended in the middle of a run."""
+
+
+class Worker(Protocol):
+    """Does the jobs of one lane, one after the other; every method may be called from any thread
+    but :meth:`run`, which is the lane's own."""
+
+    def run(self, job: Job) -> Iterator[Sequence[Message]]:
+        """Do a job: what came since the last time, at least once a second, maybe nothing.
+
+        Ends after Finished or Failed. Raises WorkerDiedError where the worker ends before.
+        """
+
+    def kill(self) -> None:
+        """End the worker at once; the lane's next job starts a new one."""
+
+    def close(self) -> None:
+        """Kill, and wait for the end."""
+
+
+class Executor(Protocol):
+    """Knows the devices, and makes the worker of a lane."""
+
+    def devices(self) -> list[Device]:
+        """The devices there are now; in a cluster they come and go."""
+
+    def worker(self, device: Device) -> Worker:
+        """A worker for the lane of ``device``; nothing is started before its first job."""
+
+    def stop(self) -> None:
+        """Let go of the cluster, if it is one."""

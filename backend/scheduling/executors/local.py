@@ -1,0 +1,137 @@
+"""Lanes on this machine: spawned processes, one or several for each GPU or for the CPU."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+from backend.scheduling import telemetry
+from backend.scheduling.executors.jobs import (
+    PATIENCE_S,
+    Device,
+    Job,
+    Message,
+    WorkerDiedError,
+    ends,
+)
+from backend.scheduling.executors.worker import main
+
+MOST_AT_ONCE = 200
+
+
+class LocalExecutor:
+    """The GPUs of this machine, or its CPU; ``per_device`` lanes share each of them."""
+
+    def __init__(self, cpu_threads: int = 0, per_device: int = 1) -> None:
+        self._devices = _devices(cpu_threads, per_device)
+
+    def devices(self) -> list[Device]:
+        """Those there were at the start: GPUs do not come and go."""
+        return self._devices
+
+    def worker(self, device: Device) -> LocalWorker:
+        """The worker process of a lane."""
+        return LocalWorker(device)
+
+    def stop(self) -> None:
+        """Nothing is left when the workers are closed."""
+
+
+def _devices(cpu_threads: int, per_device: int) -> list[Device]:
+    gpus: list[str | None] = list(telemetry.gpus())
+    threads = 0 if gpus else max(1, (cpu_threads or (os.cpu_count() or 2) - 1) // per_device)
+    return [
+        Device(_name(gpu, number, per_device), gpu, threads)
+        for gpu in (gpus or [None])
+        for number in range(1, per_device + 1)
+    ]
+
+
+def _name(gpu: str | None, number: int, per_device: int) -> str:
+    name = "CPU" if gpu is None else f"GPU {gpu}"
+    return name if per_device == 1 else f"{name} · {number}"
+
+
+class LocalWorker:
+    """The worker process of one lane, started when it is first needed and after every death."""
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self._lock = threading.Lock()
+        self._process: BaseProcess | None = None
+        self._connection: Connection | None = None
+
+    def run(self, job: Job) -> Iterator[Sequence[Message]]:
+        """Run one job and yield what the worker says, at least once a second.
+
+        Raises WorkerDiedError where the process ends before the job does.
+        """
+        connection = self._ready()
+        try:
+            while connection.poll():
+                connection.recv()  # signs of life since the last job
+            connection.send(job)
+            while True:
+                found: list[Message] = []
+                ready = connection.poll(PATIENCE_S)
+                while ready and len(found) < MOST_AT_ONCE:
+                    found.append(connection.recv())
+                    ready = connection.poll()
+                yield found
+                if any(ends(message) for message in found):
+                    return
+        except (EOFError, OSError) as error:
+            raise WorkerDiedError(_cause(self._reap())) from error
+
+    def _ready(self) -> Connection:
+        with self._lock:
+            alive = self._process is not None and self._process.is_alive()
+            if not alive or self._connection is None:
+                context = multiprocessing.get_context("spawn")
+                ours, theirs = context.Pipe()
+                self._process = context.Process(
+                    target=main, args=(theirs, self.device), name=self.device.name, daemon=True
+                )
+                self._process.start()
+                theirs.close()
+                self._connection = ours
+            return self._connection
+
+    def kill(self) -> None:
+        """End the process at once; the lane's next job starts a new one."""
+        with self._lock:
+            if self._process is not None and self._process.is_alive():
+                self._process.kill()
+
+    def _reap(self) -> int | None:
+        with self._lock:
+            if self._process is None:
+                return None
+            self._process.join(timeout=2)
+            if self._process.is_alive():
+                self._process.kill()
+                self._process.join()
+            code = self._process.exitcode
+            if self._connection is not None:
+                self._connection.close()
+            self._process = self._connection = None
+            return code
+
+    def close(self) -> None:
+        """Kill the process and wait for it."""
+        self.kill()
+        self._reap()
+
+
+def _cause(code: int | None) -> str:
+    """An exit code in words."""
+    if code is None or code >= 0:
+        return f"the worker process ended (exit code {code})"
+    if code == -signal.SIGKILL:
+        return "the worker process was killed (SIGKILL), as the system does where memory runs out"
+    return f"the worker process crashed ({signal.Signals(-code).name})"

@@ -1,0 +1,234 @@
+"""A lane: takes runs from the queue, has its worker do them, and stores what comes back."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from backend.scheduling.executors.jobs import (
+    Device,
+    Job,
+    Message,
+    Printed,
+    Sent,
+    Worker,
+    WorkerDiedError,
+    Written,
+)
+from backend.scheduling.watch import LimitError, StalledError, Watch
+from backend.storage.store import lanes, queue, results, runs
+from backend.storage.tables import Experiment, now
+
+if TYPE_CHECKING:
+    from backend.scheduling.scheduler import Scheduler
+
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+# How often a lane looks whether its run is still wanted, and how often it says that it lives.
+LOOK_S, BEAT_S = 1.0, 5.0
+# While the database cannot be written a lane tries again, after waits that grow to the last.
+WAITS_S = (0.1, 0.3, 1.0, 3.0, 5.0)
+
+
+class Lane:
+    """A thread, the worker on its device, and the run they are at."""
+
+    def __init__(self, scheduler: Scheduler, device: Device, worker: Worker) -> None:
+        self._scheduler = scheduler
+        self.device = device
+        self.worker = worker
+        self.stopping = threading.Event()
+        self.driving: tuple[int, int] | None = None
+        self.watch: Watch | None = None
+        self._warm: str | None = None
+        self._thread = threading.Thread(target=self._loop, name=f"lane {device.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take runs."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take no more runs and put the current one back; :meth:`join` waits for that."""
+        self.stopping.set()
+        self.worker.kill()
+
+    def join(self) -> None:
+        """Wait until nothing of the lane is left."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout=20)
+        self.worker.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the lane may still take or drive a run."""
+        return self._thread.is_alive()
+
+    def interrupt(self, run_id: int) -> None:
+        """Kill the worker if it is at this run: how a run is cancelled."""
+        if self.driving is not None and self.driving[0] == run_id:
+            self.worker.kill()
+
+    def _loop(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                busy = self._next()
+            except Exception:
+                log.exception("lane %s: unexpected error; going on", self.device.name)
+                busy = False
+            if not busy:
+                self._scheduler.wait_for_work()
+
+    def _next(self) -> bool:
+        if not self._scheduler.may_begin(self.device):
+            return False
+        with self._scheduler.database.read() as session:
+            if lanes.mode(session, self.device.name) == "drained":
+                self.worker.close()
+                return False
+            if not runs.waiting(session):
+                return False
+        job = self._claim()
+        if job is None:
+            return False
+        self._scheduler.feed.wake()
+        shutil.rmtree(job.output.parent, ignore_errors=True)
+        try:
+            self._drive(job)
+        except (WorkerDiedError, StalledError) as error:
+            self.worker.close()
+            self._lost(job, str(error))
+        except LimitError as error:
+            self.worker.close()
+            self._refused(job, error)
+        except Exception as error:
+            # What the worker still sends of this job must not be taken for the next one's.
+            self.worker.close()
+            self._lost(job, f"its results could not be stored: {error}")
+            raise
+        finally:
+            self.driving = self.watch = None
+            self._scheduler.feed.wake()
+        return True
+
+    def _claim(self) -> Job | None:
+        with self._scheduler.database.write() as session:
+            run = queue.claim(session, self.device.name, self._warm)
+            if run is None:
+                return None
+            try:
+                job = self._scheduler.job(run)
+            except ValidationError as error:  # an older release stored a spec we cannot read
+                runs.finish(session, run, "failed", error={"code": "spec", "message": str(error)})
+                return None
+            self._warm = session.get_one(Experiment, run.experiment_id).author
+            # In the same transaction: whoever looks for runs that nobody drives must see it.
+            self.driving = run.id, run.attempt
+            return job
+
+    def _drive(self, job: Job) -> None:
+        """Send the job to the worker and store what comes back, until it ends or is unwanted."""
+        watch = self.watch = Watch(self._scheduler.settings)
+        looked = beaten = time.monotonic()
+        for messages in self.worker.run(job):
+            watch.look(messages)
+            _keep_files(job, messages)
+            sent = [message for message in messages if isinstance(message, Sent)]
+            at = time.monotonic()
+            if not sent and at - looked < LOOK_S:
+                continue
+            looked = at
+            beat = at - beaten >= BEAT_S
+            beaten = at if beat else beaten
+
+            def store(session: Session, sent: list[Sent] = sent, beat: bool = beat) -> bool:
+                return self._append(session, job, sent, beat)
+
+            live = self._patiently(store)
+            watch.paused(time.monotonic() - at)
+            if sent:
+                self._scheduler.feed.wake()
+            if not live:  # cancelled meanwhile, or queued again
+                self.worker.close()
+                return
+
+    def _append(self, session: Session, job: Job, sent: Sequence[Sent], beat: bool) -> bool:
+        """Store events; False where nobody wants them any more. The last one ends the run."""
+        for one in sent:
+            artifacts = self._scheduler.settings.artifacts
+            if not results.append(session, one.run_id, one.attempt, one.seq, one.event, artifacts):
+                return False
+        if sent:
+            return True
+        run = runs.live(session, job.run_id, job.attempt)
+        if run is not None and beat:
+            run.heartbeat_at = now()
+        return run is not None
+
+    def _patiently(self, action: Callable[[Session], _T]) -> _T:
+        """Do it in the database, again and again while that cannot be written: what a run has
+        measured is worth waiting for a disk, a lock, or a database that starts again."""
+        scheduler = self._scheduler
+        waits = itertools.chain(WAITS_S, itertools.repeat(WAITS_S[-1]))
+        while True:
+            try:
+                with scheduler.database.write() as session:
+                    found = action(session)
+                scheduler.trouble = None
+                return found
+            except DBAPIError as error:
+                if self.stopping.is_set() or not scheduler.database.is_passing(error):
+                    raise
+                scheduler.trouble = f"The database cannot be written: {error.orig}"
+                log.warning("lane %s: %s; trying again", self.device.name, scheduler.trouble)
+                self.stopping.wait(next(waits))
+
+    def _lost(self, job: Job, reason: str) -> None:
+        def lose(session: Session) -> None:
+            run = runs.live(session, job.run_id, job.attempt)
+            if run is not None and self.stopping.is_set():
+                runs.requeue(session, run, "the server was stopped during the run")
+            elif run is not None:
+                runs.lose(session, run, reason)
+
+        self._patiently(lose)
+
+    def _refused(self, job: Job, error: LimitError) -> None:
+        def fail(session: Session) -> None:
+            run = runs.live(session, job.run_id, job.attempt)
+            if run is not None:
+                runs.finish(session, run, "failed", error=error.as_dict())
+
+        self._patiently(fail)
+
+
+def _keep_files(job: Job, messages: Sequence[Message]) -> None:
+    """Write what a worker on another machine printed and wrote to where a local one would."""
+    for message in messages:
+        if isinstance(message, Printed):
+            job.log.parent.mkdir(parents=True, exist_ok=True)
+            with job.log.open("a", encoding="utf-8") as file:
+                file.write(message.text)
+        elif isinstance(message, Written):
+            target = _inside(job.output, message.path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb" if message.first else "ab") as file:
+                file.write(message.data)
+
+
+def _inside(folder: Path, path: str) -> Path:
+    parts = PurePosixPath(path)
+    if parts.is_absolute() or ".." in parts.parts:
+        raise ValueError(f"{path!r} is not inside the run's folder")
+    return folder / parts

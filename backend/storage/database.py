@@ -1,0 +1,127 @@
+"""The database connection: SQLite in WAL mode with one writer, migrations, sessions."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.orm import Session
+
+# The advisory lock of writers, beside that of :mod:`backend.scheduling.leadership`.
+WRITERS = 0x6C6F72616F6E66
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class NewerSchemaError(RuntimeError):
+    """The database was written by a newer release than this one."""
+
+
+class Database:
+    """Sessions for reading, and one at a time for writing."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _engine(url)
+        self._writing = threading.RLock()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that is rolled back at the end."""
+        with Session(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session that is committed at the end. Writers take turns, on all servers: SQLite has
+        only one, and followers of changes rely on ids that appear in their order."""
+        with self._writing, Session(self.engine, expire_on_commit=False) as session:
+            if self.shared:
+                session.execute(select(func.pg_advisory_xact_lock(WRITERS)))
+            yield session
+            session.commit()
+
+    @property
+    def shared(self) -> bool:
+        """Whether several servers may use the database at a time."""
+        return self.engine.dialect.name == "postgresql"
+
+    @staticmethod
+    def is_passing(error: DBAPIError) -> bool:
+        """Whether what cannot be written now may be written later: a full disk, a lock, a
+        database that starts again; not what a statement itself has wrong."""
+        return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+
+    def migrate(self) -> None:
+        """Bring the schema up to this release.
+
+        Raises NewerSchemaError for a database that a newer release wrote.
+        """
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        with self._without_cascades() as connection:
+            if self.shared:  # servers that start together take turns
+                connection.execute(select(func.pg_advisory_xact_lock(WRITERS)))
+            current = MigrationContext.configure(connection).get_current_revision()
+            known = {
+                script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()
+            }
+            if current is not None and current not in known:
+                raise NewerSchemaError(
+                    f"the database has schema {current}, which this release does not know; "
+                    f"it knows {', '.join(sorted(known))}: install the release that wrote it"
+                )
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    @contextmanager
+    def _without_cascades(self) -> Iterator[Connection]:
+        """A transaction in which a table that is copied and dropped takes no rows of others along.
+
+        SQLite cannot alter everything in place; with foreign keys on, dropping the old copy of a
+        table deletes what refers to it. They are checked at the end instead.
+        """
+        lite = self.engine.dialect.name == "sqlite"
+        with self.engine.connect() as connection:
+            if lite:
+                connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+                connection.commit()
+            try:
+                with connection.begin():
+                    yield connection
+                    broken = lite and connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                    if broken:
+                        raise RuntimeError(f"the migration broke references: {broken[:3]}")
+            finally:
+                if lite:
+                    connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+                    connection.commit()
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def _pragmas(connection: Any, record: Any) -> None:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA synchronous=NORMAL")
+            cursor.execute("PRAGMA foreign_keys=ON")
+            cursor.execute("PRAGMA busy_timeout=15000")
+            cursor.close()
+
+    return engine

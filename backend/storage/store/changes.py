@@ -1,0 +1,53 @@
+"""What browsers follow: an ordered feed of what changed, kept for a while."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from backend.storage.tables import Change, Run
+
+KEPT = 20_000
+
+
+def add(session: Session, run: Run, kind: str, payload: dict[str, Any] | None = None) -> None:
+    """Append a change of ``run`` with where the run stands now."""
+    body = {
+        "status": run.status,
+        "phase": run.phase,
+        "done": run.done,
+        "total": run.total,
+        "lane": run.lane,
+        **(payload or {}),
+    }
+    _append(
+        session, Change(experiment_id=run.experiment_id, run_id=run.id, kind=kind, payload=body)
+    )
+
+
+def add_lanes(session: Session) -> None:
+    """Append that lanes have changed: whoever shows them reads them anew."""
+    _append(session, Change(experiment_id=0, run_id=0, kind="lanes", payload={}))
+
+
+def _append(session: Session, change: Change) -> None:
+    session.add(change)
+    session.flush()
+    if change.id % 1000 == 0:
+        session.execute(delete(Change).where(Change.id <= change.id - KEPT))
+
+
+def after(session: Session, last: int, experiment_id: int | None, limit: int = 500) -> list[Change]:
+    """Changes after ``last``, oldest first."""
+    query = select(Change).where(Change.id > last)
+    if experiment_id is not None:
+        query = query.where(Change.experiment_id == experiment_id)
+    return list(session.scalars(query.order_by(Change.id).limit(limit)))
+
+
+def bounds(session: Session) -> tuple[int, int]:
+    """The oldest and the newest id that are kept; (0, 0) where there is none."""
+    oldest, newest = session.execute(select(func.min(Change.id), func.max(Change.id))).one()
+    return oldest or 0, newest or 0

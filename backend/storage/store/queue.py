@@ -1,0 +1,91 @@
+"""Which run is next: the highest priority, fairly between users, then the oldest.
+
+Runs of an experiment are stored seed by seed (:func:`loraone.expand`), so that the oldest first
+also means that a comparison of all methods is complete before its second seed begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from backend.storage.store import lanes, runs
+from backend.storage.tables import Experiment, Run, now
+
+# Users share the time on lanes of the last hour. A lane stays with a user whose model it has
+# loaded until somebody who waits is so far behind.
+WINDOW = timedelta(hours=1)
+QUANTUM_S = 60.0
+
+
+def claim(session: Session, lane: str, warm: str | None = None) -> Run | None:
+    """Begin the next run on ``lane``, which last worked for the user ``warm``; None: wait."""
+    if not lanes.is_open(session, lane):
+        return None
+    due = _due()
+    highest = session.scalar(select(func.max(Run.priority)).where(due))
+    if highest is None:
+        return None
+    first = {
+        str(author): int(key)
+        for author, key in session.execute(
+            select(Experiment.author, func.min(Run.id))
+            .join(Experiment, Experiment.id == Run.experiment_id)
+            .where(due, Run.priority == highest)
+            .group_by(Experiment.author)
+        )
+    }
+    author = next(iter(first)) if len(first) == 1 else _fair(session, first, warm)
+    run = session.get_one(Run, first[author])
+    runs.begin(session, run, lane)
+    return run
+
+
+def _due() -> ColumnElement[bool]:
+    """Waiting, and not for its next attempt. A clock that was set back must not hold a run up
+    for longer than anything here waits."""
+    at = now()
+    longest = max(runs.BACKOFF)
+    waited = or_(Run.not_before.is_(None), Run.not_before <= at, Run.not_before > at + longest)
+    return and_(Run.status == "queued", waited)
+
+
+def _fair(session: Session, first: dict[str, int], warm: str | None) -> str:
+    """The user who had least of the lanes; the one the lane is warm for if not far ahead."""
+    used = usage(session, first)
+    least = min(first, key=lambda author: (used[author], first[author]))
+    if warm in first and used[warm] - used[least] < QUANTUM_S:
+        return warm
+    return least
+
+
+def usage(session: Session, authors: Collection[str]) -> dict[str, float]:
+    """Seconds on lanes of each user's runs that ended in the last hour or go on."""
+    since = now() - WINDOW
+    found = dict.fromkeys(authors, 0.0)
+    mine = select(Experiment.author, func.sum(Run.busy_seconds)).join(
+        Experiment, Experiment.id == Run.experiment_id
+    )
+    for author, seconds in session.execute(
+        mine.where(
+            Experiment.author.in_(found),
+            or_(Run.finished_at >= since, Run.finished_at.is_(None)),
+        ).group_by(Experiment.author)
+    ):
+        found[author] += float(seconds or 0)
+    for author, started in session.execute(
+        select(Experiment.author, Run.started_at)
+        .join(Experiment, Experiment.id == Run.experiment_id)
+        .where(Run.status == "running", Experiment.author.in_(found))
+    ):
+        found[author] += _since(started)
+    return found
+
+
+def _since(started: datetime | None) -> float:
+    if started is None:
+        return 0.0
+    return max(0.0, (datetime.now(UTC) - started).total_seconds())

@@ -1,0 +1,181 @@
+"""Events become rows here, once each, and only those of the live attempt."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from backend.storage.store import changes, runs
+from backend.storage.tables import (
+    AlignmentRow,
+    ArtifactRow,
+    LayerColumn,
+    MetricRow,
+    OverlapRow,
+    Run,
+    SpectrumRow,
+    now,
+)
+from loraone.catalog import SCALARS
+from loraone.events import (
+    Alignment,
+    Artifact,
+    Event,
+    Failed,
+    Finished,
+    InitReport,
+    Layers,
+    Metric,
+    Note,
+    Overlap,
+    Progress,
+    Spectra,
+    Started,
+    UpdateReport,
+)
+
+# What a page can show of what a run had to say.
+MAX_NOTES, MAX_NOTE = 200, 2000
+
+
+def pack(values: NDArray[np.float32]) -> bytes:
+    """An array as little-endian float32 bytes."""
+    return np.ascontiguousarray(values, dtype="<f4").tobytes()
+
+
+def unpack(data: bytes) -> NDArray[np.float32]:
+    """What :func:`pack` wrote, flat."""
+    return np.frombuffer(data, dtype="<f4")
+
+
+def append(
+    session: Session, run_id: int, attempt: int, seq: int, event: Event, artifacts: Path
+) -> bool:
+    """Store one event of an attempt; False where the attempt is not the live one any more.
+
+    An event that was stored already (its ``seq`` is not new) is passed over.
+    """
+    run = runs.live(session, run_id, attempt)
+    if run is None:
+        return False
+    if seq <= run.last_seq:
+        return True
+    run.last_seq = seq
+    run.heartbeat_at = now()
+    _store(session, run, event, artifacts)
+    return True
+
+
+def _store(session: Session, run: Run, event: Event, artifacts: Path) -> None:
+    match event:
+        case Started():
+            run.environment = event.environment
+        case Progress():
+            run.phase, run.done, run.total = event.phase, event.done, event.total
+            changes.add(session, run, "progress")
+        case Note():
+            if len(run.notes) < MAX_NOTES:
+                run.notes = [*run.notes, event.message[:MAX_NOTE]]
+        case Layers():
+            run.layers = {
+                "names": list(event.names),
+                "out_features": list(event.out_features),
+                "in_features": list(event.in_features),
+            }
+        case Metric():
+            _metric(session, run, event)
+        case Spectra():
+            _spectrum(session, run, event)
+        case Alignment():
+            session.add(
+                AlignmentRow(
+                    run_id=run.id,
+                    step=event.step,
+                    rank=event.left.shape[1],
+                    left=pack(event.left),
+                    right=pack(event.right),
+                    energy=pack(event.energy),
+                )
+            )
+        case InitReport():
+            run.init_scalars = {**_finite(event.scalars), **_finite(event.chosen)}
+            _columns(session, run, event)
+        case UpdateReport():
+            _columns(session, run, event)
+        case Overlap():
+            session.add(
+                OverlapRow(
+                    run_id=run.id,
+                    step=event.step,
+                    size=event.left.shape[1],
+                    left=pack(event.left),
+                    right=pack(event.right),
+                )
+            )
+        case Artifact():
+            session.add(
+                ArtifactRow(
+                    run_id=run.id,
+                    name=event.name,
+                    path=str(Path(event.path).relative_to(artifacts)),
+                    bytes=event.bytes,
+                    max_error=event.max_error,
+                    verified=event.verified,
+                )
+            )
+        case Finished():
+            run.summary = event.summary
+            runs.finish(session, run, "succeeded")
+        case Failed():
+            error = {
+                "code": event.code,
+                "message": event.message,
+                "field": event.field,
+                "value": event.value,
+                "allowed": event.allowed,
+                "hint": event.hint,
+            }
+            runs.finish(session, run, "failed", error=error)
+
+
+def _metric(session: Session, run: Run, event: Metric) -> None:
+    for name, value in event.values.items():
+        session.add(
+            MetricRow(
+                run_id=run.id,
+                name=name,
+                step=event.step,
+                value=value,
+                seconds=event.seconds,
+                tokens=event.tokens,
+            )
+        )
+    changes.add(session, run, "metric", {"step": event.step, **_finite(event.values)})
+
+
+def _spectrum(session: Session, run: Run, event: Spectra) -> None:
+    assert run.layers is not None, "a run names its layers before their spectra"
+    session.add(
+        SpectrumRow(
+            run_id=run.id,
+            quantity=event.quantity,
+            layer=run.layers["names"].index(event.layer),
+            length=len(event.values),
+            values=pack(event.values),
+            **{name: event.scalars.get(name) for name in SCALARS},
+        )
+    )
+
+
+def _columns(session: Session, run: Run, event: InitReport | UpdateReport) -> None:
+    for name, values in event.layers.items():
+        session.add(LayerColumn(run_id=run.id, name=name, values=pack(values)))
+
+
+def _finite(values: dict[str, float]) -> dict[str, float]:
+    """Without what JSON has no word for."""
+    return {name: value for name, value in values.items() if math.isfinite(value)}

@@ -1,0 +1,176 @@
+"""The queue: ``queued → running → succeeded | failed | cancelled``.
+
+Every transition checks the status it starts from, so that two of them cannot both win.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from backend.storage.store import changes
+from backend.storage.tables import (
+    ACTIVE,
+    AlignmentRow,
+    ArtifactRow,
+    LayerColumn,
+    MetricRow,
+    OverlapRow,
+    Run,
+    SpectrumRow,
+    now,
+)
+
+MAX_LOST = 3
+# Before its second and its third attempt a lost run waits so long.
+BACKOFF = (timedelta(seconds=2), timedelta(seconds=10))
+RESULTS = (MetricRow, SpectrumRow, AlignmentRow, OverlapRow, LayerColumn, ArtifactRow)
+
+
+def begin(session: Session, run: Run, lane: str) -> None:
+    """Start the next attempt at a queued run on ``lane``."""
+    _clear(session, run)
+    run.status = "running"
+    run.attempt += 1
+    run.lane = lane
+    run.not_before = None
+    run.started_at = run.heartbeat_at = now()
+    run.phase, run.done, run.total = "start", 0, 0
+    changes.add(session, run, "status")
+
+
+def _clear(session: Session, run: Run) -> None:
+    """Forget what an earlier attempt measured: a run has exactly one set of results."""
+    for table in RESULTS:
+        session.execute(delete(table).where(table.run_id == run.id))
+    run.last_seq = -1
+    run.notes = []
+    run.environment = run.layers = run.init_scalars = run.summary = run.error = None
+    run.finished_at = run.reason = None
+
+
+def finish(
+    session: Session,
+    run: Run,
+    status: str,
+    *,
+    error: dict[str, Any] | None = None,
+    reason: str | None = None,
+) -> None:
+    """Put the run into a final status."""
+    _leave_lane(run)
+    run.status = status
+    run.finished_at = now()
+    run.error = error
+    run.reason = reason
+    run.lane = run.phase = run.not_before = None
+    changes.add(session, run, "status")
+
+
+def _leave_lane(run: Run) -> None:
+    """Count the time of an attempt that ends, before its status changes."""
+    if run.status == "running" and run.started_at is not None:
+        run.busy_seconds += max(0.0, (now() - run.started_at).total_seconds())
+
+
+def cancel(session: Session, run: Run) -> bool:
+    """Cancel a queued or running run; False where it has ended already."""
+    if run.status not in ACTIVE:
+        return False
+    finish(session, run, "cancelled", reason="cancelled by a user")
+    return True
+
+
+def requeue(session: Session, run: Run, reason: str) -> None:
+    """Put a run back that did not end, without counting it as lost."""
+    _leave_lane(run)
+    run.status = "queued"
+    run.not_before = None
+    run.lane = run.phase = None
+    run.reason = reason
+    changes.add(session, run, "status")
+
+
+def lose(session: Session, run: Run, reason: str) -> None:
+    """A worker or the server died under the run: queue it again, at most ``MAX_LOST`` times."""
+    run.lost += 1
+    if run.lost < MAX_LOST:
+        requeue(session, run, f"{reason}; queued again ({run.lost} of {MAX_LOST})")
+        run.not_before = now() + BACKOFF[run.lost - 1]
+        return
+    error = {
+        "code": "lost",
+        "message": f"{reason}, {MAX_LOST} times",
+        "hint": "the worker may have been killed for memory: lower batch sizes, then retry",
+    }
+    finish(session, run, "failed", error=error)
+
+
+def retry(session: Session, run: Run) -> bool:
+    """Queue a run again that has ended; False where it has not."""
+    if run.status in ACTIVE:
+        return False
+    run.lost = 0
+    run.queued_at = now()
+    requeue(session, run, "retried by a user")
+    return True
+
+
+def recover(session: Session, driven: Collection[tuple[int, int]] = ()) -> int:
+    """Runs that no lane drives, whatever their rows say, were lost: a server died under them.
+
+    ``driven`` are the run and the attempt of every lane.
+    """
+    running = session.scalars(select(Run).where(Run.status == "running")).all()
+    lost = [run for run in running if (run.id, run.attempt) not in driven]
+    for run in lost:
+        lose(session, run, "the server stopped during the run")
+    return len(lost)
+
+
+def to_top(session: Session, run: Run) -> None:
+    """Give a queued run the highest priority of all."""
+    highest = session.scalar(select(Run.priority).order_by(Run.priority.desc()).limit(1)) or 0
+    run.priority = highest + 1
+    changes.add(session, run, "status")
+
+
+def set_priority(session: Session, run: Run, priority: int) -> bool:
+    """Where the run stands among those that wait; False where it does not wait."""
+    if run.status != "queued":
+        return False
+    run.priority = priority
+    changes.add(session, run, "status")
+    return True
+
+
+def live(session: Session, run_id: int, attempt: int) -> Run | None:
+    """The run, if this attempt is the one that may write into it."""
+    run = session.get(Run, run_id)
+    if run is None or run.attempt != attempt or run.status != "running":
+        return None
+    return run
+
+
+def waiting(session: Session) -> bool:
+    """Whether any run waits."""
+    return session.scalar(select(Run.id).where(Run.status == "queued").limit(1)) is not None
+
+
+def failed(session: Session, limit: int) -> list[Run]:
+    """The runs that failed last, newest first."""
+    query = select(Run).where(Run.status == "failed").order_by(Run.finished_at.desc())
+    return list(session.scalars(query.limit(limit)))
+
+
+def active(session: Session, limit: int) -> list[Run]:
+    """Runs that have not ended: the running ones, then so many of the queued ones in order."""
+    running = session.scalars(select(Run).where(Run.status == "running").order_by(Run.id))
+    queued = session.scalars(
+        select(Run).where(Run.status == "queued").order_by(Run.priority.desc(), Run.id).limit(limit)
+    )
+    return [*running, *queued]

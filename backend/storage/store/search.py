@@ -1,0 +1,181 @@
+"""The history's search language: words, and ``key:value`` terms such as ``method:lora-one``.
+
+    method:lora-one model:minilm data:csv task:causal-lm by:ana tag:paper status:failed
+    since:2026-10 until:2026-11-05 lr>1e-4 rank=8 seed<3 is:starred is:archived -tag:old "two words"
+
+Every term must hold; a minus in front turns one around. Archived experiments are left out unless
+``is:archived`` or ``is:any`` asks for them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, false, func, not_, or_, select, true
+from sqlalchemy.orm import InstrumentedAttribute
+
+from backend.storage.tables import STATUSES, Experiment, Run, Tag
+
+_TERM = re.compile(
+    r"""(?P<minus>-)?(?:(?P<key>[a-z_]+)(?P<op>:|>=|<=|>|<|=))?(?P<value>"[^"]*"|\S+)""",
+    re.IGNORECASE,
+)
+_DATE = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?")
+# What is shown as an experiment's status: the first of these that any of its runs has.
+_ORDER = ("running", "queued", "failed", "cancelled", "succeeded")
+
+Condition = ColumnElement[bool]
+
+
+class SearchError(ValueError):
+    """A term cannot be understood: what it is, and what would be allowed."""
+
+    def __init__(self, term: str, message: str, allowed: str) -> None:
+        super().__init__(f"{term}: {message}; allowed: {allowed}")
+        self.term = term
+        self.message = message
+        self.allowed = allowed
+
+
+@dataclass(frozen=True)
+class Term:
+    """One part of a search; ``key`` is empty for a plain word."""
+
+    key: str
+    op: str
+    value: str
+    minus: bool
+
+    def __str__(self) -> str:
+        return f"{'-' if self.minus else ''}{self.key}{self.op}{self.value}"
+
+
+def parse(text: str) -> list[Term]:
+    """The terms of a search, in order."""
+    found = []
+    for match in _TERM.finditer(text):
+        key, op = match["key"], match["op"]
+        value = match["value"].strip('"')
+        if key is not None and key.lower() not in _KEYS:
+            if op != ":" or value.startswith("//"):  # such as a<b, or an address
+                key, op, value = None, None, match[0].lstrip("-").strip('"')
+            else:
+                raise SearchError(match[0], f"{key} is no key", ", ".join(_KEYS))
+        if value:
+            found.append(Term((key or "").lower(), op or "", value, bool(match["minus"])))
+    return found
+
+
+def condition(text: str) -> Condition:
+    """What an experiment must fulfil. Raises SearchError for a term that makes no sense."""
+    terms = parse(text)
+    found: list[Condition] = [_one(term) for term in terms]
+    asked = {term.value.lower() for term in terms if term.key == "is"}
+    if not asked & {"archived", "any"}:
+        found.append(Experiment.archived.is_(False))
+    return and_(true(), *found)
+
+
+def _one(term: Term) -> Condition:
+    holds = _KEYS[term.key](term) if term.key else _contains(Experiment.search_text, term)
+    return not_(holds) if term.minus else holds
+
+
+def _contains(column: InstrumentedAttribute[str], term: Term) -> Condition:
+    return func.lower(column).contains(term.value.lower(), autoescape=True)
+
+
+def _run(holds: Condition) -> Condition:
+    return exists(select(Run.id).where(Run.experiment_id == Experiment.id, holds))
+
+
+def _method(term: Term) -> Condition:
+    name = term.value.lower().replace("-", "_")
+    return _run(or_(Run.method == name, _contains(Run.label, term)))
+
+
+def _tag(term: Term) -> Condition:
+    holds = Tag.name == term.value.lower()
+    return exists(select(Tag.name).where(Tag.experiment_id == Experiment.id, holds))
+
+
+def _status(term: Term) -> Condition:
+    value = term.value.lower()
+    if value not in STATUSES:
+        raise SearchError(str(term), "is no status", ", ".join(STATUSES))
+    before = _ORDER[: _ORDER.index(value)]
+    return and_(_run(Run.status == value), *(not_(_run(Run.status == one)) for one in before))
+
+
+def _flag(term: Term) -> Condition:
+    flags: dict[str, Condition] = {
+        "starred": Experiment.starred.is_(True),
+        "archived": Experiment.archived.is_(True),
+        "any": true(),
+    }
+    if term.value.lower() not in flags:
+        raise SearchError(str(term), "is no property", ", ".join(flags))
+    return flags[term.value.lower()]
+
+
+def _when(term: Term) -> Condition:
+    match = _DATE.fullmatch(term.value)
+    try:
+        if match is None:
+            raise ValueError
+        year, month, day = (int(part) if part else None for part in match.groups())
+        first = datetime(year or 0, month or 1, day or 1, tzinfo=UTC)
+    except ValueError as error:
+        raise SearchError(str(term), "is no date", "2026, 2026-10, or 2026-10-05") from error
+    if term.key == "since":
+        return Experiment.created_at >= first
+    if day is not None:
+        end = first + timedelta(days=1)
+    elif month is not None:
+        end = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+    else:
+        end = first.replace(year=first.year + 1)
+    return Experiment.created_at < end
+
+
+def _number(column: InstrumentedAttribute[Any]) -> Callable[[Term], Condition]:
+    def compare(term: Term) -> Condition:
+        try:
+            value = float(term.value)
+        except ValueError as error:
+            raise SearchError(str(term), "is no number", "such as 1e-4") from error
+        # A learning rate is read as it was written: 1e-4 finds 0.0001 whatever its last bit.
+        near = func.abs(column - value) <= 1e-9 * abs(value)
+        over, under = and_(column > value, not_(near)), and_(column < value, not_(near))
+        holds = {
+            ":": near,
+            "=": near,
+            ">": over,
+            "<": under,
+            ">=": or_(over, near),
+            "<=": or_(under, near),
+        }
+        return _run(holds.get(term.op, false()))
+
+    return compare
+
+
+_KEYS: dict[str, Callable[[Term], Condition]] = {
+    "method": _method,
+    "model": lambda term: _contains(Experiment.model, term),
+    "data": lambda term: _contains(Experiment.data, term),
+    "task": lambda term: _contains(Experiment.task, term),
+    "by": lambda term: _contains(Experiment.author, term),
+    "tag": _tag,
+    "status": _status,
+    "is": _flag,
+    "since": _when,
+    "until": _when,
+    "lr": _number(Run.learning_rate),
+    "rank": _number(Run.rank),
+    "seed": _number(Run.seed),
+}

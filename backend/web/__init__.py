@@ -1,0 +1,1 @@
+"""The server around the API: app, page, security, errors as problems."""

@@ -1,0 +1,118 @@
+"""``create_app(settings)``: the whole server as one object."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
+from fastapi.routing import APIRoute
+
+from backend.api import (
+    catalog,
+    changes,
+    experiments,
+    figures,
+    history,
+    queue,
+    results,
+    runs,
+    server,
+    theory,
+    transfer,
+)
+from backend.scheduling.device_benchmarks import Calibrator
+from backend.scheduling.executors.jobs import Executor
+from backend.scheduling.executors.local import LocalExecutor
+from backend.scheduling.executors.theory_worker import Desk
+from backend.scheduling.feed import Feed
+from backend.scheduling.scheduler import Scheduler
+from backend.settings import Settings
+from backend.storage.database import Database
+from backend.web import page, problems
+from backend.web.problems import Problem
+from backend.web.security import Guard
+from loraone import __version__
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """A server on the database and the folders that ``settings`` name."""
+    settings = settings or Settings()
+    settings.artifacts.mkdir(parents=True, exist_ok=True)
+    (settings.home / "data").mkdir(exist_ok=True)
+    database = Database(settings.url)
+    database.migrate()
+    feed = Feed()
+    executor = _executor(settings)
+    scheduler = Scheduler(database, feed, settings, executor)
+    # It measures this machine; a cluster's nodes are others.
+    measures = settings.calibrate and settings.executor == "local"
+    calibrator = Calibrator(settings.home / "calibration.json", enabled=measures)
+    desk = Desk(threads=os.cpu_count() or 1)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        scheduler.start()
+        yield
+        feed.stop()
+        scheduler.stop()
+        desk.stop()
+        calibrator.stop()
+        database.close()
+
+    app = FastAPI(
+        title="LoRA-One Lab",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url="/api/docs",
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.settings = settings
+    app.state.database = database
+    app.state.feed = feed
+    app.state.scheduler = scheduler
+    app.state.desk = desk
+    app.state.calibrator = calibrator
+    app.state.executor = executor
+    app.add_middleware(GZipMiddleware, minimum_size=2000)
+    app.add_middleware(Guard, max_upload=int(settings.max_upload_mb * 1e6))
+    problems.install(app)
+    api = APIRouter(
+        prefix="/api",
+        responses={422: {"model": Problem, "description": "A field is wrong"}},
+    )
+    parts = (
+        catalog,
+        history,
+        transfer,
+        experiments,
+        results,
+        queue,
+        runs,
+        server,
+        figures,
+        theory,
+        changes,
+    )
+    for part in parts:
+        api.include_router(part.router)
+    app.include_router(api)
+    page.mount(app)
+    return app
+
+
+def _executor(settings: Settings) -> Executor:
+    if settings.executor == "ray":
+        from backend.scheduling.executors.ray_cluster import RayExecutor
+
+        return RayExecutor(settings)
+    return LocalExecutor(settings.cpu_threads, settings.lanes_per_device)
+
+
+def _operation_id(route: APIRoute) -> str:
+    """``experiments_launch`` rather than a name made of the path."""
+    return f"{route.tags[0]}_{route.name}" if route.tags else route.name

@@ -1,0 +1,92 @@
+"""Keeps other web sites, and bodies that are too large, out of a server on loopback.
+
+A page of another site can send requests to 127.0.0.1 and, by DNS rebinding, even under a name of
+its own. So requests must name a loopback host, and requests that change something must come from
+the page itself.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend.settings import LOOPBACK
+from backend.web.problems import ProblemError, answer
+
+_SAFE = ("GET", "HEAD", "OPTIONS")
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+        "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
+
+# A spec is a few kilobytes, notes are a few more; files are taken in by these paths alone.
+MAX_BODY = 2_000_000
+_UPLOADS = ("/api/experiments/import",)
+
+
+class Guard:
+    """Plain ASGI middleware: checks ``Host``, ``Origin`` and size, adds security headers."""
+
+    def __init__(self, app: ASGIApp, max_upload: int) -> None:
+        self.app = app
+        self._max_upload = max_upload
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        most = self._max_upload if scope["path"] in _UPLOADS else MAX_BODY
+        refusal = self._refusal(scope["method"], headers) or _too_large(headers, most)
+        if refusal is not None:
+            await answer(refusal.problem)(scope, receive, send)
+            return
+
+        taken = 0
+
+        async def receiving() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > most:  # the length was not said, or not truly
+                raise HTTPException(413, _size_problem(most).problem.detail)
+            return message
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                outgoing = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    outgoing.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receiving, sending)
+
+    @staticmethod
+    def _refusal(method: str, headers: Headers) -> ProblemError | None:
+        host = headers.get("host", "")
+        if urlsplit(f"//{host}").hostname not in LOOPBACK:
+            return ProblemError(
+                400, f"host {host!r} is not allowed; allowed: {', '.join(LOOPBACK)}"
+            )
+        origin = headers.get("origin")
+        if method not in _SAFE and origin and urlsplit(origin).netloc != host:
+            return ProblemError(403, f"requests from {origin!r} may not change anything here")
+        return None
+
+
+def _too_large(headers: Headers, most: int) -> ProblemError | None:
+    length = headers.get("content-length", "")
+    return _size_problem(most) if length.isdigit() and int(length) > most else None
+
+
+def _size_problem(most: int) -> ProblemError:
+    said = "" if most == MAX_BODY else " (LORAONE_MAX_UPLOAD_MB)"
+    return ProblemError(413, f"the request is too large; allowed: up to {most / 1e6:g} MB{said}")

@@ -1,0 +1,97 @@
+"""A model that is about to be trained: what training, probes and export need of it."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from loraone.linalg.matrices import Change
+from loraone.methods.base import Factors
+from loraone.spec.experiment import RunSpec
+
+
+class Layer(Protocol):
+    """A layer that is adapted, as far as probes look at it."""
+
+    @property
+    def name(self) -> str:
+        """Its path in the model."""
+        ...
+
+    @property
+    def weight(self) -> Tensor:
+        """W, (out, in), as the layer has it now."""
+        ...
+
+
+class Measured(Protocol):
+    """What probes read of a model that is trained."""
+
+    def factors(self, name: str) -> Factors | None:
+        """The current factors of a layer, or None where there is no adapter."""
+        ...
+
+    def initial(self, name: str) -> Change | None:
+        """``s·B₀A₀`` of a layer, or None where there is no adapter."""
+        ...
+
+    def product(self, name: str) -> Change:
+        """What the adapter adds now, ``s·BA``; without one, the weight change."""
+        ...
+
+    def update(self, name: str) -> Change:
+        """What training has added: ``s·BA − s·B₀A₀``."""
+        ...
+
+    def change(self, name: str) -> Change:
+        """The effective weight minus the pretrained one."""
+        ...
+
+
+class Trainee(Measured, Protocol):
+    """Either an adapted model or one whose target layers are trained themselves."""
+
+    model: Any
+
+    def parameters(self) -> list[nn.Parameter]:
+        """What is trained."""
+        ...
+
+    def optimiser(self, spec: RunSpec) -> torch.optim.Optimizer:
+        """The optimiser that the spec asks for, over :meth:`parameters`."""
+        ...
+
+    def tuned(self) -> list[nn.Parameter]:
+        """What is trained of the target layers: :meth:`parameters` without the head."""
+        ...
+
+    def switched_off(self) -> AbstractContextManager[Any]:
+        """The model with its adapter disabled, while the context lasts."""
+        ...
+
+    def export(self) -> Plain:
+        """What a plain PEFT adapter must hold to be this model on the original base."""
+        ...
+
+    def remove(self) -> None:
+        """Take the adapter out of the model; the workspace restores the weights."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A plain LoRA adapter: factors by layer, one scaling, and the state of the saved modules.
+
+    ``own_alpha`` is (α, rsLoRA) where the run's own still say the scaling, else None.
+    ``magnitudes`` are DoRA's, by layer.
+    """
+
+    layers: dict[str, Factors]
+    scaling: float
+    heads: dict[str, dict[str, Any]]
+    own_alpha: tuple[float, bool] | None
+    magnitudes: dict[str, Any] = field(default_factory=dict)

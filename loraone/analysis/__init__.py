@@ -1,0 +1,1 @@
+"""Answers from stored numbers: verdicts, figures, reports."""

@@ -1,0 +1,101 @@
+"""The final metric against its cost: time, memory, or trained parameters, with the Pareto front."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from loraone.analysis.figures.style import MUTED, Theme, empty, figure, looks, title
+from loraone.catalog import METRICS
+
+COSTS = {
+    "train_seconds": ("Training time", "s"),
+    "memory_bytes": ("Memory", "GB"),
+    "trained_parameters": ("Trained parameters", ""),
+}
+
+
+def table(runs: pd.DataFrame, metric: str, cost: str) -> pd.DataFrame:
+    """One row per series: mean and deviation over seeds of metric and cost, and whether it is best.
+
+    ``front`` marks the Pareto front: no other series is as good at a lower cost.
+    """
+    known = runs.dropna(subset=[metric, cost])
+    grouped = known.groupby("series", sort=False)
+    found = grouped.agg(
+        value=(metric, "mean"),
+        value_std=(metric, "std"),
+        cost=(cost, "mean"),
+        cost_std=(cost, "std"),
+        seeds=(metric, "count"),
+    ).reset_index()
+    if cost == "memory_bytes":
+        found[["cost", "cost_std"]] /= 1e9
+    return found.assign(front=pareto(found["cost"], found["value"], METRICS[metric].better))
+
+
+def pareto(costs: pd.Series[float], values: pd.Series[float], better: str) -> list[bool]:
+    """For each point whether no other one is at least as cheap and as good, and better in one."""
+    worth = -values if better == "higher" else values
+    points = np.column_stack([costs, worth])
+    return [
+        not any((other <= point).all() and (other < point).any() for other in points)
+        for point in points
+    ]
+
+
+def draw(
+    rows: pd.DataFrame,
+    runs: pd.DataFrame,
+    *,
+    metric: str,
+    cost: str,
+    log_x: bool = False,
+    theme: Theme = "light",
+) -> go.Figure:
+    """A point per series with its deviations; the front is a dashed line between its points."""
+    if rows.empty:
+        return empty(theme, "No run has finished yet")
+    row = METRICS[metric]
+    drawn = figure(
+        theme,
+        xaxis={
+            "title": title(*COSTS[cost]),
+            "exponentformat": "SI",
+            "type": "log" if log_x else "linear",
+        },
+        yaxis_title=title(f"Final {row.label.lower()}", row.unit),
+    )
+    best = rows[rows["front"]].sort_values("cost")
+    if len(best) > 1:
+        drawn.add_trace(
+            go.Scatter(
+                x=best["cost"].to_numpy(),
+                y=best["value"].to_numpy(),
+                mode="lines",
+                name="Pareto front",
+                line={"color": MUTED, "dash": "dash", "width": 1.5, "shape": "hv"},
+                hoverinfo="skip",
+            )
+        )
+    styles = looks(runs, theme)
+    for series in runs["series"].drop_duplicates():
+        point = rows[rows["series"] == series]
+        if point.empty:
+            continue
+        look = styles[series]
+        drawn.add_trace(
+            go.Scatter(
+                x=point["cost"].to_numpy(),
+                y=point["value"].to_numpy(),
+                error_x={"type": "data", "array": point["cost_std"].fillna(0).to_numpy()},
+                error_y={"type": "data", "array": point["value_std"].fillna(0).to_numpy()},
+                name=series,
+                mode="markers",
+                marker={"color": look.colour, "symbol": look.symbol, "size": 12},
+                customdata=point["seeds"].to_numpy(),
+                hovertemplate="%{y:.4g} for %{x:.4s} (%{customdata} seeds)",
+            )
+        )
+    return drawn

@@ -1,0 +1,81 @@
+"""A scalar of every layer's spectrum as a map, layer × module: where to look first."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from loraone.analysis.figures import layers
+from loraone.analysis.figures.style import Theme, empty, figure
+from loraone.catalog import SCALARS, SPECTRA
+
+# Stands out from every colour of Cividis, on light and dark.
+OUTLINE = "#D55E00"
+
+
+def table(names: list[str], values: dict[int, float | None], scalar: str) -> pd.DataFrame:
+    """One row per layer with its stack, block, module and the scalar's value."""
+    rows = []
+    for index, name in enumerate(names):
+        stack, block, module = layers.split(name)
+        rows.append((index, name, stack, block, module, values.get(index)))
+    columns = ["index", "layer", "stack", "block", "module", scalar]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def draw(
+    rows: pd.DataFrame,
+    *,
+    scalar: str,
+    quantity: str,
+    outlined: int | None = None,
+    theme: Theme = "light",
+) -> go.Figure:
+    """Blocks from left to right, modules from top to bottom; a cell carries its layer's index.
+
+    ``outlined`` is the index of the layer that is looked at: its cell has a frame.
+    """
+    if rows.empty or rows[scalar].isna().all():
+        return empty(theme, "Not measured for this run")
+    row = SCALARS[scalar]
+    several = rows["stack"].nunique() > 1
+    rows = rows.assign(
+        line=(rows["stack"] + " " + rows["module"]).str.strip() if several else rows["module"],
+        column=rows["block"].fillna(0),
+    )
+    modules = list(dict.fromkeys(rows["line"]))
+    grid = rows.pivot_table(index="line", columns="column", values=scalar, dropna=False)
+    where = rows.pivot_table(index="line", columns="column", values="index", dropna=False)
+    grid, where = grid.reindex(modules), where.reindex(modules)
+    drawn = figure(
+        theme,
+        xaxis={"title": "Transformer block", "dtick": 1, "showgrid": False, "automargin": True},
+        yaxis={"autorange": "reversed", "showgrid": False, "automargin": True},
+        margin={"l": 8, "r": 8, "t": 16, "b": 52},
+    )
+    drawn.add_trace(
+        go.Heatmap(
+            x=[int(column) for column in grid.columns],
+            y=modules,
+            z=grid.to_numpy(np.float32),
+            customdata=where.to_numpy(),
+            colorscale="Cividis",
+            xgap=2,
+            ygap=2,
+            colorbar={"title": {"text": row.label, "side": "right"}, "thickness": 14},
+            hovertemplate=(
+                "block %{x}, %{y}<br>"
+                + f"{SPECTRA[quantity].label}: {row.label} "
+                + "%{z:.4g}<extra>click for its spectra</extra>"
+            ),
+        )
+    )
+    if outlined is not None and outlined in set(rows["index"]):
+        cell = rows[rows["index"] == outlined].iloc[0]
+        block, line = int(cell["column"]), modules.index(cell["line"])
+        drawn.add_shape(
+            x0=block - 0.5, x1=block + 0.5, y0=line - 0.5, y1=line + 0.5,
+            line={"color": OUTLINE, "width": 3},
+        )  # fmt: skip
+    return drawn

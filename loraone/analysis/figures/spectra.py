@@ -1,0 +1,103 @@
+"""Singular values of one layer, log-log: gradient, weight, and what each method did."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from loraone.analysis.figures.style import MUTED, Theme, empty, figure, looks
+from loraone.catalog import SPECTRA
+
+# Solid grey is full fine-tuning's.
+_SHARED = {"weight": "dot", "gradient": "dash"}
+_OWN = {"init": "triangle-up", "update": "circle", "change": "square"}
+# Values this far below the largest are rounding noise of float32.
+_FLOOR = 1e-7
+
+
+def table(spectra: dict[tuple[int, str], np.ndarray], runs: pd.DataFrame) -> pd.DataFrame:
+    """One row per singular value.
+
+    Args:
+        spectra: singular values, descending, by (run_id, quantity).
+        runs: ``run_id``, ``series``, ``origin``. The gradient and the weight are the same for all
+            runs of an experiment and seed; they appear once for each origin, of its first run.
+    """
+    frames = []
+    seen: set[tuple[str, str]] = set()
+    names = dict(zip(runs["run_id"], runs["series"], strict=True))
+    origins = dict(zip(runs["run_id"], runs["origin"], strict=True))
+    for (run_id, quantity), values in spectra.items():
+        origin = origins[run_id]
+        if quantity in _SHARED and (quantity, origin) in seen:
+            continue
+        seen.add((quantity, origin))
+        known = values[values > _FLOOR * (values[0] if len(values) else 0)]
+        frames.append(
+            pd.DataFrame(
+                {
+                    "series": origin if quantity in _SHARED else names[run_id],
+                    "quantity": quantity,
+                    "index": np.arange(1, len(known) + 1),
+                    "value": known,
+                }
+            )
+        )
+    columns = ["series", "quantity", "index", "value"]
+    return pd.concat(frames) if frames else pd.DataFrame(columns=columns)
+
+
+def draw(
+    rows: pd.DataFrame, runs: pd.DataFrame, *, rank: int | None, theme: Theme = "light"
+) -> go.Figure:
+    """All spectra of one layer; a line marks the adapter's rank and says the gap of G there."""
+    if rows.empty:
+        return empty(theme, "Not measured yet")
+    drawn = figure(
+        theme,
+        xaxis={"title": "Index of the singular value", "type": "log", "dtick": 1},
+        yaxis={"title": "Singular value", "type": "log", "exponentformat": "power"},
+    )
+    styles = looks(runs, theme)
+    groups = rows.groupby(["series", "quantity"], sort=False)
+    for (series, quantity), line in ((tuple(map(str, key)), part) for key, part in groups):
+        shared = quantity in _SHARED
+        colour = MUTED if shared else styles[series].colour
+        label = SPECTRA[quantity].label
+        name = f"{label} {series}".strip() if shared else f"{series}: {label}"
+        look = {
+            "mode": "lines" if shared or len(line) > 64 else "lines+markers",
+            "line": {
+                "color": colour,
+                "width": 1.5,
+                "dash": _SHARED[quantity] if shared else styles[series].dash,
+            },
+        }
+        if not shared:
+            look["marker"] = {"symbol": _OWN[quantity], "size": 7}
+        drawn.add_trace(
+            go.Scatter(
+                x=line["index"].to_numpy(),
+                y=line["value"].to_numpy(np.float32),
+                name=name,
+                hovertemplate="σ<sub>%{x}</sub> = %{y:.4g}",
+                **look,
+            )
+        )
+    if rank is not None:
+        drawn.add_vline(x=rank, line={"color": MUTED, "dash": "dash", "width": 1})
+        drawn.add_annotation(
+            x=np.log10(rank), y=0, yref="paper", yanchor="bottom", xanchor="left", showarrow=False,
+            text=f" r = {rank}{_gap(rows, rank)}", font={"color": MUTED},
+        )  # fmt: skip
+    return drawn
+
+
+def _gap(rows: pd.DataFrame, rank: int) -> str:
+    """σ_{r+1}/σ_r of the gradient: near 1 its top-r subspace is ill-defined."""
+    values = rows[rows["quantity"] == "gradient"].drop_duplicates("index").set_index("index")
+    if rank + 1 not in values.index:
+        return ""
+    ratio = float(values["value"][rank + 1] / values["value"][rank])
+    return f", gap σ<sub>r+1</sub>/σ<sub>r</sub> of G = {ratio:.3f}"

@@ -1,5 +1,0 @@
-"""``python -m loraone.cli``."""
-
-from loraone.cli import main
-
-main()

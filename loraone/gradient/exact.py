@@ -1,0 +1,89 @@
+"""The one-step full fine-tuning gradient G of the target layers, exactly.
+
+G = ∂L/∂W with L the mean loss over the gradient batch. It is taken at the module, not at the
+parameter: with layer input x and output gradient δ, ``G = Σ δᵀ x`` over all calls of the layer.
+So a tied weight gets the layer's own share only, a layer called twice gets the sum, and weights
+in bfloat16 still get a float32 gradient. Micro-batches are weighted by their number of loss
+tokens, so G does not depend on how the batch is split."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from loraone.data.batches import Batch, loss_tokens
+from loraone.gradient.taps import Consume, frozen, outer, tapping
+from loraone.models.targets import TargetLayer
+
+
+def one_step_gradient(
+    model: nn.Module,
+    layers: Sequence[TargetLayer],
+    batches: Iterable[Batch],
+    *,
+    dropout: bool = False,
+) -> tuple[dict[str, Tensor], float]:
+    """G of each layer, shape (out, in), float32 on the CPU, and the mean loss.
+
+    Args:
+        model: gives ``.loss``, the mean over the batch's loss tokens.
+        layers: whose gradient is taken; no parameter's ``.grad`` is touched.
+        batches: the gradient batch in micro-batches.
+        dropout: take it in ``train()`` mode as the official code does.
+
+    Source: arXiv 2502.01235, Algorithm 1, line 1.
+    """
+    taking = take_gradient(model, layers, batches, dropout=dropout)
+    while True:
+        try:
+            next(taking)
+        except StopIteration as end:
+            found: tuple[dict[str, Tensor], float] = end.value
+            return found
+
+
+def take_gradient(
+    model: nn.Module,
+    layers: Sequence[TargetLayer],
+    batches: Iterable[Batch],
+    *,
+    dropout: bool = False,
+) -> Generator[tuple[int, int], None, tuple[dict[str, Tensor], float]]:
+    """:func:`one_step_gradient` that says after each micro-batch which of how many it was."""
+    batches = list(batches)
+    total = sum(loss_tokens(batch, model) for batch in batches)
+    loss_sum = 0.0
+    was_training = model.training
+    with frozen(model), collecting(layers) as sums:
+        model.train(dropout)
+        try:
+            for done, batch in enumerate(batches, 1):
+                share = loss_tokens(batch, model) / total
+                loss = model(**batch).loss
+                (loss * share).backward()
+                loss_sum += float(loss.detach()) * share
+                yield done, len(batches)
+        finally:
+            model.train(was_training)
+    return sums, loss_sum
+
+
+@contextmanager
+def collecting(layers: Sequence[TargetLayer]) -> Iterator[dict[str, Tensor]]:
+    """While the context lasts, every backward pass adds ``Σ δᵀ x`` of each layer to its sum.
+
+    Sums are float32 on the CPU, (out, in); whoever calls ``backward`` weights the losses.
+    """
+    sums = {layer.name: torch.zeros(layer.shape) for layer in layers}
+    with tapping([(layer, _adder(sums[layer.name])) for layer in layers]):
+        yield sums
+
+
+def _adder(into: Tensor) -> Consume:
+    def add(x: Tensor, delta: Tensor) -> None:
+        into.add_(outer(delta, x).to(into.device))
+
+    return add

@@ -1,0 +1,97 @@
+"""Top singular triplets of the one-step gradient, one layer at a time.
+
+Where the gradient batch fits into one backward pass, each layer's G is decomposed in its own
+backward hook and freed. Exact; at most one G exists at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from loraone.data.batches import Batch
+from loraone.errors import LoraOneError
+from loraone.gradient.passes import _backward, _on_cpu
+from loraone.gradient.taps import Consume, outer
+from loraone.linalg.svd import Decomposition, truncated_svd
+from loraone.models.targets import TargetLayer
+
+
+class CalledAgainError(LoraOneError):
+    """A layer received gradient after it was decomposed: it is used in several places."""
+
+    code = "layer-used-twice"
+
+
+def immediate(
+    model: nn.Module,
+    layers: Sequence[TargetLayer],
+    batch: Batch,
+    r: int,
+    *,
+    seed: int = 0,
+    look: Callable[[str, Tensor], None] | None = None,
+) -> dict[str, Decomposition]:
+    """Decompose each layer's G in its backward hook, in eval mode.
+
+    ``look(name, G)`` is shown each G while it exists.
+
+    Calls of a layer within one forward pass are summed before they are decomposed. With gradient
+    checkpointing calls come back one block at a time, so that a layer used in several blocks
+    cannot be seen to be complete: CalledAgainError says so, and ``accumulate`` is the way.
+    """
+    found: dict[str, Decomposition] = {}
+    open_calls: dict[str, int] = {}
+    partial: dict[str, Tensor] = {}
+
+    def consumer(name: str) -> Consume:
+        def consume(x: Tensor, delta: Tensor) -> None:
+            if name in found:
+                raise CalledAgainError(
+                    f"layer {name} is used in several checkpointed blocks: its gradient is not "
+                    "complete when the first one is done",
+                    hint="take the way 'accumulate', which sums over all calls",
+                )
+            gradient = outer(delta, x)
+            if name in partial:
+                gradient += partial.pop(name)
+            open_calls[name] -= 1
+            if open_calls[name]:
+                partial[name] = gradient
+            else:
+                if look is not None:
+                    look(name, gradient)
+                found[name] = _on_cpu(truncated_svd(gradient, r, seed=seed))
+
+        return consume
+
+    def count(layer: TargetLayer) -> None:
+        def called(*_: object) -> None:
+            if not torch.is_grad_enabled():
+                return  # reentrant checkpointing calls again, with gradients, in the backward pass
+            waiting = open_calls.get(layer.name, 0)
+            if waiting and _in_backward():
+                return  # non-reentrant checkpointing recomputes a call that is counted already
+            open_calls[layer.name] = waiting + 1
+
+        counters.append(layer.module.register_forward_hook(called))
+
+    counters: list[torch.utils.hooks.RemovableHandle] = []
+    taps = [(layer, consumer(layer.name)) for layer in layers]
+    for layer in layers:
+        count(layer)
+    try:
+        _backward(model, taps, [batch])
+    finally:
+        for handle in counters:
+            handle.remove()
+    for layer in layers:
+        if layer.name not in found:  # the forward pass did not come by
+            found[layer.name] = truncated_svd(torch.zeros(layer.shape), r)
+    return found
+
+
+def _in_backward() -> bool:
+    return bool(torch._C._current_graph_task_id() != -1)

@@ -1,0 +1,65 @@
+"""Which way the one-step gradient is taken, from what each would hold in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psutil
+
+from loraone.gradient.sketch import SKETCH_OVERSAMPLING
+from loraone.models.targets import TargetLayer
+from loraone.spec.experiment import RunSpec
+
+# Share of the free host memory that sums of gradients may take.
+SHARE = 0.5
+FLOAT32 = 4
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """``held`` are the bytes that gradients take at the peak, by way; activations are left out."""
+
+    way: str
+    held: dict[str, int]
+    available: int
+    reason: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is stored with a run."""
+        return asdict(self)
+
+
+def gradient_plan(
+    spec: RunSpec, layers: Sequence[TargetLayer], available: int | None = None
+) -> MemoryPlan:
+    """The way that the spec names, or with ``auto`` the first of these that can be afforded.
+
+    accumulate Σ 4mn bytes, immediate max 4mn (where the batch is one micro-batch), sketch
+    Σ 4(m+n)(r+16). ``available`` are the bytes of free host memory, where sums are kept.
+    """
+    if available is None:
+        available = int(psutil.virtual_memory().available)
+    sizes = [m * n for m, n in (layer.shape for layer in layers)]
+    widths = [min(spec.rank + SKETCH_OVERSAMPLING, *layer.shape) for layer in layers]
+    held = {
+        "accumulate": FLOAT32 * sum(sizes),
+        "immediate": FLOAT32 * max(sizes),
+        "sketch": FLOAT32
+        * sum(sum(layer.shape) * k for layer, k in zip(layers, widths, strict=True)),
+    }
+    asked = spec.gradient.way
+    if asked != "auto":
+        return MemoryPlan(asked, held, available, "named in the spec")
+    budget = int(available * SHARE)
+    if held["accumulate"] <= budget:
+        return MemoryPlan("accumulate", held, available, "all gradients fit into host memory")
+    short = f"all gradients take {_gb(held['accumulate'])} and {_gb(budget)} may be used"
+    if spec.gradient.samples <= spec.gradient.micro_batch:
+        return MemoryPlan("immediate", held, available, f"{short}; one batch, so one at a time")
+    return MemoryPlan("sketch", held, available, f"{short}; several batches, so none is formed")
+
+
+def _gb(count: int) -> str:
+    return f"{count / 1e9:.3g} GB"

@@ -1,0 +1,34 @@
+"""One pass over the gradient batch with taps at the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from torch import nn
+
+from loraone.data.batches import Batch, loss_tokens
+from loraone.gradient.taps import Consume, frozen, tapping
+from loraone.linalg.svd import Decomposition
+from loraone.models.targets import TargetLayer
+
+
+def _backward(
+    model: nn.Module, taps: Sequence[tuple[TargetLayer, Consume]], batches: Iterable[Batch]
+) -> None:
+    """One pass over the batches, weighted by loss tokens, in eval mode."""
+    batches = list(batches)
+    total = sum(loss_tokens(batch, model) for batch in batches)
+    training = model.training
+    with frozen(model), tapping(taps):
+        model.eval()
+        try:
+            for batch in batches:
+                (model(**batch).loss * (loss_tokens(batch, model) / total)).backward()
+        finally:
+            model.train(training)
+
+
+def _on_cpu(found: Decomposition) -> Decomposition:
+    return Decomposition(
+        found.U.cpu(), found.S.cpu(), found.V.cpu(), found.frobenius, found.error, found.gap
+    )

@@ -1,0 +1,136 @@
+"""Hooks at the target layers that hand on their input x and output gradient δ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from loraone.errors import SpecError
+from loraone.models.targets import TargetLayer
+
+Consume = Callable[[Tensor, Tensor], None]
+
+
+def outer(delta: Tensor, x: Tensor) -> Tensor:
+    """``δᵀ x``, also for one-hot x, which are sparse."""
+    return (x.T @ delta).T
+
+
+@contextmanager
+def tapping(taps: Sequence[tuple[TargetLayer, Consume]]) -> Iterator[None]:
+    """While the context lasts, every call of a layer hands its input and output gradient on.
+
+    ``consume(x, δ)`` is called in the backward pass with x (tokens, in) and δ (tokens, out), both
+    float32, once for each call of the layer in the forward pass. An embedding's x are the one-hot
+    vectors of its ids, as a sparse matrix.
+    """
+    with ExitStack() as hooks:
+        for layer, consume in taps:
+            hook = layer.module.register_forward_hook(_tap(consume))
+            hooks.callback(hook.remove)
+        yield
+
+
+def _tap(consume: Consume) -> Callable[[nn.Module, Any, Tensor], Tensor | None]:
+    def hook(module: nn.Module, args: Any, output: Tensor) -> Tensor | None:
+        if not torch.is_grad_enabled():
+            return None  # the first, discarded pass of reentrant gradient checkpointing
+        if not output.requires_grad:
+            # Nothing before this layer needs a gradient, so the graph can begin here.
+            output = output.detach().requires_grad_()
+
+        def arrived(inputs: Tensor, delta: Tensor) -> None:
+            delta = delta.detach().reshape(-1, delta.shape[-1]).float()
+            if isinstance(module, nn.Embedding):
+                x = _one_hot(inputs.reshape(-1), module)
+            else:
+                x = inputs.reshape(-1, inputs.shape[-1]).float()
+            consume(x.to(delta.device), delta)
+
+        tapped: Tensor = _Tap.apply(output, args[0].detach(), arrived)  # type: ignore[no-untyped-call]
+        return tapped
+
+    return hook
+
+
+class _Tap(torch.autograd.Function):
+    """The identity, which hands x and δ on in the backward pass.
+
+    x is a saved tensor and not part of a closure, so that checkpointing can drop and recompute it.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, output: Tensor, inputs: Tensor, arrived: Consume) -> Tensor:
+        ctx.save_for_backward(inputs)
+        ctx.arrived = arrived
+        # A copy, since the model may change the output in place; the original is not kept.
+        return output.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *deltas: Tensor) -> tuple[Tensor, None, None]:
+        ctx.arrived(ctx.saved_tensors[0], deltas[0])
+        return deltas[0], None, None
+
+
+@contextmanager
+def checkpointed(model: nn.Module) -> Iterator[None]:
+    """While the context lasts, transformer blocks keep their input alone and are recomputed.
+
+    transformers itself does so in ``train()`` mode alone, where dropout would add its noise.
+    """
+    blocks = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer)]
+    if not blocks:
+        raise SpecError(
+            f"{type(model).__name__} has no blocks that could be recomputed",
+            field="gradient.checkpointing",
+            value=True,
+            allowed="off",
+        )
+    for block in blocks:
+        block.forward = partial(checkpoint, block.forward, use_reentrant=False)
+    try:
+        yield
+    finally:
+        for block in blocks:
+            del block.forward
+
+
+def _one_hot(ids: Tensor, module: nn.Embedding) -> Tensor:
+    """One row per id, sparse; rows of padding are empty, as autograd has it."""
+    known = ids != (-1 if module.padding_idx is None else module.padding_idx)
+    rows = known.nonzero().squeeze(1)
+    scale = float(getattr(module, "embed_scale", 1.0))  # Gemma's embeddings multiply their output
+    values = torch.full((len(rows),), scale, device=ids.device)
+    shape = (len(ids), module.num_embeddings)
+    where = torch.stack([rows, ids[rows]])
+    return torch.sparse_coo_tensor(where, values, shape, check_invariants=False)
+
+
+@contextmanager
+def frozen(model: nn.Module) -> Iterator[None]:
+    """Freeze every parameter; let the embeddings' output require a gradient meanwhile.
+
+    Reentrant checkpointing needs one input that requires a gradient, or it builds no graph.
+    """
+    wanted = {name: p.requires_grad for name, p in model.named_parameters()}
+    model.requires_grad_(False)
+    handle = None
+    embeddings = getattr(model, "get_input_embeddings", lambda: None)()
+    if getattr(model, "is_activation_checkpointing", False) and embeddings is not None:
+        handle = embeddings.register_forward_hook(
+            lambda module, args, output: output.requires_grad_() if output.is_leaf else None
+        )
+    try:
+        yield
+    finally:
+        if handle is not None:
+            handle.remove()
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(wanted[name])

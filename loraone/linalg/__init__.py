@@ -1,0 +1,1 @@
+"""Singular value decompositions, low-rank matrices, and angles between subspaces."""

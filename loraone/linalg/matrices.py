@@ -1,0 +1,70 @@
+"""Matrices as they come: low-rank products that are never formed, and dense ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from loraone.linalg.spectra import singular_values
+from loraone.linalg.svd import Decomposition, truncated_svd
+
+
+@dataclass(frozen=True)
+class LowRank:
+    """The matrix ``left @ right`` of shapes (m, k) and (k, n), never formed."""
+
+    left: Tensor
+    right: Tensor
+
+    def decompose(self) -> Decomposition:
+        """Its exact SVD through two thin QRs and a k × k core, in float64."""
+        q_left, r_left = torch.linalg.qr(self.left.double())
+        q_right, r_right = torch.linalg.qr(self.right.double().T)
+        U, S, Vh = torch.linalg.svd(r_left @ r_right.T, full_matrices=False)
+        return Decomposition(
+            (q_left @ U).float(), S.float(), (q_right @ Vh.T).float(), float(torch.linalg.norm(S))
+        )
+
+    def dense(self) -> Tensor:
+        """The matrix itself, (m, n)."""
+        return self.left @ self.right
+
+    def inner(self, other: Tensor) -> float:
+        """⟨self, other⟩ = Σ_ij self_ij other_ij, other (m, n)."""
+        return float(((self.left.T @ other) * self.right).double().sum())
+
+    def singular_values(self) -> Tensor:
+        """Its min(m, n, k) singular values, descending."""
+        return self.decompose().S
+
+    def top(self, r: int) -> Decomposition:
+        """Its top ``r`` singular triplets."""
+        return self.decompose().top(r)
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A matrix that is kept as it is, with the interface of :class:`LowRank`."""
+
+    matrix: Tensor
+
+    def dense(self) -> Tensor:
+        """The matrix itself, (m, n)."""
+        return self.matrix
+
+    def inner(self, other: Tensor) -> float:
+        """⟨self, other⟩ = Σ_ij self_ij other_ij, other (m, n)."""
+        return float((self.matrix * other).double().sum())
+
+    def singular_values(self) -> Tensor:
+        """All its singular values, descending."""
+        return singular_values(self.matrix)
+
+    def top(self, r: int) -> Decomposition:
+        """Its top ``r`` singular triplets."""
+        return truncated_svd(self.matrix, r)
+
+
+Change = LowRank | Dense

@@ -1,0 +1,50 @@
+"""Singular values and the scalars that sum them up."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
+
+from loraone.events import Float32Array, Spectra
+
+
+def spectra(layer: str, quantity: str, values: Tensor, r: int, *, whole: bool = True) -> Spectra:
+    """An event with singular values and their scalars (see :func:`scalars`).
+
+    Where only the top values are known (``whole=False``) the scalars that need all are None.
+    """
+    array = values.detach().cpu().numpy().astype(np.float32)
+    found = scalars(array, r)
+    if not whole:
+        found = {name: value if name == "sigma1" else None for name, value in found.items()}
+    return Spectra(layer, quantity, array, found)
+
+
+def scalars(values: Float32Array, r: int) -> dict[str, float | None]:
+    """σ₁, Frobenius norm, stable and effective rank, energy in the top r, gap σ_{r+1}/σ_r.
+
+    Args:
+        values: singular values, descending.
+        r: the adapter's rank.
+
+    Ratios are None for a zero matrix; the gap is None where there is no value r+1.
+    """
+    sigma = values.astype(np.float64)
+    energy = sigma**2
+    total = float(energy.sum())
+    found: dict[str, float | None] = {
+        "sigma1": float(sigma[0]) if len(sigma) else 0.0,
+        "frobenius": total**0.5,
+        "stable_rank": None,
+        "effective_rank": None,
+        "energy_top_r": None,
+        "gap": None,
+    }
+    if total > 0:
+        share = energy[energy > 0] / total
+        found["stable_rank"] = total / float(energy[0])
+        found["effective_rank"] = float(np.exp(-(share * np.log(share)).sum()))
+        found["energy_top_r"] = float(energy[:r].sum()) / total
+        if len(sigma) > r and sigma[r - 1] > 0:
+            found["gap"] = float(sigma[r] / sigma[r - 1])
+    return found

@@ -1,0 +1,167 @@
+"""Pretrained models: loading them safely, drawing their new heads, hashing their weights."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from loraone.catalog import METHODS, TASKS, Method
+from loraone.errors import ModelError, SpecError
+from loraone.models.paths import model_location
+from loraone.models.targets import TargetLayer, find_targets
+from loraone.spec.model import ModelSpec
+
+_HEADS = ("classifier", "score", "classification_head")
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model with its tokenizer, target layers, and the names of its new head, if any."""
+
+    model: Any
+    tokenizer: Any
+    layers: tuple[TargetLayer, ...]
+    heads: tuple[str, ...]
+    location: str
+    revision: str | None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's first parameter lies."""
+        device: torch.device = next(self.model.parameters()).device
+        return device
+
+
+def load(spec: ModelSpec, task: str, labels: int, device: torch.device) -> LoadedModel:
+    """Load weights (safetensors only, no remote code) and find the target layers.
+
+    Raises ModelError where the model cannot be loaded or no layer matches ``spec.targets``.
+    """
+    import transformers
+
+    location, revision = model_location(spec)
+    options: dict[str, Any] = {
+        "revision": revision,
+        "trust_remote_code": False,
+    }
+    kinds: dict[str, Any] = {}
+    if task == "sequence-classification":
+        # A head of another size in the checkpoint is no matter: the head is drawn anew anyway.
+        kinds = {"num_labels": labels, "ignore_mismatched_sizes": True}
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    try:
+        _refuse_quantised(transformers.AutoConfig.from_pretrained(location, **options), spec)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(location, **options)
+        model = getattr(transformers, TASKS[task].auto_class).from_pretrained(
+            location,
+            use_safetensors=True,
+            dtype=getattr(torch, spec.dtype),
+            **options,
+            **kinds,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelError(
+            f"model {spec.id!r} cannot be loaded for {TASKS[task].label.lower()}: {error}",
+            field="model.id",
+            value=spec.id,
+            hint="check the name and the network (HF_HUB_OFFLINE), HF_TOKEN for a gated model",
+        ) from error
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    model.config.pad_token_id = tokenizer.pad_token_id
+    for module in model.modules():  # T5's decoder has a configuration of its own
+        if hasattr(getattr(module, "config", None), "use_cache"):
+            module.config.use_cache = False
+    model.to(device).eval()
+    layers = find_targets(model, spec)
+    heads = tuple(name for name in _HEADS if isinstance(getattr(model, name, None), nn.Module))
+    resolved = getattr(model.config, "_commit_hash", None) or revision
+    return LoadedModel(model, tokenizer, layers, heads, location, resolved)
+
+
+def _refuse_quantised(config: Any, spec: ModelSpec) -> None:
+    """Before the weights are read: a run changes weights and puts them back bit for bit."""
+    if getattr(config, "quantization_config", None) is not None:
+        raise ModelError(
+            f"model {spec.id!r} is quantised: its weights can be neither trained, restored bit for "
+            "bit nor taken out of a residual",
+            field="model.id",
+            value=spec.id,
+            allowed="weights in float32, bfloat16 or float16",
+            hint="use the unquantised checkpoint, or for one adapter in your own code "
+            "loraone.peft_native.initialize_lora_one_weights, which takes quantised layers",
+        )
+
+
+def check_method(layers: tuple[TargetLayer, ...], row: Method, rank: int) -> None:
+    """Raise SpecError, naming the layer, where the method cannot be applied to it.
+
+    ``rank`` may not be above min(m, n), nor twice the rank where the method takes 2r triplets.
+    """
+    narrowest = min(layers, key=lambda layer: min(layer.shape))
+    most = min(narrowest.shape) // row.triplets
+    if rank > most:
+        least = "min(m, n)" if row.triplets == 1 else f"min(m, n)/{row.triplets}"
+        raise SpecError(
+            f"rank {rank} is above {least} = {most} of layer {narrowest.name} "
+            f"({narrowest.shape[0]} × {narrowest.shape[1]}); allowed: 1 to {most}",
+            field="rank",
+            value=rank,
+            allowed=f"1 to {most}",
+        )
+    embedding = next((layer for layer in layers if layer.embedding), None)
+    if embedding is not None and not row.embedding:
+        known = ", ".join(other.label for other in METHODS.values() if other.embedding)
+        raise SpecError(
+            f"{row.label} cannot be applied to layer {embedding.name}, an embedding: PEFT would "
+            f"use another init there without a word; allowed: {known}, or linear layers alone",
+            field="methods",
+            value=row.name,
+            allowed=known,
+        )
+    conv = next((layer for layer in layers if layer.conv1d), None)
+    if conv is not None and not row.conv1d:
+        raise SpecError(
+            f"{row.label} cannot be applied to layer {conv.name}, a Conv1D: PEFT decomposes the "
+            "transposed weight there",
+            field="methods",
+            value=row.name,
+            allowed="models with nn.Linear layers",
+        )
+    tied = next((layer for layer in layers if layer.tied_to), None)
+    if tied is not None and (row.changes_base or row.trains == "all"):
+        raise SpecError(
+            f"{row.label} changes the weight of layer {tied.name}, which is that of {tied.tied_to} "
+            "too: no adapter of the one could make up for the other",
+            field="model.targets",
+            value=tied.name,
+            allowed="layers whose weight is not tied",
+        )
+
+
+@torch.no_grad()
+def reset_head(loaded: LoadedModel, seed: int) -> None:
+    """Draw the new head anew from ``seed``: normal weights, zero bias, as transformers does."""
+    generator = torch.Generator().manual_seed(seed)
+    std = getattr(loaded.model.config, "initializer_range", 0.02)
+    for name in loaded.heads:
+        for parameter in getattr(loaded.model, name).parameters():
+            if parameter.dim() > 1:
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * std)
+            else:
+                parameter.zero_()
+
+
+def weights_hash(model: nn.Module) -> str:
+    """SHA-256 over the names and bytes of all parameters and buffers."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+        digest.update(name.encode())
+        digest.update(data.data)
+    return digest.hexdigest()

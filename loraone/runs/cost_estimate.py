@@ -1,0 +1,130 @@
+"""How long runs will take and what they will hold, before any of them has begun.
+
+Operations are counted to the leading order and divided by the rates of a :class:`Calibration`;
+factors are what finished runs took over what was said of them. Memory is that of weights,
+copies, gradients, optimiser states and activations. Both are estimates, and say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loraone.catalog import METHODS
+from loraone.models.checkpoint import Checkpoint
+from loraone.runs.device_benchmark import Calibration, svd_operations
+from loraone.spec.experiment import RunSpec
+
+FLOAT32 = 4
+_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+# Starting to import, to load and to write an adapter that is read back: seconds that are no
+# arithmetic. Measured with MiniLM on two cores; the factor of finished runs mends it elsewhere.
+_LOAD, _START, _EXPORT = 8.0, 1.5, 1.5
+# γ = auto looks at the held-out loss so many times.
+_SEARCHED = 12
+# Activations of a block for its backward pass in units of tokens × width × bytes: Korthikanti et
+# al., arXiv 2205.05198, section 4.1: 34 bytes in 16 bit, so 17 numbers, without the attention map.
+_ACTIVATIONS = 17
+# What is freed is kept for the next step, and an adapter is read back into a second model:
+# measured on MiniLM.
+_KEPT = 1.4
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds and bytes of one run; ``shared`` seconds are spent once for runs of one gradient."""
+
+    seconds: float
+    shared: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of all runs one after the other; bytes of the largest; what does not fit."""
+
+    seconds: float
+    memory: float
+    too_large: tuple[str, ...]
+
+
+def of_runs(
+    specs: Sequence[RunSpec],
+    checkpoint: Checkpoint,
+    speed: Calibration,
+    time_factor: float = 1.0,
+    memory_factor: float = 1.0,
+) -> Estimate:
+    """The sum over runs that share a warm worker: each gradient is taken once."""
+    costs = [of_run(spec, checkpoint, speed) for spec in specs]
+    shared = {spec.gradient_key(): cost.shared for spec, cost in zip(specs, costs, strict=True)}
+    seconds = _LOAD + sum(shared.values()) + sum(cost.seconds for cost in costs)
+    large = [
+        spec.label
+        for spec, cost in zip(specs, costs, strict=True)
+        if cost.memory * memory_factor > speed.memory
+    ]
+    return Estimate(
+        seconds * time_factor,
+        memory_factor * max((cost.memory for cost in costs), default=0.0),
+        tuple(dict.fromkeys(large)),
+    )
+
+
+def of_run(spec: RunSpec, checkpoint: Checkpoint, speed: Calibration) -> Cost:
+    """One run on a worker that is warm."""
+    shapes = checkpoint.targets(spec.model)
+    multiply = sum(m * n for m, n in checkpoint.layers.values())
+    trained = _trained(spec, shapes)
+    length = spec.data.max_length
+
+    def passes(texts: float, share: float) -> float:
+        """Operations: 2 for each weight and token forward, 2 for inputs, 2 for weights."""
+        return texts * length * 2.0 * multiply * share
+
+    full = METHODS[spec.method.name].trains == "all"
+    plan, measured = spec.training, spec.measure
+    step = passes(plan.batch_size, 3.0 if full else 2.0)
+    step += 0.0 if full else plan.batch_size * length * 6.0 * trained
+    evaluations = 1 + plan.steps / plan.eval_every
+    looks = spec.gradient.samples + measured.held_out_samples
+    searched = _SEARCHED * measured.held_out_samples if _searches(spec) else 0
+    own = plan.steps * step + passes(evaluations * spec.data.eval_samples + 2 * looks + searched, 1)
+    decomposed = sum(svd_operations(m, n) for m, n in shapes)
+    own_svd = decomposed * ((4.0 if full else 0.0) + (3.0 if measured.intruders else 0.0))
+    halves = 2 if measured.gradient_trust else 1
+    shared = passes(halves * spec.gradient.samples, 3.0)
+    shared += passes(spec.gradient.head_warmup_steps * plan.batch_size, 1.0)
+    shared_seconds = shared / speed.multiply + 2 * decomposed / speed.decompose
+    seconds = _START + own / speed.multiply + own_svd / speed.decompose
+    seconds += _EXPORT if measured.save_adapter else 0.0
+    return Cost(seconds, shared_seconds, _memory(spec, checkpoint, shapes, trained, speed.base))
+
+
+def _searches(spec: RunSpec) -> bool:
+    return spec.method.params.get("gamma") == "auto"
+
+
+def _trained(spec: RunSpec, shapes: Sequence[tuple[int, int]]) -> int:
+    if METHODS[spec.method.name].trains == "all":
+        return sum(m * n for m, n in shapes)
+    return sum(spec.rank * (m + n) for m, n in shapes)
+
+
+def _memory(
+    spec: RunSpec,
+    checkpoint: Checkpoint,
+    shapes: Sequence[tuple[int, int]],
+    trained: int,
+    base: int,
+) -> float:
+    """Weights, a copy to restore and one in float32, all gradients, states, activations."""
+    width = _BYTES[spec.model.dtype]
+    targets = sum(m * n for m, n in shapes)
+    weights = width * checkpoint.parameters
+    copies = (width + FLOAT32) * targets
+    gradients = 0 if spec.gradient.way in ("immediate", "sketch") else FLOAT32 * targets
+    states = 3 * FLOAT32 * trained
+    tokens = max(spec.training.batch_size, spec.gradient.micro_batch) * spec.data.max_length
+    activations = _ACTIVATIONS * width * tokens * checkpoint.width * checkpoint.blocks
+    return base + _KEPT * (weights + copies + gradients + states + activations)

@@ -1,0 +1,58 @@
+"""A loaded model with its data, before any run has touched it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from loraone.catalog import TASKS
+from loraone.data import batches
+from loraone.data.batches import Encoded
+from loraone.data.texts import TextData
+from loraone.data.texts import load as texts_of
+from loraone.events import Progress
+from loraone.models import loading
+from loraone.models.loading import LoadedModel
+from loraone.spec.experiment import RunSpec
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A loaded model with its data; ``pretrained`` are copies of the target weights, (out, in)."""
+
+    loaded: LoadedModel
+    texts: TextData
+    train: Encoded
+    evaluation: Encoded
+    snapshot: dict[str, Tensor]
+    pretrained: dict[str, Tensor]
+    left_vectors: dict[str, Tensor] = field(default_factory=dict)
+
+
+def load(spec: RunSpec, device: torch.device) -> Generator[Progress, None, Prepared]:
+    """Load the data and the model that ``spec`` names, and say how far that is."""
+    causal = spec.task == "causal-lm"
+    yield Progress("load", 0, 2, "data")
+    texts = texts_of(spec.data, labelled=TASKS[spec.task].labelled)
+    yield Progress("load", 1, 2, "model")
+    loaded = loading.load(spec.model, spec.task, len(texts.label_names), device)
+    length = spec.data.max_length
+    tokenizer = loaded.tokenizer
+    targets = texts.label_names if spec.task == "seq2seq-lm" else None
+    sides = [
+        batches.encode(tokenizer, lines, labels, length, causal, targets)
+        for lines, labels in (
+            (texts.train_texts, texts.train_labels),
+            (texts.eval_texts, texts.eval_labels),
+        )
+    ]
+    snapshot = {x.name: x.parameter.detach().cpu().clone() for x in loaded.layers}
+    pretrained = {
+        x.name: (snapshot[x.name].T if x.transposed else snapshot[x.name]).float()
+        for x in loaded.layers
+    }
+    yield Progress("load", 2, 2)
+    return Prepared(loaded, texts, sides[0], sides[1], snapshot, pretrained)

@@ -1,0 +1,115 @@
+"""``run(spec)`` yields everything that happens in one run, whatever its task."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loraone.catalog import TASKS, resolve
+from loraone.errors import LoraOneError, TrainingError
+from loraone.events import Event, Failed, Progress
+from loraone.spec.experiment import RunSpec
+
+if TYPE_CHECKING:
+    from loraone.runs.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+_LOADING = ("start", "load")
+_OF_GRADIENT = ("head", "gradient", "svd", "trust", "spectra", "hessian")
+_FREE = "free some space, or set LORAONE_HOME to a larger disk; then run it again"
+
+
+def run(
+    spec: RunSpec,
+    *,
+    workspace: Workspace | None = None,
+    output: Path | None = None,
+    roots: Sequence[Path] | None = None,
+) -> Iterator[Event]:
+    """Compute the initialisation that ``spec`` asks for, train briefly, measure.
+
+    Args:
+        spec: one run; see :func:`loraone.spec.experiment.expand`.
+        workspace: keeps model, data and gradient warm between runs.
+        output: folder for the adapter; without it none is written.
+        roots: folders that local models and data may lie under; None allows any.
+
+    Every error that a user can cause ends the stream with :class:`Failed`; so does an unforeseen
+    one, after its traceback went to the log.
+    """
+    import torch
+
+    if TASKS[spec.task].synthetic:
+        workspace = None  # it is not touched, so that a failure leaves it as it is
+    phase = "start"
+    try:
+        task = resolve(TASKS[spec.task].run)
+        with closing(task(spec, workspace=workspace, output=output, roots=roots)) as happening:
+            for event in happening:
+                phase = event.phase if isinstance(event, Progress) else phase
+                yield event
+    except LoraOneError as error:
+        _forget(workspace)
+        yield Failed(**error.as_dict())  # type: ignore[arg-type]
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        _forget(workspace)
+        yield Failed(**_out_of_memory(error, spec, phase).as_dict())  # type: ignore[arg-type]
+    except Exception as error:
+        _forget(workspace)
+        if _is_disk_full(error):
+            yield Failed("disk-full", f"the disk is full: {error}", hint=_FREE)
+            return
+        log.exception("run failed")
+        yield Failed("internal", f"{type(error).__name__}: {error}")
+    except GeneratorExit:
+        _forget(workspace)  # stopped half-way: the model is in an unknown state
+        raise
+
+
+def _forget(workspace: Workspace | None) -> None:
+    if workspace is not None:
+        workspace.forget()
+
+
+def _out_of_memory(error: BaseException, spec: RunSpec, phase: str) -> TrainingError:
+    """What ran out, where, and the next smaller setting of what takes the memory there."""
+    detail = next(iter(str(error).splitlines()), "") or "no detail"
+    field, value, hint = _suggestion(spec, phase)
+    where = "the host" if isinstance(error, MemoryError) else "the device"
+    return TrainingError(
+        f"{where} ran out of memory in the phase {phase}: {detail}",
+        field=field,
+        value=value,
+        hint=hint,
+    )
+
+
+def _suggestion(spec: RunSpec, phase: str) -> tuple[str, object, str]:
+    """A field, its value, and what to set it to."""
+    if phase in _LOADING:
+        if spec.model.dtype == "float32":
+            return "model.dtype", spec.model.dtype, "set model.dtype to bfloat16: half of it"
+        return "model.id", spec.model.id, "choose a smaller model, or fewer lanes on the device"
+    if phase in _OF_GRADIENT:
+        micro = spec.gradient.micro_batch
+        if micro > 1:
+            return "gradient.micro_batch", micro, f"set gradient.micro_batch to {micro // 2}"
+        if not spec.gradient.checkpointing:
+            return "gradient.checkpointing", False, "set gradient.checkpointing"
+        way = spec.gradient.way
+        return "gradient.way", way, "set gradient.way to sketch, or choose fewer target layers"
+    size = spec.training.batch_size
+    if size > 1:
+        return "training.batch_size", size, f"set training.batch_size to {size // 2}"
+    length = spec.data.max_length
+    return "data.max_length", length, f"set data.max_length to {length // 2}"
+
+
+def _is_disk_full(error: BaseException) -> bool:
+    """Also where a library has put the system's error into words of its own."""
+    return getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error)

@@ -1,0 +1,21 @@
+"""What all specs share: frozen, strict about unknown fields, and the bounds used in several."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Rank = Annotated[int, Field(ge=1, le=4096)]
+
+
+LearningRate = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
+
+
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
+class Spec(BaseModel):
+    """Base of all specs: frozen, and strict about unknown fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,0 +1,191 @@
+"""What to run, said once: every parameter with its bounds, unit and help text.
+
+An :class:`ExperimentSpec` is a grid; :func:`expand` turns it into :class:`RunSpec`, one for each
+method × rank × learning rate × seed. The same classes serve YAML files, the command line, the
+HTTP API and, through OpenAPI, the form in the browser."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from itertools import product
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from loraone.catalog import METHODS, TASKS
+from loraone.spec import rules
+from loraone.spec.adapter import AdapterSpec
+from loraone.spec.base import LearningRate, Rank, Seed, Spec
+from loraone.spec.data import DataSpec
+from loraone.spec.gradient import GradientSpec
+from loraone.spec.measure import MeasureSpec
+from loraone.spec.method import MethodSpec, _method_from_name
+from loraone.spec.model import ModelSpec
+from loraone.spec.synthetic import ProblemSpec, SweepSpec
+from loraone.spec.training import TrainingSpec
+
+MAX_RUNS = 500
+
+
+# Teacher–student problems are solved many at once.
+MAX_PROBLEMS = 5000
+
+
+def _known_task(name: str) -> str:
+    if name not in TASKS:
+        raise PydanticCustomError("unknown_task", "allowed: {known}", {"known": ", ".join(TASKS)})
+    return name
+
+
+def _unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+class GridSpec(Spec):
+    """The values that are combined with every method."""
+
+    ranks: Annotated[tuple[Rank, ...], Field(min_length=1), AfterValidator(_unique)] = Field(
+        (8,), title="Ranks", description="r of lora_A (r, n) and lora_B (m, r)"
+    )
+    learning_rates: Annotated[
+        tuple[LearningRate, ...], Field(min_length=1), AfterValidator(_unique)
+    ] = Field((1e-3,), title="Learning rates", description="AdamW's peak learning rates")
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_unique)] = Field(
+        (0,), title="Seeds", description="Draw head, batches and random factors"
+    )
+
+
+class _Shared(Spec):
+    """What an experiment and each of its runs have in common."""
+
+    task: Annotated[str, AfterValidator(_known_task)] = Field(
+        "sequence-classification", title="Task", description="What the model is trained to do"
+    )
+    model: ModelSpec = ModelSpec()
+    data: DataSpec = DataSpec()
+    gradient: GradientSpec = GradientSpec()
+    adapter: AdapterSpec = AdapterSpec()
+    training: TrainingSpec = TrainingSpec()
+    measure: MeasureSpec = MeasureSpec()
+    problem: ProblemSpec = ProblemSpec()
+
+
+class ExperimentSpec(_Shared):
+    """A grid of runs that share model, data and training."""
+
+    version: Literal[1] = 1
+    name: str = Field(
+        "Untitled", title="Name", min_length=1, max_length=200, description="Shown in the history"
+    )
+    description: str = Field(
+        "", title="Description", max_length=10_000, description="What the experiment asks"
+    )
+    methods: Annotated[
+        tuple[Annotated[MethodSpec, BeforeValidator(_method_from_name)], ...], Field(min_length=1)
+    ] = Field(
+        (MethodSpec(name="lora"), MethodSpec(name="lora_one")),
+        title="Methods",
+        description="Initialisations to compare",
+    )
+    grid: GridSpec = GridSpec()
+    sweep: SweepSpec | None = Field(
+        None, title="Sweep", description="Of a teacher–student problem: one number varied"
+    )
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> ExperimentSpec:
+        rules.check(self)
+        return self
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> ExperimentSpec:
+        count = len(expand(self))
+        most = MAX_PROBLEMS if TASKS[self.task].synthetic else MAX_RUNS
+        if count > most:
+            raise PydanticCustomError(
+                "too_many_runs",
+                "the grid has {count} runs; allowed: 1 to {most}",
+                {"count": count, "most": most, "at": "grid"},
+            )
+        return self
+
+
+class RunSpec(_Shared):
+    """One run: one method at one rank, learning rate and seed."""
+
+    method: MethodSpec
+    rank: Rank
+    learning_rate: LearningRate
+    seed: Seed
+    # What tells runs of a sweep apart, such as "κ 10".
+    variant: str = ""
+
+    @property
+    def label(self) -> str:
+        """How the run's series is named: the method, and what was swept."""
+        return f"{self.method.label}, {self.variant}" if self.variant else self.method.label
+
+    @property
+    def trains_adapter(self) -> bool:
+        """Whether there is an adapter at all, or the target layers themselves are trained."""
+        return METHODS[self.method.name].trains != "all"
+
+    @property
+    def title(self) -> str:
+        """Method, rank, learning rate and seed in one line."""
+        rank = f" r={self.rank}" if self.trains_adapter else ""
+        return f"{self.label}{rank} lr={self.learning_rate:g} seed={self.seed}"
+
+    def gradient_key(self) -> str:
+        """A key that is equal exactly for runs whose one-step gradient is the same."""
+        parts = {
+            "task": self.task,
+            "model": self.model.model_dump(),
+            "data": self.data.model_dump(),
+            "gradient": self.gradient.model_dump(exclude={"micro_batch"}),
+            "held_out": self.measure.held_out_samples,
+            "seed": self.seed,
+            "problem": self.problem.model_dump(),
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def expand(spec: ExperimentSpec) -> list[RunSpec]:
+    """All runs of an experiment, seeds outermost so that complete comparisons come early.
+
+    Full fine-tuning has no rank: it appears once for all ranks of the grid, under the first.
+    """
+    shared = {name: getattr(spec, name) for name in _Shared.model_fields}
+    variants = [("", spec.problem)]
+    if spec.sweep is not None:
+        swept = [(value, spec.sweep.applied(spec.problem, value)) for value in spec.sweep.values]
+        variants = [(spec.sweep.label(value), problem) for value, problem in swept]
+    runs: dict[RunKey, RunSpec] = {}
+    for seed, rank, (variant, problem), method in product(
+        spec.grid.seeds, spec.grid.ranks, variants, spec.methods
+    ):
+        if METHODS[method.name].trains == "all":
+            rank = spec.grid.ranks[0]
+        for learning_rate in method.learning_rates or spec.grid.learning_rates:
+            bare = MethodSpec(name=method.name, params=method.params, optimizer=method.optimizer)
+            own = {"optimizer": method.optimizer} if method.optimizer else {}
+            run = RunSpec.model_construct(
+                **{**shared, "problem": problem, "training": spec.training.model_copy(update=own)},
+                method=bare,
+                rank=rank,
+                learning_rate=learning_rate,
+                seed=seed,
+                variant=variant,
+            )
+            runs[run.label, rank, learning_rate, seed] = run
+    return list(runs.values())
+
+
+RunKey = tuple[str, int, float, int]

@@ -1,0 +1,68 @@
+"""How the one-step gradient is taken."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from loraone.spec.base import LearningRate, Spec
+
+
+class GradientSpec(Spec):
+    """How the one-step full fine-tuning gradient G is taken."""
+
+    samples: int = Field(
+        64, title="Gradient batch", ge=1, le=65_536, description="Texts in the gradient batch"
+    )
+    micro_batch: int = Field(
+        16,
+        title="Micro-batch",
+        ge=1,
+        le=4096,
+        description="Texts per backward pass; changes memory and time, not the result",
+    )
+    way: Literal["auto", "accumulate", "immediate", "sketch"] = Field(
+        "auto",
+        title="Gradients in memory",
+        description="accumulate: all layers' at once; immediate: one layer's at a time, exact, one "
+        "batch; sketch: none, four passes; auto: the first that fits",
+    )
+    checkpointing: bool = Field(
+        False,
+        title="Gradient checkpointing",
+        description="Recompute each block in the backward pass: less memory, more time, the same G",
+    )
+    dropout: bool = Field(
+        False,
+        title="With dropout",
+        description="Take the gradient in train() mode, as the official code does: noisier",
+    )
+    head_warmup_steps: int = Field(
+        0,
+        title="Head warm-up",
+        ge=0,
+        le=10_000,
+        description="Steps that train only a new head before the gradient is taken",
+    )
+    head_learning_rate: LearningRate = Field(
+        1e-3, title="Head learning rate", description="AdamW learning rate of the head warm-up"
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> GradientSpec:
+        if self.dropout and self.way in ("immediate", "sketch"):
+            raise PydanticCustomError(
+                "dropout_needs_sums",
+                "with dropout the gradient is a sum of noisy passes; allowed: auto, accumulate",
+                {"given": self.way, "at": "way"},
+            )
+        if self.way == "immediate" and self.samples > self.micro_batch:
+            raise PydanticCustomError(
+                "immediate_needs_one_batch",
+                "immediate takes one backward pass; allowed: gradient.micro_batch of at least "
+                "gradient.samples = {samples}",
+                {"samples": self.samples, "given": self.micro_batch, "at": "micro_batch"},
+            )
+        return self

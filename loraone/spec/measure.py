@@ -1,0 +1,58 @@
+"""What is measured beside the losses."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from loraone.spec.base import Spec
+
+
+class MeasureSpec(Spec):
+    """What is measured beside the losses."""
+
+    alignment_every: int = Field(
+        5, title="Alignment every", ge=1, le=100_000, description="Steps between measurements"
+    )
+    held_out_samples: int = Field(
+        64,
+        title="Held-out batch",
+        ge=1,
+        le=65_536,
+        description="Training texts outside the gradient batch for the loss around the init",
+    )
+    gradient_trust: bool = Field(
+        True,
+        title="Gradient trust",
+        description="How far the two halves of the gradient batch agree: one more gradient pass",
+    )
+    intruders: bool = Field(
+        False,
+        title="Intruder dimensions",
+        description="Count the tuned weights' directions that are new: one more SVD of each weight",
+    )
+    intruder_top: int = Field(
+        10,
+        title="Intruders among the top",
+        ge=1,
+        le=4096,
+        description="Left singular vectors of the tuned weight that are looked at",
+    )
+    intruder_epsilon: float = Field(
+        0.6,
+        title="Intruder ε",
+        gt=0,
+        lt=1,
+        description="New is what has no |cos| of ε or more to any pretrained direction",
+    )
+    hessian: bool = Field(
+        False,
+        title="Largest Hessian eigenvalue",
+        description="Of the loss in the trained parameters at step 0; predicts the usable "
+        "learning rate; as long as a few dozen training steps",
+    )
+    hessian_samples: int = Field(
+        16, title="Hessian batch", ge=1, le=4096, description="Texts of the gradient batch it takes"
+    )
+    save_adapter: bool = Field(
+        True, title="Keep adapters", description="Write and verify a plain PEFT adapter"
+    )

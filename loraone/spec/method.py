@@ -1,0 +1,98 @@
+"""One method of the catalogue with its own parameters."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import (
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from loraone.catalog import METHODS
+from loraone.spec.base import LearningRate, Spec
+from loraone.spec.training import Optimizer
+
+
+def _method_from_name(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class MethodSpec(Spec):
+    """One method of the catalogue with its own parameters."""
+
+    name: str = Field(title="Method", description="A name of the catalogue")
+    params: dict[str, float | str | bool] = Field(
+        default_factory=dict, title="Parameters", description="Those of the method; see its row"
+    )
+    learning_rates: Annotated[tuple[LearningRate, ...], Field(min_length=1)] | None = Field(
+        None,
+        title="Learning rates",
+        description="For this method alone, instead of the grid's",
+    )
+    optimizer: Optimizer | None = Field(
+        None,
+        title="Optimiser",
+        description="For this method alone, instead of the training section's",
+    )
+
+    @model_validator(mode="after")
+    def _known_with_valid_params(self) -> MethodSpec:
+        if self.name not in METHODS:
+            raise PydanticCustomError(
+                "unknown_method",
+                "method {name} is not known; allowed: {known}",
+                {
+                    "name": repr(self.name),
+                    "known": ", ".join(METHODS),
+                    "given": self.name,
+                    "at": "name",
+                },
+            )
+        try:
+            params = METHODS[self.name].params.model_validate(self.params)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise PydanticCustomError(
+                "method_parameter",
+                "{name}: {param} = {given}: {reason}",
+                {
+                    "name": self.name,
+                    "param": str(first["loc"][0]) if first["loc"] else "params",
+                    "given": repr(first["input"]),
+                    "reason": first["msg"],
+                    "at": "params." + str(first["loc"][0] if first["loc"] else ""),
+                },
+            ) from None
+        object.__setattr__(self, "params", params.model_dump())
+        return self
+
+    @property
+    def label(self) -> str:
+        """How the method is named in figures: its label and what differs from its defaults."""
+        row = METHODS[self.name]
+        fields = row.params.model_fields
+        parts = []
+        for key, value in self.params.items():
+            if key == "scale" or value != fields[key].default:
+                name = fields[key].title or key
+                parts.append(str(value) if key == "scale" else f"{name} {_short(value)}")
+        if self.optimizer is not None:
+            parts.append(OPTIMISERS[self.optimizer])
+        return f"{row.label} ({', '.join(parts)})" if parts else row.label
+
+
+OPTIMISERS: dict[str, str] = {
+    "adamw": "AdamW",
+    "loraplus": "LoRA+",
+    "riemannian": "preconditioned",
+    "lorafa": "LoRA-FA",
+    "sgd": "gradient descent",
+    "riemannian-sgd": "preconditioned descent",
+}
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,85 @@
+"""An experiment as people take it elsewhere: YAML, Python, one run of it, PEFT code."""
+
+from __future__ import annotations
+
+import yaml
+
+from loraone.catalog import METHODS
+from loraone.spec.experiment import ExperimentSpec, GridSpec, RunSpec
+from loraone.spec.method import MethodSpec
+
+_SHARED = tuple(field for field in RunSpec.model_fields if field in ExperimentSpec.model_fields)
+_HEAD = "from peft import LoraConfig, get_peft_model\n"
+
+
+def alone(run: RunSpec, name: str) -> ExperimentSpec:
+    """The experiment whose only run is ``run``: what :func:`loraone.expand` makes of it."""
+    shared = {field: getattr(run, field) for field in _SHARED}
+    return ExperimentSpec(
+        **shared,
+        name=name,
+        methods=(run.method,),
+        grid=GridSpec(ranks=(run.rank,), learning_rates=(run.learning_rate,), seeds=(run.seed,)),
+    )
+
+
+def as_yaml(spec: ExperimentSpec) -> str:
+    """What ``loraone run`` reads; defaults are left out."""
+    body = spec.model_dump(mode="json", exclude_defaults=True)
+    return yaml.safe_dump(body, sort_keys=False, allow_unicode=True)
+
+
+def as_python(spec: ExperimentSpec) -> str:
+    """Code that runs the same runs; defaults are left out."""
+    body = spec.model_dump(mode="json", exclude_defaults=True)
+    return (
+        "from loraone import ExperimentSpec, expand, run\n\n"
+        f"spec = ExperimentSpec.model_validate({body!r})\n"
+        "for one in expand(spec):\n"
+        "    for event in run(one):\n"
+        "        print(event)\n"
+    )
+
+
+def peft_snippet(spec: ExperimentSpec, method: MethodSpec) -> str:
+    """Code for a PEFT user that starts an adapter as ``method`` does, at the grid's first rank."""
+    row = METHODS[method.name]
+    if row.trains == "all":
+        return "# Full fine-tuning has no adapter: train the target layers themselves.\n"
+    targets = "all-linear" if spec.model.targets == "all-linear" else list(spec.model.targets)
+    shared = (
+        f"    r={spec.grid.ranks[0]},\n"
+        f"    lora_alpha={spec.adapter.alpha:g},\n"
+        f"    use_rslora={spec.adapter.rslora},\n"
+        f"    use_dora={spec.adapter.dora},\n"
+        f"    lora_dropout={spec.adapter.dropout:g},\n"
+        f"    target_modules={targets!r},\n"
+    )
+    if method.name == "lora_one":
+        return _lora_one(method, shared)
+    if row.initialise is None:
+        init = f"    init_lora_weights={row.peft_init!r},\n"
+        return f"{_HEAD}\nmodel = get_peft_model(model, LoraConfig(\n{shared}{init}))\n"
+    return (
+        f"# {row.label} is not in PEFT. Train it here and load the adapter, which is a plain one:\n"
+        "from peft import PeftModel\n\n"
+        'model = PeftModel.from_pretrained(model, "adapter")\n'
+    )
+
+
+def _lora_one(method: MethodSpec, shared: str) -> str:
+    gamma = method.params.get("gamma", 128.0)
+    note = ""
+    if gamma == "auto":
+        note = "# γ was searched for here; PEFT's entry point takes the number that a run found.\n"
+        gamma = 128.0
+    own = f"    lora_one_scale={method.params.get('scale', 'spectral')!r},\n"
+    own += f"    lora_one_gamma={gamma},\n"
+    return (
+        "from peft import get_peft_model\n"
+        "from loraone.peft_native import LoraOneConfig, preprocess_lora_one\n\n"
+        f"{note}config = LoraOneConfig(\n{shared}{own})\n"
+        "# train_step runs forward and backward on the gradient batch\n"
+        "preprocess_lora_one(model, config, train_step)\n"
+        "model = get_peft_model(model, config)\n"
+    )

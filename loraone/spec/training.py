@@ -1,0 +1,43 @@
+"""The short training run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from loraone.spec.base import Spec
+
+Optimizer = Literal["adamw", "loraplus", "riemannian", "lorafa", "sgd", "riemannian-sgd"]
+
+
+class TrainingSpec(Spec):
+    """The short training run that follows the initialisation."""
+
+    optimizer: Optimizer = Field(
+        "adamw",
+        title="Optimiser",
+        description="adamw; loraplus: B learns faster; riemannian: preconditioned, as in LoRA-One; "
+        "lorafa: A frozen; sgd: plain descent; riemannian-sgd: preconditioned, without Adam",
+    )
+    loraplus_ratio: float = Field(
+        16.0, title="LoRA+ ratio", ge=1, le=1000, description="Learning rate of B over that of A"
+    )
+    riemannian_damping: float = Field(
+        1e-6, title="Riemannian λ", gt=0, le=1e3, description="Added to AAᵀ and BᵀB"
+    )
+    steps: int = Field(40, title="Steps", ge=0, le=1_000_000, description="Optimiser steps")
+    batch_size: int = Field(16, title="Batch size", ge=1, le=4096, description="Texts per step")
+    warmup_steps: int = Field(
+        4, title="Warm-up", ge=0, le=100_000, description="Steps of linear warm-up"
+    )
+    schedule: Literal["linear", "cosine", "constant"] = Field(
+        "linear", title="Schedule", description="Of the learning rate after the warm-up"
+    )
+    weight_decay: float = Field(0.0, title="Weight decay", ge=0, le=1, description="AdamW's")
+    max_grad_norm: float = Field(
+        1.0, title="Clip at", gt=0, le=1e6, description="Largest gradient norm"
+    )
+    eval_every: int = Field(
+        20, title="Evaluate every", ge=1, le=100_000, description="Steps between evaluations"
+    )

@@ -1,0 +1,1 @@
+"""The short training run: its loop, learning-rate schedule and optimizers."""

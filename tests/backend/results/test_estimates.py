@@ -1,0 +1,73 @@
+"""The plan's time and memory: from a benchmark first, from finished runs as soon as there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.scheduling.device_benchmarks import Calibrator
+from backend.scheduling.executors.jobs import Device
+from tests.backend.conftest import NewProcess
+from tests.conftest import tiny_experiment
+
+CPU = Device("CPU", None, 1)
+
+
+@pytest.fixture(scope="module")
+def spec(tiny_models: dict[str, Path], texts_csv: Path) -> dict[str, Any]:
+    grid = {"ranks": [4], "learning_rates": [0.003, 0.03], "seeds": [0, 1, 2]}
+    return tiny_experiment(tiny_models["bert"], texts_csv, grid=grid)
+
+
+def test_a_plan_is_estimated_by_a_benchmark_and_then_by_what_runs_took(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_models: dict[str, Path],
+    texts_csv: Path,
+    spec: dict[str, Any],
+    new_process: NewProcess,
+) -> None:
+    roots = [*tiny_models.values(), texts_csv.parent]
+    server = new_process(tmp_path_factory.mktemp("home"), roots, LORAONE_CALIBRATE="true")
+    try:
+        first = server.post("/api/plan", spec)["cost"]
+        assert first["waiting"]
+        assert first["seconds"] is None
+        assert server.wait(lambda: not server.post("/api/plan", spec)["cost"]["waiting"])
+        said = server.post("/api/plan", spec)["cost"]
+        assert "benchmark" in said["basis"]
+        assert said["seconds"] > 0
+        assert 0 < said["memory_bytes"] < said["device_memory_bytes"]
+        assert said["too_large"] == []
+        runs = server.settle(server.post("/api/experiments", spec)["id"])
+        assert {run["status"] for run in runs} == {"succeeded"}
+        after = server.post("/api/plan", spec)["cost"]
+        assert "last 6 runs" in after["basis"]
+        assert after["seconds"] != said["seconds"]
+    finally:
+        server.stop()
+    assert (server.home / "calibration.json").is_file()
+    # The next start does not measure again.
+    again = new_process(server.home, roots, LORAONE_CALIBRATE="true")
+    try:
+        assert not again.post("/api/plan", spec)["cost"]["waiting"]
+        theory = {"task": "teacher-student", "methods": ["lora"]}
+        assert again.post("/api/plan", theory)["cost"] is None
+        unknown = {**spec, "model": {"id": "somebody/something"}}
+        assert "not on this machine yet" in again.post("/api/plan", unknown)["cost"]["basis"]
+    finally:
+        again.stop()
+
+
+def test_without_leave_nothing_is_measured(tmp_path: Path) -> None:
+    calibrator = Calibrator(tmp_path / "calibration.json", enabled=False)
+    assert calibrator.get(CPU) is None
+    assert not calibrator.measuring(CPU)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"machine": "another", "version": "0"}'])
+def test_a_broken_or_foreign_file_is_measured_anew(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "calibration.json"
+    file.write_text(text)
+    assert Calibrator(file, enabled=False).get(CPU) is None

@@ -1,0 +1,73 @@
+"""Where the server listens, and where it refuses to."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from backend.settings import Settings
+from backend.storage.database import Database
+from backend.web.server import ServerError, _listen, serve
+
+
+def test_an_address_that_others_can_reach_is_refused(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, host="0.0.0.0")
+    with pytest.raises(ServerError, match=r"'0\.0\.0\.0' is not allowed.*127\.0\.0\.1"):
+        serve(settings, lambda app, url: None)
+
+
+def test_a_taken_port_gives_the_next_free_one(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with _listen(Settings(home=tmp_path, port=port)) as listening:
+            assert port < listening.getsockname()[1] <= port + 20
+
+
+def test_settings_come_from_the_environment_with_a_range(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LORAONE_PORT", "9000")
+    monkeypatch.setenv("LORAONE_ALLOWED_ROOTS", f"{tmp_path}/a:{tmp_path}/b")
+    settings = Settings()
+    assert settings.port == 9000
+    assert settings.roots == [settings.home / "data", tmp_path / "a", tmp_path / "b"]
+    monkeypatch.setenv("LORAONE_PORT", "99999")
+    with pytest.raises(ValidationError, match="65535"):
+        Settings()
+
+
+def test_a_newer_database_is_refused_in_a_sentence_by_server_and_commands(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'loraone.db'}"
+    database = Database(url)
+    database.migrate()
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    database.close()
+    for command in (["serve", "--port", "0"], ["report", "1"]):
+        refused = subprocess.run(
+            [sys.executable, "-m", "backend.cli", *command, "--home", str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "LORAONE_DATABASE_URL": url},
+        )
+        assert refused.returncode == 2
+        assert "schema 9999, which this release does not know" in " ".join(refused.stderr.split())
+        assert "Traceback" not in refused.stderr
+
+
+def test_a_database_that_cannot_be_reached_is_named_without_its_password(tmp_path: Path) -> None:
+    url = "postgresql+psycopg://ana:secret@127.0.0.1:1/lab"
+    with pytest.raises(
+        ServerError, match=r"ana:\*\*\*@127\.0\.0\.1:1/lab cannot be used"
+    ) as caught:
+        serve(Settings(home=tmp_path, port=0, database_url=url), lambda app, url: None)
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,138 @@
+"""Estimates of time and memory, and the sizes and rates that they are made from."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loraone import ExperimentSpec, expand
+from loraone.models import checkpoint, loading
+from loraone.models.checkpoint import Checkpoint
+from loraone.runs import cost_estimate
+from loraone.runs.device_benchmark import Calibration, measure
+from loraone.spec.experiment import RunSpec
+from loraone.spec.model import ModelSpec
+from tests.conftest import TASK_OF, tiny_run
+
+SPEED = Calibration("test", 1e11, 3e10, 16 * 10**9, 5 * 10**8)
+SIZES = Checkpoint({f"layer.{i}.{name}": (384, 384) for i in range(6) for name in "qkv"}, 10**7)
+
+
+def run(**changes: object) -> RunSpec:
+    return expand(ExperimentSpec.model_validate({"methods": ["lora"], **changes}))[0]
+
+
+@pytest.mark.parametrize("name", list(TASK_OF))
+def test_the_headers_say_what_the_loaded_model_has(name: str, tiny_models: dict[str, Path]) -> None:
+    folder = next(path for key, path in tiny_models.items() if name in key)
+    spec = ModelSpec(id=str(folder))
+    found = checkpoint.read(spec)
+    assert found is not None
+    loaded = loading.load(spec, TASK_OF[name], 2, torch.device("cpu"))
+    shapes = sorted(sorted(layer.shape) for layer in loaded.layers)
+    assert sorted(sorted(shape) for shape in found.targets(spec)) == shapes
+    assert found.blocks > 0
+    some = spec.model_copy(update={"targets": (loaded.layers[0].name.rsplit(".", 1)[-1],)})
+    assert len(found.targets(some)) == len(loading.find_targets(loaded.model, some))
+
+
+def test_a_model_that_is_not_here_has_no_size() -> None:
+    assert checkpoint.read(ModelSpec(id="somebody/something")) is None
+    assert checkpoint.read(ModelSpec(id="./nowhere")) is None
+
+
+def test_sizes_are_read_anew_when_the_files_change(
+    tmp_path: Path, tiny_models: dict[str, Path]
+) -> None:
+    import shutil
+
+    from safetensors.torch import save_file
+
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_models["bert"], folder)
+    before = checkpoint.read(ModelSpec(id=str(folder)))
+    (file,) = folder.glob("*.safetensors")
+    save_file({"encoder.0.q.weight": torch.zeros(3, 5)}, file)
+    after = checkpoint.read(ModelSpec(id=str(folder)))
+    assert before != after == Checkpoint({"encoder.0.q": (3, 5)}, 15)
+
+
+def test_the_benchmark_measures_rates_that_a_processor_has() -> None:
+    found = measure(threads=1)
+    assert 1e8 < found.multiply < 1e14
+    assert 1e7 < found.decompose < 1e13
+    assert found.memory > found.base > 0
+
+
+def test_the_benchmark_prints_what_the_server_reads() -> None:
+    command = [sys.executable, "-m", "loraone.runs.device_benchmark", "--threads", "1"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert Calibration(**json.loads(said)).device.startswith("CPU")
+
+
+@given(
+    steps=st.integers(1, 200), batch=st.integers(1, 64), length=st.integers(8, 256),
+    rank=st.integers(1, 64),
+)  # fmt: skip
+def test_more_work_takes_longer_and_holds_no_less(
+    steps: int, batch: int, length: int, rank: int
+) -> None:
+    def cost(**more: int) -> cost_estimate.Cost:
+        given = {"steps": steps, "batch_size": batch, "max_length": length, "rank": rank} | more
+        spec = run(
+            training={"steps": given["steps"], "batch_size": given["batch_size"]},
+            data={"max_length": given["max_length"]},
+            grid={"ranks": [given["rank"]]},
+        )
+        return cost_estimate.of_run(spec, SIZES, SPEED)
+
+    base = cost()
+    for name, value in (
+        ("steps", 2 * steps), ("batch_size", 2 * batch), ("max_length", 2 * length),
+        ("rank", 2 * rank),
+    ):  # fmt: skip
+        more = cost(**{name: value})
+        assert more.seconds > base.seconds
+        assert more.memory >= base.memory
+
+
+def test_a_gradient_is_paid_for_once_by_all_runs_that_share_it() -> None:
+    grid = {"learning_rates": [1e-3, 2e-3, 4e-3], "seeds": [0, 1]}
+    specs = expand(ExperimentSpec.model_validate({"methods": ["lora", "lora_one"], "grid": grid}))
+    costs = [cost_estimate.of_run(spec, SIZES, SPEED) for spec in specs]
+    found = cost_estimate.of_runs(specs, SIZES, SPEED)
+    own = sum(cost.seconds for cost in costs)
+    assert found.seconds == pytest.approx(own + 2 * costs[0].shared + cost_estimate._LOAD)
+    twice = cost_estimate.of_runs(specs, SIZES, SPEED, 2.0, 3.0)
+    assert twice.seconds == pytest.approx(2 * found.seconds)
+    assert twice.memory == pytest.approx(3 * found.memory)
+
+
+def test_full_fine_tuning_takes_more_and_what_does_not_fit_is_named() -> None:
+    small = Calibration("test", 1e11, 3e10, 7 * 10**8, 5 * 10**8)
+    specs = [run(), run(methods=["full"])]
+    lora, full = (cost_estimate.of_run(spec, SIZES, SPEED) for spec in specs)
+    assert full.seconds > lora.seconds
+    assert full.memory > lora.memory
+    between = Calibration("test", 1e11, 3e10, int((lora.memory + full.memory) / 2), small.base)
+    assert cost_estimate.of_runs(specs, SIZES, between).too_large == ("Full fine-tuning",)
+    assert cost_estimate.of_runs(specs, SIZES, SPEED).too_large == ()
+
+
+def test_a_tiny_run_is_estimated_from_its_own_model(
+    tiny_models: dict[str, Path], texts_csv: Path
+) -> None:
+    spec = tiny_run(tiny_models["bert"], texts_csv)
+    sizes = checkpoint.read(spec.model)
+    assert sizes is not None
+    # Hardly more than what no arithmetic accounts for.
+    assert cost_estimate.of_run(spec, sizes, SPEED).seconds < 2 * (
+        cost_estimate._START + cost_estimate._EXPORT
+    )
