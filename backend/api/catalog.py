@@ -6,10 +6,10 @@ from dataclasses import asdict
 
 from fastapi import APIRouter
 
-from backend.api.deps import CalibratorDep, DevicesDep, Reading, SettingsDep
+from backend.api.deps import DeviceBenchmarksDep, DevicesDep, Reading, SettingsDep
 from backend.api.schemas.catalog import (
     CatalogOut,
-    ColumnOut,
+    LayerMetricOut,
     MethodOut,
     PresetOut,
     QuantityOut,
@@ -23,7 +23,7 @@ from backend.results import estimates, run_table
 from backend.settings import Settings
 from backend.web.problems import FieldProblem, invalid, of_library
 from loraone import __version__
-from loraone.catalog import COLUMNS, METHODS, METRICS, SCALARS, SOURCES, SPECTRA, TASKS
+from loraone.catalog import LAYER_METRICS, METHODS, METRICS, SCALARS, SOURCES, SPECTRA, TASKS
 from loraone.models.paths import BUILTIN_MODELS, preflight
 from loraone.spec.experiment import MAX_RUNS, ExperimentSpec, expand
 from loraone.spec.presets import PRESETS
@@ -60,7 +60,7 @@ def catalog() -> CatalogOut:
         metrics=[QuantityOut.model_validate(row) for row in METRICS.values()],
         scalars=[QuantityOut.model_validate(row) for row in SCALARS.values()],
         spectra=[QuantityOut.model_validate(row) for row in SPECTRA.values()],
-        columns=[ColumnOut.model_validate(row) for row in COLUMNS.values()],
+        columns=[LayerMetricOut.model_validate(row) for row in LAYER_METRICS.values()],
         run_columns=[RunColumnOut.model_validate(head) for head in run_table.heads()],
         presets=[PresetOut.model_validate(row) for row in PRESETS.values()],
         theory=[PresetOut.model_validate(row) for row in THEORY.values()],
@@ -74,7 +74,7 @@ def plan(
     settings: SettingsDep,
     session: Reading,
     devices: DevicesDep,
-    calibrator: CalibratorDep,
+    device_benchmarks: DeviceBenchmarksDep,
 ) -> PlanOut:
     """What launching ``spec`` would do; a problem with the fields that are wrong otherwise."""
     check(spec, settings)
@@ -92,7 +92,7 @@ def plan(
             for run in runs
         ],
         gradients=len({run.gradient_key() for run in runs}),
-        cost=estimates.cost(session, runs, devices, calibrator),
+        cost=estimates.cost(session, runs, devices, device_benchmarks),
         yaml=as_yaml(spec),
         command="loraone run experiment.yaml",
         python=as_python(spec),

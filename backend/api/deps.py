@@ -8,9 +8,9 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 from sqlalchemy.orm import Session
 
-from backend.scheduling.device_benchmarks import Calibrator
+from backend.scheduling.device_benchmarks import DeviceBenchmarks
 from backend.scheduling.executors.jobs import Device, Executor
-from backend.scheduling.executors.theory_worker import Desk
+from backend.scheduling.executors.theory_worker import TheoryWorker
 from backend.scheduling.feed import Feed
 from backend.scheduling.scheduler import Scheduler
 from backend.settings import Settings
@@ -40,14 +40,14 @@ def _feed(request: Request) -> Feed:
     return feed
 
 
-def _desk(request: Request) -> Desk:
-    desk: Desk = request.app.state.desk
-    return desk
+def _desk(request: Request) -> TheoryWorker:
+    theory_worker: TheoryWorker = request.app.state.theory_worker
+    return theory_worker
 
 
-def _calibrator(request: Request) -> Calibrator:
-    calibrator: Calibrator = request.app.state.calibrator
-    return calibrator
+def _calibrator(request: Request) -> DeviceBenchmarks:
+    device_benchmarks: DeviceBenchmarks = request.app.state.device_benchmarks
+    return device_benchmarks
 
 
 def _devices(request: Request) -> list[Device]:
@@ -59,9 +59,9 @@ SettingsDep = Annotated[Settings, Depends(_settings)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 SchedulerDep = Annotated[Scheduler, Depends(_scheduler)]
 FeedDep = Annotated[Feed, Depends(_feed)]
-CalibratorDep = Annotated[Calibrator, Depends(_calibrator)]
+DeviceBenchmarksDep = Annotated[DeviceBenchmarks, Depends(_calibrator)]
 DevicesDep = Annotated[list[Device], Depends(_devices)]
-DeskDep = Annotated[Desk, Depends(_desk)]
+TheoryWorkerDep = Annotated[TheoryWorker, Depends(_desk)]
 
 
 def _reading(database: DatabaseDep) -> Iterator[Session]:

@@ -24,7 +24,7 @@ from loraone.analysis.figures import (
 )
 from loraone.analysis.figures import cost as costs
 from loraone.analysis.figures.style import Theme
-from loraone.catalog import COLUMNS, METRICS, SCALARS, SPECTRA, TASKS
+from loraone.catalog import LAYER_METRICS, METRICS, SCALARS, SPECTRA, TASKS
 
 router = APIRouter(prefix="/figures", tags=["figures"])
 
@@ -198,17 +198,17 @@ def draw_columns(
     format: Format = "json",
 ) -> Response:
     """One number of the reports for every layer, over all seeds."""
-    known("column", column, COLUMNS)
+    known("column", column, LAYER_METRICS)
     same = chosen.of_one_model()
-    if column in full_tuning.COLUMNS:
+    if column in full_tuning.LAYER_METRICS:
         values = full_tuning.columns(session, same.rows, judge, settings.artifacts, column)
     else:
         values = queries.layer_columns(session, same.ids, column)
     table = columns.table(values, same.frame, same.layers)
-    side, random = COLUMNS[column].chance, None
+    side, random = LAYER_METRICS[column].chance, None
     if side is not None and same.rank is not None and same.shapes:
         random = columns.chance(same.shapes, same.rank, side)
-    row = COLUMNS[column]
+    row = LAYER_METRICS[column]
     drawn = columns.draw(table, same.frame, same.layers, row=row, random=random, theme=theme)
     return answer(drawn, table, format, f"layers-{column}")
 

@@ -7,7 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from sqlalchemy import func, select
 
-from backend.api.deps import CalibratorDep, DatabaseDep, DevicesDep, FeedDep, Reading, SchedulerDep
+from backend.api.deps import (
+    DatabaseDep,
+    DeviceBenchmarksDep,
+    DevicesDep,
+    FeedDep,
+    Reading,
+    SchedulerDep,
+)
 from backend.api.schemas.experiments import LaneMode, LaneOut, QueueOut, RunOut
 from backend.results.estimates import remaining
 from backend.storage.store import changes, lanes, runs
@@ -23,7 +30,10 @@ MOST_LISTED = 200
 
 @router.get("/queue")
 def queue(
-    session: Reading, scheduler: SchedulerDep, devices: DevicesDep, calibrator: CalibratorDep
+    session: Reading,
+    scheduler: SchedulerDep,
+    devices: DevicesDep,
+    device_benchmarks: DeviceBenchmarksDep,
 ) -> QueueOut:
     """What runs where, what waits in order and for how long, and what failed last."""
     active = runs.active(session, MOST_LISTED)
@@ -34,7 +44,7 @@ def queue(
             Experiment.id.in_({run.experiment_id for run in [*active, *failed]})
         )
     ).all()
-    speed = calibrator.get(devices[0]) if devices else None
+    speed = device_benchmarks.get(devices[0]) if devices else None
     left = remaining(session, active, speed)
     known = [seconds for seconds in left.values() if seconds is not None]
     listed = lanes.listed(session)

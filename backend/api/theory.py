@@ -9,9 +9,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from backend.api.deps import DeskDep
+from backend.api.deps import TheoryWorkerDep
 from backend.api.schemas.experiments import TheoryOut
-from backend.scheduling.executors.theory_worker import Desk, DeskDiedError
+from backend.scheduling.executors.theory_worker import TheoryWorker, TheoryWorkerDiedError
 from backend.web.problems import FieldProblem, invalid
 from loraone.analysis.figures.style import Theme
 from loraone.catalog import TASKS
@@ -21,9 +21,9 @@ router = APIRouter(tags=["theory"])
 
 
 @router.post("/theory/warm", status_code=204)
-def warm(desk: DeskDep) -> None:
+def warm(theory_worker: TheoryWorkerDep) -> None:
     """Start the process that answers, so that the first answer comes as fast as the others."""
-    desk.warm()
+    theory_worker.warm()
 
 
 @router.post(
@@ -33,7 +33,7 @@ def warm(desk: DeskDep) -> None:
 )
 async def solve(
     spec: ExperimentSpec,
-    desk: DeskDep,
+    theory_worker: TheoryWorkerDep,
     quick: Annotated[bool, Query(description="The first seed alone")] = False,
     theme: Theme = "light",
 ) -> StreamingResponse:
@@ -52,24 +52,24 @@ async def solve(
         )
         raise invalid([problem])
     return StreamingResponse(
-        _lines(desk, spec, quick, theme),
+        _lines(theory_worker, spec, quick, theme),
         media_type="application/x-ndjson",
         headers={"Cache-Control": "no-store"},
     )
 
 
 async def _lines(
-    desk: Desk, spec: ExperimentSpec, quick: bool, theme: Theme
+    theory_worker: TheoryWorker, spec: ExperimentSpec, quick: bool, theme: Theme
 ) -> AsyncIterator[bytes]:
     try:
-        async for reply in desk.ask(spec, quick=quick, theme=theme):
+        async for reply in theory_worker.ask(spec, quick=quick, theme=theme):
             if reply.answer is not None:
                 yield _line({"answer": reply.answer})
             elif reply.error is not None:
                 yield _line({"error": reply.error})
             else:
                 yield _line({"done": reply.done, "total": reply.total})
-    except DeskDiedError as error:
+    except TheoryWorkerDiedError as error:
         yield _line({"error": str(error)})
 
 

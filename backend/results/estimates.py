@@ -10,13 +10,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.api.schemas.experiments import CostOut
-from backend.scheduling.device_benchmarks import Calibrator
+from backend.scheduling.device_benchmarks import DeviceBenchmarks
 from backend.scheduling.executors.jobs import Device
 from backend.storage.tables import Run, now
 from loraone.catalog import TASKS
 from loraone.models import checkpoint
 from loraone.runs import cost_estimate
-from loraone.runs.device_benchmark import Calibration
+from loraone.runs.device_benchmark import DeviceBenchmark
 from loraone.spec.experiment import RunSpec
 
 # Finished runs that are looked at, and how many make their median worth more than arithmetic.
@@ -35,7 +35,10 @@ class Experience:
 
 
 def cost(
-    session: Session, specs: Sequence[RunSpec], devices: Sequence[Device], calibrator: Calibrator
+    session: Session,
+    specs: Sequence[RunSpec],
+    devices: Sequence[Device],
+    device_benchmarks: DeviceBenchmarks,
 ) -> CostOut | None:
     """Time on all lanes and memory of the largest run; None for tasks that take no time."""
     if not specs or TASKS[specs[0].task].synthetic:
@@ -43,9 +46,9 @@ def cost(
     if not devices:
         return CostOut.unknown("There is no lane yet that could be measured.")
     device = devices[0]
-    speed = calibrator.get(device)
+    speed = device_benchmarks.get(device)
     if speed is None:
-        waiting = calibrator.measuring(device)
+        waiting = device_benchmarks.measuring(device)
         said = "The device is being measured" if waiting else "The device was not measured"
         return CostOut.unknown(f"{said}.", waiting=waiting)
     sizes = checkpoint.read(specs[0].model)
@@ -77,7 +80,7 @@ def _basis(seen: Experience) -> str:
     )
 
 
-def experience(session: Session, speed: Calibration) -> Experience:
+def experience(session: Session, speed: DeviceBenchmark) -> Experience:
     """Of the last finished runs on this device. The first run of a gradient also pays for it; the
     median does not see that."""
     rows = session.scalars(
@@ -107,7 +110,7 @@ def experience(session: Session, speed: Calibration) -> Experience:
 
 
 def remaining(
-    session: Session, active: Sequence[Run], speed: Calibration | None
+    session: Session, active: Sequence[Run], speed: DeviceBenchmark | None
 ) -> dict[int, float | None]:
     """Seconds that each run will take yet: as others of its experiment did, or as estimated."""
     took = _took(session, {run.experiment_id for run in active})
@@ -145,7 +148,7 @@ def _took(session: Session, experiment_ids: set[int]) -> dict[int, float]:
     return {key: statistics.median(of_one) for key, of_one in times.items()}
 
 
-def _estimated(run: Run, speed: Calibration, factor: float) -> float | None:
+def _estimated(run: Run, speed: DeviceBenchmark, factor: float) -> float | None:
     spec = RunSpec.model_validate(run.spec)
     sizes = None if TASKS[spec.task].synthetic else checkpoint.read(spec.model)
     return None if sizes is None else cost_estimate.of_run(spec, sizes, speed).seconds * factor

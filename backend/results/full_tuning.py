@@ -14,7 +14,7 @@ from loraone.analysis import verdicts
 from loraone.catalog import METHODS
 from loraone.linalg import directions
 
-COLUMNS = ("full_left", "full_right")
+LAYER_METRICS = ("full_left", "full_right")
 
 
 def columns(
@@ -44,7 +44,7 @@ def columns(
     full = {
         key: directions.read(files[run.id]) for key, run in reference.items() if run.id in files
     }
-    side = COLUMNS.index(column)
+    side = LAYER_METRICS.index(column)
     found = {}
     for run in beside:
         key = run.experiment_id, run.seed

@@ -24,7 +24,7 @@ from loraone.analysis.figures import (
 )
 from loraone.analysis.figures.layers import label as layer_label
 from loraone.analysis.report import Section, render
-from loraone.catalog import COLUMNS, METRICS, TASKS
+from loraone.catalog import LAYER_METRICS, METRICS, TASKS
 from loraone.spec.experiment import ExperimentSpec
 from loraone.spec.recipes import as_yaml
 
@@ -110,7 +110,7 @@ def _figures(
         ("Learning rate", learning_rate.draw(rate, everything, metric=judge)),
         ("Cost", cost.draw(price, best, metric=judge, cost="train_seconds")),
         ("Step 0", step0.draw(step0.table(first, reports), first, unit=TASKS[task].loss_unit)),
-        ("Size of the init", columns.draw(size, best, layers, row=COLUMNS["relative"])),
+        ("Size of the init", columns.draw(size, best, layers, row=LAYER_METRICS["relative"])),
         ("Alignment", alignment.draw(angles, best, name="mean_cos2", random=None)),
         (
             "Stable rank of the gradient",

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from backend.scheduling.executors.jobs import Device
 from loraone import __version__
-from loraone.runs.device_benchmark import Calibration
+from loraone.runs.device_benchmark import DeviceBenchmark
 
 LIMIT_S = 120
 
 log = logging.getLogger(__name__)
 
 
-class Calibrator:
+class DeviceBenchmarks:
     """Calibrations by device; what is not known yet is measured while the asker goes on."""
 
     def __init__(self, file: Path, *, enabled: bool = True) -> None:
@@ -32,7 +32,7 @@ class Calibrator:
         self._process: subprocess.Popen[str] | None = None
         self._asked: set[str] = set()
 
-    def get(self, device: Device) -> Calibration | None:
+    def get(self, device: Device) -> DeviceBenchmark | None:
         """The device's calibration, or None while it is measured, or where it cannot be."""
         key = _key(device)
         with self._lock:
@@ -70,7 +70,7 @@ class Calibrator:
                     text=True,
                 )
             said, _ = self._process.communicate(timeout=LIMIT_S)
-            found = Calibration(**json.loads(said))
+            found = DeviceBenchmark(**json.loads(said))
         except (OSError, ValueError, TypeError, subprocess.SubprocessError) as error:
             log.warning("the device %s was not calibrated: %s", device.name, error)
             return
@@ -82,13 +82,13 @@ class Calibrator:
             self._known[key] = found
             self._write()
 
-    def _read(self) -> dict[str, Calibration]:
+    def _read(self) -> dict[str, DeviceBenchmark]:
         """What an earlier start measured on this machine with this release."""
         try:
             stored = json.loads(self._file.read_text())
             if (stored["machine"], stored["version"]) != (platform.node(), __version__):
                 return {}
-            return {key: Calibration(**found) for key, found in stored["devices"].items()}
+            return {key: DeviceBenchmark(**found) for key, found in stored["devices"].items()}
         except (OSError, ValueError, KeyError, TypeError):
             return {}
 

@@ -155,7 +155,7 @@ class Lane:
             def store(session: Session, sent: list[Sent] = sent, beat: bool = beat) -> bool:
                 return self._append(session, job, sent, beat)
 
-            live = self._patiently(store)
+            live = self._retry(store)
             watch.paused(time.monotonic() - at)
             if sent:
                 self._scheduler.feed.wake()
@@ -176,7 +176,7 @@ class Lane:
             run.heartbeat_at = now()
         return run is not None
 
-    def _patiently(self, action: Callable[[Session], _T]) -> _T:
+    def _retry(self, action: Callable[[Session], _T]) -> _T:
         """Do it in the database, again and again while that cannot be written: what a run has
         measured is worth waiting for a disk, a lock, or a database that starts again."""
         scheduler = self._scheduler
@@ -202,7 +202,7 @@ class Lane:
             elif run is not None:
                 runs.lose(session, run, reason)
 
-        self._patiently(lose)
+        self._retry(lose)
 
     def _refused(self, job: Job, error: LimitError) -> None:
         def fail(session: Session) -> None:
@@ -210,7 +210,7 @@ class Lane:
             if run is not None:
                 runs.finish(session, run, "failed", error=error.as_dict())
 
-        self._patiently(fail)
+        self._retry(fail)
 
 
 def _keep_files(job: Job, messages: Sequence[Message]) -> None:

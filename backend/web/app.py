@@ -23,10 +23,10 @@ from backend.api import (
     theory,
     transfer,
 )
-from backend.scheduling.device_benchmarks import Calibrator
+from backend.scheduling.device_benchmarks import DeviceBenchmarks
 from backend.scheduling.executors.jobs import Executor
 from backend.scheduling.executors.local import LocalExecutor
-from backend.scheduling.executors.theory_worker import Desk
+from backend.scheduling.executors.theory_worker import TheoryWorker
 from backend.scheduling.feed import Feed
 from backend.scheduling.scheduler import Scheduler
 from backend.settings import Settings
@@ -49,8 +49,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     scheduler = Scheduler(database, feed, settings, executor)
     # It measures this machine; a cluster's nodes are others.
     measures = settings.calibrate and settings.executor == "local"
-    calibrator = Calibrator(settings.home / "calibration.json", enabled=measures)
-    desk = Desk(threads=os.cpu_count() or 1)
+    device_benchmarks = DeviceBenchmarks(settings.home / "calibration.json", enabled=measures)
+    theory_worker = TheoryWorker(threads=os.cpu_count() or 1)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -58,8 +58,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         feed.stop()
         scheduler.stop()
-        desk.stop()
-        calibrator.stop()
+        theory_worker.stop()
+        device_benchmarks.stop()
         database.close()
 
     app = FastAPI(
@@ -75,8 +75,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.database = database
     app.state.feed = feed
     app.state.scheduler = scheduler
-    app.state.desk = desk
-    app.state.calibrator = calibrator
+    app.state.theory_worker = theory_worker
+    app.state.device_benchmarks = device_benchmarks
     app.state.executor = executor
     app.add_middleware(GZipMiddleware, minimum_size=2000)
     app.add_middleware(Guard, max_upload=int(settings.max_upload_mb * 1e6))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from loraone.adapters.interfaces import Plain
+from loraone.adapters.interfaces import PortableAdapter
 from loraone.catalog import METHODS, TASKS, resolve
 from loraone.data.batches import Batch
 from loraone.linalg.matrices import Change, Dense, LowRank
@@ -19,7 +19,7 @@ from loraone.methods.base import Factors, Initialisation
 from loraone.models.loading import LoadedModel
 from loraone.models.targets import TargetLayer
 from loraone.spec.experiment import RunSpec
-from loraone.training.optimizers import optimiser
+from loraone.training.optimizers import optimizer
 
 Calibration = Callable[[int], Iterator[Batch]]
 ADAPTER = "default"
@@ -152,9 +152,9 @@ class Adapted:
         """The factors and the trainable copy of the head."""
         return [p for p in self.model.parameters() if p.requires_grad]
 
-    def optimiser(self, spec: RunSpec) -> torch.optim.Optimizer:
+    def optimizer(self, spec: RunSpec) -> torch.optim.Optimizer:
         """AdamW, or one of PEFT's optimisers for adapters on top of it."""
-        return optimiser(self.model, self.parameters(), spec)
+        return optimizer(self.model, self.parameters(), spec)
 
     def factors(self, name: str) -> Factors | None:
         """The current factors, on the CPU in float32; None where the layer has no adapter."""
@@ -250,7 +250,7 @@ class Adapted:
             for parameter, flag in flags:
                 parameter.requires_grad_(flag)
 
-    def export(self) -> Plain:
+    def export(self) -> PortableAdapter:
         """The adapter on the *original* base.
 
         Of rank r where the method kept the base, 2r where it took s·B₀A₀ out of it, and full
@@ -275,7 +275,7 @@ class Adapted:
         }
         same = all(len(pair.A) == self._rank for pair in layers.values())
         scaling = 1.0 if self._row.quantises else self.scaling
-        return Plain(layers, scaling, heads, self._alpha if same else None, magnitudes)
+        return PortableAdapter(layers, scaling, heads, self._alpha if same else None, magnitudes)
 
     def remove(self) -> None:
         """Unwrap every layer and put the original head modules back."""

@@ -8,13 +8,13 @@ from typing import Any
 
 from torch import Tensor
 
-from loraone.adapters.interfaces import Plain
+from loraone.adapters.interfaces import PortableAdapter
 from loraone.catalog import TASKS
 from loraone.models.loading import LoadedModel
 from loraone.spec.experiment import RunSpec
 
 
-def write(plain: Plain, loaded: LoadedModel, spec: RunSpec, folder: Path) -> None:
+def write(plain: PortableAdapter, loaded: LoadedModel, spec: RunSpec, folder: Path) -> None:
     """Write ``plain`` as an adapter that PEFT, vLLM and the like load without this package.
 
     ``init_lora_weights`` is saved as true: plain PEFT rejects names that it does not know.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from loraone.adapters.adapted import full_rank
-from loraone.adapters.interfaces import Plain
+from loraone.adapters.interfaces import PortableAdapter
 from loraone.linalg.matrices import Change, Dense
 from loraone.models.loading import LoadedModel
 from loraone.models.targets import TargetLayer
@@ -35,7 +35,7 @@ class FullyTuned:
         """The target layers' weights and the head."""
         return [p for p in self.model.parameters() if p.requires_grad]
 
-    def optimiser(self, spec: RunSpec) -> torch.optim.Optimizer:
+    def optimizer(self, spec: RunSpec) -> torch.optim.Optimizer:
         """AdamW or gradient descent: specs that ask full fine-tuning for others are refused."""
         return plain(self.parameters(), spec)
 
@@ -64,7 +64,7 @@ class FullyTuned:
         """Nothing can be switched off."""
         return nullcontext()
 
-    def export(self) -> Plain:
+    def export(self) -> PortableAdapter:
         """The change as an exact adapter of full rank: one factor is the identity."""
         layers = {layer.name: full_rank(self.change(layer.name)) for layer in self._loaded.layers}
         heads = {
@@ -72,7 +72,7 @@ class FullyTuned:
             name: {key: t.clone() for key, t in getattr(self.model, name).state_dict().items()}
             for name in self._loaded.heads
         }
-        return Plain(layers, 1.0, heads, None)
+        return PortableAdapter(layers, 1.0, heads, None)
 
     def remove(self) -> None:
         """There is nothing to take out."""

@@ -28,7 +28,7 @@ class Layer(Protocol):
         ...
 
 
-class Measured(Protocol):
+class Measurable(Protocol):
     """What probes read of a model that is trained."""
 
     def factors(self, name: str) -> Factors | None:
@@ -52,7 +52,7 @@ class Measured(Protocol):
         ...
 
 
-class Trainee(Measured, Protocol):
+class Trainable(Measurable, Protocol):
     """Either an adapted model or one whose target layers are trained themselves."""
 
     model: Any
@@ -61,7 +61,7 @@ class Trainee(Measured, Protocol):
         """What is trained."""
         ...
 
-    def optimiser(self, spec: RunSpec) -> torch.optim.Optimizer:
+    def optimizer(self, spec: RunSpec) -> torch.optim.Optimizer:
         """The optimiser that the spec asks for, over :meth:`parameters`."""
         ...
 
@@ -73,7 +73,7 @@ class Trainee(Measured, Protocol):
         """The model with its adapter disabled, while the context lasts."""
         ...
 
-    def export(self) -> Plain:
+    def export(self) -> PortableAdapter:
         """What a plain PEFT adapter must hold to be this model on the original base."""
         ...
 
@@ -83,7 +83,7 @@ class Trainee(Measured, Protocol):
 
 
 @dataclass(frozen=True)
-class Plain:
+class PortableAdapter:
     """A plain LoRA adapter: factors by layer, one scaling, and the state of the saved modules.
 
     ``own_alpha`` is (α, rsLoRA) where the run's own still say the scaling, else None.

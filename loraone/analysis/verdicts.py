@@ -12,7 +12,7 @@ from loraone.catalog import METRICS
 
 
 @dataclass(frozen=True)
-class Estimate:
+class MeanAndDeviation:
     """Mean and standard deviation over ``n`` seeds; the deviation is None for one seed."""
 
     mean: float
@@ -20,13 +20,13 @@ class Estimate:
     n: int
 
 
-def estimate(values: pd.Series[float]) -> Estimate | None:
+def estimate(values: pd.Series[float]) -> MeanAndDeviation | None:
     """The estimate of a column, or None where it has no number."""
     known = values.dropna()
     if known.empty:
         return None
     std = float(known.std(ddof=1)) if len(known) > 1 else None
-    return Estimate(float(known.mean()), std, len(known))
+    return MeanAndDeviation(float(known.mean()), std, len(known))
 
 
 def best_learning_rates(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -74,7 +74,7 @@ def verdict(runs: pd.DataFrame, metric: str) -> str:
     return " ".join(sentences)
 
 
-def _comparison(found: list[tuple[str, Estimate]], name: str) -> str:
+def _comparison(found: list[tuple[str, MeanAndDeviation]], name: str) -> str:
     first_label, first = found[0]
     lead = f"At its own best learning rate {first_label} has the best {name} ({first.mean:.3g})"
     if len(found) == 1:
@@ -149,7 +149,7 @@ def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _half_width(first: Estimate, second: Estimate) -> float:
+def _half_width(first: MeanAndDeviation, second: MeanAndDeviation) -> float:
     """Half of Welch's 95 % interval of the difference of two means."""
     one, two = (((e.std or 0.0) ** 2) / e.n for e in (first, second))
     total = one + two

@@ -21,12 +21,12 @@ from loraone.catalog.methods import (
     LoraOneParams,
     LoraSbParams,
 )
-from loraone.catalog.quantities import COLUMNS, METRICS, SCALARS, SPECTRA, SUMMARY
-from loraone.catalog.rows import Column, FigureRow, Method, Paper, Quantity, Source, Task
+from loraone.catalog.quantities import LAYER_METRICS, METRICS, SCALARS, SPECTRA, SUMMARY
+from loraone.catalog.rows import FigureRow, LayerMetric, Method, Paper, Quantity, Source, Task
 
 __all__ = [
-    "COLUMNS",
     "FIGURES",
+    "LAYER_METRICS",
     "METHODS",
     "METRICS",
     "SCALARS",
@@ -34,10 +34,10 @@ __all__ = [
     "SPECTRA",
     "SUMMARY",
     "TASKS",
-    "Column",
     "CordaParams",
     "EvaParams",
     "FigureRow",
+    "LayerMetric",
     "LoftqParams",
     "LoraGaParams",
     "LoraOneParams",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loraone.catalog.rows import Column, Quantity
+from loraone.catalog.rows import LayerMetric, Quantity
 
 _ROWS_METRIC = (
     Quantity("train_loss", "Training loss", "nats", "lower", "Loss of the step's batch, before it"),
@@ -80,7 +80,7 @@ _ROWS_SPECTRUM = (
 SPECTRA: dict[str, Quantity] = {row.name: row for row in _ROWS_SPECTRUM}
 
 _ROWS_COLUMN = (
-    Column(
+    LayerMetric(
         "relative",
         "Size of the init ‖s·B₀A₀‖_F / ‖W‖_F",
         "",
@@ -88,7 +88,7 @@ _ROWS_COLUMN = (
         "How large the initial adapter is beside the weight",
         axis="log",
     ),
-    Column(
+    LayerMetric(
         "norm",
         "Spectral norm of the init ‖s·B₀A₀‖₂",
         "",
@@ -96,7 +96,7 @@ _ROWS_COLUMN = (
         "The largest change that the initial adapter makes to an input of length 1",
         axis="log",
     ),
-    Column(
+    LayerMetric(
         "base_change",
         "Change of the base ‖W_base − W₀‖_F / ‖W₀‖_F",
         "",
@@ -104,7 +104,7 @@ _ROWS_COLUMN = (
         "Zero for methods that leave the pretrained weight alone",
         axis="log",
     ),
-    Column(
+    LayerMetric(
         "svd_error",
         "SVD error over the best rank-r error",
         "",
@@ -112,7 +112,7 @@ _ROWS_COLUMN = (
         "‖G − Ĝ_r‖_F / ‖G − G_r‖_F − 1, estimated from residuals; 0 is perfect",
         axis="log",
     ),
-    Column(
+    LayerMetric(
         "gap",
         "Gap σ_{r+1}/σ_r of the gradient",
         "",
@@ -120,7 +120,7 @@ _ROWS_COLUMN = (
         "Near 1 the top-r subspace is ill-defined, and no angle to it means much",
         axis="share",
     ),
-    Column(
+    LayerMetric(
         "trust_left",
         "Gradient trust, out side (mean cos²)",
         "",
@@ -129,7 +129,7 @@ _ROWS_COLUMN = (
         axis="share",
         chance="left",
     ),
-    Column(
+    LayerMetric(
         "trust_right",
         "Gradient trust, in side (mean cos²)",
         "",
@@ -138,7 +138,7 @@ _ROWS_COLUMN = (
         axis="share",
         chance="right",
     ),
-    Column(
+    LayerMetric(
         "update_left",
         "Update and gradient, out side (mean cos²)",
         "",
@@ -148,7 +148,7 @@ _ROWS_COLUMN = (
         axis="share",
         chance="left",
     ),
-    Column(
+    LayerMetric(
         "update_right",
         "Update and gradient, in side (mean cos²)",
         "",
@@ -158,7 +158,7 @@ _ROWS_COLUMN = (
         axis="share",
         chance="right",
     ),
-    Column(
+    LayerMetric(
         "update_cosine",
         "Cosine of the update to −G",
         "",
@@ -167,7 +167,7 @@ _ROWS_COLUMN = (
         when="update",
         axis="signed",
     ),
-    Column(
+    LayerMetric(
         "full_left",
         "Change and full fine-tuning's, out side (mean cos²)",
         "",
@@ -177,7 +177,7 @@ _ROWS_COLUMN = (
         axis="share",
         chance="left",
     ),
-    Column(
+    LayerMetric(
         "full_right",
         "Change and full fine-tuning's, in side (mean cos²)",
         "",
@@ -187,7 +187,7 @@ _ROWS_COLUMN = (
         axis="share",
         chance="right",
     ),
-    Column(
+    LayerMetric(
         "intruders",
         "Intruder dimensions",
         "",
@@ -197,4 +197,4 @@ _ROWS_COLUMN = (
         axis="count",
     ),
 )
-COLUMNS: dict[str, Column] = {row.name: row for row in _ROWS_COLUMN}
+LAYER_METRICS: dict[str, LayerMetric] = {row.name: row for row in _ROWS_COLUMN}

@@ -109,7 +109,7 @@ class Quantity:
 
 
 @dataclass(frozen=True)
-class Column(Quantity):
+class LayerMetric(Quantity):
     """One number per layer of a run's reports, at the init or about the update.
 
     ``chance`` is the side, out (r/m) or in (r/n), whose random subspace says what chance gives.

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from torch import Tensor
 
-from loraone.adapters.interfaces import Layer, Measured
+from loraone.adapters.interfaces import Layer, Measurable
 from loraone.events import Alignment, Overlap
 from loraone.linalg.subspaces import orthonormal, overlap, principal_angles
 from loraone.linalg.svd import Decomposition
@@ -18,7 +18,7 @@ MOST_DIRECTIONS = 64
 
 def align(
     step: int,
-    trainee: Measured,
+    trainable: Measurable,
     layers: Sequence[Layer],
     gradients: Mapping[str, Tensor],
     decompositions: Mapping[str, Decomposition],
@@ -38,11 +38,11 @@ def align(
     for i, layer in enumerate(layers):
         found = decompositions[layer.name]
         rank = min(r, found.rank())
-        pair = trainee.factors(layer.name)
+        pair = trainable.factors(layer.name)
         if pair is not None:
             Q_B, Q_A = orthonormal(pair.B), orthonormal(pair.A.T)
         else:
-            top = trainee.change(layer.name).top(r)
+            top = trainable.change(layer.name).top(r)
             known = top.rank()
             Q_B, Q_A = top.U[:, :known].double(), top.V[:, :known].double()
         if Q_B.shape[1]:
@@ -58,7 +58,7 @@ def align(
 
 def overlaps(
     step: int,
-    trainee: Measured,
+    trainable: Measurable,
     layers: Sequence[Layer],
     decompositions: Mapping[str, Decomposition],
     r: int,
@@ -69,7 +69,7 @@ def overlaps(
     left, right = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
     for i, layer in enumerate(layers):
         gradient = decompositions[layer.name]
-        own = trainee.product(layer.name).top(size)
+        own = trainable.product(layer.name).top(size)
         known, rank = own.rank(), min(size, gradient.rank())
         left[i] = overlap(own.U[:, :known], gradient.U[:, :rank], size).numpy()
         right[i] = overlap(own.V[:, :known], gradient.V[:, :rank], size).numpy()

@@ -8,21 +8,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from loraone.adapters.interfaces import Layer, Measured
+from loraone.adapters.interfaces import Layer, Measurable
 from loraone.events import Float32Array, UpdateReport
 from loraone.linalg.subspaces import agreement
 from loraone.linalg.svd import Decomposition
 
 
 def init_columns(
-    trainee: Measured, layers: Sequence[Layer], pretrained: Mapping[str, Tensor]
+    trainable: Measurable, layers: Sequence[Layer], pretrained: Mapping[str, Tensor]
 ) -> dict[str, Float32Array]:
     """Per layer ‖s·BA‖₂, ‖s·BA‖_F/‖W‖_F and ‖W_base − W₀‖_F/‖W₀‖_F at step 0."""
     columns: dict[str, list[float]] = {"norm": [], "relative": [], "base_change": []}
     for layer in layers:
         before = pretrained[layer.name]
         size = float(torch.linalg.norm(before))
-        initial = trainee.initial(layer.name)
+        initial = trainable.initial(layer.name)
         values = initial.singular_values() if initial is not None else torch.zeros(1)
         columns["norm"].append(float(values[0]))
         columns["relative"].append(float(torch.linalg.norm(values)) / size)
@@ -39,7 +39,7 @@ def decomposition_columns(found: Mapping[str, Decomposition]) -> dict[str, Float
 
 
 def update_report(
-    trainee: Measured,
+    trainable: Measurable,
     layers: Sequence[Layer],
     gradients: Mapping[str, Tensor],
     decompositions: Mapping[str, Decomposition],
@@ -52,7 +52,7 @@ def update_report(
     """
     columns: dict[str, list[float]] = {"update_left": [], "update_right": [], "update_cosine": []}
     for layer in layers:
-        update = trainee.update(layer.name)
+        update = trainable.update(layer.name)
         top = update.top(r)
         found = agreement(top, decompositions[layer.name])
         columns["update_left"].append(found.left)

@@ -8,10 +8,10 @@ import torch
 from safetensors.torch import save_file
 
 from loraone import adapters
-from loraone.adapters.interfaces import Plain, Trainee
+from loraone.adapters.interfaces import PortableAdapter, Trainable
 from loraone.errors import ExportError
 from loraone.events import Artifact
-from loraone.runs.evaluator import Looker
+from loraone.runs.evaluator import Evaluator
 from loraone.runs.workspace import Workspace
 from loraone.spec.experiment import RunSpec
 
@@ -20,7 +20,7 @@ EXPORT_TOLERANCE = 1e-4
 
 
 def write_directions(
-    spec: RunSpec, workspace: Workspace, trainee: Trainee, output: Path
+    spec: RunSpec, workspace: Workspace, trainable: Trainable, output: Path
 ) -> Artifact:
     """The top-r singular triplets of every layer's total change, as ``<layer>.U``, ``.S``, ``.V``.
 
@@ -28,7 +28,7 @@ def write_directions(
     """
     tensors = {}
     for layer in workspace.prepared.loaded.layers:
-        top = trainee.change(layer.name).top(spec.rank)
+        top = trainable.change(layer.name).top(spec.rank)
         for name, tensor in (("U", top.U), ("S", top.S), ("V", top.V)):
             tensors[f"{layer.name}.{name}"] = tensor.float().contiguous()
     output.mkdir(parents=True, exist_ok=True)
@@ -40,10 +40,10 @@ def write_directions(
 def write_adapter(
     spec: RunSpec,
     workspace: Workspace,
-    plain: Plain,
+    plain: PortableAdapter,
     output: Path,
     final: torch.Tensor,
-    look: Looker,
+    look: Evaluator,
 ) -> Artifact:
     """Write the adapter, read it back with plain PEFT on the restored base, compare logits."""
     loaded = workspace.prepared.loaded

@@ -1,6 +1,6 @@
 """How long runs will take and what they will hold, before any of them has begun.
 
-Operations are counted to the leading order and divided by the rates of a :class:`Calibration`;
+Operations are counted to the leading order and divided by the rates of a :class:`DeviceBenchmark`;
 factors are what finished runs took over what was said of them. Memory is that of weights,
 copies, gradients, optimiser states and activations. Both are estimates, and say so.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from loraone.catalog import METHODS
 from loraone.models.checkpoint import Checkpoint
-from loraone.runs.device_benchmark import Calibration, svd_operations
+from loraone.runs.device_benchmark import DeviceBenchmark, svd_operations
 from loraone.spec.experiment import RunSpec
 
 FLOAT32 = 4
@@ -40,7 +40,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CostEstimate:
     """Seconds of all runs one after the other; bytes of the largest; what does not fit."""
 
     seconds: float
@@ -51,10 +51,10 @@ class Estimate:
 def of_runs(
     specs: Sequence[RunSpec],
     checkpoint: Checkpoint,
-    speed: Calibration,
+    speed: DeviceBenchmark,
     time_factor: float = 1.0,
     memory_factor: float = 1.0,
-) -> Estimate:
+) -> CostEstimate:
     """The sum over runs that share a warm worker: each gradient is taken once."""
     costs = [of_run(spec, checkpoint, speed) for spec in specs]
     shared = {spec.gradient_key(): cost.shared for spec, cost in zip(specs, costs, strict=True)}
@@ -64,14 +64,14 @@ def of_runs(
         for spec, cost in zip(specs, costs, strict=True)
         if cost.memory * memory_factor > speed.memory
     ]
-    return Estimate(
+    return CostEstimate(
         seconds * time_factor,
         memory_factor * max((cost.memory for cost in costs), default=0.0),
         tuple(dict.fromkeys(large)),
     )
 
 
-def of_run(spec: RunSpec, checkpoint: Checkpoint, speed: Calibration) -> Cost:
+def of_run(spec: RunSpec, checkpoint: Checkpoint, speed: DeviceBenchmark) -> Cost:
     """One run on a worker that is warm."""
     shapes = checkpoint.targets(spec.model)
     multiply = sum(m * n for m, n in checkpoint.layers.values())

@@ -18,7 +18,7 @@ DECOMPOSED = 384
 
 
 @dataclass(frozen=True)
-class Calibration:
+class DeviceBenchmark:
     """Rates in operations per second, memory in bytes; ``base`` is what an idle worker holds."""
 
     device: str
@@ -38,7 +38,7 @@ def svd_operations(m: int, n: int) -> float:
     return 4.0 * max(m, n) * min(m, n) ** 2
 
 
-def measure(device: str = "cpu", threads: int | None = None) -> Calibration:
+def measure(device: str = "cpu", threads: int | None = None) -> DeviceBenchmark:
     """Run the benchmark here; the best of a few repeats counts, for others may be at work."""
     import psutil
     import torch
@@ -75,7 +75,7 @@ def measure(device: str = "cpu", threads: int | None = None) -> Calibration:
     else:
         memory = int(psutil.virtual_memory().total)
         base = int(psutil.Process().memory_info().rss)
-    return Calibration(device_name(place), multiply, rate, memory, base)
+    return DeviceBenchmark(device_name(place), multiply, rate, memory, base)
 
 
 def _best(work: Callable[[], None]) -> float:

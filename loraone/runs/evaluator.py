@@ -14,7 +14,7 @@ from loraone.training import loop
 CHECKED_TEXTS = 8
 
 
-class Looker:
+class Evaluator:
     """Measures one run's model on its fixed rows, and remembers the last values for the summary."""
 
     def __init__(self, spec: RunSpec, workspace: Workspace) -> None:

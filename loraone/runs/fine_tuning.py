@@ -10,7 +10,7 @@ import torch
 
 from loraone import catalog
 from loraone.adapters import Adapted, FullyTuned
-from loraone.adapters.interfaces import Trainee
+from loraone.adapters.interfaces import Trainable
 from loraone.errors import SpecError, TrainingError
 from loraone.events import Event, Float32Array, InitReport, Layers, Metric, Note, Progress, Started
 from loraone.gradient.memory_plan import MemoryPlan
@@ -21,7 +21,7 @@ from loraone.models.loading import check_method
 from loraone.models.paths import preflight
 from loraone.runs.artifacts import write_adapter, write_directions
 from loraone.runs.environment import describe, memory_bytes
-from loraone.runs.evaluator import Looker
+from loraone.runs.evaluator import Evaluator
 from loraone.runs.workspace import Workspace
 from loraone.spec.experiment import RunSpec
 from loraone.training import loop
@@ -68,24 +68,24 @@ def run(
             values = workspace.start.spectra[quantity, layer.name]
             yield spectra.spectra(layer.name, quantity, values, spec.rank, whole=whole)
     yield Progress("init", 0, 3)
-    look = Looker(spec, workspace)
+    look = Evaluator(spec, workspace)
     before = look.untouched(ready.loaded.model)
     original = look.logits(ready.loaded.model)
     yield Progress("init", 1, 3)
-    trainee: Trainee
+    trainable: Trainable
     if spec.trains_adapter:
-        trainee = Adapted(ready.loaded, spec, ready.pretrained, workspace.calibration)
+        trainable = Adapted(ready.loaded, spec, ready.pretrained, workspace.calibration)
     else:
-        trainee = FullyTuned(ready.loaded, ready.pretrained)
+        trainable = FullyTuned(ready.loaded, ready.pretrained)
     try:
-        yield from _initialise(spec, workspace, trainee, look, before, original)
-        yield from _train(spec, workspace, trainee, look)
-        final = look.logits(trainee.model)
+        yield from _initialise(spec, workspace, trainable, look, before, original)
+        yield from _train(spec, workspace, trainable, look)
+        final = look.logits(trainable.model)
         if output is not None:
-            yield write_directions(spec, workspace, trainee, output)
-        plain = trainee.export() if output is not None and spec.measure.save_adapter else None
+            yield write_directions(spec, workspace, trainable, output)
+        plain = trainable.export() if output is not None and spec.measure.save_adapter else None
     finally:
-        trainee.remove()
+        trainable.remove()
     workspace.restore()
     if plain is not None and output is not None:
         yield Progress("export", 0, 1)
@@ -96,8 +96,8 @@ def run(
 def _initialise(
     spec: RunSpec,
     workspace: Workspace,
-    trainee: Trainee,
-    look: Looker,
+    trainable: Trainable,
+    look: Evaluator,
     before: dict[str, float],
     original: torch.Tensor,
 ) -> Iterator[Event]:
@@ -105,8 +105,8 @@ def _initialise(
     ready = workspace.prepared
     chosen: dict[str, float] = {}
     row = catalog.METHODS[spec.method.name]
-    if row.initialise is not None and isinstance(trainee, Adapted):
-        adapted = trainee
+    if row.initialise is not None and isinstance(trainable, Adapted):
+        adapted = trainable
 
         def held_out_loss(factors: Mapping[str, Factors] | None) -> float:
             if factors is None:
@@ -132,34 +132,34 @@ def _initialise(
         for note in found.notes:
             yield Note(note)
     for layer in ready.loaded.layers:
-        initial = trainee.initial(layer.name)
+        initial = trainable.initial(layer.name)
         if initial is not None:
             yield spectra.spectra(layer.name, "init", initial.singular_values(), spec.rank)
     yield Progress("init", 2, 3)
-    after = look.losses(trainee.model)
-    with trainee.switched_off():
-        off = look.logits(trainee.model)
+    after = look.losses(trainable.model)
+    with trainable.switched_off():
+        off = look.logits(trainable.model)
     scalars = {f"{name}_before": value for name, value in before.items()}
     scalars |= {f"{name}_after": value for name, value in after.items()}
-    scalars["logit_change"] = float((look.logits(trainee.model) - original).abs().max())
+    scalars["logit_change"] = float((look.logits(trainable.model) - original).abs().max())
     scalars["logit_change_off"] = float((off - original).abs().max())
-    columns = reports.init_columns(trainee, ready.loaded.layers, ready.pretrained)
+    columns = reports.init_columns(trainable, ready.loaded.layers, ready.pretrained)
     columns |= _gradient_columns(workspace, spec)
     if spec.measure.hessian:
         yield Progress("hessian", 0, 1)
         if spec.adapter.dora and spec.trains_adapter:
             yield Note("no Hessian eigenvalue: DoRA's gradient leaves a term out and has none")
         else:
-            scalars |= _curvature(spec, workspace, trainee)
+            scalars |= _curvature(spec, workspace, trainable)
     yield InitReport(columns, scalars, chosen)
     yield alignment.overlaps(
-        0, trainee, ready.loaded.layers, workspace.start.decompositions[spec.rank], spec.rank
+        0, trainable, ready.loaded.layers, workspace.start.decompositions[spec.rank], spec.rank
     )
     look.summary |= {
         "held_out_loss_before": before["held_out_loss"],
         "held_out_loss_after": after["held_out_loss"],
         "gamma": chosen.get("gamma"),
-        "trained_parameters": sum(p.numel() for p in trainee.parameters()),
+        "trained_parameters": sum(p.numel() for p in trainable.parameters()),
     }
 
 
@@ -185,10 +185,10 @@ def _gradient_columns(workspace: Workspace, spec: RunSpec) -> dict[str, Float32A
     return columns
 
 
-def _curvature(spec: RunSpec, workspace: Workspace, trainee: Trainee) -> dict[str, float]:
+def _curvature(spec: RunSpec, workspace: Workspace, trainable: Trainable) -> dict[str, float]:
     rows = workspace.start.gradient_rows[: spec.measure.hessian_samples]
     batch = workspace.prepared.train.batch(rows, workspace.device)
-    found = largest_eigenvalue(trainee.model, batch, trainee.tuned(), seed=spec.seed)
+    found = largest_eigenvalue(trainable.model, batch, trainable.tuned(), seed=spec.seed)
     return {"hessian_max": found.value, "hessian_residual": found.residual}
 
 
@@ -203,17 +203,19 @@ def _check_plan(row: catalog.Method, plan: MemoryPlan) -> None:
         )
 
 
-def _train(spec: RunSpec, workspace: Workspace, trainee: Trainee, look: Looker) -> Iterator[Event]:
+def _train(
+    spec: RunSpec, workspace: Workspace, trainable: Trainable, look: Evaluator
+) -> Iterator[Event]:
     """Train, with alignment along the way and the spectra of what changed at the end."""
     ready, start = workspace.prepared, workspace.start
     layers = ready.loaded.layers
     steps = spec.training.steps
     metric: Metric | None = None
-    for metric in loop.train(trainee, ready.train, ready.evaluation, spec, workspace.device):
+    for metric in loop.train(trainable, ready.train, ready.evaluation, spec, workspace.device):
         yield metric
         if metric.step % spec.measure.alignment_every == 0 or metric.step == steps:
             found = start.decompositions[spec.rank]
-            yield alignment.align(metric.step, trainee, layers, start.gradients, found, spec.rank)
+            yield alignment.align(metric.step, trainable, layers, start.gradients, found, spec.rank)
         yield Progress("train", metric.step, steps)
     assert metric is not None
     look.summary |= {
@@ -224,24 +226,24 @@ def _train(spec: RunSpec, workspace: Workspace, trainee: Trainee, look: Looker) 
         "tokens": float(metric.tokens),
         "memory_bytes": memory_bytes(workspace.device),
     }
-    yield from _measure_update(spec, workspace, trainee)
+    yield from _measure_update(spec, workspace, trainable)
 
 
-def _measure_update(spec: RunSpec, workspace: Workspace, trainee: Trainee) -> Iterator[Event]:
+def _measure_update(spec: RunSpec, workspace: Workspace, trainable: Trainable) -> Iterator[Event]:
     """Spectra of what changed, how it lies to the gradient, and what in it is new."""
     ready, start = workspace.prepared, workspace.start
     layers, found = ready.loaded.layers, start.decompositions[spec.rank]
     new = []
     for done, layer in enumerate(layers):
         yield Progress("measure", done, len(layers), layer.name)
-        update, change = trainee.update(layer.name), trainee.change(layer.name)
+        update, change = trainable.update(layer.name), trainable.change(layer.name)
         for quantity, moved in (("update", update), ("change", change)):
             yield spectra.spectra(layer.name, quantity, moved.singular_values(), spec.rank)
         if spec.measure.intruders:
             weight, vectors = ready.pretrained[layer.name], workspace.left_vectors(layer.name)
             new.append(intruders.intruders(weight, vectors, change.dense(), spec.measure))
-    yield alignment.overlaps(spec.training.steps, trainee, layers, found, spec.rank)
-    report = reports.update_report(trainee, layers, start.gradients, found, spec.rank)
+    yield alignment.overlaps(spec.training.steps, trainable, layers, found, spec.rank)
+    report = reports.update_report(trainable, layers, start.gradients, found, spec.rank)
     if new:
         report.layers["intruders"] = np.array(new, np.float32)
     yield report

@@ -49,8 +49,8 @@ def run(
     phase = "start"
     try:
         task = resolve(TASKS[spec.task].run)
-        with closing(task(spec, workspace=workspace, output=output, roots=roots)) as happening:
-            for event in happening:
+        with closing(task(spec, workspace=workspace, output=output, roots=roots)) as events:
+            for event in events:
                 phase = event.phase if isinstance(event, Progress) else phase
                 yield event
     except LoraOneError as error:

@@ -80,11 +80,11 @@ class MethodSpec(Spec):
                 name = fields[key].title or key
                 parts.append(str(value) if key == "scale" else f"{name} {_short(value)}")
         if self.optimizer is not None:
-            parts.append(OPTIMISERS[self.optimizer])
+            parts.append(OPTIMIZERS[self.optimizer])
         return f"{row.label} ({', '.join(parts)})" if parts else row.label
 
 
-OPTIMISERS: dict[str, str] = {
+OPTIMIZERS: dict[str, str] = {
     "adamw": "AdamW",
     "loraplus": "LoRA+",
     "riemannian": "preconditioned",

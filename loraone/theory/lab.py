@@ -190,7 +190,7 @@ def _row(series: str, told: Prediction) -> dict[str, Any]:
         "predicted": told.predicted,
         "measured": told.measured,
         "ratio": told.ratio,
-        "silent": told.silent,
+        "silent": told.reason,
     }
 
 

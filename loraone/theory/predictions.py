@@ -33,7 +33,7 @@ class Prediction:
     predicted: float | None
     measured: float | None
     # Why the theory does not apply, in words; empty where it does.
-    silent: str = ""
+    reason: str = ""
 
     @property
     def ratio(self) -> float | None:
@@ -50,11 +50,11 @@ OURS = "from section 3's setting; derived in docs/theory.md"
 def of_run(solution: Solution) -> list[Prediction]:
     """Phase length, final rate, and floor of one run."""
     run = solution.run
-    silent = unsaid(run)
+    reason = inapplicable(run)
     return [
-        _phase(solution, silent or _not_vanilla(run)),
-        _rate(solution, silent),
-        _floor(solution, "" if run.problem.activation == "linear" else silent),
+        _phase(solution, reason or _not_vanilla(run)),
+        _rate(solution, reason),
+        _floor(solution, "" if run.problem.activation == "linear" else reason),
     ]
 
 
@@ -77,7 +77,7 @@ def series(run: RunSpec) -> str:
     return run.method.label
 
 
-def unsaid(run: RunSpec) -> str:
+def inapplicable(run: RunSpec) -> str:
     """Why the rate and phase of the theory do not apply to this run; empty where they do."""
     plan, problem = run.training, run.problem
     if problem.activation == "two-layer":
@@ -116,10 +116,10 @@ def growth(solution: Solution) -> float:
     return math.log1p(solution.run.learning_rate * solution.run.problem.scaling * sigma)
 
 
-def _phase(solution: Solution, silent: str) -> Prediction:
+def _phase(solution: Solution, reason: str) -> Prediction:
     predicted = measured = None
     run = solution.run
-    if not silent:
+    if not reason:
         assert run.problem.init_std is not None
         # Direction i of A starts at about std·√r, grows like ½(1+ησ)^t, and saturates at √σ(Δ)/s.
         size = run.problem.init_std * math.sqrt(run.rank)
@@ -134,17 +134,17 @@ def _phase(solution: Solution, silent: str) -> Prediction:
         PAPER + ", alignment phase; constant ours",
         predicted,
         measured,
-        silent,
+        reason,
     )
 
 
-def _rate(solution: Solution, silent: str) -> Prediction:
+def _rate(solution: Solution, reason: str) -> Prediction:
     run = solution.run
-    floor = best_loss(solution) if not silent else 0.0
-    if not silent and floor > 1e-12:
-        silent = "the loss ends at a floor above zero"
+    floor = best_loss(solution) if not reason else 0.0
+    if not reason and floor > 1e-12:
+        reason = "the loss ends at a floor above zero"
     predicted = measured = None
-    if not silent:
+    if not reason:
         slow = slowest(solution)
         predicted = (1 - run.learning_rate * slow) ** 2
         measured = observed_rate(solution.losses)
@@ -155,7 +155,7 @@ def _rate(solution: Solution, silent: str) -> Prediction:
         OURS,
         predicted,
         measured,
-        silent,
+        reason,
     )
 
 
@@ -220,9 +220,9 @@ def _root(Sigma: Tensor) -> Tensor:
     return root
 
 
-def _floor(solution: Solution, silent: str) -> Prediction:
+def _floor(solution: Solution, reason: str) -> Prediction:
     predicted = measured = None
-    if not silent:
+    if not reason:
         predicted = best_loss(solution)
         finite = solution.losses[np.isfinite(solution.losses)]
         measured = float(finite.min()) if len(finite) else None
@@ -235,16 +235,16 @@ def _floor(solution: Solution, silent: str) -> Prediction:
         "Eckart–Young in the inputs' norm; docs/theory.md",
         predicted,
         measured,
-        silent,
+        reason,
     )
 
 
 def _std_law(label: str, members: Sequence[Solution], target: float) -> Prediction:
-    silent = next((why for one in members if (why := unsaid(one.run))), "")
-    if not silent and members[0].run.method.name != "lora":
-        silent = "only vanilla LoRA has to find the subspace first"
+    reason = next((why for one in members if (why := inapplicable(one.run))), "")
+    if not reason and members[0].run.method.name != "lora":
+        reason = "only vanilla LoRA has to find the subspace first"
     predicted = measured = None
-    if not silent:
+    if not reason:
         points = [
             (math.log10(1 / one.run.problem.init_std), reached)
             for one in members
@@ -261,14 +261,14 @@ def _std_law(label: str, members: Sequence[Solution], target: float) -> Predicti
         PAPER + ", alignment phase",
         predicted,
         measured,
-        silent,
+        reason,
     )
 
 
 def _condition_law(label: str, members: Sequence[Solution]) -> Prediction:
-    silent = next((why for one in members if (why := unsaid(one.run))), "")
+    reason = next((why for one in members if (why := inapplicable(one.run))), "")
     predicted = measured = None
-    if not silent:
+    if not reason:
         pace: dict[float, list[float]] = {}
         told: dict[float, list[float]] = {}
         for one in members:
@@ -288,7 +288,7 @@ def _condition_law(label: str, members: Sequence[Solution]) -> Prediction:
         PAPER + ", preconditioned",
         predicted,
         measured,
-        silent,
+        reason,
     )
 
 

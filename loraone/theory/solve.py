@@ -18,7 +18,7 @@ from loraone.methods.base import Factors, Initialisation
 from loraone.spec.experiment import RunSpec
 from loraone.theory.initial_factors import OneStep, Start, start
 from loraone.theory.losses import LinearLoss, Loss, loss_of
-from loraone.theory.student_batch import Optimiser, Students
+from loraone.theory.student_batch import Optimizer, Students
 from loraone.theory.teacher import Teacher, draw
 
 # Students in one batch: enough to keep the processor busy, few enough to stay in its cache.
@@ -151,7 +151,7 @@ def _solve(
     first, _ = loss.gradients(untouched)
     first_fresh = loss.fresh(untouched)
     rates = first.new_tensor([run.learning_rate for run in runs])[:, None, None]
-    optimiser = Optimiser(students, rates, plan)
+    optimizer = Optimizer(students, rates, plan)
     reference = _references(runs, starts)
     began = _factors(students)
     measured = _measured(runs[0], every)
@@ -170,7 +170,7 @@ def _solve(
             if keep:
                 history.append(_factors(students))
         if t < plan.steps:
-            optimiser.step(students.gradients(whole))
+            optimizer.step(students.gradients(whole))
     columns = torch.stack(losses, dim=1).double().numpy()
     fresh_columns = torch.stack(fresh, dim=1).double().numpy()
     angles = torch.stack(sines, dim=1).double().numpy()  # (students, measured, 2, layers)

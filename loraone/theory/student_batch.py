@@ -88,7 +88,7 @@ class Students:
         return [*of_A, *of_B]
 
 
-class Optimiser:
+class Optimizer:
     """Gradient descent or AdamW on all students at once, preconditioned where the spec says so.
 
     The preconditioner is LoRA-One's second half, on raw gradients: ``g_A ← (BᵀB + λI)⁻¹ g_A``,

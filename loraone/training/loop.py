@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from loraone.adapters.interfaces import Trainee
+from loraone.adapters.interfaces import Trainable
 from loraone.data.batches import IGNORED, Encoded, loss_tokens, training_rows
 from loraone.errors import TrainingError
 from loraone.events import Metric
@@ -19,7 +19,7 @@ from loraone.training.schedule import rate
 
 
 def train(
-    trainee: Trainee, data: Encoded, evaluation: Encoded, spec: RunSpec, device: torch.device
+    trainable: Trainable, data: Encoded, evaluation: Encoded, spec: RunSpec, device: torch.device
 ) -> Iterator[Metric]:
     """Train for ``spec.training.steps`` steps; yield step 0 (untrained) and every step after.
 
@@ -29,11 +29,11 @@ def train(
     Raises TrainingError where a loss or a gradient is not finite.
     """
     plan = spec.training
-    model = trainee.model
+    model = trainable.model
     everything = range(len(evaluation))
-    optimiser = trainee.optimiser(spec)
-    parameters = trainee.parameters()  # after the optimiser: LoRA-FA freezes lora_A
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate(plan, step))
+    optimizer = trainable.optimizer(spec)
+    parameters = trainable.parameters()  # after the optimiser: LoRA-FA freezes lora_A
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(plan, step))
     seconds, tokens = 0.0, 0
     yield Metric(0, evaluate(model, evaluation, everything, spec, device), 0.0, 0)
     with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
@@ -46,11 +46,11 @@ def train(
             loss = model(**batch).loss
             used = float(schedule.get_last_lr()[0])
             value = _finite(float(loss.detach()), "training loss", step, spec)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
             norm = float(nn.utils.clip_grad_norm_(parameters, plan.max_grad_norm))
             _finite(norm, "gradient norm", step, spec)
-            optimiser.step()
+            optimizer.step()
             schedule.step()
             seconds += time.perf_counter() - began
             tokens += int(batch["attention_mask"].sum())
@@ -123,12 +123,12 @@ def warm_head(
     model.eval().requires_grad_(False)
     for parameter in parameters:
         parameter.requires_grad_(True)
-    optimiser = torch.optim.AdamW(parameters, lr=spec.gradient.head_learning_rate, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(parameters, lr=spec.gradient.head_learning_rate, weight_decay=0.0)
     batches = training_rows(len(data), spec.training.batch_size, spec.seed)
     for step in range(1, spec.gradient.head_warmup_steps + 1):
         loss = model(**data.batch(next(batches), device)).loss
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         yield step
     model.requires_grad_(False)

@@ -10,7 +10,7 @@ from torch import nn
 from loraone.spec.experiment import RunSpec
 
 
-def optimiser(model: Any, parameters: list[nn.Parameter], spec: RunSpec) -> torch.optim.Optimizer:
+def optimizer(model: Any, parameters: list[nn.Parameter], spec: RunSpec) -> torch.optim.Optimizer:
     """One without factors over ``parameters``, or one of PEFT's on the whole adapted ``model``."""
     from peft import optimizers
 

@@ -53,7 +53,7 @@ class QuantityOut(RowOut):
     better: Literal["lower", "higher", "none"]
 
 
-class ColumnOut(QuantityOut):
+class LayerMetricOut(QuantityOut):
     """A number per layer, of the report at the init or of that about the update."""
 
     when: Literal["init", "update"]
@@ -98,7 +98,7 @@ class CatalogOut(Out):
     metrics: list[QuantityOut]
     scalars: list[QuantityOut]
     spectra: list[QuantityOut]
-    columns: list[ColumnOut]
+    columns: list[LayerMetricOut]
     run_columns: list[RunColumnOut]
     presets: list[PresetOut]
     theory: list[PresetOut]

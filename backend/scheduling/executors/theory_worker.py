@@ -23,7 +23,7 @@ from loraone.analysis.figures.style import Theme
 from loraone.spec.experiment import ExperimentSpec
 
 
-class DeskDiedError(RuntimeError):
+class TheoryWorkerDiedError(RuntimeError):
     """The process ended in the middle of an answer."""
 
 
@@ -62,7 +62,7 @@ class Waiting:
             self.loop.call_soon_threadsafe(self.replies.put_nowait, reply)
 
 
-class Desk:
+class TheoryWorker:
     """Questions are answered in order; one that nobody waits for any more is given up."""
 
     def __init__(self, threads: int) -> None:
@@ -90,7 +90,7 @@ class Desk:
             while True:
                 reply = await replies.get()
                 if reply is None:
-                    raise DeskDiedError("the theory process ended before it had an answer")
+                    raise TheoryWorkerDiedError("the theory process ended before it had an answer")
                 yield reply
                 if reply.answer is not None or reply.error is not None:
                     return
@@ -123,7 +123,9 @@ class Desk:
                 break
             except OSError as error:
                 if last:
-                    raise DeskDiedError("the theory process could not be started") from error
+                    raise TheoryWorkerDiedError(
+                        "the theory process could not be started"
+                    ) from error
                 self._end()
         return replies
 

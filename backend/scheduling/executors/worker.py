@@ -61,7 +61,7 @@ class Performer:
             self._workspace.share(job.gradients)
         with _printing_to(job.log):
             events = run(job.spec, workspace=self._workspace, output=job.output, roots=job.roots)
-            for seq, event in enumerate(_calm(events)):
+            for seq, event in enumerate(_throttle(events)):
                 send(Sent(job.run_id, job.attempt, seq, event))
 
 
@@ -114,7 +114,7 @@ def _die_first() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def _calm(events: Iterator[Event]) -> Iterator[Event]:
+def _throttle(events: Iterator[Event]) -> Iterator[Event]:
     """Without progress that follows other progress of its phase too closely."""
     phase, at = "", 0.0
     for event in events:

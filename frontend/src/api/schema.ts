@@ -1021,7 +1021,7 @@ export interface components {
          */
         CatalogOut: {
             /** Columns */
-            columns: components["schemas"]["ColumnOut"][];
+            columns: components["schemas"]["LayerMetricOut"][];
             /** Methods */
             methods: components["schemas"]["MethodOut"][];
             /** Metrics */
@@ -1056,30 +1056,6 @@ export interface components {
         ChangedOut: {
             /** Changed */
             changed: number;
-        };
-        /**
-         * ColumnOut
-         * @description A number per layer, of the report at the init or of that about the update.
-         */
-        ColumnOut: {
-            /**
-             * Better
-             * @enum {string}
-             */
-            better: "lower" | "higher" | "none";
-            /** Label */
-            label: string;
-            /** Name */
-            name: string;
-            /** Summary */
-            summary: string;
-            /** Unit */
-            unit: string;
-            /**
-             * When
-             * @enum {string}
-             */
-            when: "init" | "update";
         };
         /**
          * CostOut
@@ -1623,6 +1599,30 @@ export interface components {
             seconds_left: number | null;
             /** Temperature */
             temperature: number | null;
+        };
+        /**
+         * LayerMetricOut
+         * @description A number per layer, of the report at the init or of that about the update.
+         */
+        LayerMetricOut: {
+            /**
+             * Better
+             * @enum {string}
+             */
+            better: "lower" | "higher" | "none";
+            /** Label */
+            label: string;
+            /** Name */
+            name: string;
+            /** Summary */
+            summary: string;
+            /** Unit */
+            unit: string;
+            /**
+             * When
+             * @enum {string}
+             */
+            when: "init" | "update";
         };
         /**
          * LayerOut

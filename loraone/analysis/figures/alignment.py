@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 
 from loraone.analysis.figures import columns
 from loraone.analysis.figures.style import MUTED, Theme, band, empty, figure, looks, style_axes
-from loraone.catalog import Column
+from loraone.catalog import LayerMetric
 
 Measure = Literal["mean_cos2", "sin_max", "energy"]
 MEASURES: dict[Measure, str] = {
@@ -173,5 +173,5 @@ def draw_by_layer(
 ) -> go.Figure:
     """Lines of ``rows`` (see :func:`by_layer`) over the layers, beside the random baseline."""
     label = MEASURES[name] if name == "energy" else f"{_SHORT[name]}, {SIDES[side]}"
-    row = Column(name, label, "", "none", "", axis="share")
+    row = LayerMetric(name, label, "", "none", "", axis="share")
     return columns.draw(rows, runs, names, row=row, random=random, theme=theme)

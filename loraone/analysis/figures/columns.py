@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from loraone.analysis.figures import layers
 from loraone.analysis.figures.style import MUTED, Theme, band, empty, figure, looks
-from loraone.catalog import Column
+from loraone.catalog import LayerMetric
 
 AXES: dict[str, dict[str, Any]] = {
     "log": {"type": "log", "dtick": 1, "exponentformat": "power"},
@@ -53,7 +53,7 @@ def draw(
     runs: pd.DataFrame,
     names: Sequence[str],
     *,
-    row: Column,
+    row: LayerMetric,
     random: Sequence[float] | None = None,
     theme: Theme = "light",
 ) -> go.Figure:

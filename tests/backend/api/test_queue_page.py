@@ -15,11 +15,11 @@ from backend.storage.store import runs
 from backend.storage.tables import Run, now
 from loraone.models import checkpoint
 from loraone.runs import cost_estimate
-from loraone.runs.device_benchmark import Calibration
+from loraone.runs.device_benchmark import DeviceBenchmark
 from loraone.spec.experiment import RunSpec
 from tests.conftest import tiny_experiment
 
-SPEED = Calibration("CPU", 1e10, 3e9, 16 * 10**9, 5 * 10**8)
+SPEED = DeviceBenchmark("CPU", 1e10, 3e9, 16 * 10**9, 5 * 10**8)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from fastapi.testclient import TestClient
 
-from backend.scheduling.executors.theory_worker import Desk, DeskDiedError
+from backend.scheduling.executors.theory_worker import TheoryWorker, TheoryWorkerDiedError
 from loraone.spec.experiment import ExperimentSpec, expand
 from loraone.theory.presets import THEORY
 from loraone.theory.solve import solve
@@ -116,64 +116,64 @@ def test_sent_to_history_it_is_an_experiment_with_every_figure(server: Process) 
 
 
 def test_a_desk_that_dies_says_so_and_the_next_question_starts_another() -> None:
-    desk = Desk(threads=1)
+    theory_worker = TheoryWorker(threads=1)
 
     async def ask(spec: ExperimentSpec) -> list[Any]:
-        return [reply async for reply in desk.ask(spec, quick=False, theme="light")]
+        return [reply async for reply in theory_worker.ask(spec, quick=False, theme="light")]
 
     async def dying() -> None:
         long = experiment(ONE, training={"steps": 200_000})
         task = asyncio.create_task(ask(long))
-        while desk._process is None or desk._process.pid is None:
+        while theory_worker._process is None or theory_worker._process.pid is None:
             await asyncio.sleep(0.02)
-        os.kill(desk._process.pid, signal.SIGKILL)
-        with pytest.raises(DeskDiedError):
+        os.kill(theory_worker._process.pid, signal.SIGKILL)
+        with pytest.raises(TheoryWorkerDiedError):
             await asyncio.wait_for(task, 20)
 
     asyncio.run(dying())
     replies = asyncio.run(ask(experiment(ONE)))
     assert replies[-1].answer is not None
-    desk.stop()
+    theory_worker.stop()
 
 
 def test_a_process_that_died_unnoticed_between_two_questions_is_replaced() -> None:
-    desk = Desk(threads=1)
+    theory_worker = TheoryWorker(threads=1)
 
     async def ask() -> list[Any]:
-        return [r async for r in desk.ask(experiment(ONE), quick=True, theme="light")]
+        return [r async for r in theory_worker.ask(experiment(ONE), quick=True, theme="light")]
 
     assert asyncio.run(ask())[-1].answer is not None
     # As it is for a moment after a crash: the pipe is closed, the process not yet reaped.
-    assert desk._connection is not None
-    with desk._lock:
-        desk._connection.close()
+    assert theory_worker._connection is not None
+    with theory_worker._lock:
+        theory_worker._connection.close()
     assert asyncio.run(ask())[-1].answer is not None
-    desk.stop()
+    theory_worker.stop()
 
 
 def test_a_question_that_nobody_waits_for_is_given_up() -> None:
-    desk = Desk(threads=1)
+    theory_worker = TheoryWorker(threads=1)
 
     async def scenario() -> float:
-        warm = desk.ask(experiment(ONE), quick=True, theme="light")
+        warm = theory_worker.ask(experiment(ONE), quick=True, theme="light")
         assert [reply async for reply in warm][-1].answer is not None
         # Hundreds of runs of 3000 steps: minutes of work.
         long = experiment(
             ONE, training={"steps": 3000}, grid={"seeds": list(range(500))},
             problem={"inputs": 128, "outputs": 128},
         )  # fmt: skip
-        asking = desk.ask(long, quick=False, theme="light")
+        asking = theory_worker.ask(long, quick=False, theme="light")
         first = await anext(asking)
         assert first.done < first.total
         await asking.aclose()  # type: ignore[attr-defined]
         loop = asyncio.get_running_loop()
         began = loop.time()
-        again = desk.ask(experiment(ONE), quick=True, theme="light")
+        again = theory_worker.ask(experiment(ONE), quick=True, theme="light")
         assert [reply async for reply in again][-1].answer is not None
         return loop.time() - began
 
     assert asyncio.run(scenario()) < 5
-    desk.stop()
+    theory_worker.stop()
 
 
 def test_no_process_is_left_behind_when_the_server_stops(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backend.scheduling.device_benchmarks import Calibrator
+from backend.scheduling.device_benchmarks import DeviceBenchmarks
 from backend.scheduling.executors.jobs import Device
 from tests.backend.conftest import NewProcess
 from tests.conftest import tiny_experiment
@@ -61,13 +61,13 @@ def test_a_plan_is_estimated_by_a_benchmark_and_then_by_what_runs_took(
 
 
 def test_without_leave_nothing_is_measured(tmp_path: Path) -> None:
-    calibrator = Calibrator(tmp_path / "calibration.json", enabled=False)
-    assert calibrator.get(CPU) is None
-    assert not calibrator.measuring(CPU)
+    device_benchmarks = DeviceBenchmarks(tmp_path / "calibration.json", enabled=False)
+    assert device_benchmarks.get(CPU) is None
+    assert not device_benchmarks.measuring(CPU)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"machine": "another", "version": "0"}'])
 def test_a_broken_or_foreign_file_is_measured_anew(tmp_path: Path, text: str) -> None:
     file = tmp_path / "calibration.json"
     file.write_text(text)
-    assert Calibrator(file, enabled=False).get(CPU) is None
+    assert DeviceBenchmarks(file, enabled=False).get(CPU) is None

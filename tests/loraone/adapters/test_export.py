@@ -13,7 +13,7 @@ import torch
 
 from loraone.catalog import METHODS
 from loraone.events import Finished, Spectra
-from loraone.runs.evaluator import CHECKED_TEXTS, Looker
+from loraone.runs.evaluator import CHECKED_TEXTS, Evaluator
 from loraone.runs.run import run
 from loraone.runs.workspace import Workspace
 from loraone.spec.experiment import ExperimentSpec, expand
@@ -59,13 +59,13 @@ def test_minilm_adapters_of_every_method_give_the_same_logits_in_plain_peft(
 ) -> None:
     workspace = Workspace("cpu")
     seen: list[torch.Tensor] = []
-    real = Looker.logits
+    real = Evaluator.logits
 
-    def spy(self: Looker, model: Any) -> torch.Tensor:
+    def spy(self: Evaluator, model: Any) -> torch.Tensor:
         seen.append(real(self, model))
         return seen[-1]
 
-    monkeypatch.setattr(Looker, "logits", spy)
+    monkeypatch.setattr(Evaluator, "logits", spy)
     folders = []
     for i, spec in enumerate([*map(experiment, CASES), experiment("lora_one", dora=True)]):
         folder = tmp_path / str(i)

@@ -23,7 +23,7 @@ from loraone.analysis.figures import (
 )
 from loraone.analysis.figures.alignment import Measured
 from loraone.analysis.figures.style import looks
-from loraone.catalog import COLUMNS
+from loraone.catalog import LAYER_METRICS
 from loraone.linalg import directions
 
 RUNS = pd.DataFrame(
@@ -117,9 +117,11 @@ def test_columns_leave_out_what_was_not_measured_and_say_when_all_is_zero() -> N
     table = columns.table({1: [0.0, 0.0], 2: [1.0, np.nan], 4: [0.0, 0.0]}, RUNS, names)
     assert table[table["series"] == "LoRA"]["count"].tolist() == [2, 2]
     assert table[table["series"] == "LoRA-One (spectral)"]["layer"].tolist() == ["a.0.q"]
-    drawn = columns.draw(table, RUNS, names, row=COLUMNS["relative"])
+    drawn = columns.draw(table, RUNS, names, row=LAYER_METRICS["relative"])
     assert [trace.name for trace in drawn.data] == ["LoRA-One (spectral)"]
-    nothing = columns.draw(table[table["series"] == "LoRA"], RUNS, names, row=COLUMNS["relative"])
+    nothing = columns.draw(
+        table[table["series"] == "LoRA"], RUNS, names, row=LAYER_METRICS["relative"]
+    )
     assert "zero in every layer" in nothing.layout.annotations[0].text
 
 

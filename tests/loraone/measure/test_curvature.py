@@ -63,13 +63,13 @@ def test_gradient_descent_diverges_just_above_the_predicted_rate_and_not_below()
         with torch.no_grad():
             for parameter in copy.parameters():
                 parameter += 1e-4 * torch.randn(parameter.shape, generator=draw)
-        optimiser = torch.optim.SGD(copy.parameters(), lr=factor * rate)
+        optimizer = torch.optim.SGD(copy.parameters(), lr=factor * rate)
         losses = []
         for _ in range(80):
             loss = copy(**batch).loss
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             losses.append(float(loss.detach()))
         assert (losses[-1] > losses[0]) == grows
 

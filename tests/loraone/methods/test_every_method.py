@@ -21,7 +21,7 @@ from loraone.events import (
     Spectra,
 )
 from loraone.models import loading
-from loraone.runs.evaluator import CHECKED_TEXTS, Looker
+from loraone.runs.evaluator import CHECKED_TEXTS, Evaluator
 from loraone.runs.run import run
 from loraone.runs.workspace import Workspace
 from loraone.spec.experiment import RunSpec
@@ -53,13 +53,13 @@ def follow(
 ) -> tuple[list[Any], torch.Tensor, torch.Tensor]:
     """A run's events, the logits before it, and the most that plain PEFT's differ at its end."""
     seen: list[torch.Tensor] = []
-    real = Looker.logits
+    real = Evaluator.logits
 
-    def spy(self: Looker, model: Any) -> torch.Tensor:
+    def spy(self: Evaluator, model: Any) -> torch.Tensor:
         seen.append(real(self, model))
         return seen[-1]
 
-    monkeypatch.setattr(Looker, "logits", spy)
+    monkeypatch.setattr(Evaluator, "logits", spy)
     workspace = Workspace("cpu")
     events: list[Any] = list(run(spec, workspace=workspace, output=folder))
     assert isinstance(events[-1], Finished), events[-1]

@@ -16,12 +16,12 @@ from loraone import ExperimentSpec, expand
 from loraone.models import checkpoint, loading
 from loraone.models.checkpoint import Checkpoint
 from loraone.runs import cost_estimate
-from loraone.runs.device_benchmark import Calibration, measure
+from loraone.runs.device_benchmark import DeviceBenchmark, measure
 from loraone.spec.experiment import RunSpec
 from loraone.spec.model import ModelSpec
 from tests.conftest import TASK_OF, tiny_run
 
-SPEED = Calibration("test", 1e11, 3e10, 16 * 10**9, 5 * 10**8)
+SPEED = DeviceBenchmark("test", 1e11, 3e10, 16 * 10**9, 5 * 10**8)
 SIZES = Checkpoint({f"layer.{i}.{name}": (384, 384) for i in range(6) for name in "qkv"}, 10**7)
 
 
@@ -74,7 +74,7 @@ def test_the_benchmark_measures_rates_that_a_processor_has() -> None:
 def test_the_benchmark_prints_what_the_server_reads() -> None:
     command = [sys.executable, "-m", "loraone.runs.device_benchmark", "--threads", "1"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert Calibration(**json.loads(said)).device.startswith("CPU")
+    assert DeviceBenchmark(**json.loads(said)).device.startswith("CPU")
 
 
 @given(
@@ -116,12 +116,12 @@ def test_a_gradient_is_paid_for_once_by_all_runs_that_share_it() -> None:
 
 
 def test_full_fine_tuning_takes_more_and_what_does_not_fit_is_named() -> None:
-    small = Calibration("test", 1e11, 3e10, 7 * 10**8, 5 * 10**8)
+    small = DeviceBenchmark("test", 1e11, 3e10, 7 * 10**8, 5 * 10**8)
     specs = [run(), run(methods=["full"])]
     lora, full = (cost_estimate.of_run(spec, SIZES, SPEED) for spec in specs)
     assert full.seconds > lora.seconds
     assert full.memory > lora.memory
-    between = Calibration("test", 1e11, 3e10, int((lora.memory + full.memory) / 2), small.base)
+    between = DeviceBenchmark("test", 1e11, 3e10, int((lora.memory + full.memory) / 2), small.base)
     assert cost_estimate.of_runs(specs, SIZES, between).too_large == ("Full fine-tuning",)
     assert cost_estimate.of_runs(specs, SIZES, SPEED).too_large == ()
 

@@ -28,7 +28,7 @@ def test_the_final_rate_is_that_of_the_slowest_mode(optimizer: str, kappa: float
         grid={"ranks": [2], "learning_rates": [0.1]},
         problem={"condition": kappa, "samples": 400},
     ):
-        assert one.silent == ""
+        assert one.reason == ""
         assert one.ratio == pytest.approx(1, abs=0.02)
 
 
@@ -88,7 +88,7 @@ def test_where_the_theory_says_nothing_the_reason_is_given(
     changes: dict[str, Any], why: str
 ) -> None:
     for one in told("rate", ONE, **changes):
-        assert why in one.silent
+        assert why in one.reason
         assert one.predicted is None
 
 
@@ -99,11 +99,11 @@ def test_the_log_law_and_the_cost_of_the_condition_number() -> None:
     }
     sweep = {"parameter": "init_std", "values": [1e-6, 1e-5, 1e-4, 1e-3]}
     problem = {"samples": 400}
-    law, silent = predictions.of_sweep(
+    law, reason = predictions.of_sweep(
         solve(runs("lora", ONE, sweep=sweep, problem=problem, **shared))
     )
     assert law.ratio == pytest.approx(1, abs=0.15)
-    assert "vanilla" in silent.silent
+    assert "vanilla" in reason.reason
     sweep = {"parameter": "condition", "values": [1, 10]}
     plain, fast = predictions.of_sweep(
         solve(
