@@ -53,6 +53,7 @@ check: $(VENV)/dev.stamp frontend/node_modules  ## style, types, and drift of wh
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m backend.web.openapi --check
 	cp frontend/src/api/schema.ts $(VENV)/schema.ts
 	$(NPM) run --silent types
