@@ -10,13 +10,8 @@ Official settings are those of github YuanheZ/LoRA-One: all parameters' gradient
 from __future__ import annotations
 
 import argparse
-import ctypes
-import gc
-import statistics
-import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,6 +19,7 @@ from peft import LoraConfig, LoraGAConfig, get_peft_model
 from peft.tuners.lora.loraga import preprocess_loraga
 from torch import Tensor
 
+from benchmarks.measuring import peak_above, row, timed
 from loraone.data import batches
 from loraone.data.texts import load as load_texts
 from loraone.gradient.exact import one_step_gradient
@@ -84,50 +80,6 @@ def error(G: Tensor, found: Triplets, values: Tensor) -> float:
     left = torch.linalg.norm(G.double().cpu() - U * S @ V.T)
     best = torch.sqrt((values[R:] ** 2).sum())
     return float(left / best) - 1
-
-
-def timed(action: Callable[[], Any], repeats: int, device: torch.device) -> tuple[float, Any]:
-    """Median seconds, and the last result; the first call is not counted where there are more."""
-    seconds, result = [], None
-    for _ in range(repeats + (repeats > 1)):
-        _synchronise(device)
-        began = time.perf_counter()
-        result = action()
-        _synchronise(device)
-        seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds[1:] or seconds), result
-
-
-def _synchronise(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def peak_above(action: Callable[[], Any], device: torch.device) -> float:
-    """Most bytes in use during one call, above what was in use before: a reading, not a sum.
-
-    On the CPU the resident set (Linux), on a GPU torch's allocator.
-    """
-    gc.collect()
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        action()
-        return float(torch.cuda.max_memory_allocated(device) - before)
-    ctypes.CDLL(None).malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5")  # sets the high-water mark back
-    before = _status("VmRSS")
-    action()
-    return float(_status("VmHWM") - before)
-
-
-def _status(name: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
-
-
-def row(*cells: object) -> None:
-    print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
 
 
 def decomposition(

@@ -87,6 +87,7 @@ def test_measures_leave_out_what_has_no_direction() -> None:
 
 def test_a_random_subspace_has_the_baseline_that_the_plot_draws() -> None:
     import torch
+
     from loraone.linalg.subspaces import principal_angles
 
     draw = torch.Generator().manual_seed(0)
