@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from loraone.catalog import METHODS, TASKS
+from loraone.catalog import METHODS
+from loraone.spec import stored
 from loraone.spec.experiment import RunSpec
 from loraone.spec.method import MethodSpec
 
@@ -16,8 +17,6 @@ from loraone.spec.method import MethodSpec
 _OTHER_PROBLEM = ("task", "model", "data", "problem")
 # These change what a method can reach in the same problem.
 _OTHER_TRAINING = ("training", "adapter", "gradient")
-# What experiments are made to vary, and not a difference between them that needs saying.
-VARIED = ("method", "rank", "learning_rate", "seed")
 
 
 @dataclass(frozen=True)
@@ -43,57 +42,82 @@ class Difference:
 
 def fields() -> list[Field]:
     """All fields of a run's spec, in the order of the form, the method's parameters at its end."""
-    found = []
+    listed = []
     for name, info in RunSpec.model_fields.items():
         kind = info.annotation
+        if name == "version":
+            continue  # of the document, not of what was run
         if kind is MethodSpec:
-            found.append(Field("method", "Method"))
+            listed.append(Field("method", "Method"))
         elif isinstance(kind, type) and issubclass(kind, BaseModel):
             inner = kind.model_fields.items()
-            found += [Field(f"{name}.{key}", one.title or key) for key, one in inner]
+            listed += [Field(f"{name}.{key}", each.title or key) for key, each in inner]
         else:
-            found.append(Field(name, info.title or name.replace("_", " ").capitalize()))
+            listed.append(Field(name, _title(name, info.title)))
     params = {
         key: info.title or key
         for row in METHODS.values()
         for key, info in row.params.model_fields.items()
     }
-    return found + [Field(f"method.params.{key}", title) for key, title in params.items()]
+    return listed + [Field(f"method.params.{key}", title) for key, title in params.items()]
+
+
+def _title(name: str, title: str | None = None) -> str:
+    return title or name.rpartition(".")[2].replace("_", " ").capitalize()
 
 
 def flat(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored run's spec by path; the method by its label, lists as words."""
-    found: dict[str, Any] = {}
-    for name, value in spec.items():
-        if name == "method":
-            row = METHODS.get(value["name"])
-            found[name] = row.label if row is not None else value["name"]
-            found |= {f"method.params.{key}": one for key, one in value["params"].items()}
+    """A stored run's spec by path, absent fields at their defaults; lists as words.
+
+    The method stands under its label, or under its bare name where it is not installed.
+    """
+    document = stored.run(spec).document
+    values: dict[str, Any] = {}
+    for name, value in document.items():
+        if name == "version":
+            continue
+        if name == "method" and isinstance(value, Mapping):
+            row = METHODS.get(str(value.get("name")))
+            values[name] = row.label if row is not None else str(value.get("name"))
+            params = value.get("params")
+            if isinstance(params, Mapping):
+                values |= {f"method.params.{key}": _plain(given) for key, given in params.items()}
         elif isinstance(value, Mapping):
-            found |= {f"{name}.{key}": _plain(one) for key, one in value.items()}
+            values |= {f"{name}.{key}": _plain(given) for key, given in value.items()}
         else:
-            found[name] = _plain(value)
-    task = TASKS.get(spec.get("task", ""))
-    unread = ("model.", "data.", "gradient.") if task and task.synthetic else ("problem.",)
-    return {path: value for path, value in found.items() if not path.startswith(unread)}
+            values[name] = _plain(value)
+    synthetic = stored.is_synthetic(document)
+    unread = ("model.", "data.", "gradient.") if synthetic else ("problem.",)
+    return {path: value for path, value in values.items() if not path.startswith(unread)}
 
 
 def _plain(value: Any) -> Any:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+    """A value that can be counted and shown: lists and mappings as words."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return str(value) if isinstance(value, Mapping) else value
 
 
 def between(groups: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Difference]:
-    """The fields whose values are not the same in all groups of runs' specs."""
+    """The fields whose values are not the same in all groups of runs' specs.
+
+    A field that today's specs do not have, such as a parameter of a method that is not installed,
+    stands at the end.
+    """
     flattened = {name: [flat(spec) for spec in specs] for name, specs in groups.items()}
-    found = []
-    for field in fields():
+    known = {field.path: field for field in fields()}
+    for specs in flattened.values():
+        for path in (path for spec in specs for path in spec):
+            known.setdefault(path, Field(path, _title(path)))
+    differences = []
+    for field in known.values():
         values = {
             name: list(dict.fromkeys(spec.get(field.path) for spec in specs))
             for name, specs in flattened.items()
         }
         if len({frozenset(map(repr, of_group)) for of_group in values.values()}) > 1:
-            found.append(Difference(field, values))
-    return found
+            differences.append(Difference(field, values))
+    return differences
 
 
 def comparable(found: Sequence[Difference]) -> bool:

@@ -2,14 +2,16 @@
 
 An :class:`ExperimentSpec` is a grid; :func:`expand` turns it into :class:`RunSpec`, one for each
 method × rank × learning rate × seed. The same classes serve YAML files, the command line, the
-HTTP API and, through OpenAPI, the form in the browser."""
+HTTP API and, through OpenAPI, the form in the browser.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from itertools import product
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -20,7 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from loraone.catalog import METHODS, TASKS
-from loraone.spec import rules
+from loraone.spec import rules, versions
 from loraone.spec.adapter import AdapterSpec
 from loraone.spec.base import LearningRate, Rank, Seed, Spec
 from loraone.spec.data import DataSpec
@@ -32,8 +34,6 @@ from loraone.spec.synthetic import ProblemSpec, SweepSpec
 from loraone.spec.training import TrainingSpec
 
 MAX_RUNS = 500
-
-
 # Teacher–student problems are solved many at once.
 MAX_PROBLEMS = 5000
 
@@ -65,6 +65,12 @@ class GridSpec(Spec):
 class _Shared(Spec):
     """What an experiment and each of its runs have in common."""
 
+    version: int = Field(
+        versions.CURRENT,
+        ge=1,
+        le=versions.CURRENT,
+        description="Of the spec's form; earlier ones are brought forward",
+    )
     task: Annotated[str, AfterValidator(_known_task)] = Field(
         "sequence-classification", title="Task", description="What the model is trained to do"
     )
@@ -76,11 +82,25 @@ class _Shared(Spec):
     measure: MeasureSpec = MeasureSpec()
     problem: ProblemSpec = ProblemSpec()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_this_version(cls, given: Any) -> Any:
+        """What an earlier release wrote is brought forward before anything of it is read."""
+        if not isinstance(given, Mapping):
+            return given
+        version = versions.version_of(given)
+        if version is None or version > versions.CURRENT:
+            raise PydanticCustomError(
+                "spec_version",
+                "version {given} of a spec is not known to this release; allowed: 1 to {current}",
+                {"given": given["version"], "current": versions.CURRENT, "at": "version"},
+            )
+        return versions.upgraded(given)
+
 
 class ExperimentSpec(_Shared):
     """A grid of runs that share model, data and training."""
 
-    version: Literal[1] = 1
     name: str = Field(
         "Untitled", title="Name", min_length=1, max_length=200, description="Shown in the history"
     )
@@ -104,9 +124,30 @@ class ExperimentSpec(_Shared):
         rules.check(self)
         return self
 
+    @property
+    def run_count(self) -> int:
+        """How many runs :func:`expand` gives, by multiplication."""
+        first = self.grid.ranks[:1]
+        of_methods = {
+            (method.label, rank, learning_rate)
+            for method in self.methods
+            for rank in (first if METHODS[method.name].trains == "all" else self.grid.ranks)
+            for learning_rate in method.learning_rates or self.grid.learning_rates
+        }
+        return len(of_methods) * len(self.grid.seeds) * len(self._variants())
+
+    def _variants(self) -> dict[str, ProblemSpec]:
+        """The swept problems by what tells them apart; without a sweep the one there is."""
+        if self.sweep is None:
+            return {"": self.problem}
+        return {
+            self.sweep.label(value): self.sweep.applied(self.problem, value)
+            for value in self.sweep.values
+        }
+
     @model_validator(mode="after")
     def _not_too_many(self) -> ExperimentSpec:
-        count = len(expand(self))
+        count = self.run_count
         most = MAX_PROBLEMS if TASKS[self.task].synthetic else MAX_RUNS
         if count > most:
             raise PydanticCustomError(
@@ -163,10 +204,7 @@ def expand(spec: ExperimentSpec) -> list[RunSpec]:
     Full fine-tuning has no rank: it appears once for all ranks of the grid, under the first.
     """
     shared = {name: getattr(spec, name) for name in _Shared.model_fields}
-    variants = [("", spec.problem)]
-    if spec.sweep is not None:
-        swept = [(value, spec.sweep.applied(spec.problem, value)) for value in spec.sweep.values]
-        variants = [(spec.sweep.label(value), problem) for value, problem in swept]
+    variants = spec._variants().items()
     runs: dict[RunKey, RunSpec] = {}
     for seed, rank, (variant, problem), method in product(
         spec.grid.seeds, spec.grid.ranks, variants, spec.methods
