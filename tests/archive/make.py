@@ -84,8 +84,9 @@ def models_and_data() -> None:
 
 def known(methods: list[Any]) -> list[Any]:
     """Those of the methods that the commit has; without their own optimiser where it has none."""
-    from loraone.catalog import METHODS
     from loraone.specs import MethodSpec
+
+    from loraone.catalog import METHODS
 
     named = [m if isinstance(m, dict) else {"name": m} for m in methods]
     fields = set(MethodSpec.model_fields)
@@ -250,9 +251,9 @@ def serving(home: Path) -> Iterator[Server]:
 @contextmanager
 def no_lanes(home: Path) -> Iterator[httpx.Client]:
     """The commit's API in this process without a scheduler: what is launched stays queued."""
+    from backend.app import create_app
     from fastapi.testclient import TestClient
 
-    from backend.app import create_app
     from backend.settings import Settings
 
     app = create_app(Settings(home=home))
@@ -474,8 +475,9 @@ def write_schema(checkout: Path) -> None:
 
 def rich_specs() -> list[dict[str, Any]]:
     """Experiments that set what the commit has: every method, then every section's fields."""
-    from loraone.catalog import METHODS
     from loraone.specs import ExperimentSpec
+
+    from loraone.catalog import METHODS
 
     own = {
         "lora_one": {"scale": "gradient", "gamma": "auto"},
