@@ -15,7 +15,7 @@ import {
   Title,
 } from "@mantine/core";
 import type { FieldProblem, Schemas } from "../api/client";
-import { bytes, rate, roughly } from "../view/format";
+import { bytes, rate, roughly } from "../ui/format";
 
 interface Props {
   plan: Schemas["PlanOut"] | undefined;

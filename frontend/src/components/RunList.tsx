@@ -2,12 +2,12 @@ import { ActionIcon, Anchor, Group, Text } from "@mantine/core";
 import { IconCopy, IconRefresh, IconX } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import type { Run, Schemas } from "../api/client";
-import { duration, quantity, rate } from "../view/format";
+import { type Column, DataTable } from "../ui/DataTable";
+import { duration, quantity, rate } from "../ui/format";
+import { RunProgress, StatusBadge } from "../ui/Status";
 import type { Subject } from "../view/subject";
 import { BasketToggle } from "./BasketToggle";
-import { type Column, DataTable } from "./DataTable";
 import { RunLog } from "./RunLog";
-import { RunProgress, StatusBadge } from "./Status";
 import { useRunAction } from "./useRunAction";
 
 interface Props {

@@ -1,6 +1,6 @@
 import { Chip, Group, SegmentedControl, Select, Switch } from "@mantine/core";
 import type { ReactNode } from "react";
-import { rate } from "../view/format";
+import { rate } from "../ui/format";
 import { finished, methodLabels, shownRun, type ViewProps } from "../view/subject";
 
 /** The controls above a figure. */

@@ -8,13 +8,13 @@ import {
 } from "@tabler/icons-react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { api, type ExperimentDetail, sentence } from "../api/client";
-import { CountsBar, StatusBadge } from "../components/Status";
-import { Tabbed } from "../components/Tabbed";
 import { useBasket } from "../components/useBasket";
 import { useCancelAll } from "../components/useCancelAll";
 import { experimentRoute } from "../router";
-import { VIEWS } from "../tabs";
-import { ago } from "../view/format";
+import { VIEWS } from "../tabs/index";
+import { ago } from "../ui/format";
+import { CountsBar, StatusBadge } from "../ui/Status";
+import { Tabbed } from "../ui/Tabbed";
 import type { ExperimentSearch, Tab } from "../view/search";
 import { NotesTab } from "./experiment/NotesTab";
 import { RecipeTab } from "./experiment/RecipeTab";

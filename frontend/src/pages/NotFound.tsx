@@ -1,6 +1,6 @@
 import { Anchor } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
-import { Empty } from "../components/Empty";
+import { Empty } from "../ui/Empty";
 
 export function NotFound() {
   return (

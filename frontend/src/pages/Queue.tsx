@@ -1,10 +1,10 @@
 import { ActionIcon, Alert, Group, SimpleGrid, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { IconArrowBarToUp } from "@tabler/icons-react";
 import { api, type Run, sentence } from "../api/client";
-import { type Column, DataTable } from "../components/DataTable";
 import { CancelRun, RunActions, RunStatus } from "../components/RunList";
 import { useRunAction } from "../components/useRunAction";
-import { ago, roughly } from "../view/format";
+import { type Column, DataTable } from "../ui/DataTable";
+import { ago, roughly } from "../ui/format";
 import { LaneCard } from "./queue/LaneCard";
 import { describe, ExperimentLink, type Names } from "./queue/names";
 import { WaitingExperiments } from "./queue/WaitingExperiments";

@@ -16,10 +16,10 @@ import {
 } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { api, type Schemas, sentence } from "../api/client";
-import { type Column, DataTable } from "../components/DataTable";
 import { FIRST_COLUMNS, useRunColumns } from "../components/useRunColumns";
+import { type Column, DataTable } from "../ui/DataTable";
+import { bytes, quantity } from "../ui/format";
 import { grouped } from "../view/columns";
-import { bytes, quantity } from "../view/format";
 
 /** What this browser prefers, what the server stores, and how it was set up. */
 export function SettingsPage() {

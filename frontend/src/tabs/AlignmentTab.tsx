@@ -1,5 +1,4 @@
 import { SegmentedControl, Slider, Stack, Text, Title } from "@mantine/core";
-import { Figure } from "../components/Figure";
 import {
   Choice,
   LogSwitch,
@@ -8,6 +7,7 @@ import {
   RunChoice,
   Toolbar,
 } from "../components/Toolbar";
+import { Figure } from "../ui/Figure";
 import type { ViewSearch } from "../view/search";
 import { modules, shownRun, type ViewProps } from "../view/subject";
 

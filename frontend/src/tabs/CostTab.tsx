@@ -1,6 +1,6 @@
 import { Stack, Text } from "@mantine/core";
-import { Figure } from "../components/Figure";
 import { Choice, LogSwitch, MethodChips, Toolbar } from "../components/Toolbar";
+import { Figure } from "../ui/Figure";
 import type { ViewSearch } from "../view/search";
 import type { ViewProps } from "../view/subject";
 

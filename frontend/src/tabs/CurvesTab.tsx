@@ -1,7 +1,7 @@
 import { Slider, Stack, Text } from "@mantine/core";
-import { Figure } from "../components/Figure";
 import { MetricChoice } from "../components/MetricChoice";
 import { Choice, LogSwitch, MethodChips, RatesSwitch, Toolbar } from "../components/Toolbar";
+import { Figure } from "../ui/Figure";
 import type { ViewProps } from "../view/subject";
 
 const X_AXES = [

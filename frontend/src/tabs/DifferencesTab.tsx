@@ -1,6 +1,6 @@
 import { Alert, Skeleton, Stack, Text } from "@mantine/core";
 import { api, type Schemas, sentence } from "../api/client";
-import { type Column, DataTable } from "../components/DataTable";
+import { type Column, DataTable } from "../ui/DataTable";
 import type { ViewProps } from "../view/subject";
 import { shown } from "./RunsTab";
 

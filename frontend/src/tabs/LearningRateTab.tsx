@@ -1,7 +1,7 @@
 import { Stack, Text } from "@mantine/core";
-import { Figure } from "../components/Figure";
 import { MetricChoice } from "../components/MetricChoice";
 import { MethodChips, Toolbar } from "../components/Toolbar";
+import { Figure } from "../ui/Figure";
 import type { ViewProps } from "../view/subject";
 import { metricsOf } from "./CurvesTab";
 

@@ -11,11 +11,11 @@ import {
 import { IconX } from "@tabler/icons-react";
 import { api, type Run, type Schemas, sentence } from "../api/client";
 import { BasketToggle } from "../components/BasketToggle";
-import { type Column, DataTable } from "../components/DataTable";
 import { RunList } from "../components/RunList";
-import { Sparkline } from "../components/Sparkline";
 import { useCancelAll } from "../components/useCancelAll";
-import { estimate, rate } from "../view/format";
+import { type Column, DataTable } from "../ui/DataTable";
+import { estimate, rate } from "../ui/format";
+import { Sparkline } from "../ui/Sparkline";
 import type { Judge } from "../view/search";
 import type { ViewProps } from "../view/subject";
 

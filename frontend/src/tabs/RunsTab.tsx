@@ -1,12 +1,12 @@
 import { Alert, Anchor, Group, MultiSelect, Skeleton, Stack, Switch } from "@mantine/core";
 import { keepPreviousData } from "@tanstack/react-query";
 import { api, type Run, type Schemas, sentence } from "../api/client";
-import { type Column, DataTable } from "../components/DataTable";
 import { RunActions, RunStatus } from "../components/RunList";
 import { Toolbar } from "../components/Toolbar";
 import { useRunColumns } from "../components/useRunColumns";
+import { type Column, DataTable } from "../ui/DataTable";
+import { bytes, quantity, rate, seconds } from "../ui/format";
 import { grouped } from "../view/columns";
-import { bytes, quantity, rate, seconds } from "../view/format";
 import type { ViewProps } from "../view/subject";
 
 type Head = Schemas["TableColumnOut"];

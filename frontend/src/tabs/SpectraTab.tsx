@@ -3,9 +3,9 @@ import { useDebouncedValue, useHotkeys } from "@mantine/hooks";
 import { IconChevronLeft, IconChevronRight } from "@tabler/icons-react";
 import { useState } from "react";
 import { api } from "../api/client";
-import { Empty } from "../components/Empty";
-import { Figure } from "../components/Figure";
 import { Choice, MethodChips, RunChoice, Toolbar } from "../components/Toolbar";
+import { Empty } from "../ui/Empty";
+import { Figure } from "../ui/Figure";
 import { shownRun, type ViewProps } from "../view/subject";
 
 const SHARED = ["gradient", "weight"];

@@ -1,7 +1,7 @@
 import { Stack, Text } from "@mantine/core";
-import { Figure } from "../components/Figure";
 import { LayerColumns } from "../components/LayerColumns";
 import { MethodChips } from "../components/Toolbar";
+import { Figure } from "../ui/Figure";
 import { methodLabels, type ViewProps } from "../view/subject";
 
 /** What each initialisation did before the first step. */

@@ -14,7 +14,7 @@ import {
 import { keepPreviousData, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, type ExperimentDetail, type Schemas, sentence } from "../../api/client";
-import { ago } from "../../view/format";
+import { ago } from "../../ui/format";
 
 /** Notes in Markdown; every version is kept. */
 export function NotesTab({ experiment }: { experiment: ExperimentDetail }) {

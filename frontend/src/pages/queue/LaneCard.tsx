@@ -9,9 +9,9 @@ import {
 } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { api, type Schemas, sentence } from "../../api/client";
-import { RunProgress } from "../../components/Status";
 import { useRunAction } from "../../components/useRunAction";
-import { bytes, roughly } from "../../view/format";
+import { bytes, roughly } from "../../ui/format";
+import { RunProgress } from "../../ui/Status";
 import { describe, ExperimentLink, type Names } from "./names";
 
 type Lane = Schemas["LaneOut"];

@@ -2,8 +2,8 @@ import { Alert, Skeleton } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useId } from "react";
 import { sentence } from "../api/client";
-import { heading, quantity } from "../view/format";
 import { type Column, DataTable } from "./DataTable";
+import { heading, quantity } from "./format";
 
 type Cell = string | number | boolean | null;
 

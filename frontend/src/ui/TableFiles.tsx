@@ -1,7 +1,7 @@
 import { Anchor, Group } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { sentence } from "../api/client";
-import { csvOf, recordsOfTable } from "../view/csv";
+import { csvOf, recordsOfTable } from "./csv";
 import type { Column } from "./DataTable";
 import { fileName } from "./Plot";
 

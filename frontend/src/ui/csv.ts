@@ -1,8 +1,8 @@
 /** Tables as CSV and as rows of numbers and words. */
 
 import { csvFormatRows, csvParseRows } from "d3-dsv";
-import type { Column } from "../components/DataTable";
-import type { Records } from "../components/RecordsTable";
+import type { Column } from "./DataTable";
+import type { Records } from "./RecordsTable";
 
 /** Rows as a table shows them, with the deviations as columns of their own; no buttons. */
 export function recordsOfTable<T>(rows: T[], columns: Column<T>[]): Records {

@@ -1,6 +1,6 @@
 import { Badge, Group, Progress, Stack, Text, Tooltip } from "@mantine/core";
 import type { Experiment, Run } from "../api/client";
-import { phaseLabel } from "../view/format";
+import { phaseLabel } from "./format";
 
 export const COLOURS: Record<Run["status"], string> = {
   queued: "gray",
