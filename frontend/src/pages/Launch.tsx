@@ -18,8 +18,9 @@ import { keepPreviousData } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, type Catalog, type ExperimentSpec, type Problem, sentence } from "../api/client";
-import { MethodsField } from "../components/MethodsField";
-import { PlanPanel } from "../components/PlanPanel";
+import { PlanPanel } from "../launch/PlanPanel";
+import { launchRoute } from "../router";
+import { MethodsField } from "../spec/MethodsField";
 import {
   ChoiceField,
   NumberField,
@@ -30,8 +31,7 @@ import {
   TextField,
   useSpecForm,
   withValue,
-} from "../components/SpecForm";
-import { launchRoute } from "../router";
+} from "../spec/SpecForm";
 
 /** Set up an experiment beside what it would do, from a preset or an older one. */
 export function LaunchPage() {

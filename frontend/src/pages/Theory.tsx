@@ -12,8 +12,8 @@ import {
   type Problem,
   sentence,
 } from "../api/client";
-import { SpecFormProvider } from "../components/SpecForm";
 import { theoryRoute } from "../router";
+import { SpecFormProvider } from "../spec/SpecForm";
 import { applied, changed } from "../view/theory";
 import { Controls } from "./theory/Controls";
 import { Results } from "./theory/Results";

@@ -1,7 +1,7 @@
 import { Alert, Code, Skeleton, Stack, Table, Text, Title } from "@mantine/core";
 import { api, type ExperimentSpec, sentence } from "../../api/client";
-import { PlanDetails } from "../../components/PlanPanel";
 import { RunChoice, Toolbar } from "../../components/Toolbar";
+import { PlanDetails } from "../../launch/PlanPanel";
 import { shownRun, type ViewProps } from "../../view/subject";
 
 /** What is needed to run it again: the spec in four forms, and where it ran. */

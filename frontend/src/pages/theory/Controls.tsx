@@ -1,7 +1,7 @@
 import { Accordion, Fieldset, Select, SimpleGrid, Slider, Stack, Text } from "@mantine/core";
 import { api, type Catalog } from "../../api/client";
-import { MethodsField } from "../../components/MethodsField";
-import { PlanDetails } from "../../components/PlanPanel";
+import { PlanDetails } from "../../launch/PlanPanel";
+import { MethodsField } from "../../spec/MethodsField";
 import {
   ChoiceField,
   NumberField,
@@ -9,8 +9,8 @@ import {
   problemAt,
   useSpecForm,
   valueAt,
-} from "../../components/SpecForm";
-import { fieldInfo } from "../../view/schema";
+} from "../../spec/SpecForm";
+import { fieldInfo } from "../../spec/schema";
 import { seeds } from "../../view/theory";
 
 /** The problem as sliders, and everything else as fields. */

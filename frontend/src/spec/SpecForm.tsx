@@ -1,7 +1,7 @@
 import { Select, Switch, TagsInput, TextInput } from "@mantine/core";
 import { createContext, useContext, useState } from "react";
 import type { ExperimentSpec, FieldProblem } from "../api/client";
-import { asNumber, asText, fieldInfo, type JsonSchema, numbers } from "../view/schema";
+import { asNumber, asText, fieldInfo, type JsonSchema, numbers } from "./schema";
 
 /** What every field of the form needs: the spec, how to change it, and what is wrong with it. */
 export interface SpecForm {

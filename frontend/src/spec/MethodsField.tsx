@@ -13,8 +13,8 @@ import {
 } from "@mantine/core";
 import { IconPlus, IconX } from "@tabler/icons-react";
 import type { Catalog } from "../api/client";
-import { asNumber, type JsonSchema } from "../view/schema";
 import { NumbersField, OptimizerField, problemAt, useSpecForm } from "./SpecForm";
+import { asNumber, type JsonSchema } from "./schema";
 
 type Method = Catalog["methods"][number];
 
