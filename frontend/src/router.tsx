@@ -8,7 +8,7 @@ import {
 import { Shell } from "./components/Shell";
 import { HistoryPage } from "./pages/History";
 import { NotFound } from "./pages/NotFound";
-import { compareSearch, experimentSearch, historySearch, launchSearch } from "./view/search";
+import { compareSearch, experimentSearch, historySearch, launchSearch } from "./results/search";
 import { theorySearch } from "./view/theory";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
@@ -44,7 +44,7 @@ export const historyRoute = createRoute({
 export const compareRoute = createRoute({
   getParentRoute: () => root,
   path: "/compare",
-  component: lazyRouteComponent(() => import("./pages/Compare"), "ComparePage"),
+  component: lazyRouteComponent(() => import("./results/ComparePage"), "ComparePage"),
   validateSearch: compareSearch,
 });
 
@@ -64,7 +64,7 @@ const settingsRoute = createRoute({
 export const experimentRoute = createRoute({
   getParentRoute: () => root,
   path: "/experiments/$id",
-  component: lazyRouteComponent(() => import("./pages/Experiment"), "ExperimentPage"),
+  component: lazyRouteComponent(() => import("./results/ExperimentPage"), "ExperimentPage"),
   params: {
     parse: ({ id }) => ({ id: Number(id) }),
     stringify: ({ id }) => ({ id: String(id) }),

@@ -24,7 +24,7 @@ import {
 } from "@tabler/icons-react";
 import { Link, Outlet } from "@tanstack/react-router";
 import { useLive } from "../api/live";
-import { useBasket } from "./useBasket";
+import { useBasket } from "../results/basket/useBasket";
 
 const PAGES = [
   { to: "/launch", label: "Launch", icon: IconRocket },

@@ -1,8 +1,8 @@
 import { ActionIcon, Alert, Group, SimpleGrid, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { IconArrowBarToUp } from "@tabler/icons-react";
 import { api, type Run, sentence } from "../api/client";
-import { CancelRun, RunActions, RunStatus } from "../components/RunList";
-import { useRunAction } from "../components/useRunAction";
+import { CancelRun, RunActions, RunStatus } from "../results/runs/RunList";
+import { useRunAction } from "../results/runs/useRunAction";
 import { type Column, DataTable } from "../ui/DataTable";
 import { ago, roughly } from "../ui/format";
 import { LaneCard } from "./queue/LaneCard";

@@ -16,10 +16,10 @@ import {
 } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { api, type Schemas, sentence } from "../api/client";
-import { FIRST_COLUMNS, useRunColumns } from "../components/useRunColumns";
+import { grouped } from "../results/runs/columns";
+import { FIRST_COLUMNS, useRunColumns } from "../results/runs/useRunColumns";
 import { type Column, DataTable } from "../ui/DataTable";
 import { bytes, quantity } from "../ui/format";
-import { grouped } from "../view/columns";
 
 /** What this browser prefers, what the server stores, and how it was set up. */
 export function SettingsPage() {

@@ -9,7 +9,7 @@ import {
 } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { api, type Schemas, sentence } from "../../api/client";
-import { useRunAction } from "../../components/useRunAction";
+import { useRunAction } from "../../results/runs/useRunAction";
 import { bytes, roughly } from "../../ui/format";
 import { RunProgress } from "../../ui/Status";
 import { describe, ExperimentLink, type Names } from "./names";

@@ -9,7 +9,7 @@ import {
 } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { api, type Run, sentence } from "../../api/client";
-import { useCancelAll } from "../../components/useCancelAll";
+import { useCancelAll } from "../../results/runs/useCancelAll";
 import type { Names } from "./names";
 
 const PLACES = [

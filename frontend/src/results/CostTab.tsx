@@ -1,8 +1,8 @@
 import { Stack, Text } from "@mantine/core";
-import { Choice, LogSwitch, MethodChips, Toolbar } from "../components/Toolbar";
 import { Figure } from "../ui/Figure";
-import type { ViewSearch } from "../view/search";
-import type { ViewProps } from "../view/subject";
+import type { ViewSearch } from "./search";
+import type { ViewProps } from "./subject";
+import { Choice, LogSwitch, MethodChips, Toolbar } from "./Toolbar";
 
 const COSTS = [
   { value: "train_seconds", label: "Training time" },

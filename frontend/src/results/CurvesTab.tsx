@@ -1,8 +1,8 @@
 import { Slider, Stack, Text } from "@mantine/core";
-import { MetricChoice } from "../components/MetricChoice";
-import { Choice, LogSwitch, MethodChips, RatesSwitch, Toolbar } from "../components/Toolbar";
 import { Figure } from "../ui/Figure";
-import type { ViewProps } from "../view/subject";
+import { MetricChoice } from "./MetricChoice";
+import type { ViewProps } from "./subject";
+import { Choice, LogSwitch, MethodChips, RatesSwitch, Toolbar } from "./Toolbar";
 
 const X_AXES = [
   { value: "step", label: "Step" },

@@ -1,7 +1,7 @@
 import { Stack, Text } from "@mantine/core";
 import { api } from "../api/client";
 import { Figure } from "../ui/Figure";
-import type { ViewProps } from "../view/subject";
+import type { ViewProps } from "./subject";
 import { Choice, RatesSwitch, Toolbar } from "./Toolbar";
 
 /** A number of the reports for every layer: those of the init, or those about the update. */

@@ -1,13 +1,13 @@
 import { Alert, Anchor, Group, MultiSelect, Skeleton, Stack, Switch } from "@mantine/core";
 import { keepPreviousData } from "@tanstack/react-query";
 import { api, type Run, type Schemas, sentence } from "../api/client";
-import { RunActions, RunStatus } from "../components/RunList";
-import { Toolbar } from "../components/Toolbar";
-import { useRunColumns } from "../components/useRunColumns";
 import { type Column, DataTable } from "../ui/DataTable";
 import { bytes, quantity, rate, seconds } from "../ui/format";
-import { grouped } from "../view/columns";
-import type { ViewProps } from "../view/subject";
+import { grouped } from "./runs/columns";
+import { RunActions, RunStatus } from "./runs/RunList";
+import { useRunColumns } from "./runs/useRunColumns";
+import type { ViewProps } from "./subject";
+import { Toolbar } from "./Toolbar";
 
 type Head = Schemas["TableColumnOut"];
 type Row = Schemas["RunTableOut"]["rows"][number];

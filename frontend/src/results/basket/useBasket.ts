@@ -1,5 +1,5 @@
 import { useLocalStorage } from "@mantine/hooks";
-import { toggledItem, wellFormed, withItems } from "../view/basket";
+import { toggledItem, wellFormed, withItems } from "./basket";
 
 export interface Basket {
   items: string[];

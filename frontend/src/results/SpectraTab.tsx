@@ -3,10 +3,10 @@ import { useDebouncedValue, useHotkeys } from "@mantine/hooks";
 import { IconChevronLeft, IconChevronRight } from "@tabler/icons-react";
 import { useState } from "react";
 import { api } from "../api/client";
-import { Choice, MethodChips, RunChoice, Toolbar } from "../components/Toolbar";
 import { Empty } from "../ui/Empty";
 import { Figure } from "../ui/Figure";
-import { shownRun, type ViewProps } from "../view/subject";
+import { shownRun, type ViewProps } from "./subject";
+import { Choice, MethodChips, RunChoice, Toolbar } from "./Toolbar";
 
 const SHARED = ["gradient", "weight"];
 const HOVER_MS = 150;

@@ -13,8 +13,8 @@ import {
 } from "@mantine/core";
 import { keepPreviousData, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, type ExperimentDetail, type Schemas, sentence } from "../../api/client";
-import { ago } from "../../ui/format";
+import { api, type ExperimentDetail, type Schemas, sentence } from "../api/client";
+import { ago } from "../ui/format";
 
 /** Notes in Markdown; every version is kept. */
 export function NotesTab({ experiment }: { experiment: ExperimentDetail }) {

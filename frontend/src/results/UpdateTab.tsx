@@ -1,7 +1,7 @@
 import { Stack, Text } from "@mantine/core";
-import { LayerColumns } from "../components/LayerColumns";
-import { MethodChips } from "../components/Toolbar";
-import type { ViewProps } from "../view/subject";
+import { LayerColumns } from "./LayerColumns";
+import type { ViewProps } from "./subject";
+import { MethodChips } from "./Toolbar";
 
 /** What training added to every layer, and how that lies to the gradient and to full fine-tuning. */
 export function UpdateTab(props: ViewProps) {

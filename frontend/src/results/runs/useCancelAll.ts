@@ -1,6 +1,6 @@
 import { notifications } from "@mantine/notifications";
 import { useQueryClient } from "@tanstack/react-query";
-import { api, sentence } from "../api/client";
+import { api, sentence } from "../../api/client";
 
 /** Cancels all runs of a basket that have not ended: of an experiment, or of one method. */
 export function useCancelAll(): { cancelAll: (of: string[]) => void; cancelling: boolean } {

@@ -1,8 +1,8 @@
 import { Stack, Text } from "@mantine/core";
-import { LayerColumns } from "../components/LayerColumns";
-import { MethodChips } from "../components/Toolbar";
 import { Figure } from "../ui/Figure";
-import { methodLabels, type ViewProps } from "../view/subject";
+import { LayerColumns } from "./LayerColumns";
+import { methodLabels, type ViewProps } from "./subject";
+import { MethodChips } from "./Toolbar";
 
 /** What each initialisation did before the first step. */
 export function StepZeroTab(props: ViewProps) {

@@ -1,8 +1,8 @@
 import { Alert, Code, Skeleton, Stack, Table, Text, Title } from "@mantine/core";
-import { api, type ExperimentSpec, sentence } from "../../api/client";
-import { RunChoice, Toolbar } from "../../components/Toolbar";
-import { PlanDetails } from "../../launch/PlanPanel";
-import { shownRun, type ViewProps } from "../../view/subject";
+import { api, type ExperimentSpec, sentence } from "../api/client";
+import { PlanDetails } from "../launch/PlanPanel";
+import { shownRun, type ViewProps } from "./subject";
+import { RunChoice, Toolbar } from "./Toolbar";
 
 /** What is needed to run it again: the spec in four forms, and where it ran. */
 export function RecipeTab({ spec, ...props }: ViewProps & { spec: ExperimentSpec }) {

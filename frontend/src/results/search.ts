@@ -1,6 +1,6 @@
 /** The URL is the view: what each page keeps in its search parameters. */
 
-import { wellFormed } from "./basket";
+import { wellFormed } from "./basket/basket";
 
 /** The views of results that an experiment and a comparison share. */
 const VIEWS = [

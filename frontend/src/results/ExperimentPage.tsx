@@ -8,18 +8,18 @@ import {
 } from "@tabler/icons-react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { api, type ExperimentDetail, sentence } from "../api/client";
-import { useBasket } from "../components/useBasket";
-import { useCancelAll } from "../components/useCancelAll";
+import { Star } from "../pages/History";
+import { useChange } from "../pages/history/useChange";
 import { experimentRoute } from "../router";
-import { VIEWS } from "../tabs/index";
 import { ago } from "../ui/format";
 import { CountsBar, StatusBadge } from "../ui/Status";
 import { Tabbed } from "../ui/Tabbed";
-import type { ExperimentSearch, Tab } from "../view/search";
-import { NotesTab } from "./experiment/NotesTab";
-import { RecipeTab } from "./experiment/RecipeTab";
-import { Star } from "./History";
-import { useChange } from "./history/useChange";
+import { useBasket } from "./basket/useBasket";
+import { NotesTab } from "./NotesTab";
+import { RecipeTab } from "./RecipeTab";
+import { useCancelAll } from "./runs/useCancelAll";
+import type { ExperimentSearch, Tab } from "./search";
+import { VIEWS } from "./views";
 
 const PANELS: Record<Tab, { label: string }> = {
   ...VIEWS,

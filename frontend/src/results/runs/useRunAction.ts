@@ -1,6 +1,6 @@
 import { notifications } from "@mantine/notifications";
 import { useQueryClient } from "@tanstack/react-query";
-import { client, sentence } from "../api/client";
+import { client, sentence } from "../../api/client";
 
 /** Cancel, retry or move a run; what the server refuses is said in a toast. */
 export function useRunAction(verb: "cancel" | "retry" | "top"): (run: number) => void {

@@ -4,15 +4,15 @@ import { keepPreviousData } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { api, type Schemas, sentence } from "../api/client";
-import { useBasket } from "../components/useBasket";
 import { compareRoute } from "../router";
-import { DifferencesTab } from "../tabs/DifferencesTab";
-import { VIEWS, type View } from "../tabs/index";
 import { Empty } from "../ui/Empty";
 import { Tabbed } from "../ui/Tabbed";
-import type { CompareSearch, CompareTab } from "../view/search";
-import type { Subject } from "../view/subject";
-import { BasketBar } from "./compare/BasketBar";
+import { BasketBar } from "./basket/BasketBar";
+import { useBasket } from "./basket/useBasket";
+import { DifferencesTab } from "./DifferencesTab";
+import type { CompareSearch, CompareTab } from "./search";
+import type { Subject } from "./subject";
+import { VIEWS, type View } from "./views";
 
 const PANELS: Record<CompareTab, View> = {
   ...VIEWS,

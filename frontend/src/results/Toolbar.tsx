@@ -1,7 +1,7 @@
 import { Chip, Group, SegmentedControl, Select, Switch } from "@mantine/core";
 import type { ReactNode } from "react";
 import { rate } from "../ui/format";
-import { finished, methodLabels, shownRun, type ViewProps } from "../view/subject";
+import { finished, methodLabels, shownRun, type ViewProps } from "./subject";
 
 /** The controls above a figure. */
 export function Toolbar({ children }: { children: ReactNode }) {

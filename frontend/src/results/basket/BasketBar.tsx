@@ -3,7 +3,7 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { keepPreviousData } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, type Experiment } from "../../api/client";
-import { itemLabel, MOST_ITEMS, parsed, withItems } from "../../view/basket";
+import { itemLabel, MOST_ITEMS, parsed, withItems } from "./basket";
 
 interface Props {
   items: string[];

@@ -2,7 +2,7 @@ import { ActionIcon, Alert, Code, Modal, ScrollArea, Select, Stack, Text } from 
 import { useDisclosure } from "@mantine/hooks";
 import { IconFileText } from "@tabler/icons-react";
 import { useState } from "react";
-import { api, type Run, sentence } from "../api/client";
+import { api, type Run, sentence } from "../../api/client";
 
 const REFRESH_MS = 3000;
 

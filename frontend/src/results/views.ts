@@ -1,7 +1,6 @@
 /** The views of results that an experiment and a comparison share. */
 
 import type { ReactNode } from "react";
-import type { ViewProps } from "../view/subject";
 import { AlignmentTab } from "./AlignmentTab";
 import { CostTab } from "./CostTab";
 import { CurvesTab } from "./CurvesTab";
@@ -10,6 +9,7 @@ import { OverviewTab } from "./OverviewTab";
 import { RunsTab } from "./RunsTab";
 import { SpectraTab } from "./SpectraTab";
 import { StepZeroTab } from "./StepZeroTab";
+import type { ViewProps } from "./subject";
 import { UpdateTab } from "./UpdateTab";
 
 export interface View {

@@ -1,15 +1,8 @@
 import { SegmentedControl, Slider, Stack, Text, Title } from "@mantine/core";
-import {
-  Choice,
-  LogSwitch,
-  MethodChips,
-  RatesSwitch,
-  RunChoice,
-  Toolbar,
-} from "../components/Toolbar";
 import { Figure } from "../ui/Figure";
-import type { ViewSearch } from "../view/search";
-import { modules, shownRun, type ViewProps } from "../view/subject";
+import type { ViewSearch } from "./search";
+import { modules, shownRun, type ViewProps } from "./subject";
+import { Choice, LogSwitch, MethodChips, RatesSwitch, RunChoice, Toolbar } from "./Toolbar";
 
 const MEASURES = [
   { value: "mean_cos2", label: "Mean cos²" },

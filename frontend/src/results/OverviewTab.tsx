@@ -10,14 +10,14 @@ import {
 } from "@mantine/core";
 import { IconX } from "@tabler/icons-react";
 import { api, type Run, type Schemas, sentence } from "../api/client";
-import { BasketToggle } from "../components/BasketToggle";
-import { RunList } from "../components/RunList";
-import { useCancelAll } from "../components/useCancelAll";
 import { type Column, DataTable } from "../ui/DataTable";
 import { estimate, rate } from "../ui/format";
 import { Sparkline } from "../ui/Sparkline";
-import type { Judge } from "../view/search";
-import type { ViewProps } from "../view/subject";
+import { BasketToggle } from "./basket/BasketToggle";
+import { RunList } from "./runs/RunList";
+import { useCancelAll } from "./runs/useCancelAll";
+import type { Judge } from "./search";
+import type { ViewProps } from "./subject";
 
 /** An answer to each question, the methods at their best learning rates, and all runs. */
 export function OverviewTab({ subject, search, change }: ViewProps) {

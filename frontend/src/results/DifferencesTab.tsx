@@ -1,8 +1,8 @@
 import { Alert, Skeleton, Stack, Text } from "@mantine/core";
 import { api, type Schemas, sentence } from "../api/client";
 import { type Column, DataTable } from "../ui/DataTable";
-import type { ViewProps } from "../view/subject";
 import { shown } from "./RunsTab";
+import type { ViewProps } from "./subject";
 
 type Row = Schemas["DifferenceOut"];
 

@@ -1,12 +1,12 @@
 import { ActionIcon, Anchor, Group, Text } from "@mantine/core";
 import { IconCopy, IconRefresh, IconX } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
-import type { Run, Schemas } from "../api/client";
-import { type Column, DataTable } from "../ui/DataTable";
-import { duration, quantity, rate } from "../ui/format";
-import { RunProgress, StatusBadge } from "../ui/Status";
-import type { Subject } from "../view/subject";
-import { BasketToggle } from "./BasketToggle";
+import type { Run, Schemas } from "../../api/client";
+import { type Column, DataTable } from "../../ui/DataTable";
+import { duration, quantity, rate } from "../../ui/format";
+import { RunProgress, StatusBadge } from "../../ui/Status";
+import { BasketToggle } from "../basket/BasketToggle";
+import type { Subject } from "../subject";
 import { RunLog } from "./RunLog";
 import { useRunAction } from "./useRunAction";
 

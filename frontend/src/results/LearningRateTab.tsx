@@ -1,9 +1,9 @@
 import { Stack, Text } from "@mantine/core";
-import { MetricChoice } from "../components/MetricChoice";
-import { MethodChips, Toolbar } from "../components/Toolbar";
 import { Figure } from "../ui/Figure";
-import type { ViewProps } from "../view/subject";
 import { metricsOf } from "./CurvesTab";
+import { MetricChoice } from "./MetricChoice";
+import type { ViewProps } from "./subject";
+import { MethodChips, Toolbar } from "./Toolbar";
 
 const FINAL = ["eval_loss", "accuracy", "perplexity", "relative_loss"];
 
