@@ -9,7 +9,7 @@ import { Shell } from "./components/Shell";
 import { HistoryPage } from "./pages/History";
 import { NotFound } from "./pages/NotFound";
 import { compareSearch, experimentSearch, historySearch, launchSearch } from "./results/search";
-import { theorySearch } from "./view/theory";
+import { theorySearch } from "./theory/search";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
 
@@ -24,14 +24,14 @@ const home = createRoute({
 export const launchRoute = createRoute({
   getParentRoute: () => root,
   path: "/launch",
-  component: lazyRouteComponent(() => import("./pages/Launch"), "LaunchPage"),
+  component: lazyRouteComponent(() => import("./launch/LaunchPage"), "LaunchPage"),
   validateSearch: launchSearch,
 });
 
 const queueRoute = createRoute({
   getParentRoute: () => root,
   path: "/queue",
-  component: lazyRouteComponent(() => import("./pages/Queue"), "QueuePage"),
+  component: lazyRouteComponent(() => import("./queue/QueuePage"), "QueuePage"),
 });
 
 export const historyRoute = createRoute({
@@ -51,14 +51,14 @@ export const compareRoute = createRoute({
 export const theoryRoute = createRoute({
   getParentRoute: () => root,
   path: "/theory",
-  component: lazyRouteComponent(() => import("./pages/Theory"), "TheoryPage"),
+  component: lazyRouteComponent(() => import("./theory/TheoryPage"), "TheoryPage"),
   validateSearch: theorySearch,
 });
 
 const settingsRoute = createRoute({
   getParentRoute: () => root,
   path: "/settings",
-  component: lazyRouteComponent(() => import("./pages/Settings"), "SettingsPage"),
+  component: lazyRouteComponent(() => import("./settings/SettingsPage"), "SettingsPage"),
 });
 
 export const experimentRoute = createRoute({

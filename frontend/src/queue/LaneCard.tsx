@@ -8,10 +8,10 @@ import {
   IconX,
 } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
-import { api, type Schemas, sentence } from "../../api/client";
-import { useRunAction } from "../../results/runs/useRunAction";
-import { bytes, roughly } from "../../ui/format";
-import { RunProgress } from "../../ui/Status";
+import { api, type Schemas, sentence } from "../api/client";
+import { useRunAction } from "../results/runs/useRunAction";
+import { bytes, roughly } from "../ui/format";
+import { RunProgress } from "../ui/Status";
 import { describe, ExperimentLink, type Names } from "./names";
 
 type Lane = Schemas["LaneOut"];

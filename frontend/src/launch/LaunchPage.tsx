@@ -18,7 +18,6 @@ import { keepPreviousData } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, type Catalog, type ExperimentSpec, type Problem, sentence } from "../api/client";
-import { PlanPanel } from "../launch/PlanPanel";
 import { launchRoute } from "../router";
 import { MethodsField } from "../spec/MethodsField";
 import {
@@ -32,6 +31,7 @@ import {
   useSpecForm,
   withValue,
 } from "../spec/SpecForm";
+import { PlanPanel } from "./PlanPanel";
 
 /** Set up an experiment beside what it would do, from a preset or an older one. */
 export function LaunchPage() {

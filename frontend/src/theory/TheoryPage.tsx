@@ -14,10 +14,10 @@ import {
 } from "../api/client";
 import { theoryRoute } from "../router";
 import { SpecFormProvider } from "../spec/SpecForm";
-import { applied, changed } from "../view/theory";
-import { Controls } from "./theory/Controls";
-import { Results } from "./theory/Results";
-import { useSolution } from "./theory/useSolution";
+import { Controls } from "./Controls";
+import { Results } from "./Results";
+import { applied, changed } from "./search";
+import { useSolution } from "./useSolution";
 
 /** Teacher–student problems, solved while one moves a slider; the URL is the experiment. */
 export function TheoryPage() {

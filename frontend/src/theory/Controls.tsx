@@ -1,7 +1,7 @@
 import { Accordion, Fieldset, Select, SimpleGrid, Slider, Stack, Text } from "@mantine/core";
-import { api, type Catalog } from "../../api/client";
-import { PlanDetails } from "../../launch/PlanPanel";
-import { MethodsField } from "../../spec/MethodsField";
+import { api, type Catalog } from "../api/client";
+import { PlanDetails } from "../launch/PlanPanel";
+import { MethodsField } from "../spec/MethodsField";
 import {
   ChoiceField,
   NumberField,
@@ -9,9 +9,9 @@ import {
   problemAt,
   useSpecForm,
   valueAt,
-} from "../../spec/SpecForm";
-import { fieldInfo } from "../../spec/schema";
-import { seeds } from "../../view/theory";
+} from "../spec/SpecForm";
+import { fieldInfo } from "../spec/schema";
+import { seeds } from "./search";
 
 /** The problem as sliders, and everything else as fields. */
 export function Controls({ catalog }: { catalog: Catalog }) {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { lines } from "./theory";
+import { lines } from "./solve";
 
 function stream(...chunks: string[]): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { ExperimentSpec } from "../api/client";
-import { applied, changed, seeds, theorySearch } from "./theory";
+import { applied, changed, seeds, theorySearch } from "./search";
 
 const START = {
   task: "teacher-student",

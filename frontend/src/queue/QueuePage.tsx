@@ -5,9 +5,9 @@ import { CancelRun, RunActions, RunStatus } from "../results/runs/RunList";
 import { useRunAction } from "../results/runs/useRunAction";
 import { type Column, DataTable } from "../ui/DataTable";
 import { ago, roughly } from "../ui/format";
-import { LaneCard } from "./queue/LaneCard";
-import { describe, ExperimentLink, type Names } from "./queue/names";
-import { WaitingExperiments } from "./queue/WaitingExperiments";
+import { LaneCard } from "./LaneCard";
+import { describe, ExperimentLink, type Names } from "./names";
+import { WaitingExperiments } from "./WaitingExperiments";
 
 /** What runs where, and what waits in order. */
 export function QueuePage() {

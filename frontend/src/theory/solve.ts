@@ -1,4 +1,4 @@
-import type { ExperimentSpec, Problem, Schemas } from "./client";
+import type { ExperimentSpec, Problem, Schemas } from "../api/client";
 
 export type TheoryAnswer = Schemas["TheoryOut"];
 export interface TheoryProgress {

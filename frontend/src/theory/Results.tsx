@@ -1,11 +1,11 @@
 import { Alert, Code, Progress, Skeleton, Stack, Text } from "@mantine/core";
-import { type Problem, sentence } from "../../api/client";
-import type { TheoryAnswer } from "../../api/theory";
-import { recordsOf } from "../../ui/csv";
-import { type Column, DataTable } from "../../ui/DataTable";
-import { FigureBox, FigureFrame } from "../../ui/FigureFrame";
-import { quantity } from "../../ui/format";
-import type { PlotlyFigure } from "../../ui/Plot";
+import { type Problem, sentence } from "../api/client";
+import { recordsOf } from "../ui/csv";
+import { type Column, DataTable } from "../ui/DataTable";
+import { FigureBox, FigureFrame } from "../ui/FigureFrame";
+import { quantity } from "../ui/format";
+import type { PlotlyFigure } from "../ui/Plot";
+import type { TheoryAnswer } from "./solve";
 import type { Solved } from "./useSolution";
 
 const FIGURES: Record<string, { label: string; height: number }> = {

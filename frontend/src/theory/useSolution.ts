@@ -1,7 +1,7 @@
 import { useComputedColorScheme } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
-import type { ExperimentSpec } from "../../api/client";
-import { solve, type TheoryAnswer, type TheoryProgress } from "../../api/theory";
+import type { ExperimentSpec } from "../api/client";
+import { solve, type TheoryAnswer, type TheoryProgress } from "./solve";
 
 export interface Solved {
   answer: TheoryAnswer | undefined;

@@ -8,8 +8,8 @@ import {
   IconX,
 } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
-import { api, type Run, sentence } from "../../api/client";
-import { useCancelAll } from "../../results/runs/useCancelAll";
+import { api, type Run, sentence } from "../api/client";
+import { useCancelAll } from "../results/runs/useCancelAll";
 import type { Names } from "./names";
 
 const PLACES = [

@@ -1,7 +1,7 @@
 import { Anchor } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
-import type { Run, Schemas } from "../../api/client";
-import { rate } from "../../ui/format";
+import type { Run, Schemas } from "../api/client";
+import { rate } from "../ui/format";
 
 export type Names = Schemas["QueueOut"]["experiments"];
 
