@@ -6,7 +6,7 @@ import {
   redirect,
 } from "@tanstack/react-router";
 import { Shell } from "./components/Shell";
-import { HistoryPage } from "./pages/History";
+import { HistoryPage } from "./history/HistoryPage";
 import { NotFound } from "./pages/NotFound";
 import { compareSearch, experimentSearch, historySearch, launchSearch } from "./results/search";
 import { theorySearch } from "./theory/search";

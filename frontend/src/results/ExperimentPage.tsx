@@ -8,8 +8,8 @@ import {
 } from "@tabler/icons-react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { api, type ExperimentDetail, sentence } from "../api/client";
-import { Star } from "../pages/History";
-import { useChange } from "../pages/history/useChange";
+import { Star } from "../history/HistoryPage";
+import { useChange } from "../history/useChange";
 import { experimentRoute } from "../router";
 import { ago } from "../ui/format";
 import { CountsBar, StatusBadge } from "../ui/Status";

@@ -2,7 +2,7 @@ import { Button, FileButton } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconUpload } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
-import { api, sentence } from "../../api/client";
+import { api, sentence } from "../api/client";
 
 /** Takes in an experiment that another server exported. */
 export function ImportButton() {

@@ -3,7 +3,7 @@ import { notifications } from "@mantine/notifications";
 import { IconBookmark, IconTrash } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, sentence } from "../../api/client";
+import { api, sentence } from "../api/client";
 
 interface Props {
   query: string;

@@ -1,6 +1,6 @@
 import { notifications } from "@mantine/notifications";
 import { useQueryClient } from "@tanstack/react-query";
-import { api, type Experiment, type Schemas, sentence } from "../../api/client";
+import { api, type Experiment, type Schemas, sentence } from "../api/client";
 
 function failed(error: unknown) {
   notifications.show({ color: "red", title: "Not changed", message: sentence(error) });

@@ -1,6 +1,6 @@
 import { Chip, Group, Stack, Text } from "@mantine/core";
-import { api, type Schemas } from "../../api/client";
-import { has, term } from "../../view/query";
+import { api, type Schemas } from "../api/client";
+import { has, term } from "./query";
 
 const KEYS: [string, string][] = [
   ["method", "Method"],

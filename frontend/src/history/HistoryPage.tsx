@@ -19,18 +19,18 @@ import { keepPreviousData } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { api, type Experiment, type Problem, sentence } from "../api/client";
-import { useDemo } from "../components/useDemo";
 import { historyRoute } from "../router";
 import { type Column, DataTable } from "../ui/DataTable";
 import { Empty } from "../ui/Empty";
 import { ago, heading, quantity, rate } from "../ui/format";
 import { CountsBar, StatusBadge } from "../ui/Status";
-import { toggled } from "../view/query";
-import { BulkBar } from "./history/BulkBar";
-import { Facets } from "./history/Facets";
-import { ImportButton } from "./history/ImportButton";
-import { SavedViews } from "./history/SavedViews";
-import { useStar } from "./history/useChange";
+import { BulkBar } from "./BulkBar";
+import { Facets } from "./Facets";
+import { ImportButton } from "./ImportButton";
+import { toggled } from "./query";
+import { SavedViews } from "./SavedViews";
+import { useStar } from "./useChange";
+import { useDemo } from "./useDemo";
 
 const PER_PAGE = 50;
 
