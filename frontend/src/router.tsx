@@ -5,10 +5,10 @@ import {
   lazyRouteComponent,
   redirect,
 } from "@tanstack/react-router";
-import { Shell } from "./components/Shell";
 import { HistoryPage } from "./history/HistoryPage";
-import { NotFound } from "./pages/NotFound";
 import { compareSearch, experimentSearch, historySearch, launchSearch } from "./results/search";
+import { NotFound } from "./shell/NotFound";
+import { Shell } from "./shell/Shell";
 import { theorySearch } from "./theory/search";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
