@@ -21,7 +21,7 @@ const home = createRoute({
   },
 });
 
-export const launchRoute = createRoute({
+const launchRoute = createRoute({
   getParentRoute: () => root,
   path: "/launch",
   component: lazyRouteComponent(() => import("./launch/LaunchPage"), "LaunchPage"),
@@ -34,21 +34,21 @@ const queueRoute = createRoute({
   component: lazyRouteComponent(() => import("./queue/QueuePage"), "QueuePage"),
 });
 
-export const historyRoute = createRoute({
+const historyRoute = createRoute({
   getParentRoute: () => root,
   path: "/history",
   component: HistoryPage,
   validateSearch: historySearch,
 });
 
-export const compareRoute = createRoute({
+const compareRoute = createRoute({
   getParentRoute: () => root,
   path: "/compare",
   component: lazyRouteComponent(() => import("./results/ComparePage"), "ComparePage"),
   validateSearch: compareSearch,
 });
 
-export const theoryRoute = createRoute({
+const theoryRoute = createRoute({
   getParentRoute: () => root,
   path: "/theory",
   component: lazyRouteComponent(() => import("./theory/TheoryPage"), "TheoryPage"),
@@ -61,7 +61,7 @@ const settingsRoute = createRoute({
   component: lazyRouteComponent(() => import("./settings/SettingsPage"), "SettingsPage"),
 });
 
-export const experimentRoute = createRoute({
+const experimentRoute = createRoute({
   getParentRoute: () => root,
   path: "/experiments/$id",
   component: lazyRouteComponent(() => import("./results/ExperimentPage"), "ExperimentPage"),

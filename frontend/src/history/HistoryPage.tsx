@@ -16,10 +16,9 @@ import {
 import { useDebouncedCallback } from "@mantine/hooks";
 import { IconRocket, IconSearch, IconStar, IconStarFilled } from "@tabler/icons-react";
 import { keepPreviousData } from "@tanstack/react-query";
-import { Link, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { api, type Experiment, type Problem, sentence } from "../api/client";
-import { historyRoute } from "../router";
 import { type Column, DataTable } from "../ui/DataTable";
 import { Empty } from "../ui/Empty";
 import { ago, heading, quantity, rate } from "../ui/format";
@@ -32,11 +31,13 @@ import { SavedViews } from "./SavedViews";
 import { useStar } from "./useChange";
 import { useDemo } from "./useDemo";
 
+const route = getRouteApi("/history");
+
 const PER_PAGE = 50;
 
 /** Every experiment of the team, newest first, found by words and terms. */
 export function HistoryPage() {
-  const { q, page = 1 } = historyRoute.useSearch();
+  const { q, page = 1 } = route.useSearch();
   const navigate = useNavigate();
   const [chosen, setChosen] = useState<number[]>([]);
   const go = (words: string) => {

@@ -15,10 +15,9 @@ import {
 import { useDebouncedValue } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { keepPreviousData } from "@tanstack/react-query";
-import { Link, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, type Catalog, type ExperimentSpec, type Problem, sentence } from "../api/client";
-import { launchRoute } from "../router";
 import { MethodsField } from "../spec/MethodsField";
 import {
   ChoiceField,
@@ -33,9 +32,11 @@ import {
 } from "../spec/SpecForm";
 import { PlanPanel } from "./PlanPanel";
 
+const route = getRouteApi("/launch");
+
 /** Set up an experiment beside what it would do, from a preset or an older one. */
 export function LaunchPage() {
-  const { preset = "demo", from, run } = launchRoute.useSearch();
+  const { preset = "demo", from, run } = route.useSearch();
   const catalog = api.useQuery("get", "/api/catalog");
   const template = api.useQuery(
     "get",

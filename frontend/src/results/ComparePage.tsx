@@ -1,10 +1,9 @@
 import { Alert, Anchor, Button, CopyButton, Group, Skeleton, Stack, Title } from "@mantine/core";
 import { IconLink } from "@tabler/icons-react";
 import { keepPreviousData } from "@tanstack/react-query";
-import { Link, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { api, type Schemas, sentence } from "../api/client";
-import { compareRoute } from "../router";
 import { Empty } from "../ui/Empty";
 import { Tabbed } from "../ui/Tabbed";
 import { BasketBar } from "./basket/BasketBar";
@@ -14,6 +13,8 @@ import type { CompareSearch, CompareTab } from "./search";
 import type { Subject } from "./subject";
 import { VIEWS, type View } from "./views";
 
+const route = getRouteApi("/compare");
+
 const PANELS: Record<CompareTab, View> = {
   ...VIEWS,
   differences: { label: "Differences", panel: DifferencesTab },
@@ -21,7 +22,7 @@ const PANELS: Record<CompareTab, View> = {
 
 /** Runs and methods of any experiments side by side; the link holds all of it. */
 export function ComparePage() {
-  const search = compareRoute.useSearch();
+  const search = route.useSearch();
   const navigate = useNavigate();
   const { set } = useBasket();
   const { of: items } = search;

@@ -6,11 +6,10 @@ import {
   IconFileDownload,
   IconPlayerStop,
 } from "@tabler/icons-react";
-import { Link, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { api, type ExperimentDetail, sentence } from "../api/client";
 import { Star } from "../history/HistoryPage";
 import { useChange } from "../history/useChange";
-import { experimentRoute } from "../router";
 import { ago } from "../ui/format";
 import { CountsBar, StatusBadge } from "../ui/Status";
 import { Tabbed } from "../ui/Tabbed";
@@ -21,6 +20,8 @@ import { useCancelAll } from "./runs/useCancelAll";
 import type { ExperimentSearch, Tab } from "./search";
 import { VIEWS } from "./views";
 
+const route = getRouteApi("/experiments/$id");
+
 const PANELS: Record<Tab, { label: string }> = {
   ...VIEWS,
   recipe: { label: "Recipe" },
@@ -28,8 +29,8 @@ const PANELS: Record<Tab, { label: string }> = {
 };
 
 export function ExperimentPage() {
-  const { id } = experimentRoute.useParams();
-  const search = experimentRoute.useSearch();
+  const { id } = route.useParams();
+  const search = route.useSearch();
   const navigate = useNavigate();
   const { data, error } = api.useQuery("get", "/api/experiments/{experiment_id}", {
     params: { path: { experiment_id: id } },

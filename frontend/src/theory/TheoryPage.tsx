@@ -2,7 +2,7 @@ import { Alert, Button, Grid, Group, Skeleton, Text, Title } from "@mantine/core
 import { useDebouncedValue } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { IconDeviceFloppy, IconRotate } from "@tabler/icons-react";
-import { useNavigate } from "@tanstack/react-router";
+import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useEffect, useMemo } from "react";
 import {
   api,
@@ -12,16 +12,17 @@ import {
   type Problem,
   sentence,
 } from "../api/client";
-import { theoryRoute } from "../router";
 import { SpecFormProvider } from "../spec/SpecForm";
 import { Controls } from "./Controls";
 import { Results } from "./Results";
 import { applied, changed } from "./search";
 import { useSolution } from "./useSolution";
 
+const route = getRouteApi("/theory");
+
 /** Teacher–student problems, solved while one moves a slider; the URL is the experiment. */
 export function TheoryPage() {
-  const { preset = "O3", from } = theoryRoute.useSearch();
+  const { preset = "O3", from } = route.useSearch();
   const { data: catalog, error } = api.useQuery("get", "/api/catalog");
   const template = api.useQuery(
     "get",
@@ -48,7 +49,7 @@ interface Props {
 }
 
 function Lab({ catalog, start, active, summary }: Props) {
-  const search = theoryRoute.useSearch();
+  const search = route.useSearch();
   const navigate = useNavigate();
   const changes = search.changes ?? {};
   // biome-ignore lint/correctness/useExhaustiveDependencies: the changes by value, not by identity
