@@ -1,6 +1,7 @@
 import { Alert, Skeleton, Stack, Text } from "@mantine/core";
 import { api, type Schemas, sentence } from "../api/client";
-import { type Column, DataTable } from "../ui/DataTable";
+import { DataTable } from "../ui/DataTable";
+import type { Column } from "../ui/table";
 import { shown } from "./RunsTab";
 import type { ViewProps } from "./subject";
 

@@ -10,9 +10,10 @@ import {
 } from "@mantine/core";
 import { IconX } from "@tabler/icons-react";
 import { api, type Run, type Schemas, sentence } from "../api/client";
-import { type Column, DataTable } from "../ui/DataTable";
+import { DataTable } from "../ui/DataTable";
 import { estimate, rate } from "../ui/format";
 import { Sparkline } from "../ui/Sparkline";
+import type { Column } from "../ui/table";
 import { BasketToggle } from "./basket/BasketToggle";
 import { RunList } from "./runs/RunList";
 import { useCancelAll } from "./runs/useCancelAll";

@@ -1,8 +1,9 @@
 import { Alert, Anchor, Group, MultiSelect, Skeleton, Stack, Switch } from "@mantine/core";
 import { keepPreviousData } from "@tanstack/react-query";
 import { api, type Run, type Schemas, sentence } from "../api/client";
-import { type Column, DataTable } from "../ui/DataTable";
+import { DataTable } from "../ui/DataTable";
 import { bytes, quantity, rate, seconds } from "../ui/format";
+import type { Column } from "../ui/table";
 import { grouped } from "./runs/columns";
 import { RunActions, RunStatus } from "./runs/RunList";
 import { useRunColumns } from "./runs/useRunColumns";

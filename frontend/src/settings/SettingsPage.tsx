@@ -18,8 +18,9 @@ import { Link } from "@tanstack/react-router";
 import { api, type Schemas, sentence } from "../api/client";
 import { grouped } from "../results/runs/columns";
 import { FIRST_COLUMNS, useRunColumns } from "../results/runs/useRunColumns";
-import { type Column, DataTable } from "../ui/DataTable";
+import { DataTable } from "../ui/DataTable";
 import { bytes, quantity } from "../ui/format";
+import type { Column } from "../ui/table";
 
 /** What this browser prefers, what the server stores, and how it was set up. */
 export function SettingsPage() {

@@ -1,10 +1,11 @@
 import { Alert, Code, Progress, Skeleton, Stack, Text } from "@mantine/core";
 import { type Problem, sentence } from "../api/client";
 import { recordsOf } from "../ui/csv";
-import { type Column, DataTable } from "../ui/DataTable";
+import { DataTable } from "../ui/DataTable";
 import { FigureBox, FigureFrame } from "../ui/FigureFrame";
 import { quantity } from "../ui/format";
 import type { PlotlyFigure } from "../ui/Plot";
+import type { Column } from "../ui/table";
 import type { TheoryAnswer } from "./solve";
 import type { Solved } from "./useSolution";
 

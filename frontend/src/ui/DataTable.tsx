@@ -12,8 +12,8 @@ import {
   tableFeatures,
   useTable,
 } from "@tanstack/react-table";
-import type { ReactNode } from "react";
 import { TableFiles } from "./TableFiles";
+import type { Column } from "./table";
 
 const features = tableFeatures({
   rowSortingFeature,
@@ -25,19 +25,6 @@ const features = tableFeatures({
 });
 
 const PER_PAGE = 100;
-
-/** A column: what it sorts by, and what it shows. */
-export interface Column<T> {
-  id: string;
-  header: string;
-  /** Instead of the header's text, and without sorting. */
-  head?: ReactNode;
-  value: (row: T) => string | number | undefined;
-  cell?: (row: T) => ReactNode;
-  numeric?: boolean;
-  /** The deviation that the cell shows beside the value: a column of its own in files. */
-  deviation?: (row: T) => number | undefined;
-}
 
 interface Props<T> {
   rows: T[];

@@ -3,7 +3,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { sentence } from "../api/client";
 import { FigureBox, FigureFrame } from "./FigureFrame";
 import type { PlotlyFigure, PlotPoint } from "./Plot";
-import type { Records } from "./RecordsTable";
+import type { Records } from "./table";
 
 export type FigureParams = Record<
   string,

@@ -3,7 +3,8 @@ import { useDisclosure, useViewportSize } from "@mantine/hooks";
 import { IconMaximize, IconTable } from "@tabler/icons-react";
 import { useRef } from "react";
 import { Plot, type PlotlyFigure, type PlotPoint, type Save } from "./Plot";
-import { type Records, RecordsTable } from "./RecordsTable";
+import { RecordsTable } from "./RecordsTable";
+import type { Records } from "./table";
 
 interface Props {
   figure: PlotlyFigure;

@@ -1,5 +1,6 @@
 import { Skeleton } from "@mantine/core";
 import { type RefObject, useEffect, useRef, useState } from "react";
+import { fileName } from "./fileName";
 
 /** A figure as the server sends it. */
 export interface PlotlyFigure {
@@ -112,10 +113,4 @@ export function Plot({ figure, height, label, onPoint, onHover, saver }: Props) 
       />
     </div>
   );
-}
-
-/** A label as a file name: `Alignment over training` becomes `alignment-over-training`. */
-export function fileName(label: string): string {
-  const plain = label.toLowerCase().replace(/[^a-z0-9]+/g, "-");
-  return plain.replace(/^-+|-+$/g, "") || "figure";
 }

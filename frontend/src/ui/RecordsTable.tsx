@@ -2,16 +2,9 @@ import { Alert, Skeleton } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useId } from "react";
 import { sentence } from "../api/client";
-import { type Column, DataTable } from "./DataTable";
+import { DataTable } from "./DataTable";
 import { heading, quantity } from "./format";
-
-type Cell = string | number | boolean | null;
-
-/** A table as the server sends it. */
-export interface Records {
-  columns: string[];
-  data: Cell[][];
-}
+import type { Cell, Column, Records } from "./table";
 
 interface Props {
   read: () => Promise<Records>;

@@ -2,8 +2,8 @@ import { Anchor, Group } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { sentence } from "../api/client";
 import { csvOf, recordsOfTable } from "./csv";
-import type { Column } from "./DataTable";
-import { fileName } from "./Plot";
+import { fileName } from "./fileName";
+import type { Column } from "./table";
 
 interface Props<T> {
   rows: T[];

@@ -1,8 +1,7 @@
 /** Tables as CSV and as rows of numbers and words. */
 
 import { csvFormatRows, csvParseRows } from "d3-dsv";
-import type { Column } from "./DataTable";
-import type { Records } from "./RecordsTable";
+import type { Column, Records } from "./table";
 
 /** Rows as a table shows them, with the deviations as columns of their own; no buttons. */
 export function recordsOfTable<T>(rows: T[], columns: Column<T>[]): Records {
