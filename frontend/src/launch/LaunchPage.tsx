@@ -18,18 +18,17 @@ import { keepPreviousData } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, type Catalog, type ExperimentSpec, type Problem, sentence } from "../api/client";
-import { MethodsField } from "../spec/MethodsField";
 import {
   ChoiceField,
   NumberField,
   NumbersField,
-  SpecFormProvider,
   SwitchField,
   TargetsField,
   TextField,
-  useSpecForm,
-  withValue,
-} from "../spec/SpecForm";
+} from "../spec/fields";
+import { MethodsField } from "../spec/MethodsField";
+import { withValue } from "../spec/path";
+import { SpecFormProvider, useSpecForm } from "../spec/SpecForm";
 import { PlanPanel } from "./PlanPanel";
 
 const route = getRouteApi("/launch");

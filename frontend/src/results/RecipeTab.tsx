@@ -1,6 +1,6 @@
 import { Alert, Code, Skeleton, Stack, Table, Text, Title } from "@mantine/core";
 import { api, type ExperimentSpec, sentence } from "../api/client";
-import { PlanDetails } from "../launch/PlanPanel";
+import { PlanDetails } from "../spec/PlanDetails";
 import { shownRun, type ViewProps } from "./subject";
 import { RunChoice, Toolbar } from "./Toolbar";
 

@@ -13,7 +13,9 @@ import {
 } from "@mantine/core";
 import { IconPlus, IconX } from "@tabler/icons-react";
 import type { Catalog } from "../api/client";
-import { NumbersField, OptimizerField, problemAt, useSpecForm } from "./SpecForm";
+import { NumbersField, OptimizerField } from "./fields";
+import { problemAt } from "./problems";
+import { useSpecForm } from "./SpecForm";
 import { asNumber, type JsonSchema } from "./schema";
 
 type Method = Catalog["methods"][number];

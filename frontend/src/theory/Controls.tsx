@@ -1,15 +1,11 @@
 import { Accordion, Fieldset, Select, SimpleGrid, Slider, Stack, Text } from "@mantine/core";
 import { api, type Catalog } from "../api/client";
-import { PlanDetails } from "../launch/PlanPanel";
+import { ChoiceField, NumberField, NumbersField } from "../spec/fields";
 import { MethodsField } from "../spec/MethodsField";
-import {
-  ChoiceField,
-  NumberField,
-  NumbersField,
-  problemAt,
-  useSpecForm,
-  valueAt,
-} from "../spec/SpecForm";
+import { PlanDetails } from "../spec/PlanDetails";
+import { valueAt } from "../spec/path";
+import { problemAt } from "../spec/problems";
+import { useSpecForm } from "../spec/SpecForm";
 import { fieldInfo } from "../spec/schema";
 import { seeds } from "./search";
 

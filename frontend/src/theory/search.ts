@@ -1,7 +1,7 @@
 /** The Theory lab's URL: a preset, and what was changed in it, path by path. */
 
 import type { ExperimentSpec } from "../api/client";
-import { valueAt, withValue } from "../spec/SpecForm";
+import { valueAt, withValue } from "../spec/path";
 
 export type Changes = Record<string, unknown>;
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { FieldProblem } from "../api/client";
-import { problemAt, valueAt, withValue } from "./SpecForm";
+import { problemAt } from "./problems";
 
 const problem = (path: string, extra: Partial<FieldProblem> = {}): FieldProblem => ({
   path,
@@ -15,13 +15,4 @@ test("a problem of an element is shown at its list, with value and range", () =>
   const problems = [problem("grid.ranks.0", { value: 0, allowed: "1 to 4096" })];
   expect(problemAt(problems, "grid.ranks")).toBe("0: is wrong (allowed: 1 to 4096)");
   expect(problemAt(problems, "grid.rank")).toBeUndefined();
-});
-
-test("setting a value copies its path and nothing else", () => {
-  const spec = { grid: { ranks: [8] }, methods: [{ name: "lora" }, { name: "full" }], data: {} };
-  const changed = withValue(spec, "methods.1.name", "pissa");
-  expect(valueAt(changed, "methods.1.name")).toBe("pissa");
-  expect(valueAt(spec, "methods.1.name")).toBe("full");
-  expect(changed.grid).toBe(spec.grid);
-  expect(Array.isArray(changed.methods)).toBe(true);
 });

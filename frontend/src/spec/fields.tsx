@@ -1,51 +1,9 @@
 import { Select, Switch, TagsInput, TextInput } from "@mantine/core";
-import { createContext, useContext, useState } from "react";
-import type { ExperimentSpec, FieldProblem } from "../api/client";
-import { asNumber, asText, fieldInfo, type JsonSchema, numbers } from "./schema";
-
-/** What every field of the form needs: the spec, how to change it, and what is wrong with it. */
-export interface SpecForm {
-  spec: ExperimentSpec;
-  schema: JsonSchema;
-  problems: FieldProblem[];
-  set: (path: string, value: unknown) => void;
-}
-
-const Context = createContext<SpecForm | null>(null);
-export const SpecFormProvider = Context.Provider;
-
-export function useSpecForm(): SpecForm {
-  const form = useContext(Context);
-  if (!form) throw new Error("a field stands outside of its form");
-  return form;
-}
-
-/** What is wrong at a path or below it, with the allowed range. */
-export function problemAt(problems: FieldProblem[], path: string): string | undefined {
-  const found = problems.filter((p) => p.path === path || p.path.startsWith(`${path}.`));
-  if (found.length === 0) return undefined;
-  return found
-    .map(({ message, allowed, value }) => {
-      const given = value === null || value === undefined ? "" : `${String(value)}: `;
-      return given + message + (allowed ? ` (allowed: ${allowed})` : "");
-    })
-    .join("; ");
-}
-
-export function valueAt(spec: unknown, path: string): unknown {
-  return path
-    .split(".")
-    .reduce<unknown>((node, key) => (node as Record<string, unknown> | undefined)?.[key], spec);
-}
-
-/** A copy of `spec` with `value` at `path`. */
-export function withValue<T>(spec: T, path: string, value: unknown): T {
-  const [key = "", ...rest] = path.split(".");
-  const node = spec as Record<string, unknown>;
-  const inner = rest.length > 0 ? withValue(node[key], rest.join("."), value) : value;
-  if (Array.isArray(spec)) return spec.map((item, i) => (i === Number(key) ? inner : item)) as T;
-  return { ...node, [key]: inner } as T;
-}
+import { useState } from "react";
+import { valueAt } from "./path";
+import { problemAt } from "./problems";
+import { useSpecForm } from "./SpecForm";
+import { asNumber, asText, fieldInfo, numbers } from "./schema";
 
 function useField(path: string) {
   const { spec, schema, problems, set } = useSpecForm();
