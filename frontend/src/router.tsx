@@ -6,7 +6,9 @@ import {
   redirect,
 } from "@tanstack/react-router";
 import { HistoryPage } from "./history/HistoryPage";
-import { compareSearch, experimentSearch, historySearch, launchSearch } from "./results/search";
+import { historySearch } from "./history/search";
+import { launchSearch } from "./launch/search";
+import { compareSearch, experimentSearch } from "./results/search";
 import { NotFound } from "./shell/NotFound";
 import { Shell } from "./shell/Shell";
 import { theorySearch } from "./theory/search";

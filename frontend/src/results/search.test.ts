@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { compareSearch, experimentSearch, historySearch, launchSearch } from "./search";
+import { compareSearch, experimentSearch } from "./search";
 
 test("a link keeps every choice of the view", () => {
   const view = {
@@ -17,12 +17,6 @@ test("a link keeps every choice of the view", () => {
 test("a mangled link shows the default view", () => {
   const mangled = { tab: "<b>", layer: -1, x: 7, smooth: "much", methods: "LoRA", log: "yes" };
   expect(experimentSearch(mangled)).toEqual({});
-});
-
-test("launch and history read their own", () => {
-  expect(launchSearch({ preset: "fair", from: 3 })).toEqual({ preset: "fair", from: 3 });
-  expect(launchSearch({ run: 7, from: "x" })).toEqual({ run: 7 });
-  expect(historySearch({ q: "", page: 2 })).toEqual({ q: undefined, page: 2 });
 });
 
 test("a comparison keeps its basket and its view, and drops what is malformed", () => {

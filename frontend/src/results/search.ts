@@ -1,5 +1,6 @@
-/** The URL is the view: what each page keeps in its search parameters. */
+/** The URL is the view: what the pages of results keep in their search parameters. */
 
+import { defined, flag, oneOf, type Raw, text, whole, words } from "../ui/searchParams";
 import { wellFormed } from "./basket/basket";
 
 /** The views of results that an experiment and a comparison share. */
@@ -58,32 +59,6 @@ export interface CompareSearch extends ViewSearch {
   tab?: CompareTab;
 }
 
-type Raw = Record<string, unknown>;
-
-function oneOf<T extends string>(value: unknown, choices: readonly T[]): T | undefined {
-  return choices.find((choice) => choice === value);
-}
-
-function whole(value: unknown): number | undefined {
-  return Number.isInteger(value) && (value as number) >= 0 ? (value as number) : undefined;
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-function flag(value: unknown): boolean | undefined {
-  return typeof value === "boolean" ? value : undefined;
-}
-
-function words(value: unknown): string[] | undefined {
-  return Array.isArray(value) ? value.map(String) : undefined;
-}
-
-function known<T extends object>(found: T): T {
-  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined)) as T;
-}
-
 function viewSearch(raw: Raw): ViewSearch {
   const smooth = Number(raw.smooth);
   return {
@@ -113,33 +88,13 @@ function viewSearch(raw: Raw): ViewSearch {
 
 /** Keep what is known and well-formed; a mangled link shows the default view, not an error. */
 export function experimentSearch(raw: Raw): ExperimentSearch {
-  return known({ tab: oneOf(raw.tab, TABS), ...viewSearch(raw) });
+  return defined({ tab: oneOf(raw.tab, TABS), ...viewSearch(raw) });
 }
 
 export function compareSearch(raw: Raw): CompareSearch {
-  return known({
+  return defined({
     of: wellFormed(raw.of),
     tab: oneOf(raw.tab, COMPARE_TABS),
     ...viewSearch(raw),
   });
-}
-
-export interface LaunchSearch {
-  preset?: string;
-  /** The experiment, or the single run, that is the template. */
-  from?: number;
-  run?: number;
-}
-
-export function launchSearch(raw: Raw): LaunchSearch {
-  return known({ preset: text(raw.preset), from: whole(raw.from), run: whole(raw.run) });
-}
-
-export interface HistorySearch {
-  q?: string;
-  page?: number;
-}
-
-export function historySearch(raw: Raw): HistorySearch {
-  return { q: text(raw.q), page: whole(raw.page) };
 }

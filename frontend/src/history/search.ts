@@ -1,0 +1,10 @@
+import { type Raw, text, whole } from "../ui/searchParams";
+
+export interface HistorySearch {
+  q?: string;
+  page?: number;
+}
+
+export function historySearch(raw: Raw): HistorySearch {
+  return { q: text(raw.q), page: whole(raw.page) };
+}
