@@ -2,12 +2,12 @@ import { Button, Group, Paper, Text, TextInput } from "@mantine/core";
 import { IconArchive, IconArrowsDiff, IconStar, IconTag } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { useBulk } from "./useChange";
+import { useBulkChange } from "./useBulkChange";
 
 /** What can be done with the chosen experiments. */
 export function BulkBar({ ids, done }: { ids: number[]; done: () => void }) {
   const [tag, setTag] = useState("");
-  const change = useBulk(done);
+  const change = useBulkChange(done);
   const navigate = useNavigate();
   if (ids.length === 0) return null;
   return (

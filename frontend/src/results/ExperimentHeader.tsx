@@ -1,0 +1,118 @@
+import { Button, Group, Stack, TagsInput, Text, Title } from "@mantine/core";
+import {
+  IconArchive,
+  IconArrowsDiff,
+  IconCopy,
+  IconFileDownload,
+  IconPlayerStop,
+} from "@tabler/icons-react";
+import { Link } from "@tanstack/react-router";
+import type { ExperimentDetail } from "../api/client";
+import { ago } from "../ui/format";
+import { CountsBar, StatusBadge } from "../ui/Status";
+import { useBasket } from "./basket/useBasket";
+import { useCancelAll } from "./runs/useCancelAll";
+import { Star } from "./Star";
+import { useExperimentChange } from "./useExperimentChange";
+
+/** An experiment's name and state, and what can be done with the whole of it. */
+export function ExperimentHeader({ experiment }: { experiment: ExperimentDetail }) {
+  const { cancelAll, cancelling } = useCancelAll();
+  const change = useExperimentChange(experiment.id);
+  const basket = useBasket();
+  const inside = basket.has(`e${experiment.id}`);
+  const active = experiment.counts.queued + experiment.counts.running;
+  return (
+    <Stack gap={6}>
+      <Group justify="space-between" align="flex-start">
+        <Group gap={6} wrap="nowrap">
+          <Title order={2} style={{ overflowWrap: "anywhere" }}>
+            {experiment.name}
+          </Title>
+          <Star experiment={experiment} />
+        </Group>
+        <Group gap="xs">
+          {active > 0 && (
+            <Button
+              size="xs"
+              variant="default"
+              leftSection={<IconPlayerStop size={14} />}
+              loading={cancelling}
+              onClick={() => cancelAll([`e${experiment.id}`])}
+            >
+              Cancel {active === 1 ? "1 run" : `all ${active} runs`}
+            </Button>
+          )}
+          <Button
+            size="xs"
+            variant={inside ? "filled" : "default"}
+            leftSection={<IconArrowsDiff size={14} />}
+            aria-pressed={inside}
+            onClick={() => basket.toggle(`e${experiment.id}`)}
+          >
+            {inside ? "In the comparison" : "Compare"}
+          </Button>
+          <Button
+            size="xs"
+            variant="default"
+            leftSection={<IconFileDownload size={14} />}
+            component="a"
+            href={`/api/experiments/${experiment.id}/report.html`}
+            download
+          >
+            Report
+          </Button>
+          <Button
+            size="xs"
+            variant="default"
+            component="a"
+            href={`/api/experiments/${experiment.id}/export.json`}
+            download
+          >
+            Export
+          </Button>
+          <Button
+            size="xs"
+            variant="default"
+            leftSection={<IconArchive size={14} />}
+            onClick={() => change({ archived: !experiment.archived })}
+          >
+            {experiment.archived ? "Bring back" : "Archive"}
+          </Button>
+          <Button
+            size="xs"
+            variant="default"
+            leftSection={<IconCopy size={14} />}
+            component={Link}
+            to={experiment.task === "teacher-student" ? "/theory" : "/launch"}
+            search={{ from: experiment.id } as never}
+          >
+            {experiment.task === "teacher-student" ? "Open in the theory lab" : "Use as template"}
+          </Button>
+        </Group>
+      </Group>
+      {experiment.description && (
+        <Text c="dimmed" maw={900}>
+          {experiment.description}
+        </Text>
+      )}
+      <Group gap="md">
+        <StatusBadge status={experiment.status} />
+        <CountsBar counts={experiment.counts} />
+        <Text size="sm" c="dimmed">
+          {experiment.model} · {experiment.data} · launched {ago(experiment.created_at)}
+          {experiment.author && ` by ${experiment.author}`}
+        </Text>
+        <TagsInput
+          size="xs"
+          w={{ base: "100%", sm: 260 }}
+          aria-label="Tags"
+          placeholder={experiment.tags.length === 0 ? "add tags" : undefined}
+          splitChars={[",", " ", ";"]}
+          value={experiment.tags}
+          onChange={(tags) => change({ tags })}
+        />
+      </Group>
+    </Stack>
+  );
+}
