@@ -1,7 +1,8 @@
 import { ActionIcon, Alert, Group, SimpleGrid, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { IconArrowBarToUp } from "@tabler/icons-react";
 import { api, type Run, sentence } from "../api/client";
-import { CancelRun, RunActions, RunStatus } from "../results/runs/RunList";
+import { CancelRun, RunActions } from "../results/runs/RunActions";
+import { RunStatus } from "../results/runs/RunStatus";
 import { useRunAction } from "../results/runs/useRunAction";
 import { DataTable } from "../ui/DataTable";
 import { ago, roughly } from "../ui/format";

@@ -1,6 +1,7 @@
 import { Slider, Stack, Text } from "@mantine/core";
 import { Figure } from "../ui/Figure";
 import { MetricChoice } from "./MetricChoice";
+import { metricsOf } from "./metrics";
 import type { ViewProps } from "./subject";
 import { Choice, LogSwitch, MethodChips, RatesSwitch, Toolbar } from "./Toolbar";
 
@@ -9,13 +10,6 @@ const X_AXES = [
   { value: "tokens", label: "Tokens" },
   { value: "seconds", label: "Seconds" },
 ];
-
-/** The metrics that runs of a task have, the usual one first. */
-export function metricsOf(task: string): string[] {
-  if (task === "teacher-student") return ["relative_loss", "fresh_loss", "sin_in", "sin_out"];
-  const own = task === "sequence-classification" ? "accuracy" : "perplexity";
-  return ["eval_loss", "train_loss", own, "grad_norm", "learning_rate"];
-}
 
 /** Losses and evaluations against step, tokens or seconds. */
 export function CurvesTab(props: ViewProps) {

@@ -2,7 +2,7 @@ import { Alert, Skeleton, Stack, Text } from "@mantine/core";
 import { api, type Schemas, sentence } from "../api/client";
 import { DataTable } from "../ui/DataTable";
 import type { Column } from "../ui/table";
-import { shown } from "./RunsTab";
+import { shownValue } from "./runs/columns";
 import type { ViewProps } from "./subject";
 
 type Row = Schemas["DifferenceOut"];
@@ -31,7 +31,7 @@ export function DifferencesTab({ subject, search }: ViewProps) {
     },
     ...groups.map((name): Column<Row> => {
       const words = (row: Row) =>
-        (row.values[name] ?? []).map((value) => shown(row.path, value as string)).join(", ");
+        (row.values[name] ?? []).map((value) => shownValue(row.path, value as string)).join(", ");
       return { id: name, header: name, value: words };
     }),
   ];

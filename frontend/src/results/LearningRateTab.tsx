@@ -1,7 +1,7 @@
 import { Stack, Text } from "@mantine/core";
 import { Figure } from "../ui/Figure";
-import { metricsOf } from "./CurvesTab";
 import { MetricChoice } from "./MetricChoice";
+import { metricsOf } from "./metrics";
 import type { ViewProps } from "./subject";
 import { MethodChips, Toolbar } from "./Toolbar";
 

@@ -2,10 +2,10 @@ import { Alert, Anchor, Group, MultiSelect, Skeleton, Stack, Switch } from "@man
 import { keepPreviousData } from "@tanstack/react-query";
 import { api, type Run, type Schemas, sentence } from "../api/client";
 import { DataTable } from "../ui/DataTable";
-import { bytes, quantity, rate, seconds } from "../ui/format";
 import type { Column } from "../ui/table";
-import { grouped } from "./runs/columns";
-import { RunActions, RunStatus } from "./runs/RunList";
+import { grouped, shownValue } from "./runs/columns";
+import { RunActions } from "./runs/RunActions";
+import { RunStatus } from "./runs/RunStatus";
 import { useRunColumns } from "./runs/useRunColumns";
 import type { ViewProps } from "./subject";
 import { Toolbar } from "./Toolbar";
@@ -90,25 +90,12 @@ function column(head: Head, runs: Map<number, Run>): Column<Row> {
     cell: (row) => {
       const run = runs.get(Number(row.run_id));
       if (name === "status" && run) return <RunStatus run={run} />;
-      return shown(name, value(row) ?? null);
+      return shownValue(name, value(row) ?? null);
     },
   };
 }
 
 const NUMERIC = ["rank", "learning_rate", "seed", "seconds", "experiment_id"];
-const WHOLE = ["run_id", "experiment_id", "seed", "rank"];
-
-/** A cell's value as people read it. */
-export function shown(name: string, value: Row[string]): string {
-  if (value === null || value === undefined || value === "") return "–";
-  if (typeof value === "boolean") return value ? "yes" : "no";
-  if (typeof value !== "number" || WHOLE.includes(name)) return String(value);
-  if (name === "learning_rate") return rate(value);
-  if (name === "seconds") return seconds(value);
-  if (name === "memory_bytes") return bytes(value);
-  return quantity(value);
-}
-
 function actions(runs: Map<number, Run>): Column<Row> {
   return {
     id: "actions",

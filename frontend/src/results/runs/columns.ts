@@ -1,6 +1,10 @@
+/** The columns of a table of runs: how a field offers them, and how their values read. */
+
 import type { Schemas } from "../../api/client";
+import { bytes, quantity, rate, seconds } from "../../ui/format";
 
 type Head = Schemas["RunColumnOut"];
+type Value = Schemas["RunTableOut"]["rows"][number][string];
 
 const KINDS: Record<Head["kind"], string> = { run: "Run", spec: "Asked for", result: "Results" };
 
@@ -12,4 +16,17 @@ export function grouped(columns: Head[]) {
       .filter((one) => one.kind === kind)
       .map(({ name, label }) => ({ value: name, label })),
   }));
+}
+
+const WHOLE = ["run_id", "experiment_id", "seed", "rank"];
+
+/** A cell's value as people read it. */
+export function shownValue(name: string, value: Value): string {
+  if (value === null || value === undefined || value === "") return "–";
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (typeof value !== "number" || WHOLE.includes(name)) return String(value);
+  if (name === "learning_rate") return rate(value);
+  if (name === "seconds") return seconds(value);
+  if (name === "memory_bytes") return bytes(value);
+  return quantity(value);
 }

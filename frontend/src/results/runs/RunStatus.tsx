@@ -1,0 +1,30 @@
+import { Group, Text } from "@mantine/core";
+import type { Run } from "../../api/client";
+import { RunProgress, StatusBadge } from "../../ui/Status";
+
+/** Where a run stands, and why. */
+export function RunStatus({ run }: { run: Run }) {
+  if (run.status === "running") return <RunProgress run={run} />;
+  const note = run.error
+    ? run.error.message + (run.error.hint ? ` – ${run.error.hint}` : "")
+    : run.status === "succeeded"
+      ? run.notes.join("; ")
+      : run.reason;
+  return (
+    <Group gap="xs" wrap="nowrap" align="flex-start">
+      <StatusBadge status={run.status} />
+      {note && (
+        <Text
+          size="xs"
+          c={run.error ? "red" : "dimmed"}
+          maw={360}
+          lineClamp={run.error ? undefined : 2}
+          title={note}
+          style={{ overflowWrap: "anywhere" }}
+        >
+          {note}
+        </Text>
+      )}
+    </Group>
+  );
+}
