@@ -1,6 +1,6 @@
 import { type Raw, text, whole } from "../ui/searchParams";
 
-export interface HistorySearch {
+interface HistorySearch {
   q?: string;
   page?: number;
 }

@@ -1,6 +1,6 @@
 import { defined, type Raw, text, whole } from "../ui/searchParams";
 
-export interface LaunchSearch {
+interface LaunchSearch {
   preset?: string;
   /** The experiment, or the single run, that is the template. */
   from?: number;

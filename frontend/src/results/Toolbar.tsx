@@ -12,7 +12,7 @@ export function Toolbar({ children }: { children: ReactNode }) {
   );
 }
 
-export interface Option {
+interface Option {
   value: string;
   label: string;
 }

@@ -16,13 +16,13 @@ const VIEWS = [
   "runs",
 ] as const;
 
-export const TABS = [...VIEWS, "recipe", "notes"] as const;
+const TABS = [...VIEWS, "recipe", "notes"] as const;
 export type Tab = (typeof TABS)[number];
 
-export const COMPARE_TABS = [...VIEWS, "differences"] as const;
+const COMPARE_TABS = [...VIEWS, "differences"] as const;
 export type CompareTab = (typeof COMPARE_TABS)[number];
 
-export const JUDGES = ["eval_loss", "accuracy", "perplexity", "relative_loss"] as const;
+const JUDGES = ["eval_loss", "accuracy", "perplexity", "relative_loss"] as const;
 export type Judge = (typeof JUDGES)[number];
 
 /** What the views of results keep, whatever they look at. */

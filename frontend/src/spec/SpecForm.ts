@@ -3,7 +3,7 @@ import type { ExperimentSpec, FieldProblem } from "../api/client";
 import type { JsonSchema } from "./schema";
 
 /** What every field of the form needs: the spec, how to change it, and what is wrong with it. */
-export interface SpecForm {
+interface SpecForm {
   spec: ExperimentSpec;
   schema: JsonSchema;
   problems: FieldProblem[];

@@ -93,7 +93,7 @@ export function OptimizerField({ path }: { path: string }) {
   );
 }
 
-export interface Choice {
+interface Choice {
   value: string;
   label: string;
 }

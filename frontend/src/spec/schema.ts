@@ -18,7 +18,7 @@ interface Node {
   $defs?: Record<string, Node>;
 }
 
-export interface FieldInfo {
+interface FieldInfo {
   label: string;
   help: string;
   allowed: string;

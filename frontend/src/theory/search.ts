@@ -3,9 +3,9 @@
 import type { ExperimentSpec } from "../api/client";
 import { valueAt, withValue } from "../spec/path";
 
-export type Changes = Record<string, unknown>;
+type Changes = Record<string, unknown>;
 
-export interface TheorySearch {
+interface TheorySearch {
   preset?: string;
   from?: number;
   changes?: Changes;

@@ -5,10 +5,7 @@ import { FigureBox, FigureFrame } from "./FigureFrame";
 import type { PlotlyFigure, PlotPoint } from "./Plot";
 import type { Records } from "./table";
 
-export type FigureParams = Record<
-  string,
-  string | number | boolean | string[] | number[] | undefined
->;
+type FigureParams = Record<string, string | number | boolean | string[] | number[] | undefined>;
 
 interface Props {
   /** What it shows: the items of a basket. */

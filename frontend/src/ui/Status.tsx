@@ -2,7 +2,7 @@ import { Badge, Group, Progress, Stack, Text, Tooltip } from "@mantine/core";
 import type { Experiment, Run } from "../api/client";
 import { phaseLabel } from "./format";
 
-export const COLOURS: Record<Run["status"], string> = {
+const COLOURS: Record<Run["status"], string> = {
   queued: "gray",
   running: "blue",
   succeeded: "teal",

@@ -2,7 +2,7 @@
 
 export const MOST_ITEMS = 64;
 
-export interface Item {
+interface Item {
   experiment?: number;
   label?: string;
   run?: number;

@@ -1,7 +1,7 @@
 import { useLocalStorage } from "@mantine/hooks";
 import { toggledItem, wellFormed, withItems } from "./basket";
 
-export interface Basket {
+interface Basket {
   items: string[];
   has: (item: string) => boolean;
   toggle: (item: string) => void;
