@@ -6,5 +6,5 @@ export default defineConfig({
   plugins: [react()],
   build: { outDir: "../backend/page", emptyOutDir: true, chunkSizeWarningLimit: 1800 },
   server: { proxy: { "/api": "http://127.0.0.1:8111" } },
-  test: { environment: "jsdom" },
+  test: { environment: "jsdom", setupFiles: "vitest.setup.ts" },
 });
