@@ -100,8 +100,8 @@ const WITH_RUNS = ["/api/experiments/{experiment_id}", "/api/basket"];
 
 /** The run with its change in it, or the same object where there is none of it. */
 export function merged(run: Run, changes: Changes): Run {
-  const found = changes.get(run.id);
-  if (!found) return run;
-  const { status, phase, done, total, lane } = found;
+  const change = changes.get(run.id);
+  if (!change) return run;
+  const { status, phase, done, total, lane } = change;
   return { ...run, status, phase, done, total, lane };
 }

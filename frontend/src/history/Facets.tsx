@@ -16,7 +16,7 @@ interface Props {
   toggle: (term: string) => void;
 }
 
-/** What the found experiments can be narrowed to; a facet with one value narrows nothing. */
+/** What the search can be narrowed to; a facet with one value narrows nothing. */
 export function Facets({ facets, query, toggle }: Props) {
   const { data: catalog } = api.useQuery("get", "/api/catalog");
   const named = new Map<string, string>();

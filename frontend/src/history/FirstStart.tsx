@@ -5,7 +5,7 @@ import { Empty } from "../ui/Empty";
 import { ImportButton } from "./ImportButton";
 import { useDemo } from "./useDemo";
 
-/** The history before the first experiment: the demo, or ways to something of one's own. */
+/** The history before the first experiment: the demo, or ways to an experiment of your own. */
 export function FirstStart() {
   const { launch, launching } = useDemo();
   return (

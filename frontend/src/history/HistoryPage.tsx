@@ -17,7 +17,7 @@ const route = getRouteApi("/history");
 
 const PER_PAGE = 50;
 
-/** Every experiment of the team, newest first, found by words and terms. */
+/** Every experiment of the team, newest first, searched by words and terms. */
 export function HistoryPage() {
   const { q, page = 1 } = route.useSearch();
   const navigate = useNavigate();
@@ -35,7 +35,7 @@ export function HistoryPage() {
   const fields = (error as Problem | null)?.errors ?? [];
   if (error && fields.length === 0) return <Alert color="red">{sentence(error)}</Alert>;
   if (data && data.total === 0 && !q) return <FirstStart />;
-  const found = error ? undefined : data;
+  const history = error ? undefined : data;
   return (
     <Stack gap="sm">
       <Group justify="space-between">
@@ -56,18 +56,18 @@ export function HistoryPage() {
         </Group>
       </Group>
       <SearchField query={q ?? ""} wrong={fields[0]?.message} search={go} />
-      {found && (
+      {history && (
         <Facets
-          facets={found.facets}
+          facets={history.facets}
           query={q ?? ""}
           toggle={(term) => go(toggled(q ?? "", term))}
         />
       )}
       <BulkBar ids={chosen} done={() => setChosen([])} />
-      {found ? (
+      {history ? (
         <DataTable
-          rows={found.experiments}
-          columns={columns(found.experiments, chosen, setChosen, (tag) => go(`tag:${tag}`))}
+          rows={history.experiments}
+          columns={columns(history.experiments, chosen, setChosen, (tag) => go(`tag:${tag}`))}
           caption="Experiments"
           minWidth={1080}
           empty={`No experiment fits “${q}”.`}
@@ -75,15 +75,15 @@ export function HistoryPage() {
       ) : (
         !error && <Skeleton height={300} />
       )}
-      {found && found.total > PER_PAGE && (
+      {history && history.total > PER_PAGE && (
         <Group justify="space-between">
           <Pagination
-            total={Math.ceil(found.total / PER_PAGE)}
+            total={Math.ceil(history.total / PER_PAGE)}
             value={page}
             onChange={(value) => void navigate({ to: "/history", search: { q, page: value } })}
           />
           <Text size="sm" c="dimmed">
-            {found.total} experiments
+            {history.total} experiments
           </Text>
         </Group>
       )}

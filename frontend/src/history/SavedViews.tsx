@@ -10,7 +10,7 @@ interface Props {
   open: (query: string) => void;
 }
 
-/** Searches under a name: open one, forget one, save the present one. */
+/** Searches under a name: opened, forgotten, and the present search saved. */
 export function SavedViews({ query, open }: Props) {
   const queries = useQueryClient();
   const [name, setName] = useState("");

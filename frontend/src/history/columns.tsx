@@ -34,7 +34,7 @@ export function columns(
           aria-label={`Choose ${name}`}
           checked={chosen.includes(id)}
           onChange={() =>
-            choose(chosen.includes(id) ? chosen.filter((one) => one !== id) : [...chosen, id])
+            choose(chosen.includes(id) ? chosen.filter((other) => other !== id) : [...chosen, id])
           }
         />
       ),

@@ -12,9 +12,9 @@ test("quotes hold words together, also behind a key", () => {
 });
 
 test("a term is put in once and taken out again", () => {
-  const one = toggled("alpha", "tag:paper");
-  expect(one).toBe("alpha tag:paper");
-  expect(has(one, "tag:paper")).toBe(true);
-  expect(toggled(one, "tag:paper")).toBe("alpha");
+  const query = toggled("alpha", "tag:paper");
+  expect(query).toBe("alpha tag:paper");
+  expect(has(query, "tag:paper")).toBe(true);
+  expect(toggled(query, "tag:paper")).toBe("alpha");
   expect(toggled("", term("model", "teacher student"))).toBe('model:"teacher student"');
 });

@@ -17,6 +17,8 @@ export function has(query: string, wanted: string): boolean {
 /** The search with the term, or without it where it was there. */
 export function toggled(query: string, wanted: string): string {
   const known = terms(query);
-  const next = known.includes(wanted) ? known.filter((one) => one !== wanted) : [...known, wanted];
+  const next = known.includes(wanted)
+    ? known.filter((other) => other !== wanted)
+    : [...known, wanted];
   return next.join(" ");
 }

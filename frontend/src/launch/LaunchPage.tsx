@@ -5,7 +5,7 @@ import { LaunchForm } from "./LaunchForm";
 
 const route = getRouteApi("/launch");
 
-/** Set up an experiment beside what it would do, from a preset or an older one. */
+/** Set up an experiment beside what it would do, from a preset or an older experiment. */
 export function LaunchPage() {
   const { preset = "demo", from, run } = route.useSearch();
   const catalog = api.useQuery("get", "/api/catalog");

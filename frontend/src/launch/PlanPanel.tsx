@@ -23,7 +23,7 @@ interface Props {
   launch: () => void;
 }
 
-/** What launching would do, as one types; and the button that does it. */
+/** What launching would do, kept up to date with the form; and the button that does it. */
 export function PlanPanel({ plan, problems, failure, launching, launch }: Props) {
   const wrong = problems.length > 0 || failure !== undefined;
   return (

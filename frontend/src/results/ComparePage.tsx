@@ -38,7 +38,7 @@ export function ComparePage() {
     });
   const choose = (chosen: string[]) => {
     set(chosen);
-    // Methods and a run that were picked from the old basket may not be in the new one.
+    // Methods and a run that were picked from the old basket may not be in the new basket.
     change({ of: chosen.length > 0 ? chosen : undefined, methods: undefined, run: undefined });
   };
   return (
@@ -89,8 +89,8 @@ function Compared({ items, search, change }: ComparedProps) {
   );
 }
 
-function subjectOf(items: string[], found: Schemas["BasketOut"]): Subject {
-  const { runs, layers, steps, experiments } = found;
+function subjectOf(items: string[], basket: Schemas["BasketOut"]): Subject {
+  const { runs, layers, steps, experiments } = basket;
   return { of: items, runs, layers, steps, task: experiments[0]?.task ?? "" };
 }
 

@@ -7,7 +7,7 @@ import type { ViewProps } from "./subject";
 
 type Row = Schemas["DifferenceOut"];
 
-/** What was asked for differently: between the experiments, or within one between its methods. */
+/** What was asked for differently: between experiments, or between the methods of an experiment. */
 export function DifferencesTab({ subject, search }: ViewProps) {
   const { data, error } = api.useQuery("get", "/api/overview", {
     params: { query: { of: subject.of, judge: search.judge } },

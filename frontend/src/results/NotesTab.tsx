@@ -36,7 +36,7 @@ function Notes({ experiment, versions }: { experiment: number; versions: Version
   const [preview, setPreview] = useState(false);
   const [shown, setShown] = useState<number | null>(null);
   const latest = versions[0];
-  const version = versions.find((one) => one.version === shown) ?? latest;
+  const version = versions.find(({ version }) => version === shown) ?? latest;
   const save = api.useMutation("post", "/api/experiments/{experiment_id}/notes", {
     onSuccess: async () => {
       await queries.invalidateQueries();
@@ -110,9 +110,9 @@ function Notes({ experiment, versions }: { experiment: number; versions: Version
             aria-label="Version"
             value={String(version?.version)}
             allowDeselect={false}
-            data={versions.map((one) => ({
-              value: String(one.version),
-              label: `Version ${one.version}, ${one.author}, ${ago(one.created_at)}`,
+            data={versions.map(({ version: number, author, created_at }) => ({
+              value: String(number),
+              label: `Version ${number}, ${author}, ${ago(created_at)}`,
             }))}
             onChange={(value) => setShown(Number(value))}
           />

@@ -160,8 +160,8 @@ function MethodTable({ overview, runs }: MethodTableProps) {
         value: (row) => row.values[column.name]?.mean,
         deviation: (row) => row.values[column.name]?.std ?? undefined,
         cell: (row) => {
-          const found = row.values[column.name];
-          return found ? estimate(found) : "–";
+          const value = row.values[column.name];
+          return value ? estimate(value) : "–";
         },
       }),
     ),

@@ -84,8 +84,8 @@ function column(head: Head, runs: Map<number, Run>): Column<Row> {
     header: unit && unit !== "bytes" ? `${label} (${unit})` : label,
     numeric: head.kind === "result" || name === "run_id" || NUMERIC.includes(name),
     value: (row) => {
-      const found = value(row);
-      return typeof found === "boolean" ? String(found) : (found ?? undefined);
+      const plain = value(row);
+      return typeof plain === "boolean" ? String(plain) : (plain ?? undefined);
     },
     cell: (row) => {
       const run = runs.get(Number(row.run_id));

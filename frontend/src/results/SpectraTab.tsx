@@ -11,7 +11,7 @@ import { Choice, MethodChips, RunChoice, Toolbar } from "./Toolbar";
 const SHARED = ["gradient", "weight"];
 const HOVER_MS = 150;
 
-/** A map of all layers; a click, or a key, opens a layer's spectra, and the pointer looks ahead. */
+/** A map of all layers; a click or a key opens a layer's spectra, the pointer previews them. */
 export function SpectraTab(props: ViewProps) {
   const { subject, search, change } = props;
   const { data: catalog } = api.useQuery("get", "/api/catalog");
@@ -35,7 +35,7 @@ export function SpectraTab(props: ViewProps) {
   const label = subject.layers[layer]?.label ?? "";
   const quantity = search.quantity ?? "gradient";
   const run = shownRun(subject, search);
-  const ofOne = !SHARED.includes(quantity) && run !== undefined;
+  const ofRun = !SHARED.includes(quantity) && run !== undefined;
   const named = (rows: { name: string; label: string }[] | undefined) =>
     (rows ?? []).map((row) => ({ value: row.name, label: row.label }));
   return (
@@ -56,7 +56,7 @@ export function SpectraTab(props: ViewProps) {
         {!SHARED.includes(quantity) && <RunChoice {...props} />}
       </Toolbar>
       <Figure
-        of={ofOne ? [`r${run}`] : subject.of}
+        of={ofRun ? [`r${run}`] : subject.of}
         name="heatmap"
         label="Map of all layers"
         params={{ quantity, scalar: search.scalar ?? "stable_rank", layer: chosen }}
@@ -75,9 +75,9 @@ export function SpectraTab(props: ViewProps) {
           label="Layer"
           searchable
           value={String(chosen)}
-          options={subject.layers.map((one, index) => ({
+          options={subject.layers.map(({ label: name }, index) => ({
             value: String(index),
-            label: one.label,
+            label: name,
           }))}
           onChange={(value) => open(Number(value))}
         />

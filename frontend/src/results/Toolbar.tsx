@@ -60,9 +60,9 @@ export function RunChoice({ subject, search, change }: ViewProps) {
       label="Of run"
       width={330}
       value={String(run)}
-      options={finished(subject).map((one) => ({
-        value: String(one.id),
-        label: `${one.label}, lr ${rate(one.learning_rate)}, seed ${one.seed}`,
+      options={finished(subject).map(({ id, label, learning_rate, seed }) => ({
+        value: String(id),
+        label: `${label}, lr ${rate(learning_rate)}, seed ${seed}`,
       }))}
       onChange={(value) => change({ run: Number(value) })}
     />

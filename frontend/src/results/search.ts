@@ -25,7 +25,7 @@ export type CompareTab = (typeof COMPARE_TABS)[number];
 const JUDGES = ["eval_loss", "accuracy", "perplexity", "relative_loss"] as const;
 export type Judge = (typeof JUDGES)[number];
 
-/** What the views of results keep, whatever they look at. */
+/** What the views of results keep, whichever runs they show. */
 export interface ViewSearch {
   judge?: Judge;
   metric?: string;

@@ -1,4 +1,4 @@
-/** What the views of results look at: the runs of a basket. */
+/** What the views of results are about: the runs of a basket. */
 
 import type { Run, Schemas } from "../api/client";
 import type { ViewSearch } from "./search";

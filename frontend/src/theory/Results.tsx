@@ -96,7 +96,7 @@ function TheoryFigure({ name, label, height, answer }: FigureProps) {
   );
 }
 
-/** Lines of the legend beyond the first two, at the worst one for each series. */
+/** Lines of the legend beyond the first two, at worst a line for each series. */
 function legendLines(figure: PlotlyFigure): number {
   const shown = figure.data.filter((trace) => !("showlegend" in trace && !trace.showlegend));
   return Math.max(0, shown.length - 2);
@@ -139,15 +139,15 @@ function number(name: "predicted" | "measured" | "ratio", header: string): Colum
 
 /** The table of predictions; what the theory says nothing of is listed with the reason. */
 function Predictions({ rows }: { rows: Row[] }) {
-  const told = rows.filter((row) => row.predicted !== null && row.predicted !== undefined);
+  const predicted = rows.filter((row) => row.predicted !== null && row.predicted !== undefined);
   const reasons = new Map<string, Set<string>>();
   for (const row of rows.filter(({ silent }) => silent !== "")) {
     reasons.set(row.silent, (reasons.get(row.silent) ?? new Set()).add(row.label));
   }
   return (
     <Stack gap="xs">
-      {told.length > 0 && (
-        <DataTable rows={told} columns={COLUMNS} caption="Predictions" minWidth={760} />
+      {predicted.length > 0 && (
+        <DataTable rows={predicted} columns={COLUMNS} caption="Predictions" minWidth={760} />
       )}
       {[...reasons].map(([why, labels]) => (
         <Text size="sm" c="dimmed" key={why}>

@@ -20,7 +20,7 @@ import { useSolution } from "./useSolution";
 
 const route = getRouteApi("/theory");
 
-/** Teacher–student problems, solved while one moves a slider; the URL is the experiment. */
+/** Teacher–student problems, solved while a slider moves; the URL is the experiment. */
 export function TheoryPage() {
   const { preset = "O3", from } = route.useSearch();
   const { data: catalog, error } = api.useQuery("get", "/api/catalog");
@@ -98,11 +98,11 @@ function Lab({ catalog, start, active, summary }: Props) {
         </Group>
       </Group>
       <Group gap={6} mb="xs" role="group" aria-label="Presets">
-        {catalog.theory.map(({ name, label, summary: told }) => (
+        {catalog.theory.map(({ name, label, summary: help }) => (
           <Button
             key={name}
             size="compact-sm"
-            title={told}
+            title={help}
             variant={name === active ? "filled" : "default"}
             onClick={() => void navigate({ to: "/theory", search: { preset: name } })}
           >

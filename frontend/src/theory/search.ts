@@ -13,13 +13,13 @@ interface TheorySearch {
 
 export function theorySearch(raw: Record<string, unknown>): TheorySearch {
   const { preset, from, changes } = raw;
-  const found: TheorySearch = {};
-  if (typeof preset === "string" && preset !== "") found.preset = preset;
-  if (Number.isInteger(from) && (from as number) > 0) found.from = from as number;
+  const search: TheorySearch = {};
+  if (typeof preset === "string" && preset !== "") search.preset = preset;
+  if (Number.isInteger(from) && (from as number) > 0) search.from = from as number;
   if (changes && typeof changes === "object" && !Array.isArray(changes)) {
-    found.changes = changes as Changes;
+    search.changes = changes as Changes;
   }
-  return found;
+  return search;
 }
 
 /** The preset with its changes; a path that the spec does not have is left out. */
@@ -34,7 +34,7 @@ export function applied(start: ExperimentSpec, changes: Changes = {}): Experimen
   return spec;
 }
 
-/** The changes with one more; a value that is the preset's again is no change. */
+/** The changes with this value too; a value that is the preset's again is no change. */
 export function changed(
   start: ExperimentSpec,
   changes: Changes,

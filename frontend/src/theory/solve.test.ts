@@ -12,7 +12,8 @@ function stream(...chunks: string[]): ReadableStream<Uint8Array> {
 }
 
 test("lines are whole however the stream is cut", async () => {
-  const found: string[] = [];
-  for await (const line of lines(stream('{"a":', '1}\n{"b"', ":2}\n", '{"c":3}'))) found.push(line);
-  expect(found).toEqual(['{"a":1}', '{"b":2}', '{"c":3}']);
+  const received: string[] = [];
+  for await (const line of lines(stream('{"a":', '1}\n{"b"', ":2}\n", '{"c":3}')))
+    received.push(line);
+  expect(received).toEqual(['{"a":1}', '{"b":2}', '{"c":3}']);
 });

@@ -29,10 +29,10 @@ export async function solve(spec: ExperimentSpec, options: Options): Promise<The
   });
   if (!response.ok || !response.body) throw (await response.json()) as Problem;
   for await (const line of lines(response.body)) {
-    const found = JSON.parse(line) as Line;
-    if (found.error !== undefined) throw new Error(found.error);
-    if (found.answer) return found.answer;
-    options.onProgress?.({ done: found.done ?? 0, total: found.total ?? 0 });
+    const message = JSON.parse(line) as Line;
+    if (message.error !== undefined) throw new Error(message.error);
+    if (message.answer) return message.answer;
+    options.onProgress?.({ done: message.done ?? 0, total: message.total ?? 0 });
   }
   throw new Error("The server ended before it had an answer.");
 }

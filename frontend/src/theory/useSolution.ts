@@ -5,7 +5,7 @@ import { solve, type TheoryAnswer, type TheoryProgress } from "./solve";
 
 export interface Solved {
   answer: TheoryAnswer | undefined;
-  /** Whether the answer is of all seeds, or the first look at one. */
+  /** Whether the answer is of all seeds, or of the first alone. */
   whole: boolean;
   progress: TheoryProgress | undefined;
   error: unknown;

@@ -31,7 +31,7 @@ test("learning rates read as powers", () => {
   expect(rate(0.02)).toBe("0.02");
 });
 
-test("times are told from now", () => {
+test("times are given from now", () => {
   const now = new Date("2026-11-24T12:00:00Z");
   expect(ago("2026-11-24T11:57:00Z", now)).toBe("3 minutes ago");
   expect(ago("2026-11-17T12:00:00Z", now)).toBe("7 days ago");

@@ -34,9 +34,9 @@ function trimmed(value: number, digits: number): string {
 }
 
 /** `1.316 ± 0.02`; without a deviation the mean alone. */
-export function estimate(found: { mean: number; std: number | null }): string {
-  if (found.std === null || found.std === 0) return quantity(found.mean);
-  return `${quantity(found.mean)} ± ${trimmed(found.std, 2)}`;
+export function estimate(value: { mean: number; std: number | null }): string {
+  if (value.std === null || value.std === 0) return quantity(value.mean);
+  return `${quantity(value.mean)} ± ${trimmed(value.std, 2)}`;
 }
 
 /** A learning rate, `5e-4` rather than `0.0005`. */

@@ -10,11 +10,11 @@ interface Props {
   choose: (items: string[]) => void;
 }
 
-/** What is compared: each item can be taken out, others are found by typing. */
+/** What is compared: each item can be taken out, others are offered by what is typed. */
 export function BasketBar({ items, choose }: Props) {
   const [words, setWords] = useState("");
   const [asked] = useDebouncedValue(words, 250);
-  const found = api.useQuery(
+  const matches = api.useQuery(
     "get",
     "/api/experiments",
     { params: { query: { q: searchable(asked), limit: 20 } } },
@@ -42,7 +42,7 @@ export function BasketBar({ items, choose }: Props) {
                 "aria-hidden": false,
                 tabIndex: 0,
               }}
-              onRemove={() => choose(items.filter((one) => one !== item))}
+              onRemove={() => choose(items.filter((other) => other !== item))}
             >
               {label}
             </Pill>
@@ -61,7 +61,7 @@ export function BasketBar({ items, choose }: Props) {
           // The server has searched already.
           filter={({ options }) => options}
           nothingFoundMessage="No experiment fits"
-          data={(found.data?.experiments ?? []).map(offered)}
+          data={(matches.data?.experiments ?? []).map(offered)}
           onChange={(item) => {
             if (item) choose(withItems(items, [item]));
             setWords("");
@@ -82,7 +82,7 @@ export function BasketBar({ items, choose }: Props) {
   );
 }
 
-/** While one types `method:` the search is not yet complete: it is left out. */
+/** While `method:` is being typed the search is not yet complete: it is left out. */
 function searchable(words: string): string {
   return words.replace(/\S*[:<>]\s*$/, "").trim();
 }

@@ -28,7 +28,7 @@ export function wellFormed(raw: unknown): string[] | undefined {
 
 /** The basket with the item, or without it where it has it already. */
 export function toggledItem(items: string[], item: string): string[] {
-  return items.includes(item) ? items.filter((one) => one !== item) : [...items, item];
+  return items.includes(item) ? items.filter((other) => other !== item) : [...items, item];
 }
 
 /** The basket with these items too. */
@@ -38,9 +38,9 @@ export function withItems(items: string[], more: string[]): string[] {
 
 /** An item as people read it: `LoRA · #3 My comparison`. */
 export function itemLabel(item: string, names: Map<number, string>): string {
-  const found = parsed(item);
-  if (found?.run) return `Run ${found.run}`;
-  if (!found?.experiment) return item;
-  const name = `#${found.experiment} ${names.get(found.experiment) ?? ""}`.trim();
-  return found.label ? `${found.label} · ${name}` : name;
+  const parts = parsed(item);
+  if (parts?.run) return `Run ${parts.run}`;
+  if (!parts?.experiment) return item;
+  const name = `#${parts.experiment} ${names.get(parts.experiment) ?? ""}`.trim();
+  return parts.label ? `${parts.label} · ${name}` : name;
 }

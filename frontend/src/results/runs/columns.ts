@@ -13,7 +13,7 @@ export function grouped(columns: Head[]) {
   return (Object.keys(KINDS) as Head["kind"][]).map((kind) => ({
     group: KINDS[kind],
     items: columns
-      .filter((one) => one.kind === kind)
+      .filter((column) => column.kind === kind)
       .map(({ name, label }) => ({ value: name, label })),
   }));
 }

@@ -1,6 +1,6 @@
 import { useLocalStorage } from "@mantine/hooks";
 
-/** The columns of a table of runs that people look at first. */
+/** The columns that a table of runs shows unless others are chosen. */
 export const FIRST_COLUMNS = [
   "run_id",
   "label",
