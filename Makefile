@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 NPM := $(BIN)/python hatch_build.py npm
 SOURCES := pyproject.toml constraints.txt hatch_build.py loraone/__init__.py
 
-.PHONY: demo serve test unit faults e2e bench soak check format types page system clean
+.PHONY: demo serve test unit faults e2e bench soak check format types docs page system clean
 
 demo: $(VENV)/demo.stamp page  ## install, build the page, start the server, launch the demo
 	$(BIN)/loraone serve --demo
@@ -55,6 +55,7 @@ check: $(VENV)/dev.stamp frontend/node_modules  ## style, types, and drift of wh
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m backend.web.openapi --check
+	$(BIN)/python -m backend.cli.reference --check
 	cp frontend/src/api/schema.ts $(VENV)/schema.ts
 	$(NPM) run --silent types
 	diff $(VENV)/schema.ts frontend/src/api/schema.ts
@@ -69,6 +70,9 @@ format: $(VENV)/dev.stamp frontend/node_modules  ## put everything into the hous
 types: $(VENV)/dev.stamp frontend/node_modules  ## generate the page's API types anew
 	$(BIN)/python -m backend.web.openapi
 	$(NPM) run --silent types
+
+docs: $(VENV)/dev.stamp  ## generate the documents' tables anew: settings, search keys, command line
+	$(BIN)/python -m backend.cli.reference
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'

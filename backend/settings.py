@@ -20,66 +20,95 @@ class Settings(BaseSettings):
 
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("loraone")),
-        description="Folder for the database and the artifacts",
+        description="Folder of the database and the artifacts; default: the user data folder "
+        "of the platform",
     )
-    host: str = Field("127.0.0.1", description="Address to listen on; loopback unless in_container")
+    host: str = Field(
+        "127.0.0.1",
+        description="Address to listen on: loopback, unless LORAONE_IN_CONTAINER is set",
+    )
     port: int = Field(8111, ge=0, le=65535, description="Port; the next free one if it is taken")
-    database_url: str | None = Field(None, description="SQLAlchemy URL; default: SQLite in home")
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL; default: SQLite in LORAONE_HOME"
+    )
     allowed_roots: str = Field(
-        "", description="Folders that local models and data may lie under, separated by colons"
+        "",
+        description="Folders that models and data may be read from, separated by colons; "
+        "the folder data of LORAONE_HOME is always allowed",
     )
     cpu_threads: int = Field(
         0, ge=0, le=1024, description="Threads of a CPU lane; 0: all cores but one"
     )
     executor: Literal["local", "ray"] = Field(
-        "local", description="Where runs happen: on this machine, or in a Ray cluster"
+        "local", description="Where runs are executed: on this machine, or in a Ray cluster"
     )
     lanes_per_device: int = Field(
-        1, ge=1, le=16, description="Runs that share a GPU, or the CPU, at a time"
+        1, ge=1, le=16, description="Number of runs that share a GPU, or the CPU"
     )
     time_limit_minutes: float = Field(
-        1440, gt=0, le=100_000, description="A run that takes longer is stopped, and has failed"
+        1440,
+        gt=0,
+        le=100_000,
+        description="A run that takes longer is stopped and marked as failed",
     )
     stall_minutes: float = Field(
-        60, gt=0, le=10_000, description="A run without any progress for so long is begun anew"
+        60, gt=0, le=10_000, description="A run that makes no progress for this long is restarted"
     )
     silence_seconds: float = Field(
-        60, ge=3, le=10_000, description="A worker that gives no sign of life for so long is ended"
+        60,
+        ge=3,
+        le=10_000,
+        description="A worker that sends no heartbeat for this long is terminated",
     )
     memory_limit_gb: float = Field(
-        0, ge=0, le=100_000, description="Host memory that a run may take; 0: what there is"
+        0, ge=0, le=100_000, description="Host memory that a run may use; 0: no limit"
     )
     max_values: int = Field(
         100_000_000,
         ge=1000,
         le=10**11,
-        description="Numbers that a run may store: layers times singular values, angles, metrics",
+        description="Numbers that a run may store: all layers' singular values, angles, metrics",
     )
     max_events_per_second: float = Field(
-        500, ge=1, le=100_000, description="Events that a run may send, in the mean of a minute"
+        500,
+        ge=1,
+        le=100_000,
+        description="Events per second that a run may send, averaged over a minute",
     )
     max_upload_mb: float = Field(
-        200, gt=0, le=100_000, description="Size of a file that is taken in, such as an export"
+        200,
+        gt=0,
+        le=100_000,
+        description="Largest file that may be uploaded, such as an exported experiment",
     )
     max_queued: int = Field(
-        50_000, ge=1, le=10**7, description="Runs that may wait; more are not taken in"
+        50_000,
+        ge=1,
+        le=10**7,
+        description="Runs that may be queued; launches beyond this number are refused",
     )
     disk_warn_gb: float = Field(
-        5, ge=0, le=10**6, description="Free disk space below which the page warns"
+        5, ge=0, le=10**6, description="Free disk space below which the queue page shows a warning"
     )
     disk_stop_gb: float = Field(
-        1, ge=0, le=10**6, description="Free disk space below which nothing new is run"
+        1,
+        ge=0,
+        le=10**6,
+        description="Free disk space below which no run is started and launches are refused",
     )
     gradients_gb: float = Field(
-        20, ge=0, le=10**6, description="Disk for gradients that runs share; 0: not shared"
+        20,
+        ge=0,
+        le=10**6,
+        description="Disk space for gradients shared between runs; 0: gradients are not shared",
     )
     calibrate: bool = Field(
-        True, description="Measure the device's speed once, for the estimates of a plan"
+        True, description="Benchmark the device once, for the time estimates of a plan"
     )
     user: str = Field(
         default_factory=lambda: getpass.getuser(),
         max_length=100,
-        description="Who launches experiments and writes notes; the system's user by default",
+        description="Name recorded with launched experiments and notes; default: the system's user",
     )
     in_container: bool = Field(
         False,

@@ -14,11 +14,11 @@ from backend.cli.console import console
 
 def theory(
     name: Annotated[str | None, typer.Argument(help="An oracle: O1, O2, O3, O3n, …")] = None,
-    every: Annotated[bool, typer.Option("--all", help="All oracles")] = False,
-    seeds: Annotated[int, typer.Option(min=1, max=1000, help="How many seeds")] = 10,
-    first: Annotated[int, typer.Option(min=0, max=10**6, help="The first of them")] = 0,
+    every: Annotated[bool, typer.Option("--all", help="Check all oracles")] = False,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Number of seeds")] = 10,
+    first: Annotated[int, typer.Option(min=0, max=10**6, help="The first seed")] = 0,
 ) -> None:
-    """Check a claim of the theory: what is observed, the bound, and whether it holds."""
+    """Check a claim of the theory: print the observed values, the bound, and whether it holds."""
     from loraone.theory.presets import THEORY
 
     if every == (name is not None) or (name is not None and name not in THEORY):

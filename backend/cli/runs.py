@@ -75,7 +75,7 @@ def _load(path: Path) -> ExperimentSpec:
 
 
 def plan(spec_file: SpecFile) -> None:
-    """Show the runs that an experiment would make, without running them."""
+    """List the runs of an experiment without executing them."""
     spec = _load(spec_file)
     runs = expand(spec)
     table = Table("Method", "Rank", "Learning rate", "Seed", title=spec.name)
@@ -90,14 +90,17 @@ def plan(spec_file: SpecFile) -> None:
 def run(
     spec_file: SpecFile,
     output: Annotated[
-        Path | None, typer.Option(help="Folder for adapters, one folder for each run")
+        Path | None, typer.Option(help="Folder for adapters, with one subfolder for each run")
     ] = None,
     results: Annotated[
-        Path | None, typer.Option(help="File for the events as JSON lines; default: stdout")
+        Path | None,
+        typer.Option(help="File for the events as JSON lines; default: standard output"),
     ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda if any")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda; default: cuda if available")
+    ] = None,
 ) -> None:
-    """Run all of an experiment here and write every event as a line of JSON."""
+    """Execute all runs of an experiment in this process; write each event as a line of JSON."""
     spec = _load(spec_file)
     runs = expand(spec)
     workspace = None

@@ -14,11 +14,11 @@ from loraone.spec.presets import PRESETS
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Loopback address to listen on")] = None,
-    port: Annotated[int | None, typer.Option(help="Port; the next free one if taken")] = None,
-    home: Annotated[Path | None, typer.Option(help="Folder for database and artifacts")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; the next free one if it is taken")] = None,
+    home: Annotated[Path | None, typer.Option(help="Data folder; default: LORAONE_HOME")] = None,
     demo: Annotated[bool, typer.Option(help="Launch the demo if the history is empty")] = False,
 ) -> None:
-    """Start the server and say which URL to open."""
+    """Start the server and print its URL."""
     from backend.cli.announcement import announce
     from backend.settings import Settings
     from backend.web.server import ServerError

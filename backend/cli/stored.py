@@ -12,8 +12,8 @@ import typer
 
 from backend.cli.console import console
 
-Experiment = Annotated[int, typer.Argument(min=1, help="Number of an experiment, see its URL")]
-Home = Annotated[Path | None, typer.Option(help="Folder of the database")]
+Experiment = Annotated[int, typer.Argument(min=1, help="Number of the experiment, as in its URL")]
+Home = Annotated[Path | None, typer.Option(help="Data folder; default: LORAONE_HOME")]
 
 
 @contextmanager
@@ -44,38 +44,38 @@ def export(
     output: Annotated[Path, typer.Option(help="The file to write")] = Path("experiment.json"),
     home: Home = None,
 ) -> None:
-    """Write a stored experiment as JSON that another server takes in without loss."""
+    """Write a stored experiment as JSON that another server can import without loss."""
     with _stored() as offline:
         offline.write_export(home, experiment, output)
     console.print(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)", markup=False)
 
 
 def take_in(
-    file: Annotated[Path, typer.Argument(help="What 'loraone export' or the page wrote")],
+    file: Annotated[Path, typer.Argument(help="File written by 'loraone export' or by the page")],
     home: Home = None,
 ) -> None:
-    """Store an exported experiment as a new one, all of it or nothing."""
+    """Import an exported experiment as a new one, completely or not at all."""
     with _stored() as offline:
         key = offline.take_in(home, file)
     console.print(f"stored as experiment {key}", markup=False)
 
 
 def backup(
-    output: Annotated[Path, typer.Option(help="The file to write, a tar")] = Path("loraone.tar"),
+    output: Annotated[Path, typer.Option(help="The tar file to write")] = Path("loraone.tar"),
     home: Home = None,
-    adapters: Annotated[bool, typer.Option(help="With the adapters and logs of runs")] = True,
+    adapters: Annotated[bool, typer.Option(help="Include the adapters and logs of runs")] = True,
 ) -> None:
-    """Write all that is stored into one file, also while the server runs."""
+    """Back up all stored data into one file; works while the server runs."""
     with _stored() as offline:
         said = offline.write_backup(home, output, adapters=adapters)
     console.print(said, markup=False)
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="What 'loraone backup' wrote")],
+    file: Annotated[Path, typer.Argument(help="File written by 'loraone backup'")],
     home: Home = None,
 ) -> None:
-    """Put a backup into a data folder that has no database yet, all of it or nothing."""
+    """Restore a backup, completely or not at all, into a data folder without a database."""
     with _stored() as offline:
         said = offline.restore(home, file)
     console.print(said, markup=False)

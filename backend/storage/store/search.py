@@ -60,11 +60,11 @@ def parse(text: str) -> list[Term]:
     for match in _TERM.finditer(text):
         key, op = match["key"], match["op"]
         value = match["value"].strip('"')
-        if key is not None and key.lower() not in _KEYS:
+        if key is not None and key.lower() not in KEYS:
             if op != ":" or value.startswith("//"):  # such as a<b, or an address
                 key, op, value = None, None, match[0].lstrip("-").strip('"')
             else:
-                raise SearchError(match[0], f"{key} is no key", ", ".join(_KEYS))
+                raise SearchError(match[0], f"{key} is no key", ", ".join(KEYS))
         if value:
             found.append(Term((key or "").lower(), op or "", value, bool(match["minus"])))
     return found
@@ -81,7 +81,7 @@ def condition(text: str) -> Condition:
 
 
 def _one(term: Term) -> Condition:
-    holds = _KEYS[term.key](term) if term.key else _contains(Experiment.search_text, term)
+    holds = KEYS[term.key].condition(term) if term.key else _contains(Experiment.search_text, term)
     return not_(holds) if term.minus else holds
 
 
@@ -164,18 +164,51 @@ def _number(column: InstrumentedAttribute[Any]) -> Callable[[Term], Condition]:
     return compare
 
 
-_KEYS: dict[str, Callable[[Term], Condition]] = {
-    "method": _method,
-    "model": lambda term: _contains(Experiment.model, term),
-    "data": lambda term: _contains(Experiment.data, term),
-    "task": lambda term: _contains(Experiment.task, term),
-    "by": lambda term: _contains(Experiment.author, term),
-    "tag": _tag,
-    "status": _status,
-    "is": _flag,
-    "since": _when,
-    "until": _when,
-    "lr": _number(Run.learning_rate),
-    "rank": _number(Run.rank),
-    "seed": _number(Run.seed),
+@dataclass(frozen=True)
+class Key:
+    """A key of the language: what a term with it demands, and how it is documented."""
+
+    condition: Callable[[Term], Condition]
+    help: str
+    example: str
+
+
+KEYS: dict[str, Key] = {
+    "method": Key(
+        _method, "Has a run of this method: its name, or a part of its label", "method:lora-one"
+    ),
+    "model": Key(
+        lambda term: _contains(Experiment.model, term),
+        "The model's id or path contains this text",
+        "model:minilm",
+    ),
+    "data": Key(
+        lambda term: _contains(Experiment.data, term),
+        "The data source contains this text",
+        "data:csv",
+    ),
+    "task": Key(
+        lambda term: _contains(Experiment.task, term),
+        "The task's name contains this text",
+        "task:causal-lm",
+    ),
+    "by": Key(
+        lambda term: _contains(Experiment.author, term),
+        "The name of the user who launched it contains this text",
+        "by:ana",
+    ),
+    "tag": Key(_tag, "Has exactly this tag", "tag:paper"),
+    "status": Key(_status, f"The experiment's status: {', '.join(STATUSES)}", "status:failed"),
+    "is": Key(
+        _flag,
+        "`starred`; `archived`; or `any`, which includes archived experiments in the search",
+        "is:starred",
+    ),
+    "since": Key(_when, "Launched in or after this year, month or day (UTC)", "since:2026-10"),
+    "until": Key(
+        _when, "Launched before the end of this year, month or day (UTC)", "until:2026-11-05"
+    ),
+    "lr": Key(_number(Run.learning_rate), "Has a run with such a learning rate", "lr>1e-4"),
+    "rank": Key(_number(Run.rank), "Has a run with such a rank", "rank=8"),
+    "seed": Key(_number(Run.seed), "Has a run with such a seed", "seed<3"),
 }
