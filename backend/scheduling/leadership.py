@@ -1,7 +1,7 @@
 """Which of several servers on one database runs the queue: the one that holds its lock.
 
-SQLite has one server by the lock on its folder (:mod:`backend.web.server`). PostgreSQL's advisory
-lock belongs to a connection: it is given back when the server ends, however it ends.
+SQLite has one server by the lock on its folder (:mod:`backend.storage.folder_lock`). PostgreSQL's
+advisory lock belongs to a connection: it is given back when the server ends, however it ends.
 """
 
 from __future__ import annotations

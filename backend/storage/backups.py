@@ -21,7 +21,7 @@ from pathlib import Path
 
 from backend.settings import Settings
 from backend.storage.database import Database
-from backend.web.server import ServerError, only_server
+from backend.storage.folder_lock import FolderInUseError, only_server
 from loraone import __version__
 
 DATABASE = "loraone.db"
@@ -90,7 +90,7 @@ def restore(settings: Settings, file: Path) -> Manifest:
                     merge = settings.home / name
                     shutil.copytree(scratch / name, merge, dirs_exist_ok=True)
             (scratch / DATABASE).replace(target)
-    except ServerError as error:
+    except FolderInUseError as error:
         raise BackupError(str(error)) from error
     return manifest
 

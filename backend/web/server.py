@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import uvicorn
 from fastapi import FastAPI
@@ -15,11 +13,12 @@ from sqlalchemy.exc import DBAPIError
 
 from backend.settings import LOOPBACK, Settings
 from backend.storage.database import NewerSchemaError
+from backend.storage.folder_lock import FolderInUseError, only_server
 from backend.web.app import create_app
 
 
 class ServerError(RuntimeError):
-    """The server cannot start, for a reason that the user can mend."""
+    """The server cannot start, for a reason that the user can do something about."""
 
 
 class Server(uvicorn.Server):
@@ -51,7 +50,7 @@ def serve(settings: Settings, started: Callable[[FastAPI, str], None]) -> None:
             f"host {settings.host!r} is not allowed: the server has no users yet, so it listens "
             f"on loopback alone; allowed: {', '.join(LOOPBACK)}"
         )
-    with only_server(settings), _listen(settings) as listening:
+    with _only_server(settings), _listen(settings) as listening:
         port = listening.getsockname()[1]
         url = f"http://{settings.host}:{port}"
         app = _app(settings)
@@ -70,28 +69,12 @@ def _app(settings: Settings) -> FastAPI:
 
 
 @contextmanager
-def only_server(settings: Settings) -> Iterator[None]:
-    """Hold a lock on the data folder: two schedulers on one queue would run everything twice.
-
-    With PostgreSQL servers share folder and queue; see :mod:`backend.scheduling.leadership`.
-    """
-    home = settings.home
-    home.mkdir(parents=True, exist_ok=True)
-    if not settings.url.startswith("sqlite"):
-        yield
-        return
-    with (home / "server.lock").open("a+") as lock:
+def _only_server(settings: Settings) -> Iterator[None]:
+    with ExitStack() as held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.seek(0)
-            raise ServerError(
-                f"another server (process {lock.read().strip() or 'unknown'}) already uses {home}; "
-                "stop it, or set LORAONE_HOME to another folder"
-            ) from error
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+            held.enter_context(only_server(settings))
+        except FolderInUseError as error:
+            raise ServerError(str(error)) from error
         yield
 
 
