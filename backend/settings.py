@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import Field, field_validator
+from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -16,7 +16,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class Settings(BaseSettings):
     """Everything that can be set from outside; each field is ``LORAONE_`` + its name."""
 
-    model_config = SettingsConfigDict(env_prefix="LORAONE_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="LORAONE_", frozen=True, populate_by_name=True)
 
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("loraone")),
@@ -102,8 +102,11 @@ class Settings(BaseSettings):
         le=10**6,
         description="Disk space for gradients shared between runs; 0: gradients are not shared",
     )
-    calibrate: bool = Field(
-        True, description="Benchmark the device once, for the time estimates of a plan"
+    benchmark_device: bool = Field(
+        True,
+        # The second is what it was called before.
+        validation_alias=AliasChoices("LORAONE_BENCHMARK_DEVICE", "LORAONE_CALIBRATE"),
+        description="Benchmark the device once, for the time estimates of a plan",
     )
     user: str = Field(
         default_factory=lambda: getpass.getuser(),

@@ -1,4 +1,4 @@
-"""A server for a benchmark: a process of its own on a folder, without the device's calibration."""
+"""A server for a benchmark: a process of its own on a folder, without the device's benchmark."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import httpx
 @contextmanager
 def served(home: Path, **settings: str) -> Iterator[tuple[httpx.Client, int]]:
     """A client of the server, and the number of its process."""
-    given = {"LORAONE_HOME": str(home), "LORAONE_CALIBRATE": "false", **settings}
+    given = {"LORAONE_HOME": str(home), "LORAONE_BENCHMARK_DEVICE": "false", **settings}
     command = [sys.executable, "-m", "backend.cli", "serve", "--port", "0"]
     server = subprocess.Popen(
         command, env={**os.environ, **given}, stdout=subprocess.PIPE, text=True

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query
 
 from backend.api.deps import Reading
+from backend.errors import FieldProblem, InvalidError
 from backend.results import basket
 from backend.results.basket import Basket
-from backend.web.problems import FieldProblem, invalid
 
 
 def _basket(
@@ -69,7 +69,7 @@ def known(field: str, value: str, names: Collection[str]) -> str:
         problem = FieldProblem(
             path=field, message=f"{value!r} is not known", value=value, allowed=", ".join(names)
         )
-        raise invalid([problem])
+        raise InvalidError(problem)
     return value
 
 
@@ -83,4 +83,4 @@ def check_layer(layer: int | None, chosen: Basket) -> None:
             value=layer,
             allowed=f"0 to {count - 1}",
         )
-        raise invalid([problem])
+        raise InvalidError(problem)

@@ -8,16 +8,16 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 from sqlalchemy.orm import Session
 
+from backend.errors import NotFoundError
 from backend.scheduling.device_benchmarks import DeviceBenchmarks
-from backend.scheduling.executors.jobs import Device, Executor
-from backend.scheduling.executors.theory_worker import TheoryWorker
 from backend.scheduling.feed import Feed
+from backend.scheduling.jobs import Device, Executor
 from backend.scheduling.scheduler import Scheduler
+from backend.scheduling.theory_worker import TheoryWorker
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.store import experiments
 from backend.storage.tables import Experiment, Run
-from backend.web.problems import not_found
 
 
 def _settings(request: Request) -> Settings:
@@ -40,12 +40,12 @@ def _feed(request: Request) -> Feed:
     return feed
 
 
-def _desk(request: Request) -> TheoryWorker:
+def _theory_worker(request: Request) -> TheoryWorker:
     theory_worker: TheoryWorker = request.app.state.theory_worker
     return theory_worker
 
 
-def _calibrator(request: Request) -> DeviceBenchmarks:
+def _device_benchmarks(request: Request) -> DeviceBenchmarks:
     device_benchmarks: DeviceBenchmarks = request.app.state.device_benchmarks
     return device_benchmarks
 
@@ -59,9 +59,9 @@ SettingsDep = Annotated[Settings, Depends(_settings)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 SchedulerDep = Annotated[Scheduler, Depends(_scheduler)]
 FeedDep = Annotated[Feed, Depends(_feed)]
-DeviceBenchmarksDep = Annotated[DeviceBenchmarks, Depends(_calibrator)]
+DeviceBenchmarksDep = Annotated[DeviceBenchmarks, Depends(_device_benchmarks)]
 DevicesDep = Annotated[list[Device], Depends(_devices)]
-TheoryWorkerDep = Annotated[TheoryWorker, Depends(_desk)]
+TheoryWorkerDep = Annotated[TheoryWorker, Depends(_theory_worker)]
 
 
 def _reading(database: DatabaseDep) -> Iterator[Session]:
@@ -77,14 +77,14 @@ def find_experiment(session: Reading, experiment_id: Key) -> Experiment:
     """The experiment of this number, or a problem; also for routes that write."""
     found = experiments.get(session, experiment_id)
     if found is None:
-        raise not_found("experiment", experiment_id)
+        raise NotFoundError("experiment", experiment_id)
     return found
 
 
 def _run(session: Reading, run_id: Key) -> Run:
     found = session.get(Run, run_id)
     if found is None:
-        raise not_found("run", run_id)
+        raise NotFoundError("run", run_id)
     return found
 
 

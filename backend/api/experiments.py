@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from backend.api import catalog
 from backend.api.deps import DatabaseDep, ExperimentDep, FeedDep, Reading, SchedulerDep, SettingsDep
-from backend.api.schemas.experiments import ExperimentDetailOut, ExperimentOut, LayerOut, RunOut
+from backend.api.schemas.experiments import ExperimentDetailOut, ExperimentOut, LayerOut
+from backend.api.schemas.runs import RunOut
 from backend.results import queries
-from backend.scheduling.admission import admit
+from backend.scheduling import admission
 from backend.storage.store import experiments
 from loraone.spec.experiment import ExperimentSpec, expand
 
@@ -24,25 +24,25 @@ def launch(
     feed: FeedDep,
 ) -> ExperimentOut:
     """Store the experiment and queue its runs."""
-    catalog.check(spec, settings)
+    admission.check(spec, settings)
     with database.write() as session:
-        admit(session, settings, len(expand(spec)))
+        admission.admit(session, settings, len(expand(spec)))
         experiment = experiments.create(session, spec, settings.user)
-        found = ExperimentOut.of(experiments.listed(session, experiment))
+        launched = ExperimentOut.of(experiments.listed(session, experiment))
     scheduler.wake()
     feed.wake()
-    return found
+    return launched
 
 
 @router.get("/experiments/{experiment_id}")
 def detail(session: Reading, experiment: ExperimentDep) -> ExperimentDetailOut:
     """One experiment with its spec and runs."""
     base = ExperimentOut.of(experiments.listed(session, experiment))
-    found = experiments.runs(session, experiment.id)
+    runs = experiments.runs(session, experiment.id)
     return ExperimentDetailOut(
         **base.model_dump(),
         spec=ExperimentSpec.model_validate(experiment.spec),
-        runs=[RunOut.of(run) for run in found],
-        layers=LayerOut.of_all(queries.layer_names(found)),
-        steps=queries.alignment_steps(session, [run.id for run in found]),
+        runs=[RunOut.of(run) for run in runs],
+        layers=LayerOut.of_all(queries.layer_names(runs)),
+        steps=queries.alignment_steps(session, [run.id for run in runs]),
     )

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy import select
 
 from backend.api.deps import DatabaseDep, ExperimentDep, Key, Reading, SettingsDep, find_experiment
-from backend.api.schemas.experiments import BestOut, ChangedOut, ExperimentOut
+from backend.api.schemas.experiments import BestOut, ExperimentOut
 from backend.api.schemas.history import (
     BulkChange,
     ExperimentChange,
@@ -22,12 +22,13 @@ from backend.api.schemas.history import (
     ViewIn,
     ViewOut,
 )
+from backend.api.schemas.runs import ChangedOut
 from backend.api.tabular import answer_table
+from backend.errors import FieldProblem, InvalidError, NotFoundError
 from backend.results import markdown_text
 from backend.storage.store import experiments, notes
 from backend.storage.store.search import SearchError
 from backend.storage.tables import Experiment, SavedView
-from backend.web.problems import FieldProblem, ProblemError, invalid, not_found
 
 router = APIRouter(tags=["history"])
 
@@ -83,9 +84,9 @@ def _row(experiment: ExperimentOut) -> dict[str, object]:
     return row | {f"best_{name}": value for name, value in ahead.items()}
 
 
-def _wrong_search(error: SearchError) -> ProblemError:
+def _wrong_search(error: SearchError) -> InvalidError:
     problem = FieldProblem(path="q", message=str(error), value=error.term, allowed=error.allowed)
-    return invalid([problem])
+    return InvalidError(problem)
 
 
 @router.post("/experiments/bulk")
@@ -141,10 +142,7 @@ def write_note(
     """A new version of the notes; 409 where somebody wrote another in between."""
     with database.write() as session:
         find_experiment(session, experiment_id)
-        try:
-            written = notes.write(session, experiment_id, note.text, note.base, settings.user)
-        except notes.StaleNoteError as error:
-            raise ProblemError(409, f"not saved: {error}; copy your text and reload") from error
+        written = notes.write(session, experiment_id, note.text, note.base, settings.user)
         return NoteOut.model_validate(written)
 
 
@@ -180,5 +178,5 @@ def delete_view(view_id: Key, database: DatabaseDep) -> None:
     with database.write() as session:
         row = session.get(SavedView, view_id)
         if row is None:
-            raise not_found("view", view_id)
+            raise NotFoundError("view", view_id)
         session.delete(row)

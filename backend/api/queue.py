@@ -15,11 +15,12 @@ from backend.api.deps import (
     Reading,
     SchedulerDep,
 )
-from backend.api.schemas.experiments import LaneMode, LaneOut, QueueOut, RunOut
+from backend.api.schemas.queue import LaneMode, LaneOut, QueueOut
+from backend.api.schemas.runs import RunOut
+from backend.errors import NotFoundError
 from backend.results.estimates import remaining
 from backend.storage.store import changes, lanes, runs
 from backend.storage.tables import Experiment, LaneRow, Run
-from backend.web.problems import not_found
 
 router = APIRouter(tags=["queue"])
 
@@ -88,7 +89,7 @@ def set_mode(
     with database.write() as session:
         row = lanes.set_mode(session, name, mode)
         if row is None:
-            raise not_found("lane", name)
+            raise NotFoundError("lane", name)
         found = _lane(row, None, {})
     scheduler.wake()
     feed.wake()

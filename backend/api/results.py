@@ -10,8 +10,9 @@ from fastapi import APIRouter, Response
 
 from backend.api.chosen import BasketDep, JudgeDep
 from backend.api.deps import Reading
-from backend.api.schemas.experiments import ExperimentOut, LayerOut, RunOut
+from backend.api.schemas.experiments import ExperimentOut, LayerOut
 from backend.api.schemas.results import BasketOut, OverviewOut, RunTableOut, TableColumnOut, TableIn
+from backend.api.schemas.runs import RunOut
 from backend.api.tabular import answer_table
 from backend.results import queries, run_table
 from backend.results.overview import overview
@@ -37,7 +38,7 @@ def read_basket(session: Reading, basket: BasketDep) -> BasketOut:
 @router.get("/overview")
 def read_overview(session: Reading, basket: BasketDep, judge: JudgeDep) -> OverviewOut:
     """Each method at its own best learning rate, a verdict in a sentence, and what differs."""
-    return overview(session, basket, judge)
+    return OverviewOut.model_validate(overview(session, basket, judge))
 
 
 @router.get("/runs")

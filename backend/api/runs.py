@@ -16,12 +16,12 @@ from starlette.background import BackgroundTask
 
 from backend.api.chosen import BasketDep
 from backend.api.deps import DatabaseDep, FeedDep, Key, Reading, RunDep, SchedulerDep, SettingsDep
-from backend.api.schemas.experiments import ChangedOut, LogOut, RunDetailOut, RunOut
+from backend.api.schemas.runs import ChangedOut, LogOut, RunDetailOut, RunOut
+from backend.errors import ConflictError, NotFoundError
 from backend.results.basket import Basket
 from backend.scheduling.admission import admit
 from backend.storage.store import runs
 from backend.storage.tables import ArtifactRow, Experiment, Run
-from backend.web.problems import ProblemError, not_found
 from loraone.spec.experiment import ExperimentSpec, RunSpec
 from loraone.spec.recipes import alone
 
@@ -38,14 +38,14 @@ def _change(database: DatabaseDep, run_id: int, verb: str) -> RunOut:
     with database.write() as session:
         run = session.get(Run, run_id)
         if run is None:
-            raise not_found("run", run_id)
+            raise NotFoundError("run", run_id)
         if verb == "cancel" and not runs.cancel(session, run):
-            raise ProblemError(409, f"run {run_id} has ended already: {run.status}")
+            raise ConflictError(f"run {run_id} has ended already: {run.status}")
         if verb == "retry" and not runs.retry(session, run):
-            raise ProblemError(409, f"run {run_id} has not ended: {run.status}")
+            raise ConflictError(f"run {run_id} has not ended: {run.status}")
         if verb == "top":
             if run.status != "queued":
-                raise ProblemError(409, f"run {run_id} does not wait: {run.status}")
+                raise ConflictError(f"run {run_id} does not wait: {run.status}")
             runs.to_top(session, run)
         return RunOut.of(run)
 
@@ -154,7 +154,7 @@ def adapter(session: Reading, run: RunDep, settings: SettingsDep) -> FileRespons
     row = session.get(ArtifactRow, (run.id, "adapter"))
     folder = settings.artifacts / row.path if row is not None else None
     if folder is None or not folder.is_dir():
-        raise not_found("adapter of run", run.id)
+        raise NotFoundError("adapter of run", run.id)
     target = Path(tempfile.mkdtemp(prefix="loraone-"))
     packed = shutil.make_archive(str(target / "adapter"), "zip", folder)
     return FileResponse(

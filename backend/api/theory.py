@@ -10,9 +10,9 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from backend.api.deps import TheoryWorkerDep
-from backend.api.schemas.experiments import TheoryOut
-from backend.scheduling.executors.theory_worker import TheoryWorker, TheoryWorkerDiedError
-from backend.web.problems import FieldProblem, invalid
+from backend.api.schemas.theory import TheoryOut
+from backend.errors import FieldProblem, InvalidError
+from backend.scheduling.theory_worker import TheoryWorker, TheoryWorkerDiedError
 from loraone.analysis.figures.style import Theme
 from loraone.catalog import TASKS
 from loraone.spec.experiment import ExperimentSpec
@@ -50,7 +50,7 @@ async def solve(
             value=spec.task,
             allowed=allowed,
         )
-        raise invalid([problem])
+        raise InvalidError(problem)
     return StreamingResponse(
         _lines(theory_worker, spec, quick, theme),
         media_type="application/x-ndjson",

@@ -11,7 +11,6 @@ from backend.api.deps import DatabaseDep, ExperimentDep, Reading
 from backend.api.schemas.experiments import ExperimentOut
 from backend.results.reports import report
 from backend.storage.store import experiments, transfer
-from backend.web.problems import FieldProblem, invalid
 
 router = APIRouter(tags=["transfer"])
 
@@ -42,10 +41,5 @@ def take_in(
 ) -> ExperimentOut:
     """Store an exported experiment as a new one; nothing of it is kept where a part is wrong."""
     with database.write() as session:
-        try:
-            found = transfer.load(session, document)
-        except transfer.TransferError as error:
-            session.rollback()
-            problem = FieldProblem(path=error.path, message=error.message, allowed=error.allowed)
-            raise invalid([problem]) from error
-        return ExperimentOut.of(experiments.listed(session, found))
+        stored = transfer.load(session, document)
+        return ExperimentOut.of(experiments.listed(session, stored))

@@ -75,7 +75,9 @@ def take_in(home: Path | None, file: Path) -> int:
             with database.write() as session:
                 return transfer.load(session, document).id
         except transfer.TransferError as error:
-            raise StoredError(f"{file}: {error}") from error
+            allowed = error.problems[0].allowed
+            more = f"; allowed: {allowed}" if allowed else ""
+            raise StoredError(f"{file}: {error}{more}") from error
 
 
 def write_backup(home: Path | None, output: Path, *, adapters: bool) -> str:

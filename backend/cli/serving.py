@@ -30,7 +30,7 @@ def serve(
         run_server(settings, announce(PRESETS["demo"].spec if demo else None))
     except ValidationError as error:
         for item in error.errors():
-            name = "LORAONE_" + str(item["loc"][0]).upper()
+            name = "LORAONE_" + str(item["loc"][0]).upper().removeprefix("LORAONE_")
             console.print(f"{name} = {item['input']!r}: {item['msg']}", style="red")
         raise typer.Exit(2) from error
     except ServerError as error:

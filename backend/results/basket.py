@@ -14,10 +14,10 @@ import pandas as pd
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from backend.errors import FieldProblem, InvalidError, NotFoundError
 from backend.results import queries
 from backend.storage.store import experiments
 from backend.storage.tables import Experiment, Run
-from backend.web.problems import FieldProblem, ProblemError, invalid, not_found
 from loraone.analysis import verdicts
 from loraone.catalog import TASKS
 
@@ -130,7 +130,10 @@ class _Item:
 
 
 def read(session: Session, items: Sequence[str]) -> Basket:
-    """The basket that ``items`` name. Raises a problem where one is malformed or not there."""
+    """The basket that ``items`` name.
+
+    Raises InvalidError where one is malformed, NotFoundError where one is not there.
+    """
     wanted = [_Item.parse(text) for text in dict.fromkeys(items)]
     singles = _by_id(session, Run, [item.key for item in wanted if item.single], "run")
     keys = [singles[item.key].experiment_id if item.single else item.key for item in wanted]
@@ -167,9 +170,9 @@ def _by_id(session: Session, table: type[Row], keys: list[int], noun: str) -> di
     found = {row.id: row for row in session.scalars(select(table).where(table.id.in_(keys)))}
     for key in keys:
         if key not in found:
-            raise not_found(noun, key)
+            raise NotFoundError(noun, key)
     return found
 
 
-def _wrong(value: str | int, message: str, allowed: str) -> ProblemError:
-    return invalid([FieldProblem(path="of", message=message, value=value, allowed=allowed)])
+def _wrong(value: str | int, message: str, allowed: str) -> InvalidError:
+    return InvalidError(FieldProblem("of", message, value, allowed))

@@ -1,4 +1,4 @@
-"""What a plan will cost on this server: arithmetic, mended by what finished runs really took."""
+"""What a plan will cost on this server: arithmetic, corrected by what finished runs really took."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.api.schemas.experiments import CostOut
 from backend.scheduling.device_benchmarks import DeviceBenchmarks
-from backend.scheduling.executors.jobs import Device
+from backend.scheduling.jobs import Device
 from backend.storage.tables import Run, now
 from loraone.catalog import TASKS
 from loraone.models import checkpoint
@@ -34,37 +33,59 @@ class Experience:
     memory: float = 1.0
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What runs will take: seconds on all lanes together, bytes of the largest run.
+
+    ``too_large`` are the methods that the device's memory does not hold; ``basis`` says where the
+    numbers come from, or why there are none; ``waiting`` that there will be some soon.
+    """
+
+    seconds: float | None
+    memory_bytes: float | None
+    device: str
+    device_memory_bytes: int
+    lanes: int
+    too_large: Sequence[str]
+    basis: str
+    waiting: bool = False
+
+    @classmethod
+    def unknown(cls, why: str, *, waiting: bool = False) -> Cost:
+        """No numbers, and why."""
+        return cls(None, None, "", 0, 0, (), why, waiting)
+
+
 def cost(
     session: Session,
     specs: Sequence[RunSpec],
     devices: Sequence[Device],
     device_benchmarks: DeviceBenchmarks,
-) -> CostOut | None:
+) -> Cost | None:
     """Time on all lanes and memory of the largest run; None for tasks that take no time."""
     if not specs or TASKS[specs[0].task].synthetic:
         return None
     if not devices:
-        return CostOut.unknown("There is no lane yet that could be measured.")
+        return Cost.unknown("There is no lane yet that could be measured.")
     device = devices[0]
     speed = device_benchmarks.get(device)
     if speed is None:
         waiting = device_benchmarks.measuring(device)
         said = "The device is being measured" if waiting else "The device was not measured"
-        return CostOut.unknown(f"{said}.", waiting=waiting)
+        return Cost.unknown(f"{said}.", waiting=waiting)
     sizes = checkpoint.read(specs[0].model)
     if sizes is None:
-        return CostOut.unknown("The model is not on this machine yet, so its size is not known.")
+        return Cost.unknown("The model is not on this machine yet, so its size is not known.")
     seen = experience(session, speed)
     found = cost_estimate.of_runs(specs, sizes, speed, seen.time, seen.memory)
-    return CostOut(
+    return Cost(
         seconds=found.seconds / len(devices),
         memory_bytes=found.memory,
         device=speed.device,
         device_memory_bytes=speed.memory,
         lanes=len(devices),
-        too_large=list(found.too_large),
+        too_large=found.too_large,
         basis=_basis(seen),
-        waiting=False,
     )
 
 

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from sqlalchemy.orm import Session
 
-from backend.api.schemas.catalog import QuantityOut
-from backend.api.schemas.results import (
-    AnswerOut,
-    DifferenceOut,
-    EstimateOut,
-    OverviewOut,
-    OverviewRow,
-)
 from backend.results import queries
 from backend.results.basket import Basket
 from loraone.analysis import verdicts
-from loraone.catalog import METRICS, SUMMARY
+from loraone.analysis.verdicts import MeanAndDeviation
+from loraone.catalog import METRICS, SUMMARY, Quantity
 from loraone.spec import diff
 from loraone.spec.diff import Difference
 
@@ -38,7 +31,44 @@ _SPARK = ("train_loss", "relative_loss")
 _SPARK_POINTS = 20
 
 
-def overview(session: Session, basket: Basket, judge: str) -> OverviewOut:
+@dataclass(frozen=True)
+class MethodRow:
+    """A method at its own best learning rate; ``item`` is how a basket names it, ``curve`` its
+    training loss in a few points."""
+
+    item: str
+    method: str
+    label: str
+    rank: int | None
+    learning_rate: float | None
+    finished: int
+    runs: int
+    values: dict[str, MeanAndDeviation]
+    curve: list[float]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the runs say to a question."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The verdict in a sentence, answers to further questions, and the table behind them."""
+
+    metric: str
+    judges: list[Quantity]
+    verdict: str
+    answers: list[Answer]
+    columns: list[Quantity]
+    rows: list[MethodRow]
+    differences: list[Difference]
+
+
+def overview(session: Session, basket: Basket, judge: str) -> Overview:
     """Each method at its own best learning rate, and what can be said of them."""
     frame = basket.frame.assign(memory=basket.frame["memory_bytes"] / 1e9)
     done = frame[frame["status"] == "succeeded"]
@@ -52,14 +82,14 @@ def overview(session: Session, basket: Basket, judge: str) -> OverviewOut:
     differ = between(basket)
     judged = _verdicts(basket, done, judge, differ)
     questions = [*judged, ("Did the initialisation help at step 0?", verdicts.step_zero(best))]
-    return OverviewOut(
+    return Overview(
         metric=judge,
-        judges=[QuantityOut.model_validate(METRICS[name]) for name in basket.judges],
+        judges=[METRICS[name] for name in basket.judges],
         verdict=" ".join(said for _, said in judged),
-        answers=[AnswerOut(question=asked, answer=said) for asked, said in questions if said],
-        columns=[QuantityOut.model_validate(column) for column in _COLUMNS if column.name in shown],
+        answers=[Answer(asked, said) for asked, said in questions if said],
+        columns=[column for column in _COLUMNS if column.name in shown],
         rows=rows,
-        differences=[DifferenceOut.of(one) for one in differ],
+        differences=differ,
     )
 
 
@@ -84,14 +114,14 @@ def _verdicts(
 
 def _row(
     basket: Basket, group: pd.DataFrame, best: pd.DataFrame, sparks: dict[str, list[float]]
-) -> OverviewRow:
+) -> MethodRow:
     """One method at one rank."""
     first = group.iloc[0]
     label, rank = str(first["label"]), first["rank"]
     same = best["rank"].isna() if pd.isna(rank) else best["rank"] == rank
     chosen = best[(best["label"] == label) & same]
     estimates = {column.name: verdicts.estimate(chosen[column.name]) for column in _COLUMNS}
-    return OverviewRow(
+    return MethodRow(
         item=_item(basket, int(first["run_id"])),
         method=str(first["method"]),
         label=label,
@@ -99,11 +129,7 @@ def _row(
         learning_rate=None if chosen.empty else float(chosen["learning_rate"].iloc[0]),
         finished=int((group["status"] == "succeeded").sum()),
         runs=len(group),
-        values={
-            name: EstimateOut.model_validate(found)
-            for name, found in estimates.items()
-            if found is not None
-        },
+        values={name: value for name, value in estimates.items() if value is not None},
         curve=sparks.get(str(first["series"]), []),
     )
 

@@ -1,25 +1,40 @@
-"""Whether more runs are taken in: there must be disk space for them, and an end to the queue."""
+"""Whether runs are taken in: their spec must be possible here, there must be disk space for them,
+and an end to the queue."""
 
 from __future__ import annotations
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from backend.errors import DiskFullError, FieldProblem, InvalidError, QueueFullError
 from backend.scheduling import disk
 from backend.settings import Settings
 from backend.storage.tables import Run
-from backend.web.problems import ProblemError
+from loraone.models.paths import preflight
+from loraone.spec.experiment import MAX_RUNS, ExperimentSpec, expand
+
+
+def check(spec: ExperimentSpec, settings: Settings) -> None:
+    """Raise InvalidError where model or data cannot be what the spec says, or its runs are more
+    than the queue takes of an experiment."""
+    errors = preflight(spec, settings.roots)
+    if errors:
+        raise InvalidError(*(FieldProblem.of_library(error) for error in errors))
+    count = len(expand(spec))
+    if count > MAX_RUNS:  # the lab solves more at once, but the queue takes them one by one
+        message = f"{count} runs are too many for the queue"
+        raise InvalidError(FieldProblem("grid", message, count, f"1 to {MAX_RUNS}"))
 
 
 def admit(session: Session, settings: Settings, count: int) -> None:
-    """Raise a problem where ``count`` more runs are too many, before any of them is stored."""
+    """Raise DiskFullError or QueueFullError where ``count`` more runs are too many, before any of
+    them is stored."""
     state = disk.read(settings)
     if state.state == "full":
-        raise ProblemError(507, f"no new runs are taken in. {state.sentence}")
+        raise DiskFullError(f"no new runs are taken in. {state.sentence}")
     waiting = session.scalar(select(func.count()).where(Run.status == "queued")) or 0
     if waiting + count > settings.max_queued:
-        raise ProblemError(
-            429,
+        raise QueueFullError(
             f"{waiting} runs wait already, and {count} more are too many; allowed: up to "
-            f"{settings.max_queued} (LORAONE_MAX_QUEUED)",
+            f"{settings.max_queued} (LORAONE_MAX_QUEUED)"
         )

@@ -12,20 +12,23 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 
-from backend.scheduling.executors.jobs import Device
+from backend.scheduling.jobs import Device
 from loraone import __version__
 from loraone.runs.device_benchmark import DeviceBenchmark
 
 LIMIT_S = 120
+# What was measured is kept in the data folder, under the first of these; earlier releases wrote
+# the second, and what it says is as good.
+FILE, FORMER_FILE = "device-benchmark.json", "calibration.json"
 
 log = logging.getLogger(__name__)
 
 
 class DeviceBenchmarks:
-    """Calibrations by device; what is not known yet is measured while the asker goes on."""
+    """Benchmarks by device; what is not known yet is measured while the asker goes on."""
 
-    def __init__(self, file: Path, *, enabled: bool = True) -> None:
-        self._file = file
+    def __init__(self, home: Path, *, enabled: bool = True) -> None:
+        self._home = home
         self._enabled = enabled
         self._lock = threading.Lock()
         self._known = self._read()
@@ -33,7 +36,7 @@ class DeviceBenchmarks:
         self._asked: set[str] = set()
 
     def get(self, device: Device) -> DeviceBenchmark | None:
-        """The device's calibration, or None while it is measured, or where it cannot be."""
+        """The device's benchmark, or None while it is measured, or where it cannot be."""
         key = _key(device)
         with self._lock:
             if key in self._known or not self._enabled or key in self._asked:
@@ -43,7 +46,7 @@ class DeviceBenchmarks:
         return None
 
     def measuring(self, device: Device) -> bool:
-        """Whether a calibration is on its way."""
+        """Whether a benchmark is on its way."""
         with self._lock:
             return _key(device) in self._asked and _key(device) not in self._known
 
@@ -69,33 +72,34 @@ class DeviceBenchmarks:
                     stderr=subprocess.PIPE,
                     text=True,
                 )
-            said, _ = self._process.communicate(timeout=LIMIT_S)
-            found = DeviceBenchmark(**json.loads(said))
+            output, _ = self._process.communicate(timeout=LIMIT_S)
+            measured = DeviceBenchmark(**json.loads(output))
         except (OSError, ValueError, TypeError, subprocess.SubprocessError) as error:
-            log.warning("the device %s was not calibrated: %s", device.name, error)
+            log.warning("the device %s was not measured: %s", device.name, error)
             return
         finally:
             if self._process is not None:
                 self._process.kill()
         with self._lock:
             self._process = None
-            self._known[key] = found
+            self._known[key] = measured
             self._write()
 
     def _read(self) -> dict[str, DeviceBenchmark]:
         """What an earlier start measured on this machine with this release."""
+        file = self._home / FILE
         try:
-            stored = json.loads(self._file.read_text())
+            stored = json.loads((file if file.is_file() else self._home / FORMER_FILE).read_text())
             if (stored["machine"], stored["version"]) != (platform.node(), __version__):
                 return {}
-            return {key: DeviceBenchmark(**found) for key, found in stored["devices"].items()}
+            return {key: DeviceBenchmark(**row) for key, row in stored["devices"].items()}
         except (OSError, ValueError, KeyError, TypeError):
             return {}
 
     def _write(self) -> None:
-        devices = {key: asdict(found) for key, found in self._known.items()}
+        devices = {key: asdict(row) for key, row in self._known.items()}
         body = {"machine": platform.node(), "version": __version__, "devices": devices}
-        self._file.write_text(json.dumps(body))
+        (self._home / FILE).write_text(json.dumps(body))
 
 
 def _key(device: Device) -> str:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from backend.scheduling.executors.jobs import (
+from backend.scheduling.jobs import (
     Device,
     Job,
     Message,
@@ -26,27 +23,25 @@ from backend.scheduling.executors.jobs import (
     Written,
 )
 from backend.scheduling.watch import LimitError, StalledError, Watch
+from backend.scheduling.work import Work
 from backend.storage.store import lanes, queue, results, runs
 from backend.storage.tables import Experiment, now
 
-if TYPE_CHECKING:
-    from backend.scheduling.scheduler import Scheduler
-
 log = logging.getLogger(__name__)
 
-_T = TypeVar("_T")
-
-# How often a lane looks whether its run is still wanted, and how often it says that it lives.
-LOOK_S, BEAT_S = 1.0, 5.0
-# While the database cannot be written a lane tries again, after waits that grow to the last.
-WAITS_S = (0.1, 0.3, 1.0, 3.0, 5.0)
+# How often a lane checks whether its run is still wanted, and how often it says that it lives.
+CHECK_S, BEAT_S = 1.0, 5.0
 
 
 class Lane:
     """A thread, the worker on its device, and the run they are at."""
 
-    def __init__(self, scheduler: Scheduler, device: Device, worker: Worker) -> None:
-        self._scheduler = scheduler
+    def __init__(
+        self, work: Work, device: Device, worker: Worker, may_begin: Callable[[Device], bool]
+    ) -> None:
+        """``may_begin`` says whether the device may take a run now, whatever waits."""
+        self._work = work
+        self._may_begin = may_begin
         self.device = device
         self.worker = worker
         self.stopping = threading.Event()
@@ -88,12 +83,12 @@ class Lane:
                 log.exception("lane %s: unexpected error; going on", self.device.name)
                 busy = False
             if not busy:
-                self._scheduler.wait_for_work()
+                self._work.wait()
 
     def _next(self) -> bool:
-        if not self._scheduler.may_begin(self.device):
+        if not self._may_begin(self.device):
             return False
-        with self._scheduler.database.read() as session:
+        with self._work.database.read() as session:
             if lanes.mode(session, self.device.name) == "drained":
                 self.worker.close()
                 return False
@@ -102,7 +97,7 @@ class Lane:
         job = self._claim()
         if job is None:
             return False
-        self._scheduler.feed.wake()
+        self._work.feed.wake()
         shutil.rmtree(job.output.parent, ignore_errors=True)
         try:
             self._drive(job)
@@ -119,55 +114,56 @@ class Lane:
             raise
         finally:
             self.driving = self.watch = None
-            self._scheduler.feed.wake()
+            self._work.feed.wake()
         return True
 
     def _claim(self) -> Job | None:
-        with self._scheduler.database.write() as session:
+        with self._work.database.write() as session:
             run = queue.claim(session, self.device.name, self._warm)
             if run is None:
                 return None
             try:
-                job = self._scheduler.job(run)
+                job = self._work.job(run)
             except ValidationError as error:  # an older release stored a spec we cannot read
                 runs.finish(session, run, "failed", error={"code": "spec", "message": str(error)})
                 return None
             self._warm = session.get_one(Experiment, run.experiment_id).author
-            # In the same transaction: whoever looks for runs that nobody drives must see it.
+            # In the same transaction: whoever asks for runs that nobody drives must see it.
             self.driving = run.id, run.attempt
             return job
 
     def _drive(self, job: Job) -> None:
         """Send the job to the worker and store what comes back, until it ends or is unwanted."""
-        watch = self.watch = Watch(self._scheduler.settings)
-        looked = beaten = time.monotonic()
+        watch = self.watch = Watch(self._work.settings)
+        checked = beaten = time.monotonic()
         for messages in self.worker.run(job):
-            watch.look(messages)
+            watch.check(messages)
             _keep_files(job, messages)
             sent = [message for message in messages if isinstance(message, Sent)]
             at = time.monotonic()
-            if not sent and at - looked < LOOK_S:
+            if not sent and at - checked < CHECK_S:
                 continue
-            looked = at
+            checked = at
             beat = at - beaten >= BEAT_S
             beaten = at if beat else beaten
 
             def store(session: Session, sent: list[Sent] = sent, beat: bool = beat) -> bool:
                 return self._append(session, job, sent, beat)
 
-            live = self._retry(store)
+            live = self._work.write(store, self.stopping)
             watch.paused(time.monotonic() - at)
             if sent:
-                self._scheduler.feed.wake()
+                self._work.feed.wake()
             if not live:  # cancelled meanwhile, or queued again
                 self.worker.close()
                 return
 
     def _append(self, session: Session, job: Job, sent: Sequence[Sent], beat: bool) -> bool:
         """Store events; False where nobody wants them any more. The last one ends the run."""
-        for one in sent:
-            artifacts = self._scheduler.settings.artifacts
-            if not results.append(session, one.run_id, one.attempt, one.seq, one.event, artifacts):
+        artifacts = self._work.settings.artifacts
+        for message in sent:
+            number = message.run_id, message.attempt, message.seq
+            if not results.append(session, *number, message.event, artifacts):
                 return False
         if sent:
             return True
@@ -175,24 +171,6 @@ class Lane:
         if run is not None and beat:
             run.heartbeat_at = now()
         return run is not None
-
-    def _retry(self, action: Callable[[Session], _T]) -> _T:
-        """Do it in the database, again and again while that cannot be written: what a run has
-        measured is worth waiting for a disk, a lock, or a database that starts again."""
-        scheduler = self._scheduler
-        waits = itertools.chain(WAITS_S, itertools.repeat(WAITS_S[-1]))
-        while True:
-            try:
-                with scheduler.database.write() as session:
-                    found = action(session)
-                scheduler.trouble = None
-                return found
-            except DBAPIError as error:
-                if self.stopping.is_set() or not scheduler.database.is_passing(error):
-                    raise
-                scheduler.trouble = f"The database cannot be written: {error.orig}"
-                log.warning("lane %s: %s; trying again", self.device.name, scheduler.trouble)
-                self.stopping.wait(next(waits))
 
     def _lost(self, job: Job, reason: str) -> None:
         def lose(session: Session) -> None:
@@ -202,7 +180,7 @@ class Lane:
             elif run is not None:
                 runs.lose(session, run, reason)
 
-        self._retry(lose)
+        self._work.write(lose, self.stopping)
 
     def _refused(self, job: Job, error: LimitError) -> None:
         def fail(session: Session) -> None:
@@ -210,7 +188,7 @@ class Lane:
             if run is not None:
                 runs.finish(session, run, "failed", error=error.as_dict())
 
-        self._retry(fail)
+        self._work.write(fail, self.stopping)
 
 
 def _keep_files(job: Job, messages: Sequence[Message]) -> None:

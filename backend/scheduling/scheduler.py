@@ -9,19 +9,18 @@ import time
 from sqlalchemy.exc import DBAPIError
 
 from backend.scheduling import disk
-from backend.scheduling.executors.jobs import Device, Executor, Job
 from backend.scheduling.feed import Feed
+from backend.scheduling.jobs import Device, Executor
 from backend.scheduling.lane import Lane
 from backend.scheduling.leadership import Leadership
+from backend.scheduling.work import Work
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.store import lanes, runs
-from backend.storage.tables import Run
-from loraone.spec.experiment import RunSpec
 
 log = logging.getLogger(__name__)
 
-# How often it looks after things, and how often at those that cost more.
+# How often it sees to its lanes, and how often to what costs more.
 TICK_S, RARELY_S = 1.0, 5.0
 
 
@@ -31,19 +30,15 @@ class Scheduler:
     def __init__(
         self, database: Database, feed: Feed, settings: Settings, executor: Executor
     ) -> None:
-        self.database = database
-        self.feed = feed
-        self.settings = settings
-        self.trouble: str | None = None
         self.leads = False
+        self._work = Work(database, feed, settings)
         self._executor = executor
         self._leadership = Leadership(database)
         self._stopping = threading.Event()
-        self._work = threading.Condition()
         self._lanes: dict[Device, Lane] = {}
-        self._told: dict[str, tuple[int | None, float | None]] = {}
+        self._written: dict[str, tuple[int | None, float | None]] = {}
         self._disk = disk.State("ok", 0)
-        self._thread = threading.Thread(target=self._look_after, name="scheduler", daemon=True)
+        self._thread = threading.Thread(target=self._keep_going, name="scheduler", daemon=True)
 
     def start(self) -> None:
         """Queue again what a dead server left running, then start all lanes."""
@@ -65,13 +60,7 @@ class Scheduler:
 
     def wake(self) -> None:
         """Say that there may be work."""
-        with self._work:
-            self._work.notify_all()
-
-    def wait_for_work(self) -> None:
-        """Wait until :meth:`wake`, or a second, whichever is first."""
-        with self._work:
-            self._work.wait(timeout=1.0)
+        self._work.wake()
 
     def interrupt(self, run_id: int) -> None:
         """Kill the worker that runs ``run_id``, if one of this server does."""
@@ -84,26 +73,9 @@ class Scheduler:
 
     def notices(self) -> list[str]:
         """What a user should know of the queue, if anything."""
-        found = [self._disk.sentence] if self._disk.sentence else []
-        if self.trouble:
-            found.append(self.trouble)
-        return found
+        return [sentence for sentence in (self._disk.sentence, self._work.trouble) if sentence]
 
-    def job(self, run: Run) -> Job:
-        """The job that this attempt at ``run`` sends to a worker."""
-        settings = self.settings
-        attempt = str(run.attempt)
-        return Job(
-            run.id,
-            run.attempt,
-            RunSpec.model_validate(run.spec),
-            settings.artifacts / str(run.id) / attempt,
-            tuple(settings.roots),
-            settings.logs / str(run.id) / f"{attempt}.log",
-            settings.gradients,
-        )
-
-    def _look_after(self) -> None:
+    def _keep_going(self) -> None:
         rarely = time.monotonic()
         while not self._stopping.wait(TICK_S):
             due = time.monotonic() - rarely >= RARELY_S
@@ -111,7 +83,7 @@ class Scheduler:
             try:
                 self._tick(rarely=due)
             except Exception as error:
-                log.warning("the scheduler could not look after its lanes: %s", error)
+                log.warning("the scheduler could not see to its lanes: %s", error)
 
     def _tick(self, *, rarely: bool) -> None:
         led, self.leads = self.leads, self._leadership.held(self.leads)
@@ -121,14 +93,14 @@ class Scheduler:
         if not self.leads:
             return
         if rarely or not led:
-            self._disk = disk.read(self.settings)
+            self._disk = disk.read(self._work.settings)
             self._recover()
             self._match_lanes()
-            disk.trim(self.settings)
-        self._tell()
+            disk.trim(self._work.settings)
+        self._write_readings()
 
     def _recover(self) -> None:
-        with self.database.write() as session:
+        with self._work.database.write() as session:
             driven = [lane.driving for lane in self._lanes.values() if lane.driving]
             count = runs.recover(session, driven)
         if count:
@@ -138,21 +110,23 @@ class Scheduler:
     def _match_lanes(self) -> None:
         """Start lanes for new devices, and end those of devices that are gone."""
         devices = self._executor.devices()
-        for device in [one for one in self._lanes if one not in devices]:
+        for device in [known for known in self._lanes if known not in devices]:
             lane = self._lanes[device]
             lane.stop()
             if not lane.alive:
                 lane.join()
                 del self._lanes[device]
         new = [device for device in devices if device not in self._lanes]
-        if {device.name for device in self._lanes} != set(self._told) or new:
+        if {device.name for device in self._lanes} != set(self._written) or new:
             names = [device.name for device in devices]
-            with self.database.write() as session:
+            with self._work.database.write() as session:
                 lanes.present(session, names)
-            self._told = dict.fromkeys(names, (None, None))
-            self.feed.wake()
+            self._written = dict.fromkeys(names, (None, None))
+            self._work.feed.wake()
         for device in new:
-            self._lanes[device] = Lane(self, device, self._executor.worker(device))
+            self._lanes[device] = Lane(
+                self._work, device, self._executor.worker(device), self.may_begin
+            )
             self._lanes[device].start()
 
     def _stop_lanes(self) -> None:
@@ -161,28 +135,28 @@ class Scheduler:
         for lane in self._lanes.values():
             lane.join()
         self._lanes = {}
-        self._told = {}
+        self._written = {}
 
-    def _tell(self) -> None:
-        """Write what devices tell where other servers and pages read it, if it has changed."""
+    def _write_readings(self) -> None:
+        """Write what devices measure where other servers and pages read it, if it has changed."""
         changed = {}
         for device, lane in self._lanes.items():
             beat = lane.watch.beat if lane.watch is not None else None
-            told = (None, None) if beat is None else (beat.memory, beat.temperature)
-            if _differs(told, self._told.get(device.name, (None, None))):
-                changed[device.name] = told
+            reading = (None, None) if beat is None else (beat.memory, beat.temperature)
+            if _differs(reading, self._written.get(device.name, (None, None))):
+                changed[device.name] = reading
         if changed:
-            with self.database.write() as session:
+            with self._work.database.write() as session:
                 for name, (memory, temperature) in changed.items():
                     lanes.measured(session, name, memory, temperature)
-            self._told |= changed
+            self._written |= changed
 
 
 def _differs(
-    told: tuple[float | None, float | None], was: tuple[float | None, float | None]
+    reading: tuple[float | None, float | None], was: tuple[float | None, float | None]
 ) -> bool:
     """Whether a page would show another number."""
-    for new, old in zip(told, was, strict=True):
+    for new, old in zip(reading, was, strict=True):
         if (new is None) != (old is None):
             return True
         if new is not None and old is not None and abs(new - old) > 0.02 * abs(old):

@@ -8,7 +8,7 @@ from typing import Any
 
 import psutil
 
-from backend.scheduling.executors.jobs import Beat, Device
+from backend.scheduling.jobs import Beat, Device
 
 _CPU_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal")
 

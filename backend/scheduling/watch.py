@@ -12,7 +12,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from backend.scheduling.executors.jobs import Beat, Message, Sent
+from backend.scheduling.jobs import Beat, Message, Sent
 from backend.settings import Settings
 from loraone.errors import LoraOneError
 from loraone.events import Event, Metric, Progress
@@ -54,7 +54,7 @@ class Watch:
         self._heard += seconds
         self._moved += seconds
 
-    def look(self, messages: Sequence[Message]) -> None:
+    def check(self, messages: Sequence[Message]) -> None:
         """Raises LimitError or StalledError where it goes on for too long or sends too much."""
         now = self._clock()
         events = [message.event for message in messages if isinstance(message, Sent)]
@@ -125,5 +125,5 @@ def _size(event: Event) -> int:
     if isinstance(event, Metric):
         return len(event.values)
     parts = [getattr(event, field.name) for field in fields(event)]
-    parts += [one for part in parts if isinstance(part, dict) for one in part.values()]
+    parts += [value for part in parts if isinstance(part, dict) for value in part.values()]
     return 1 + sum(part.size for part in parts if isinstance(part, np.ndarray))

@@ -16,6 +16,7 @@ from backend.api import (
     experiments,
     figures,
     history,
+    plan,
     queue,
     results,
     runs,
@@ -23,16 +24,16 @@ from backend.api import (
     theory,
     transfer,
 )
+from backend.api.schemas.problem import Problem
 from backend.scheduling.device_benchmarks import DeviceBenchmarks
-from backend.scheduling.executors.jobs import Executor
 from backend.scheduling.executors.local import LocalExecutor
-from backend.scheduling.executors.theory_worker import TheoryWorker
 from backend.scheduling.feed import Feed
+from backend.scheduling.jobs import Executor
 from backend.scheduling.scheduler import Scheduler
+from backend.scheduling.theory_worker import TheoryWorker
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.web import page, problems
-from backend.web.problems import Problem
 from backend.web.security import Guard
 from loraone import __version__
 
@@ -48,8 +49,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     executor = _executor(settings)
     scheduler = Scheduler(database, feed, settings, executor)
     # It measures this machine; a cluster's nodes are others.
-    measures = settings.calibrate and settings.executor == "local"
-    device_benchmarks = DeviceBenchmarks(settings.home / "calibration.json", enabled=measures)
+    measures = settings.benchmark_device and settings.executor == "local"
+    device_benchmarks = DeviceBenchmarks(settings.home, enabled=measures)
     theory_worker = TheoryWorker(threads=os.cpu_count() or 1)
 
     @asynccontextmanager
@@ -87,6 +88,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     parts = (
         catalog,
+        plan,
         history,
         transfer,
         experiments,

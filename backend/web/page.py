@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from backend.web.problems import not_found
+from backend.errors import NotFoundError
 
 PAGE = Path(__file__).parents[1] / "page"
 
@@ -29,7 +29,7 @@ def mount(app: FastAPI, folder: Path = PAGE) -> None:
             icon = folder / path
             if path in ("favicon.svg",) and icon.is_file():
                 return FileResponse(icon)
-            raise not_found("page", f"/{path}")
+            raise NotFoundError("page", f"/{path}")
         index = folder / "index.html"
         if not index.is_file():
             return HTMLResponse(_MISSING, status_code=503)

@@ -13,8 +13,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backend.api.schemas.problem import Problem
 from backend.settings import LOOPBACK
-from backend.web.problems import ProblemError, answer
+from backend.web.problems import answer, problem
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _HEADERS = {
@@ -47,7 +48,7 @@ class Guard:
         most = self._max_upload if scope["path"] in _UPLOADS else MAX_BODY
         refusal = self._refusal(scope["method"], headers) or _too_large(headers, most)
         if refusal is not None:
-            await answer(refusal.problem)(scope, receive, send)
+            await answer(refusal)(scope, receive, send)
             return
 
         taken = 0
@@ -57,7 +58,7 @@ class Guard:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > most:  # the length was not said, or not truly
-                raise HTTPException(413, _size_problem(most).problem.detail)
+                raise HTTPException(413, _size_problem(most).detail)
             return message
 
         async def sending(message: Message) -> None:
@@ -70,23 +71,21 @@ class Guard:
         await self.app(scope, receiving, sending)
 
     @staticmethod
-    def _refusal(method: str, headers: Headers) -> ProblemError | None:
+    def _refusal(method: str, headers: Headers) -> Problem | None:
         host = headers.get("host", "")
         if urlsplit(f"//{host}").hostname not in LOOPBACK:
-            return ProblemError(
-                400, f"host {host!r} is not allowed; allowed: {', '.join(LOOPBACK)}"
-            )
+            return problem(400, f"host {host!r} is not allowed; allowed: {', '.join(LOOPBACK)}")
         origin = headers.get("origin")
         if method not in _SAFE and origin and urlsplit(origin).netloc != host:
-            return ProblemError(403, f"requests from {origin!r} may not change anything here")
+            return problem(403, f"requests from {origin!r} may not change anything here")
         return None
 
 
-def _too_large(headers: Headers, most: int) -> ProblemError | None:
+def _too_large(headers: Headers, most: int) -> Problem | None:
     length = headers.get("content-length", "")
     return _size_problem(most) if length.isdigit() and int(length) > most else None
 
 
-def _size_problem(most: int) -> ProblemError:
+def _size_problem(most: int) -> Problem:
     said = "" if most == MAX_BODY else " (LORAONE_MAX_UPLOAD_MB)"
-    return ProblemError(413, f"the request is too large; allowed: up to {most / 1e6:g} MB{said}")
+    return problem(413, f"the request is too large; allowed: up to {most / 1e6:g} MB{said}")

@@ -1,18 +1,11 @@
-"""What the catalogue's route answers with, and the base of all answers."""
+"""What the catalogue's route answers with."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from backend.api.schemas.base import Out
 from loraone.spec.experiment import ExperimentSpec
-
-
-class Out(BaseModel):
-    """Base of all answers."""
-
-    model_config = ConfigDict(from_attributes=True)
 
 
 class PaperOut(Out):

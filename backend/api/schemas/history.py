@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from backend.api.schemas.catalog import Out
+from backend.api.schemas.base import Out
 from backend.api.schemas.experiments import ExperimentOut
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import AliasPath, BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from backend.api.schemas.catalog import Out, QuantityOut, RunColumnOut
-from backend.api.schemas.experiments import ExperimentOut, LayerOut, RunOut
-from loraone.spec.diff import Difference
+from backend.api.schemas.base import Out
+from backend.api.schemas.catalog import QuantityOut, RunColumnOut
+from backend.api.schemas.experiments import ExperimentOut, LayerOut
+from backend.api.schemas.runs import RunOut
 
 
 class EstimateOut(Out):
@@ -44,16 +45,10 @@ class AnswerOut(Out):
 class DifferenceOut(Out):
     """A field of the spec and its values in each experiment, or method."""
 
-    path: str
-    title: str
-    section: str
+    path: str = Field(validation_alias=AliasPath("field", "path"))
+    title: str = Field(validation_alias=AliasPath("field", "title"))
+    section: str = Field(validation_alias=AliasPath("field", "section"))
     values: dict[str, list[Any]]
-
-    @classmethod
-    def of(cls, found: Difference) -> DifferenceOut:
-        """From what the library found."""
-        field = found.field
-        return cls(path=field.path, title=field.title, section=field.section, values=found.values)
 
 
 class OverviewOut(Out):

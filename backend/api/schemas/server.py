@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from backend.api.schemas.catalog import Out
+from backend.api.schemas.base import Out
 
 
 class SettingOut(Out):

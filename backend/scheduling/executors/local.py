@@ -11,7 +11,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from backend.scheduling import telemetry
-from backend.scheduling.executors.jobs import (
+from backend.scheduling.executors.worker import main
+from backend.scheduling.jobs import (
     PATIENCE_S,
     Device,
     Job,
@@ -19,7 +20,6 @@ from backend.scheduling.executors.jobs import (
     WorkerDiedError,
     ends,
 )
-from backend.scheduling.executors.worker import main
 
 MOST_AT_ONCE = 200
 

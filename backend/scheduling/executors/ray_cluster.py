@@ -24,7 +24,8 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from backend.scheduling import disk
-from backend.scheduling.executors.jobs import (
+from backend.scheduling.executors.worker import Performer, beat
+from backend.scheduling.jobs import (
     PATIENCE_S,
     Beat,
     Device,
@@ -36,7 +37,6 @@ from backend.scheduling.executors.jobs import (
     Written,
     ends,
 )
-from backend.scheduling.executors.worker import Performer, beat
 from backend.settings import Settings
 from loraone.events import Artifact, Event, Failed
 

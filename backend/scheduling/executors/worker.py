@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend.scheduling.executors.jobs import Device, Job, Message, Sent
+from backend.scheduling.jobs import Device, Job, Message, Sent
 from backend.scheduling.telemetry import Gauge
 from loraone.catalog import TASKS
 from loraone.events import Event, Progress

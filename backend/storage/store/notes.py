@@ -5,15 +5,18 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from backend.errors import ConflictError
 from backend.storage.tables import Note
 
 
-class StaleNoteError(ValueError):
-    """Somebody else wrote a version in between; ``latest`` is theirs."""
+class StaleNoteError(ConflictError):
+    """Somebody else wrote the version ``latest`` in between."""
 
     def __init__(self, latest: Note) -> None:
-        super().__init__(f"version {latest.version} was written by {latest.author} in between")
-        self.latest = latest
+        super().__init__(
+            f"not saved: version {latest.version} was written by {latest.author} in between; "
+            "copy your text and reload"
+        )
 
 
 def versions(session: Session, experiment_id: int) -> list[Note]:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from sqlalchemy import Column, select
 from sqlalchemy.orm import Session
 
+from backend.errors import FieldProblem, InvalidError
 from backend.storage.store import experiments, notes
 from backend.storage.store.runs import RESULTS
 from backend.storage.tables import FINAL, ArtifactRow, Base, Experiment, Note, Run, UtcDateTime
@@ -29,14 +30,11 @@ _OWN_IDS = ("id", "experiment_id", "run_id")
 _QUEUE = ("not_before", "busy_seconds", "lane", "phase", "heartbeat_at", "last_seq", "priority")
 
 
-class TransferError(ValueError):
-    """The document is not an exported experiment; ``path`` says where it is wrong."""
+class TransferError(InvalidError):
+    """The document is not an exported experiment; its problem's path says where it is wrong."""
 
     def __init__(self, path: str, message: str, allowed: str | None = None) -> None:
-        super().__init__(f"{path}: {message}" + (f"; allowed: {allowed}" if allowed else ""))
-        self.path = path
-        self.message = message
-        self.allowed = allowed
+        super().__init__(FieldProblem(path, message, allowed=allowed))
 
 
 def dump(session: Session, experiment: Experiment) -> dict[str, Any]:

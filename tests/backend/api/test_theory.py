@@ -17,7 +17,7 @@ import psutil
 import pytest
 from fastapi.testclient import TestClient
 
-from backend.scheduling.executors.theory_worker import TheoryWorker, TheoryWorkerDiedError
+from backend.scheduling.theory_worker import TheoryWorker, TheoryWorkerDiedError
 from loraone.spec.experiment import ExperimentSpec, expand
 from loraone.theory.presets import THEORY
 from loraone.theory.solve import solve

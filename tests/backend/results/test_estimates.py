@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import platform
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backend.scheduling.device_benchmarks import DeviceBenchmarks
-from backend.scheduling.executors.jobs import Device
+from backend.scheduling.jobs import Device
+from loraone import __version__
+from loraone.runs.device_benchmark import DeviceBenchmark
 from tests.backend.conftest import NewProcess
 from tests.conftest import tiny_experiment
 
@@ -29,7 +34,7 @@ def test_a_plan_is_estimated_by_a_benchmark_and_then_by_what_runs_took(
     new_process: NewProcess,
 ) -> None:
     roots = [*tiny_models.values(), texts_csv.parent]
-    server = new_process(tmp_path_factory.mktemp("home"), roots, LORAONE_CALIBRATE="true")
+    server = new_process(tmp_path_factory.mktemp("home"), roots, LORAONE_BENCHMARK_DEVICE="true")
     try:
         first = server.post("/api/plan", spec)["cost"]
         assert first["waiting"]
@@ -47,9 +52,9 @@ def test_a_plan_is_estimated_by_a_benchmark_and_then_by_what_runs_took(
         assert after["seconds"] != said["seconds"]
     finally:
         server.stop()
-    assert (server.home / "calibration.json").is_file()
+    assert (server.home / "device-benchmark.json").is_file()
     # The next start does not measure again.
-    again = new_process(server.home, roots, LORAONE_CALIBRATE="true")
+    again = new_process(server.home, roots, LORAONE_BENCHMARK_DEVICE="true")
     try:
         assert not again.post("/api/plan", spec)["cost"]["waiting"]
         theory = {"task": "teacher-student", "methods": ["lora"]}
@@ -61,13 +66,21 @@ def test_a_plan_is_estimated_by_a_benchmark_and_then_by_what_runs_took(
 
 
 def test_without_leave_nothing_is_measured(tmp_path: Path) -> None:
-    device_benchmarks = DeviceBenchmarks(tmp_path / "calibration.json", enabled=False)
+    device_benchmarks = DeviceBenchmarks(tmp_path, enabled=False)
     assert device_benchmarks.get(CPU) is None
     assert not device_benchmarks.measuring(CPU)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"machine": "another", "version": "0"}'])
 def test_a_broken_or_foreign_file_is_measured_anew(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "calibration.json"
-    file.write_text(text)
-    assert DeviceBenchmarks(file, enabled=False).get(CPU) is None
+    (tmp_path / "device-benchmark.json").write_text(text)
+    assert DeviceBenchmarks(tmp_path, enabled=False).get(CPU) is None
+
+
+@pytest.mark.parametrize("name", ["device-benchmark.json", "calibration.json"])
+def test_what_was_measured_is_read_under_its_former_name_too(tmp_path: Path, name: str) -> None:
+    measured = DeviceBenchmark("CPU", multiply=1e9, decompose=1e8, memory=10**9, base=10**8)
+    devices = {"CPU, 1 threads": asdict(measured)}
+    body = {"machine": platform.node(), "version": __version__, "devices": devices}
+    (tmp_path / name).write_text(json.dumps(body))
+    assert DeviceBenchmarks(tmp_path, enabled=False).get(CPU) == measured

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backend.scheduling import telemetry
-from backend.scheduling.executors.jobs import Device
+from backend.scheduling.jobs import Device
 
 
 def test_the_cpu_lane_shows_its_workers_memory_and_no_temperature_that_is_none() -> None:

@@ -44,6 +44,17 @@ def test_settings_come_from_the_environment_with_a_range(
         Settings()
 
 
+@pytest.mark.parametrize("name", ["LORAONE_BENCHMARK_DEVICE", "LORAONE_CALIBRATE"])
+def test_a_setting_that_was_renamed_is_read_under_both_names(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for known in ("LORAONE_BENCHMARK_DEVICE", "LORAONE_CALIBRATE"):
+        monkeypatch.delenv(known, raising=False)
+    assert Settings().benchmark_device
+    monkeypatch.setenv(name, "false")
+    assert not Settings().benchmark_device
+
+
 def test_a_newer_database_is_refused_in_a_sentence_by_server_and_commands(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'loraone.db'}"
     database = Database(url)

@@ -1,0 +1,47 @@
+"""What a spec would do."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from backend.api.deps import DeviceBenchmarksDep, DevicesDep, Reading, SettingsDep
+from backend.api.schemas.plan import CostOut, PlannedRun, PlanOut
+from backend.results import estimates
+from backend.scheduling import admission
+from loraone.spec.experiment import ExperimentSpec, expand
+from loraone.spec.recipes import as_python, as_yaml, peft_snippet
+
+router = APIRouter(tags=["catalog"])
+
+
+@router.post("/plan")
+def plan(
+    spec: ExperimentSpec,
+    settings: SettingsDep,
+    session: Reading,
+    devices: DevicesDep,
+    device_benchmarks: DeviceBenchmarksDep,
+) -> PlanOut:
+    """What launching ``spec`` would do; a problem with the fields that are wrong otherwise."""
+    admission.check(spec, settings)
+    runs = expand(spec)
+    cost = estimates.cost(session, runs, devices, device_benchmarks)
+    return PlanOut(
+        runs=[
+            PlannedRun(
+                title=run.title,
+                label=run.label,
+                method=run.method.name,
+                rank=run.rank if run.trains_adapter else None,
+                learning_rate=run.learning_rate,
+                seed=run.seed,
+            )
+            for run in runs
+        ],
+        gradients=len({run.gradient_key() for run in runs}),
+        cost=None if cost is None else CostOut.model_validate(cost),
+        yaml=as_yaml(spec),
+        command="loraone run experiment.yaml",
+        python=as_python(spec),
+        peft={method.label: peft_snippet(spec, method) for method in spec.methods},
+    )

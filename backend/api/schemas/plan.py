@@ -1,0 +1,45 @@
+"""What a plan answers with: the runs that a launch would queue, and what they will take."""
+
+from __future__ import annotations
+
+from backend.api.schemas.base import Out
+
+
+class PlannedRun(Out):
+    """One run of a plan."""
+
+    title: str
+    label: str
+    method: str
+    rank: int | None
+    learning_rate: float
+    seed: int
+
+
+class CostOut(Out):
+    """What runs will take: seconds on all lanes together, bytes of the largest run.
+
+    ``too_large`` are the methods that the device's memory does not hold; ``basis`` says where the
+    numbers come from, or why there are none; ``waiting`` that there will be some soon.
+    """
+
+    seconds: float | None
+    memory_bytes: float | None
+    device: str
+    device_memory_bytes: int
+    lanes: int
+    too_large: list[str]
+    basis: str
+    waiting: bool
+
+
+class PlanOut(Out):
+    """What launching a spec would do, and the same spec in other forms; ``peft`` by method."""
+
+    runs: list[PlannedRun]
+    gradients: int
+    cost: CostOut | None
+    yaml: str
+    command: str
+    python: str
+    peft: dict[str, str]

@@ -1,0 +1,35 @@
+"""What the routes about queue and lanes answer with."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from backend.api.schemas.base import Out
+from backend.api.schemas.runs import RunOut
+
+# ``open`` takes runs, ``paused`` does not, ``drained`` has let go of its device.
+LaneMode = Literal["open", "paused", "drained"]
+
+
+class LaneOut(Out):
+    """A device, the run on it and how long that will take yet; memory in use, °C if known."""
+
+    name: str
+    mode: LaneMode
+    run: RunOut | None
+    seconds_left: float | None
+    memory_bytes: int | None
+    temperature: float | None
+
+
+class QueueOut(Out):
+    """Lanes, what waits for them in order (the first of ``waiting``), and what failed last."""
+
+    lanes: list[LaneOut]
+    queued: list[RunOut]
+    waiting: int
+    failed: list[RunOut]
+    seconds_left: float | None
+    experiments: dict[int, str]
+    notices: list[str]
+    last_change: int
