@@ -12,8 +12,6 @@ from sqlalchemy.orm import Session
 from backend.storage.store import changes
 from backend.storage.tables import LaneRow
 
-MODES = ("open", "paused", "drained")
-
 
 def present(session: Session, names: list[str]) -> None:
     """Say which lanes there are; the others are kept with their mode, and come back with it."""

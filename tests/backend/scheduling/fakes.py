@@ -1,13 +1,17 @@
-"""An executor whose devices come and go as a test says, and workers that do what it says."""
+"""An executor whose devices come and go as a test says, workers that do what it says, a database
+that fails when it says so, and what is stored."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from backend.scheduling.feed import Feed
 from backend.scheduling.jobs import Device, Job, Message, Sent, WorkerDiedError
 from backend.storage.database import Database
 from backend.storage.store import experiments
@@ -68,6 +72,31 @@ class FakeExecutor:
     def stop(self) -> None:
         """Remember it."""
         self.stopped = True
+
+
+class BreakableDatabase(Database):
+    """Raises ``error`` instead of writing, as long as there is one."""
+
+    error: Exception | None = None
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session, or the error."""
+        if self.error is not None:
+            raise self.error
+        with super().write() as session:
+            yield session
+
+
+class CountingFeed(Feed):
+    """Counts how often it was woken."""
+
+    count = 0
+
+    def wake(self) -> None:
+        """Count."""
+        self.count += 1
+        super().wake()
 
 
 def sent(job: Job, seq: int, event: Event) -> Sent:

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Protocol
 
 import pytest
-from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy.exc import OperationalError
 
 from backend.scheduling import work as shared
-from backend.scheduling.feed import Feed
 from backend.scheduling.jobs import Device, Job, Message, Written
 from backend.scheduling.lane import Lane
 from backend.scheduling.work import Work
-from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.store import lanes, runs
 from backend.storage.tables import Run
@@ -27,6 +22,8 @@ from tests.backend.scheduling.fakes import (
     CPU,
     KILLED,
     Act,
+    BreakableDatabase,
+    CountingFeed,
     FakeWorker,
     die,
     first_then,
@@ -39,48 +36,6 @@ from tests.backend.scheduling.fakes import (
     succeed,
     wait,
 )
-from tests.conftest import DatabaseUrl
-
-
-class BreakableDatabase(Database):
-    """Raises ``error`` instead of writing, as long as there is one."""
-
-    error: Exception | None = None
-
-    @contextmanager
-    def write(self) -> Iterator[Session]:
-        """A session, or the error."""
-        if self.error is not None:
-            raise self.error
-        with super().write() as session:
-            yield session
-
-
-class CountingFeed(Feed):
-    """Counts how often it was woken."""
-
-    count = 0
-
-    def wake(self) -> None:
-        """Count."""
-        self.count += 1
-        super().wake()
-
-
-@pytest.fixture
-def database(tmp_path: Path, database_url: DatabaseUrl) -> Iterator[BreakableDatabase]:
-    made = BreakableDatabase(database_url(tmp_path))
-    made.migrate()
-    with made.write() as session:
-        lanes.present(session, ["CPU"])
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def work(database: BreakableDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Work:
-    monkeypatch.setattr(shared, "IDLE_S", 0.05)
-    return Work(database, CountingFeed(), Settings(home=tmp_path, max_values=1000))
 
 
 class Begin(Protocol):
@@ -242,36 +197,6 @@ def test_while_the_database_cannot_be_written_the_page_is_told_and_nothing_is_lo
     assert worker.closed == 0
 
 
-def test_the_database_is_tried_again_after_waits_that_grow_to_the_last(
-    work: Work, database: BreakableDatabase
-) -> None:
-    class Stopping(threading.Event):
-        """Does not wait, but says how long it should have, and is set in the end."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.waits: list[float] = []
-
-        def wait(self, timeout: float | None = None) -> bool:
-            """Note the time."""
-            assert timeout is not None
-            self.waits.append(timeout)
-            if len(self.waits) == 7:
-                self.set()
-            return self.is_set()
-
-    stopping = Stopping()
-    database.error = OperationalError("INSERT", {}, Exception("database is locked"))
-    with pytest.raises(OperationalError, match="locked"):
-        work.write(lambda session: None, stopping)
-    assert stopping.waits == [0.1, 0.3, 1.0, 3.0, 5.0, 5.0, 5.0]
-    stopping = Stopping()
-    database.error = IntegrityError("INSERT", {}, Exception("NOT NULL"))
-    with pytest.raises(IntegrityError, match="NOT NULL"):
-        work.write(lambda session: None, stopping)
-    assert stopping.waits == [], "what a statement has wrong does not pass"
-
-
 @pytest.mark.usefixtures("patient")
 def test_results_that_cannot_be_stored_cost_an_attempt_and_the_lane_goes_on(
     begin: Begin, database: BreakableDatabase
@@ -308,6 +233,7 @@ def test_a_drained_lane_lets_go_of_its_worker_and_takes_nothing_until_it_is_open
     begin: Begin, database: BreakableDatabase
 ) -> None:
     with database.write() as session:
+        lanes.present(session, ["CPU"])
         assert lanes.set_mode(session, "CPU", "drained") is not None
     (key,) = launch(database)
     _, worker = begin(succeed)

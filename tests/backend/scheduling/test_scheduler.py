@@ -29,17 +29,8 @@ from tests.backend.scheduling.fakes import (
     succeed,
     wait,
 )
-from tests.conftest import DatabaseUrl
 
 OTHER = Device("GPU 0", "0", 0)
-
-
-@pytest.fixture
-def database(tmp_path: Path, database_url: DatabaseUrl) -> Iterator[Database]:
-    made = Database(database_url(tmp_path))
-    made.migrate()
-    yield made
-    made.close()
 
 
 class Begin(Protocol):

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import MetaData, func, select
+from sqlalchemy import func, select
 
-from backend.results import queries
-from backend.storage.database import Database, NewerSchemaError
+from backend.storage.database import Database
 from backend.storage.store import changes, experiments, lanes, queue, results, runs
-from backend.storage.tables import Base, Change, Experiment, MetricRow, Run, SpectrumRow, now
+from backend.storage.tables import Change, Experiment, MetricRow, Run, SpectrumRow, now
 from loraone.events import Event, Failed, Finished, Layers, Metric, Progress, Spectra
 from loraone.spec.experiment import ExperimentSpec
 from tests.conftest import DatabaseUrl
@@ -172,82 +171,6 @@ def test_every_change_is_in_the_feed_in_order_and_old_ones_go(
         append(database, run, seq, Progress("train", 1, 4))
     with database.read() as session:
         assert (session.scalar(select(func.count()).select_from(Change)) or 0) <= 15
-
-
-def test_the_migrations_make_exactly_the_tables_of_the_code(
-    tmp_path: Path, database_url: DatabaseUrl
-) -> None:
-    from alembic.autogenerate import compare_metadata
-    from alembic.runtime.migration import MigrationContext
-
-    database = Database(database_url(tmp_path))
-    database.migrate()
-    with database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, Base.metadata) == []
-    database.migrate()
-    database.close()
-
-
-def test_a_database_of_the_first_release_keeps_its_results(
-    tmp_path: Path, database_url: DatabaseUrl
-) -> None:
-    from alembic import command
-    from alembic.config import Config
-
-    from backend.storage.database import MIGRATIONS
-
-    database = Database(database_url(tmp_path))
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with database.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-    old = MetaData()
-    old.reflect(database.engine)
-    body = SPEC.model_dump(mode="json", exclude={"problem", "sweep"})
-    at = datetime(2026, 11, 24, tzinfo=UTC)
-    with database.engine.begin() as connection:
-        for table, row in (
-            ("experiments", {"name": "Old", "description": "", "spec": body, "search_text": "old"}),
-            ("runs", {"experiment_id": 1, "spec": {}, "method": "lora", "label": "LoRA"}),
-            ("init_columns", {"run_id": 1, "name": "relative"}),
-        ):
-            fill = {"created_at": at, "queued_at": at, "learning_rate": 1e-3, "seed": 0}
-            fill |= {"status": "queued", "priority": 0, "attempt": 0, "lost": 0, "last_seq": -1}
-            fill |= {
-                "done": 0,
-                "total": 0,
-                "notes": [],
-                "values": np.array([1, 2], "<f4").tobytes(),
-            }
-            known = {name: value for name, value in fill.items() if name in old.tables[table].c}
-            connection.execute(old.tables[table].insert().values(**known, **row))
-    database.migrate()
-    with database.read() as session:
-        assert queries.layer_columns(session, [1], "relative") == {1: [1.0, 2.0]}
-        (row, total) = experiments.search(session, "model:minilm", 10, 0)
-        assert (total, row[0].experiment.name) == (1, "Old")
-        assert row[0].experiment.task == "sequence-classification"
-    database.close()
-
-
-def test_a_newer_schema_is_refused_by_name(database: Database) -> None:
-    with database.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(NewerSchemaError, match="9999"):
-        database.migrate()
-
-
-def test_an_experiment_of_full_fine_tuning_alone_has_a_best_learning_rate() -> None:
-    from loraone.analysis.verdicts import best_learning_rates
-
-    alone = [
-        Run(id=i, method="full", label="Full", rank=None, learning_rate=rate, seed=0,
-            status="succeeded", summary={"eval_loss": loss})
-        for i, (rate, loss) in enumerate([(1e-3, 2.0), (1e-2, 1.0)])
-    ]  # fmt: skip
-    assert list(best_learning_rates(queries.runs(alone), "eval_loss")["run_id"]) == [1]
 
 
 def launch(database: Database, author: str, name: str = "more") -> int:
