@@ -21,8 +21,8 @@ router = APIRouter(tags=["changes"])
 
 
 PING_SECONDS = 15
-# Where other servers write too, nothing here wakes the streams: they look by themselves.
-LOOK_SECONDS = 1
+# Where other servers write too, nothing here wakes the streams: they ask by themselves.
+POLL_SECONDS = 1
 
 
 @router.get("/changes", response_class=StreamingResponse)
@@ -58,24 +58,24 @@ async def _stream(
             yield format_sse_event(data_str="{}", event="reset", id=str(newest))
             known = newest
         yield format_sse_event(comment="following")
-        silent = 0
+        quiet = 0
         while not feed.stopping:
             waiting.clear()
-            found = await run_in_threadpool(_after, database, known, experiment)
-            for key, kind, data in found:
+            rows = await run_in_threadpool(_after, database, known, experiment)
+            for key, kind, data in rows:
                 yield format_sse_event(data_str=json.dumps(data), event=kind, id=str(key))
                 known = key
-            if found:
-                silent = 0
+            if rows:
+                quiet = 0
                 continue
-            patience = LOOK_SECONDS if database.shared else PING_SECONDS
+            patience = POLL_SECONDS if database.shared else PING_SECONDS
             try:
                 await asyncio.wait_for(waiting.wait(), patience)
                 await asyncio.sleep(0.05)  # changes come in bursts: send them together
             except TimeoutError:
-                silent += patience
-                if silent >= PING_SECONDS:
-                    silent = 0
+                quiet += patience
+                if quiet >= PING_SECONDS:
+                    quiet = 0
                     yield format_sse_event(comment="ping")
     finally:
         feed.unsubscribe(waiting)

@@ -32,13 +32,13 @@ BasketDep = Annotated[Basket, Depends(_basket)]
 
 # The evaluation loss is the default: on a few hundred texts it is far less noisy than accuracy.
 def _judge(
-    found: BasketDep,
+    basket: BasketDep,
     judge: Annotated[
         Literal["eval_loss", "accuracy", "perplexity", "relative_loss"] | None,
         Query(description="What the best learning rate of each method is chosen by"),
     ] = None,
 ) -> str:
-    return judge or found.judges[0]
+    return judge or basket.judges[0]
 
 
 JudgeDep = Annotated[str, Depends(_judge)]
@@ -48,7 +48,7 @@ Labels = Annotated[list[str] | None, Query(description="These methods alone")]
 
 
 def _chosen(
-    found: BasketDep,
+    basket: BasketDep,
     judge: JudgeDep,
     rates: Annotated[
         Literal["best", "all"],
@@ -56,8 +56,8 @@ def _chosen(
     ] = "best",
     labels: Labels = None,
 ) -> Basket:
-    found = found.labelled(labels)
-    return found.at_best(judge) if rates == "best" else found.at_all()
+    basket = basket.labelled(labels)
+    return basket.at_best(judge) if rates == "best" else basket.at_all()
 
 
 ChosenDep = Annotated[Basket, Depends(_chosen)]

@@ -75,17 +75,17 @@ Key = Annotated[int, Path(ge=1)]
 
 def find_experiment(session: Reading, experiment_id: Key) -> Experiment:
     """The experiment of this number, or a problem; also for routes that write."""
-    found = experiments.get(session, experiment_id)
-    if found is None:
+    experiment = experiments.get(session, experiment_id)
+    if experiment is None:
         raise NotFoundError("experiment", experiment_id)
-    return found
+    return experiment
 
 
 def _run(session: Reading, run_id: Key) -> Run:
-    found = session.get(Run, run_id)
-    if found is None:
+    run = session.get(Run, run_id)
+    if run is None:
         raise NotFoundError("run", run_id)
-    return found
+    return run
 
 
 ExperimentDep = Annotated[Experiment, Depends(find_experiment)]

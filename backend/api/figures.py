@@ -118,8 +118,8 @@ def draw_spectra(
         known("quantities", quantity, SPECTRA)
     same = chosen.of_one_model()
     first = same.frame.drop_duplicates("series")
-    found = queries.spectra(session, [int(k) for k in first["run_id"]], layer, wanted)
-    table = spectra.table(found, first)
+    measured = queries.spectra(session, [int(k) for k in first["run_id"]], layer, wanted)
+    table = spectra.table(measured, first)
     drawn = spectra.draw(table, first, rank=same.rank, theme=theme)
     return answer(drawn, table, format, f"spectra-layer-{layer}")
 
@@ -141,8 +141,8 @@ def draw_alignment(
     indices = None if layer is None else [layer]
     if module is not None:
         indices = layers.of_module(chosen.layers, known("module", module, _modules(chosen.layers)))
-    found = queries.alignments(session, same.ids)
-    table = alignment.table(found, same.frame, name=measure, layers=indices)
+    measured = queries.alignments(session, same.ids)
+    table = alignment.table(measured, same.frame, name=measure, layers=indices)
     random = None
     if same.rank is not None and same.shapes and len(same.of_one_model().rows) == len(same.rows):
         random = alignment.baselines(same.shapes, same.rank, indices)
@@ -166,8 +166,8 @@ def draw_alignment_layers(
 ) -> Response:
     """The alignment of every layer at one step: the last that was measured up to ``step``."""
     same = chosen.of_one_model()
-    found = queries.alignments(session, same.ids, up_to=step)
-    table = alignment.by_layer(found, same.frame, same.layers, name=measure, side=side)
+    measured = queries.alignments(session, same.ids, up_to=step)
+    table = alignment.by_layer(measured, same.frame, same.layers, name=measure, side=side)
     random = None
     if same.rank is not None and same.shapes and measure == "mean_cos2":
         random = columns.chance(same.shapes, same.rank, side)
@@ -239,9 +239,9 @@ def draw_overlap(
 ) -> Response:
     """φ(i, j) between the gradient's and the adapter's directions, of the first run chosen."""
     check_layer(layer, chosen)
-    found = queries.overlap(session, chosen.ids[0], at == "end") if chosen.ids else None
-    if found is None:
+    measured = queries.overlap(session, chosen.ids[0], at == "end") if chosen.ids else None
+    if measured is None:
         nothing = np.empty((0, 0, 0), np.float32)
-        found = nothing, nothing
-    table = overlap.table(found[0], found[1], layer)
+        measured = nothing, nothing
+    table = overlap.table(measured[0], measured[1], layer)
     return answer(overlap.draw(table, theme=theme), table, format, f"overlap-{at}")

@@ -46,12 +46,12 @@ def history(
 ) -> HistoryOut:
     """Experiments, newest first, and what they can be narrowed to."""
     try:
-        found, total = experiments.search(session, q, limit, offset)
+        listed, total = experiments.search(session, q, limit, offset)
         facets = experiments.facets(session, q)
     except SearchError as error:
         raise _wrong_search(error) from error
     return HistoryOut(
-        experiments=[ExperimentOut.of(row) for row in found],
+        experiments=[ExperimentOut.of(row) for row in listed],
         total=total,
         facets={
             key: [FacetOut.model_validate(facet) for facet in values]
@@ -68,10 +68,10 @@ def download(
 ) -> Response:
     """All experiments that a search finds, as a table."""
     try:
-        found, _ = experiments.search(session, q, limit=MOST_EXPORTED, offset=0)
+        matches, _ = experiments.search(session, q, limit=MOST_EXPORTED, offset=0)
     except SearchError as error:
         raise _wrong_search(error) from error
-    rows = [_row(ExperimentOut.of(listed)) for listed in found]
+    rows = [_row(ExperimentOut.of(listed)) for listed in matches]
     return answer_table(pd.DataFrame(rows), format, "experiments")
 
 
@@ -93,14 +93,14 @@ def _wrong_search(error: SearchError) -> InvalidError:
 def change_many(change: BulkChange, database: DatabaseDep) -> ChangedOut:
     """Star, archive or tag several experiments; those that are not there are passed over."""
     with database.write() as session:
-        found = session.scalars(select(Experiment).where(Experiment.id.in_(change.ids))).all()
-        for experiment in found:
+        chosen = session.scalars(select(Experiment).where(Experiment.id.in_(change.ids))).all()
+        for experiment in chosen:
             _flags(experiment, change.starred, change.archived)
             named = set(experiments.tags(session, [experiment.id])[experiment.id])
             wanted = (named | {change.add_tag}) - {change.remove_tag, None}
             if wanted != named:
                 experiments.set_tags(session, experiment.id, sorted(filter(None, wanted)))
-        return ChangedOut(changed=len(found))
+        return ChangedOut(changed=len(chosen))
 
 
 @router.patch("/experiments/{experiment_id}")

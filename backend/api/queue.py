@@ -90,7 +90,7 @@ def set_mode(
         row = lanes.set_mode(session, name, mode)
         if row is None:
             raise NotFoundError("lane", name)
-        found = _lane(row, None, {})
+        changed = _lane(row, None, {})
     scheduler.wake()
     feed.wake()
-    return found
+    return changed

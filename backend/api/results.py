@@ -27,7 +27,7 @@ def read_basket(session: Reading, basket: BasketDep) -> BasketOut:
     labels = dict(zip(basket.frame["run_id"], basket.frame["label"], strict=True))
     return BasketOut(
         experiments=[
-            ExperimentOut.of(experiments.listed(session, one)) for one in basket.experiments
+            ExperimentOut.of(experiments.listed(session, row)) for row in basket.experiments
         ],
         runs=[RunOut.of(run).model_copy(update={"label": labels[run.id]}) for run in basket.rows],
         layers=LayerOut.of_all(basket.layers),

@@ -125,27 +125,27 @@ def template(session: Reading, run: RunDep) -> ExperimentSpec:
 @router.post("/runs/{run_id}/cancel")
 def cancel(run_id: Key, database: DatabaseDep, scheduler: SchedulerDep, feed: FeedDep) -> RunOut:
     """Cancel a queued or running run."""
-    found = _change(database, run_id, "cancel")
+    cancelled = _change(database, run_id, "cancel")
     scheduler.interrupt(run_id)
     feed.wake()
-    return found
+    return cancelled
 
 
 @router.post("/runs/{run_id}/retry")
 def retry(run_id: Key, database: DatabaseDep, scheduler: SchedulerDep, feed: FeedDep) -> RunOut:
     """Queue a run again that has ended; its results are replaced when it starts."""
-    found = _change(database, run_id, "retry")
+    queued = _change(database, run_id, "retry")
     scheduler.wake()
     feed.wake()
-    return found
+    return queued
 
 
 @router.post("/runs/{run_id}/top")
 def to_top(run_id: Key, database: DatabaseDep, feed: FeedDep) -> RunOut:
     """Let a queued run be the next."""
-    found = _change(database, run_id, "top")
+    moved = _change(database, run_id, "top")
     feed.wake()
-    return found
+    return moved
 
 
 @router.get("/runs/{run_id}/adapter.zip", response_class=FileResponse)

@@ -17,8 +17,8 @@ def announce(demo: ExperimentSpec | None) -> Callable[[FastAPI, str], None]:
         where = url
         if demo is not None:
             with app.state.database.write() as session:
-                found, _ = experiments.search(session, "is:any", 1, 0)
-                experiment = found[0].experiment if found else experiments.create(session, demo)
+                listed, _ = experiments.search(session, "is:any", 1, 0)
+                experiment = listed[0].experiment if listed else experiments.create(session, demo)
                 where = f"{url}/experiments/{experiment.id}"
             app.state.scheduler.wake()
         print(f"LoRA-One Lab is at {where}  (stop with Ctrl+C)", flush=True)

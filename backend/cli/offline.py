@@ -46,19 +46,19 @@ def _database(home: Path | None, *, make: bool = False) -> Iterator[Database]:
 def write_report(home: Path | None, key: int, output: Path) -> None:
     """The experiment's report as one HTML file. Raises StoredError where it is not there."""
     with _database(home) as database, database.read() as session:
-        found = experiments.get(session, key)
-        if found is None:
+        experiment = experiments.get(session, key)
+        if experiment is None:
             raise StoredError(f"there is no experiment {key}")
-        output.write_text(report(session, found), encoding="utf-8")
+        output.write_text(report(session, experiment), encoding="utf-8")
 
 
 def write_export(home: Path | None, key: int, output: Path) -> None:
     """The experiment as JSON that another server takes in. Raises StoredError as above."""
     with _database(home) as database, database.read() as session:
-        found = experiments.get(session, key)
-        if found is None:
+        experiment = experiments.get(session, key)
+        if experiment is None:
             raise StoredError(f"there is no experiment {key}")
-        output.write_text(json.dumps(transfer.dump(session, found)), encoding="utf-8")
+        output.write_text(json.dumps(transfer.dump(session, experiment)), encoding="utf-8")
 
 
 def take_in(home: Path | None, file: Path) -> int:
@@ -85,18 +85,22 @@ def write_backup(home: Path | None, output: Path, *, adapters: bool) -> str:
     settings = _settings(home)
     _check_home(settings)
     try:
-        found = backups.write(settings, output, adapters=adapters)
+        manifest = backups.write(settings, output, adapters=adapters)
     except (backups.BackupError, OSError) as error:
         raise StoredError(str(error)) from error
     size = output.stat().st_size / 1e6
-    return f"wrote {output} ({size:.1f} MB): {found.experiments} experiments, {found.runs} runs"
+    return f"wrote {output} ({size:.1f} MB): {_counts(manifest)}"
 
 
 def restore(home: Path | None, file: Path) -> str:
     """Put a backup into a folder; a sentence about it. Raises StoredError where that cannot be."""
     settings = _settings(home)
     try:
-        found = backups.restore(settings, file)
+        manifest = backups.restore(settings, file)
     except (backups.BackupError, NewerSchemaError, OSError) as error:
         raise StoredError(str(error)) from error
-    return f"restored {found.experiments} experiments, {found.runs} runs into {settings.home}"
+    return f"restored {_counts(manifest)} into {settings.home}"
+
+
+def _counts(manifest: backups.Manifest) -> str:
+    return f"{manifest.experiments} experiments, {manifest.runs} runs"

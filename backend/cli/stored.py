@@ -67,8 +67,8 @@ def backup(
 ) -> None:
     """Back up all stored data into one file; works while the server runs."""
     with _stored() as offline:
-        said = offline.write_backup(home, output, adapters=adapters)
-    console.print(said, markup=False)
+        sentence = offline.write_backup(home, output, adapters=adapters)
+    console.print(sentence, markup=False)
 
 
 def restore(
@@ -77,5 +77,5 @@ def restore(
 ) -> None:
     """Restore a backup, completely or not at all, into a data folder without a database."""
     with _stored() as offline:
-        said = offline.restore(home, file)
-    console.print(said, markup=False)
+        sentence = offline.restore(home, file)
+    console.print(sentence, markup=False)

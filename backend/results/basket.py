@@ -52,7 +52,7 @@ class Basket:
     @property
     def judges(self) -> list[str]:
         """What all its runs can be judged by, the usual one first; of the first where none is."""
-        of_each = [TASKS[one.task].judges for one in self.experiments if one.task in TASKS]
+        of_each = [TASKS[row.task].judges for row in self.experiments if row.task in TASKS]
         if not of_each:
             return ["eval_loss"]
         shared = [name for name in of_each[0] if all(name in names for names in of_each)]
@@ -153,12 +153,12 @@ def read(session: Session, items: Sequence[str]) -> Basket:
 
 def _runs(session: Session, item: _Item) -> list[Run]:
     """The runs of an experiment, or of one method of it."""
-    found = experiments.runs(session, item.key)
+    rows = experiments.runs(session, item.key)
     if item.label is None:
-        return found
-    chosen = [run for run in found if run.label == item.label]
+        return rows
+    chosen = [run for run in rows if run.label == item.label]
     if not chosen:
-        labels = ", ".join(dict.fromkeys(run.label for run in found))
+        labels = ", ".join(dict.fromkeys(run.label for run in rows))
         raise _wrong(item.text, f"experiment {item.key} has no such method", labels)
     return chosen
 
@@ -167,11 +167,11 @@ Row = TypeVar("Row", Run, Experiment)
 
 
 def _by_id(session: Session, table: type[Row], keys: list[int], noun: str) -> dict[int, Row]:
-    found = {row.id: row for row in session.scalars(select(table).where(table.id.in_(keys)))}
+    rows = {row.id: row for row in session.scalars(select(table).where(table.id.in_(keys)))}
     for key in keys:
-        if key not in found:
+        if key not in rows:
             raise NotFoundError(noun, key)
-    return found
+    return rows
 
 
 def _wrong(value: str | int, message: str, allowed: str) -> InvalidError:

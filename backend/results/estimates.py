@@ -71,20 +71,20 @@ def cost(
     speed = device_benchmarks.get(device)
     if speed is None:
         waiting = device_benchmarks.measuring(device)
-        said = "The device is being measured" if waiting else "The device was not measured"
-        return Cost.unknown(f"{said}.", waiting=waiting)
+        sentence = "The device is being measured" if waiting else "The device was not measured"
+        return Cost.unknown(f"{sentence}.", waiting=waiting)
     sizes = checkpoint.read(specs[0].model)
     if sizes is None:
         return Cost.unknown("The model is not on this machine yet, so its size is not known.")
     seen = experience(session, speed)
-    found = cost_estimate.of_runs(specs, sizes, speed, seen.time, seen.memory)
+    estimate = cost_estimate.of_runs(specs, sizes, speed, seen.time, seen.memory)
     return Cost(
-        seconds=found.seconds / len(devices),
-        memory_bytes=found.memory,
+        seconds=estimate.seconds / len(devices),
+        memory_bytes=estimate.memory,
         device=speed.device,
         device_memory_bytes=speed.memory,
         lanes=len(devices),
-        too_large=found.too_large,
+        too_large=estimate.too_large,
         basis=_basis(seen),
     )
 
@@ -118,9 +118,9 @@ def experience(session: Session, speed: DeviceBenchmark) -> Experience:
         sizes = None if TASKS[spec.task].synthetic else checkpoint.read(spec.model)
         if sizes is None or run.started_at is None or run.finished_at is None:
             continue
-        said = cost_estimate.of_run(spec, sizes, speed)
-        times.append((run.finished_at - run.started_at).total_seconds() / said.seconds)
-        memories.append((run.summary.get("memory_bytes") or said.memory) / said.memory)
+        estimate = cost_estimate.of_run(spec, sizes, speed)
+        times.append((run.finished_at - run.started_at).total_seconds() / estimate.seconds)
+        memories.append((run.summary.get("memory_bytes") or estimate.memory) / estimate.memory)
     if len(times) < ENOUGH:
         return Experience(runs=len(times))
     middle = statistics.median(times)
@@ -136,17 +136,17 @@ def remaining(
     """Seconds that each run will take yet: as others of its experiment did, or as estimated."""
     took = _took(session, {run.experiment_id for run in active})
     factor: float | None = None
-    found: dict[int, float | None] = {}
+    left: dict[int, float | None] = {}
     for run in active:
         whole = took.get(run.experiment_id)
         if whole is None and speed is not None:
             factor = experience(session, speed).time if factor is None else factor
             whole = _estimated(run, speed, factor)
         if whole is None:
-            found[run.id] = None
+            left[run.id] = None
             continue
-        found[run.id] = max(whole - _passed(run), 1.0)
-    return found
+        left[run.id] = max(whole - _passed(run), 1.0)
+    return left
 
 
 def _passed(run: Run) -> float:

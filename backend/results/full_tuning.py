@@ -45,16 +45,16 @@ def columns(
         key: directions.read(files[run.id]) for key, run in reference.items() if run.id in files
     }
     side = LAYER_METRICS.index(column)
-    found = {}
+    shared = {}
     for run in beside:
         key = run.experiment_id, run.seed
         if run.id not in files or key not in full or run.layers is None:
             continue
         own = directions.read(files[run.id])
-        found[run.id] = [
+        shared[run.id] = [
             directions.agreement(own, full[key], name)[side] for name in run.layers["names"]
         ]
-    return found
+    return shared
 
 
 def _is_full(run: Run) -> bool:

@@ -85,8 +85,8 @@ def overview(session: Session, basket: Basket, judge: str) -> Overview:
     return Overview(
         metric=judge,
         judges=[METRICS[name] for name in basket.judges],
-        verdict=" ".join(said for _, said in judged),
-        answers=[Answer(asked, said) for asked, said in questions if said],
+        verdict=" ".join(sentence for _, sentence in judged),
+        answers=[Answer(asked, sentence) for asked, sentence in questions if sentence],
         columns=[column for column in _COLUMNS if column.name in shown],
         rows=rows,
         differences=differ,
@@ -103,13 +103,13 @@ def _verdicts(
     if len(basket.experiments) == 1:
         return [(_WHICH.format(""), verdicts.verdict(done, judge))]
     same = "They share everything that was asked for, apart from what is compared."
-    found = [("Can these be compared?", diff.reservations(differ) or same)]
+    answers = [("Can these be compared?", diff.reservations(differ) or same)]
     if diff.comparable(differ):
-        return [*found, (_WHICH.format(""), verdicts.verdict(done, judge))]
+        return [*answers, (_WHICH.format(""), verdicts.verdict(done, judge))]
     for origin in dict.fromkeys(basket.frame["origin"]):
         own = done[done["origin"] == origin]
-        found.append((_WHICH.format(f" of {origin}"), verdicts.verdict(own, judge)))
-    return found
+        answers.append((_WHICH.format(f" of {origin}"), verdicts.verdict(own, judge)))
+    return answers
 
 
 def _row(
@@ -149,19 +149,19 @@ def _sparks(session: Session, best: pd.DataFrame) -> dict[str, list[float]]:
         if not values.empty:
             break
     joined = values.merge(best[["run_id", "series"]], on="run_id")
-    found = {}
+    curves = {}
     for series, line in joined.groupby("series"):
         means = line.groupby("step")["value"].mean().to_numpy()
         parts = np.array_split(means, min(len(means), _SPARK_POINTS))
-        found[str(series)] = [float(part.mean()) for part in parts]
-    return found
+        curves[str(series)] = [float(part.mean()) for part in parts]
+    return curves
 
 
 def between(basket: Basket) -> list[Difference]:
     """What differs between the basket's experiments, or within one between its methods."""
     several = len(basket.experiments) > 1
     names = dict(zip(basket.frame["run_id"], basket.frame["label"], strict=True))
-    titles = {one.id: f"#{one.id} {one.name}" for one in basket.experiments}
+    titles = {row.id: f"#{row.id} {row.name}" for row in basket.experiments}
     groups: dict[str, list[dict[str, object]]] = {}
     for run in basket.rows:
         name = titles[run.experiment_id] if several else str(names[run.id])

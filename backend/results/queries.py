@@ -44,9 +44,9 @@ _SUMMARY = (
 )
 
 
-def layer_names(found: list[Run]) -> list[str]:
+def layer_names(rows: list[Run]) -> list[str]:
     """The target layers, as the first run that knows them says."""
-    return next((list(run.layers["names"]) for run in found if run.layers), [])
+    return next((list(run.layers["names"]) for run in rows if run.layers), [])
 
 
 def runs(rows: list[Run]) -> pd.DataFrame:
@@ -96,8 +96,8 @@ def metrics(session: Session, run_ids: list[int], name: str) -> pd.DataFrame:
 def before(rows: list[Run], metric: str) -> dict[int, float]:
     """A metric of the untouched model, before any initialisation, by run; where it was measured."""
     name = f"{metric}_before"
-    found = {run.id: (run.init_scalars or {}).get(name) for run in rows}
-    return {key: float(value) for key, value in found.items() if value is not None}
+    measured = {run.id: (run.init_scalars or {}).get(name) for run in rows}
+    return {key: float(value) for key, value in measured.items() if value is not None}
 
 
 def scalar(session: Session, run_id: int, quantity: str, name: str) -> dict[int, float | None]:
@@ -122,10 +122,10 @@ def spectra(
             SpectrumRow.quantity.in_(quantities),
         )
     ).all()
-    found = {(int(run_id), str(quantity)): unpack(data) for run_id, quantity, data in rows}
+    measured = {(int(run_id), str(quantity)): unpack(data) for run_id, quantity, data in rows}
     order = {quantity: i for i, quantity in enumerate(quantities)}
     position = {run_id: i for i, run_id in enumerate(run_ids)}
-    return dict(sorted(found.items(), key=lambda item: (position[item[0][0]], order[item[0][1]])))
+    return dict(sorted(measured.items(), key=lambda row: (position[row[0][0]], order[row[0][1]])))
 
 
 def alignments(session: Session, run_ids: list[int], up_to: int | None = None) -> list[Measured]:

@@ -62,11 +62,11 @@ def _methods(best: pd.DataFrame, judge: str) -> pd.DataFrame | None:
     """Each method at its own best learning rate."""
     if best.empty:
         return None
-    found = []
+    rows = []
     for label, group in best.groupby("series", sort=False):
         estimate = verdicts.estimate(group[judge])
         assert estimate is not None
-        found.append(
+        rows.append(
             {
                 "Method": label,
                 "Best learning rate": float(group["learning_rate"].iloc[0]),
@@ -75,7 +75,7 @@ def _methods(best: pd.DataFrame, judge: str) -> pd.DataFrame | None:
                 "Seeds": estimate.n,
             }
         )
-    return pd.DataFrame(found)
+    return pd.DataFrame(rows)
 
 
 def _figures(
@@ -105,7 +105,7 @@ def _figures(
     shown = spectra.table(
         queries.spectra(session, firsts, 0, ["gradient", "weight", "init", "change"]), first
     )
-    found = [
+    figures = [
         ("Curves", curves.draw(values, best, metric=judge, log_y=synthetic)),
         ("Learning rate", learning_rate.draw(rate, everything, metric=judge)),
         ("Cost", cost.draw(price, best, metric=judge, cost="train_seconds")),
@@ -118,7 +118,7 @@ def _figures(
         ),
         (f"Spectra of {_label(layers)}", spectra.draw(shown, first, rank=None)),
     ]
-    return [Section(title, figure=figure) for title, figure in found]
+    return [Section(title, figure=figure) for title, figure in figures]
 
 
 def _label(names: list[str]) -> str:

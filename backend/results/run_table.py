@@ -38,13 +38,13 @@ class Head:
 def heads() -> list[Head]:
     """All columns that a table of runs may have. A spec and a result may have the same name, the
     learning rate: the spec comes first and stands alone."""
-    found = [Head(name, label, "", "run") for name, label in _RUN.items()]
-    found += [Head(field.path, field.title, "", "spec") for field in diff.fields()]
-    taken = {head.name for head in found}
-    found += [
+    columns = [Head(name, label, "", "run") for name, label in _RUN.items()]
+    columns += [Head(field.path, field.title, "", "spec") for field in diff.fields()]
+    taken = {head.name for head in columns}
+    columns += [
         Head(row.name, row.label, row.unit, "result") for row in _RESULTS if row.name not in taken
     ]
-    return found
+    return columns
 
 
 def build(basket: Basket) -> tuple[pd.DataFrame, list[Head]]:

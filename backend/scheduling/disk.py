@@ -24,12 +24,12 @@ def read(settings: Settings) -> State:
     free = shutil.disk_usage(settings.home).free
     room = f"{free / 1e9:.3g} GB are free in {settings.home}"
     if free < settings.disk_stop_gb * 1e9:
-        said = (
+        sentence = (
             f"The disk is almost full: {room}. No run is begun below "
             f"{settings.disk_stop_gb:g} GB (LORAONE_DISK_STOP_GB); what waits goes on when there "
             "is space again."
         )
-        return State("full", free, said)
+        return State("full", free, sentence)
     if free < settings.disk_warn_gb * 1e9:
         return State("low", free, f"The disk is filling up: {room}.")
     return State("ok", free)
@@ -40,12 +40,12 @@ def trim(settings: Settings) -> None:
     folder = settings.gradients
     if folder is None or not folder.is_dir():
         return
-    found = []
+    shared = []
     for file in folder.glob("*.safetensors"):
         with suppress(OSError):  # another server may trim too
-            found.append((file.stat().st_mtime, file.stat().st_size, file))
-    total = sum(size for _, size, _ in found)
-    for _, size, file in sorted(found):
+            shared.append((file.stat().st_mtime, file.stat().st_size, file))
+    total = sum(size for _, size, _ in shared)
+    for _, size, file in sorted(shared):
         if total <= settings.gradients_gb * 1e9:
             return
         file.unlink(missing_ok=True)

@@ -84,5 +84,5 @@ def _of_gpu(handle: Any) -> tuple[int | None, float | None]:
 
 def _hottest() -> float | None:
     sensors: dict[str, list[Any]] = getattr(psutil, "sensors_temperatures", dict)()
-    found = [one.current for name in _CPU_SENSORS for one in sensors.get(name, ())]
-    return max(found, default=None)
+    degrees = [sensor.current for name in _CPU_SENSORS for sensor in sensors.get(name, ())]
+    return max(degrees, default=None)

@@ -81,7 +81,7 @@ class TheoryWorker:
     async def ask(self, spec: ExperimentSpec, *, quick: bool, theme: Theme) -> AsyncIterator[Reply]:
         """Progress, then the answer. Closing the iterator early gives the question up.
 
-        Raises DeskDiedError where the process ends.
+        Raises TheoryWorkerDiedError where the process ends.
         """
         key = next(self._keys)
         try:
@@ -115,7 +115,7 @@ class TheoryWorker:
         loop = asyncio.get_running_loop()
         for last in (False, True):
             connection = self._ready()
-            # A queue for each try: what is told of a dead process is not for the next one.
+            # A queue for each try: what comes from a dead process is not for the next one.
             replies: asyncio.Queue[Reply | None] = asyncio.Queue()
             self._waiting[question.key] = Waiting(loop, replies, connection)
             try:
@@ -134,7 +134,7 @@ class TheoryWorker:
             context = multiprocessing.get_context("spawn")
             self._connection, theirs = context.Pipe()
             self._process = context.Process(
-                target=main, args=(theirs, self._threads), daemon=True, name="theory desk"
+                target=main, args=(theirs, self._threads), daemon=True, name="theory worker"
             )
             self._process.start()
             theirs.close()
@@ -148,14 +148,14 @@ class TheoryWorker:
                 reply: Reply = connection.recv()
             except (EOFError, OSError):
                 break
-            found = self._waiting.get(reply.key)
-            if found is not None:
-                found.hand(reply)
+            waiting = self._waiting.get(reply.key)
+            if waiting is not None:
+                waiting.hand(reply)
         with self._lock:
             connection.close()
-        for found in list(self._waiting.values()):
-            if found.connection is connection:
-                found.hand(None)
+        for waiting in list(self._waiting.values()):
+            if waiting.connection is connection:
+                waiting.hand(None)
 
 
 class GivenUpError(Exception):
@@ -206,23 +206,23 @@ def _answer(
     given_up: set[int],
     answer: Any,
 ) -> None:
-    told = -1
+    reported = -1
 
     def progress(done: int, total: int) -> None:
-        nonlocal told
+        nonlocal reported
         while connection.poll():
             _take(connection, questions, given_up)
         if question.key in given_up:
             raise GivenUpError
-        if done > told:
-            told = done
+        if done > reported:
+            reported = done
             connection.send(Reply(question.key, done, total))
 
     try:
-        found = answer(
+        answered = answer(
             question.spec, quick=question.quick, theme=question.theme, on_progress=progress
         )
-        connection.send(Reply(question.key, answer=asdict(found)))
+        connection.send(Reply(question.key, answer=asdict(answered)))
     except GivenUpError:
         return
     except (ArithmeticError, ValueError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""What the scheduler and its lanes share: the database, who is told of changes, and what a job is.
+"""What the scheduler and its lanes share: the database, the feed of changes, and what a job is.
 
 It knows neither lanes nor devices.
 """

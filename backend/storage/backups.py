@@ -142,11 +142,11 @@ def _unpack(file: Path, scratch: Path) -> Manifest:
 def _check(copy: Path) -> None:
     try:
         with closing(sqlite3.connect(copy)) as database:
-            (said,) = database.execute("PRAGMA integrity_check").fetchone()
+            (verdict,) = database.execute("PRAGMA integrity_check").fetchone()
     except sqlite3.DatabaseError as error:
         raise BackupError(f"the database in the backup is damaged: {error}") from error
-    if said != "ok":
-        raise BackupError(f"the database in the backup is damaged: {said}")
+    if verdict != "ok":
+        raise BackupError(f"the database in the backup is damaged: {verdict}")
     database_of_copy = Database(f"sqlite:///{copy}")
     try:
         database_of_copy.migrate()

@@ -21,10 +21,10 @@ def document() -> str:
     """The document as text, keys in a fixed order. The version is left out: it is no contract."""
     with tempfile.TemporaryDirectory() as home:
         app = create_app(Settings(home=Path(home)))
-        found = app.openapi()
+        schema = app.openapi()
         app.state.database.close()
-    found["info"]["version"] = "0"
-    return json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    schema["info"]["version"] = "0"
+    return json.dumps(schema, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def main() -> int:

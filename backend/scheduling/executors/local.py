@@ -77,13 +77,13 @@ class LocalWorker:
                 connection.recv()  # signs of life since the last job
             connection.send(job)
             while True:
-                found: list[Message] = []
+                messages: list[Message] = []
                 ready = connection.poll(PATIENCE_S)
-                while ready and len(found) < MOST_AT_ONCE:
-                    found.append(connection.recv())
+                while ready and len(messages) < MOST_AT_ONCE:
+                    messages.append(connection.recv())
                     ready = connection.poll()
-                yield found
-                if any(ends(message) for message in found):
+                yield messages
+                if any(ends(message) for message in messages):
                     return
         except (EOFError, OSError) as error:
             raise WorkerDiedError(_cause(self._reap())) from error

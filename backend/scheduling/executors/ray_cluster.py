@@ -68,10 +68,11 @@ class RayExecutor:
         except Exception as error:  # the head is away: what there was may still be there
             log.warning("the Ray cluster does not answer: %s", error)
             return self._known
-        found = [device for node in nodes for device in _gpus(node)]
-        if not found:
-            found = [_cpu(node, self._settings.cpu_threads) for node in nodes if _cores(node) >= 1]
-        self._known = sorted(found, key=lambda device: device.name)
+        present = [device for node in nodes for device in _gpus(node)]
+        if not present:
+            threads = self._settings.cpu_threads
+            present = [_cpu(node, threads) for node in nodes if _cores(node) >= 1]
+        self._known = sorted(present, key=lambda device: device.name)
         return self._known
 
     def worker(self, device: Device) -> RayWorker:
@@ -225,11 +226,11 @@ class Actor:
         held: list[Message] = []
         ended = False
         while not ended:
-            found, ended = _drain(outbox)
+            messages, ended = _drain(outbox)
             text, read = _printed(here.log, read)
             # The end comes last: whoever sees it asks no more.
-            held = [message for message in found if ends(message)]
-            first = [message for message in found if not ends(message)]
+            held = [message for message in messages if ends(message)]
+            first = [message for message in messages if not ends(message)]
             if text or first:
                 yield [*([Printed(text)] if text else []), *first]
             if held:
@@ -263,16 +264,16 @@ def _put_file(outbox: queue.Queue[Message | None], file: Path, path: str) -> Non
 
 def _drain(outbox: queue.Queue[Message | None]) -> tuple[list[Message], bool]:
     """What there is, after a short wait, and whether it was the last; few large pieces at once."""
-    found: list[Message] = []
+    messages: list[Message] = []
     with suppress(queue.Empty):
         message = outbox.get(timeout=0.2)
         while message is not None:
-            found.append(message)
-            if isinstance(message, Written | Beat) or len(found) >= 200:
-                return found, False
+            messages.append(message)
+            if isinstance(message, Written | Beat) or len(messages) >= 200:
+                return messages, False
             message = outbox.get_nowait()
-        return found, True
-    return found, False
+        return messages, True
+    return messages, False
 
 
 def _printed(log_file: Path, read: int) -> tuple[str, int]:

@@ -114,10 +114,10 @@ def search(session: Session, text: str, limit: int, offset: int) -> tuple[list[L
     """Newest first, as :mod:`.search` reads ``text``. Also the number of matches."""
     query = select(Experiment).where(condition(text))
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    found = session.scalars(query.order_by(Experiment.id.desc()).limit(limit).offset(offset)).all()
-    ids = [experiment.id for experiment in found]
+    rows = session.scalars(query.order_by(Experiment.id.desc()).limit(limit).offset(offset)).all()
+    ids = [experiment.id for experiment in rows]
     counts, named, ahead = count_runs(session, ids), tags(session, ids), best(session, ids)
-    listed = [Listed(one, counts[one.id], named[one.id], ahead.get(one.id)) for one in found]
+    listed = [Listed(row, counts[row.id], named[row.id], ahead.get(row.id)) for row in rows]
     return listed, total
 
 
@@ -127,7 +127,7 @@ _JUDGES = ("eval_loss", "relative_loss")
 
 def best(session: Session, experiment_ids: list[int]) -> dict[int, Best]:
     """What is ahead in each experiment that has finished runs."""
-    found: dict[int, Best] = {}
+    ahead: dict[int, Best] = {}
     for metric in _JUDGES:
         value = func.avg(Run.summary[metric].as_float())
         keys = (Run.experiment_id, Run.label, Run.rank, Run.learning_rate)
@@ -142,31 +142,31 @@ def best(session: Session, experiment_ids: list[int]) -> dict[int, Best]:
             .order_by(value)
         ).all()
         for key, label, rate, mean, seeds in rows:
-            found.setdefault(int(key), Best(label, rate, metric, float(mean), int(seeds)))
-    return found
+            ahead.setdefault(int(key), Best(label, rate, metric, float(mean), int(seeds)))
+    return ahead
 
 
 def facets(session: Session, text: str) -> dict[str, list[Facet]]:
     """What the found experiments have in common, most frequent first, by search key."""
     chosen = select(Experiment.id).where(condition(text)).scalar_subquery()
     amount = func.count(func.distinct(Experiment.id))
-    found = {}
+    values = {}
     for key, column in (("model", Experiment.model), ("task", Experiment.task),
                         ("by", Experiment.author)):  # fmt: skip
         rows = session.execute(
             select(column, amount).where(Experiment.id.in_(chosen)).group_by(column)
         ).all()
-        found[key] = _facet(rows)
+        values[key] = _facet(rows)
     runs_of = func.count(func.distinct(Run.experiment_id))
     rows = session.execute(
         select(Run.method, runs_of).where(Run.experiment_id.in_(chosen)).group_by(Run.method)
     ).all()
-    found["method"] = _facet(rows)
+    values["method"] = _facet(rows)
     rows = session.execute(
         select(Tag.name, func.count()).where(Tag.experiment_id.in_(chosen)).group_by(Tag.name)
     ).all()
-    found["tag"] = _facet(rows)
-    return found
+    values["tag"] = _facet(rows)
+    return values
 
 
 def _facet(rows: Sequence[Any]) -> list[Facet]:
@@ -181,10 +181,10 @@ def tags(session: Session, experiment_ids: list[int]) -> dict[int, tuple[str, ..
         .where(Tag.experiment_id.in_(experiment_ids))
         .order_by(Tag.name)
     ).all()
-    found: dict[int, tuple[str, ...]] = dict.fromkeys(experiment_ids, ())
+    named: dict[int, tuple[str, ...]] = dict.fromkeys(experiment_ids, ())
     for key, name in rows:
-        found[int(key)] = (*found[int(key)], str(name))
-    return found
+        named[int(key)] = (*named[int(key)], str(name))
+    return named
 
 
 def set_tags(session: Session, experiment_id: int, names: Sequence[str]) -> None:
@@ -203,12 +203,12 @@ def count_runs(session: Session, experiment_ids: list[int]) -> dict[int, dict[st
         .where(Run.experiment_id.in_(experiment_ids))
         .group_by(Run.experiment_id)
     )
-    found: dict[int, dict[str, int]] = {key: dict.fromkeys(STATUSES, 0) for key in experiment_ids}
+    counts: dict[int, dict[str, int]] = {key: dict.fromkeys(STATUSES, 0) for key in experiment_ids}
     for key, *values in rows:
-        found[key] = {
+        counts[key] = {
             status: int(value or 0) for status, value in zip(STATUSES, values, strict=True)
         }
-    return found
+    return counts
 
 
 def listed(session: Session, experiment: Experiment) -> Listed:

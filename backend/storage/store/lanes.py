@@ -52,7 +52,7 @@ def set_mode(session: Session, name: str, chosen: str) -> LaneRow | None:
 
 
 def measured(session: Session, name: str, memory: int | None, temperature: float | None) -> None:
-    """Note what the lane's device told last."""
+    """Note what the lane's device measured last."""
     session.execute(
         update(LaneRow).where(LaneRow.name == name).values(memory=memory, temperature=temperature)
     )

@@ -65,24 +65,24 @@ def _fair(session: Session, first: dict[str, int], warm: str | None) -> str:
 def usage(session: Session, authors: Collection[str]) -> dict[str, float]:
     """Seconds on lanes of each user's runs that ended in the last hour or go on."""
     since = now() - WINDOW
-    found = dict.fromkeys(authors, 0.0)
+    seconds_of = dict.fromkeys(authors, 0.0)
     mine = select(Experiment.author, func.sum(Run.busy_seconds)).join(
         Experiment, Experiment.id == Run.experiment_id
     )
     for author, seconds in session.execute(
         mine.where(
-            Experiment.author.in_(found),
+            Experiment.author.in_(seconds_of),
             or_(Run.finished_at >= since, Run.finished_at.is_(None)),
         ).group_by(Experiment.author)
     ):
-        found[author] += float(seconds or 0)
+        seconds_of[author] += float(seconds or 0)
     for author, started in session.execute(
         select(Experiment.author, Run.started_at)
         .join(Experiment, Experiment.id == Run.experiment_id)
-        .where(Run.status == "running", Experiment.author.in_(found))
+        .where(Run.status == "running", Experiment.author.in_(seconds_of))
     ):
-        found[author] += _since(started)
-    return found
+        seconds_of[author] += _since(started)
+    return seconds_of
 
 
 def _since(started: datetime | None) -> float:

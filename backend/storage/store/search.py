@@ -56,7 +56,7 @@ class Term:
 
 def parse(text: str) -> list[Term]:
     """The terms of a search, in order."""
-    found = []
+    terms = []
     for match in _TERM.finditer(text):
         key, op = match["key"], match["op"]
         value = match["value"].strip('"')
@@ -66,18 +66,18 @@ def parse(text: str) -> list[Term]:
             else:
                 raise SearchError(match[0], f"{key} is no key", ", ".join(KEYS))
         if value:
-            found.append(Term((key or "").lower(), op or "", value, bool(match["minus"])))
-    return found
+            terms.append(Term((key or "").lower(), op or "", value, bool(match["minus"])))
+    return terms
 
 
 def condition(text: str) -> Condition:
     """What an experiment must fulfil. Raises SearchError for a term that makes no sense."""
     terms = parse(text)
-    found: list[Condition] = [_one(term) for term in terms]
+    conditions: list[Condition] = [_one(term) for term in terms]
     asked = {term.value.lower() for term in terms if term.key == "is"}
     if not asked & {"archived", "any"}:
-        found.append(Experiment.archived.is_(False))
-    return and_(true(), *found)
+        conditions.append(Experiment.archived.is_(False))
+    return and_(true(), *conditions)
 
 
 def _one(term: Term) -> Condition:
@@ -108,7 +108,7 @@ def _status(term: Term) -> Condition:
     if value not in STATUSES:
         raise SearchError(str(term), "is no status", ", ".join(STATUSES))
     before = _ORDER[: _ORDER.index(value)]
-    return and_(_run(Run.status == value), *(not_(_run(Run.status == one)) for one in before))
+    return and_(_run(Run.status == value), *(not_(_run(Run.status == other)) for other in before))
 
 
 def _flag(term: Term) -> Condition:

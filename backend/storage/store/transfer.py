@@ -105,16 +105,16 @@ def _load_run(session: Session, experiment_id: int, row: Any, path: str) -> None
     for name, rows in results.items():
         if not isinstance(rows, list):
             raise TransferError(f"{path}.results.{name}", "must be a list")
-        for j, one in enumerate(rows):
-            values = _in(known[name], one, f"{path}.results.{name}.{j}")
+        for j, cells in enumerate(rows):
+            values = _in(known[name], cells, f"{path}.results.{name}.{j}")
             session.add(known[name](run_id=run.id, **values))
 
 
 def _list(document: dict[str, Any], name: str) -> list[Any]:
-    found = document.get(name, [])
-    if not isinstance(found, list):
+    items = document.get(name, [])
+    if not isinstance(items, list):
         raise TransferError(name, "must be a list")
-    return found
+    return items
 
 
 def _columns(table: type[Base]) -> dict[str, Any]:
@@ -142,13 +142,13 @@ def _in(table: type[Base], row: Any, path: str) -> dict[str, Any]:
     unknown = set(row) - set(columns)
     if unknown:
         raise TransferError(f"{path}.{min(unknown)}", "is no field of it", ", ".join(columns))
-    found = {}
+    values = {}
     for name, column in columns.items():
         value = row.get(name)
         if name not in row and (column.default is not None or column.nullable):
             continue
-        found[name] = _unpack(column, value, f"{path}.{name}")
-    return found
+        values[name] = _unpack(column, value, f"{path}.{name}")
+    return values
 
 
 def _unpack(column: Column[Any], value: Any, path: str) -> Any:

@@ -115,7 +115,7 @@ def test_sent_to_history_it_is_an_experiment_with_every_figure(server: Process) 
     assert server.get("/api/experiments?q=sent+teacher")["total"] == 1
 
 
-def test_a_desk_that_dies_says_so_and_the_next_question_starts_another() -> None:
+def test_a_theory_worker_that_dies_says_so_and_the_next_question_starts_another() -> None:
     theory_worker = TheoryWorker(threads=1)
 
     async def ask(spec: ExperimentSpec) -> list[Any]:
