@@ -41,7 +41,7 @@ COMMON = (
     "lanes_per_device",
     "database_url",
     "executor",
-    "calibrate",
+    "benchmark_device",
 )
 
 

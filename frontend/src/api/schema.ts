@@ -1443,10 +1443,10 @@ export interface components {
             training: components["schemas"]["TrainingSpec"];
             /**
              * Version
+             * @description Of the spec's form; earlier ones are brought forward
              * @default 1
-             * @constant
              */
-            version: 1;
+            version: number;
         };
         /**
          * FacetOut
