@@ -7,10 +7,12 @@ from fastapi import APIRouter
 from backend.api.deps import DatabaseDep, ExperimentDep, FeedDep, Reading, SchedulerDep, SettingsDep
 from backend.api.schemas.experiments import ExperimentDetailOut, ExperimentOut, LayerOut
 from backend.api.schemas.runs import RunOut
+from backend.errors import FieldProblem
 from backend.results import queries
 from backend.scheduling import admission
 from backend.storage.store import experiments
-from loraone.spec.experiment import ExperimentSpec, expand
+from loraone.spec import stored
+from loraone.spec.experiment import ExperimentSpec
 
 router = APIRouter(tags=["experiments"])
 
@@ -26,7 +28,7 @@ def launch(
     """Store the experiment and queue its runs."""
     admission.check(spec, settings)
     with database.write() as session:
-        admission.admit(session, settings, len(expand(spec)))
+        admission.admit(session, settings, spec.run_count)
         experiment = experiments.create(session, spec, settings.user)
         launched = ExperimentOut.of(experiments.listed(session, experiment))
     scheduler.wake()
@@ -38,10 +40,12 @@ def launch(
 def detail(session: Reading, experiment: ExperimentDep) -> ExperimentDetailOut:
     """One experiment with its spec and runs."""
     base = ExperimentOut.of(experiments.listed(session, experiment))
+    spec = stored.experiment(experiment.spec)
     runs = experiments.runs(session, experiment.id)
     return ExperimentDetailOut(
         **base.model_dump(),
-        spec=ExperimentSpec.model_validate(experiment.spec),
+        spec=spec.document,
+        problems=[FieldProblem(**row) for row in spec.problems],
         runs=[RunOut.of(run) for run in runs],
         layers=LayerOut.of_all(queries.layer_names(runs)),
         steps=queries.alignment_steps(session, [run.id for run in runs]),

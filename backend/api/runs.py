@@ -17,11 +17,13 @@ from starlette.background import BackgroundTask
 from backend.api.chosen import BasketDep
 from backend.api.deps import DatabaseDep, FeedDep, Key, Reading, RunDep, SchedulerDep, SettingsDep
 from backend.api.schemas.runs import ChangedOut, LogOut, RunDetailOut, RunOut
-from backend.errors import ConflictError, NotFoundError
+from backend.errors import ConflictError, FieldProblem, InvalidError, NotFoundError
 from backend.results.basket import Basket
 from backend.scheduling.admission import admit
 from backend.storage.store import runs
 from backend.storage.tables import ArtifactRow, Experiment, Run
+from loraone.errors import SpecError
+from loraone.spec import stored
 from loraone.spec.experiment import ExperimentSpec, RunSpec
 from loraone.spec.recipes import alone
 
@@ -31,7 +33,7 @@ router = APIRouter(tags=["runs"])
 @router.get("/runs/{run_id}")
 def detail(run: RunDep) -> RunDetailOut:
     """One run with its spec, environment and step-0 scalars."""
-    return RunDetailOut.model_validate(run)
+    return RunDetailOut.of_stored(run)
 
 
 def _change(database: DatabaseDep, run_id: int, verb: str) -> RunOut:
@@ -41,8 +43,10 @@ def _change(database: DatabaseDep, run_id: int, verb: str) -> RunOut:
             raise NotFoundError("run", run_id)
         if verb == "cancel" and not runs.cancel(session, run):
             raise ConflictError(f"run {run_id} has ended already: {run.status}")
-        if verb == "retry" and not runs.retry(session, run):
-            raise ConflictError(f"run {run_id} has not ended: {run.status}")
+        if verb == "retry":
+            _runnable(run)
+            if not runs.retry(session, run):
+                raise ConflictError(f"run {run_id} has not ended: {run.status}")
         if verb == "top":
             if run.status != "queued":
                 raise ConflictError(f"run {run_id} does not wait: {run.status}")
@@ -79,6 +83,8 @@ def retry_all(
     """Queue again all runs of a basket that failed or were cancelled."""
     with database.write() as session:
         again = [run for run in _of(session, basket) if run.status in ("failed", "cancelled")]
+        for run in again:
+            _runnable(run)
         admit(session, settings, len(again))
         count = sum(runs.retry(session, run) for run in again)
     scheduler.wake()
@@ -119,7 +125,15 @@ def read_log(
 def template(session: Reading, run: RunDep) -> ExperimentSpec:
     """An experiment of this run alone, to start the next one from."""
     experiment = session.get_one(Experiment, run.experiment_id)
-    return alone(RunSpec.model_validate(run.spec), name=f"{experiment.name}: {run.label}"[:200])
+    return alone(_runnable(run), name=f"{experiment.name}: {run.label}"[:200])
+
+
+def _runnable(run: Run) -> RunSpec:
+    """The spec of a stored run. Raises InvalidError where it cannot be run any more."""
+    try:
+        return stored.run(run.spec).spec
+    except SpecError as error:
+        raise InvalidError(FieldProblem.of_library(error)) from error
 
 
 @router.post("/runs/{run_id}/cancel")

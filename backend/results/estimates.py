@@ -16,6 +16,7 @@ from loraone.catalog import TASKS
 from loraone.models import checkpoint
 from loraone.runs import cost_estimate
 from loraone.runs.device_benchmark import DeviceBenchmark
+from loraone.spec import stored
 from loraone.spec.experiment import RunSpec
 
 # Finished runs that are looked at, and how many make their median worth more than arithmetic.
@@ -114,11 +115,9 @@ def experience(session: Session, speed: DeviceBenchmark) -> Experience:
     for run in rows:
         if (run.environment or {}).get("device") != speed.device or run.summary is None:
             continue
-        spec = RunSpec.model_validate(run.spec)
-        sizes = None if TASKS[spec.task].synthetic else checkpoint.read(spec.model)
-        if sizes is None or run.started_at is None or run.finished_at is None:
+        estimate = _arithmetic(run, speed)
+        if estimate is None or run.started_at is None or run.finished_at is None:
             continue
-        estimate = cost_estimate.of_run(spec, sizes, speed)
         times.append((run.finished_at - run.started_at).total_seconds() / estimate.seconds)
         memories.append((run.summary.get("memory_bytes") or estimate.memory) / estimate.memory)
     if len(times) < ENOUGH:
@@ -170,6 +169,14 @@ def _took(session: Session, experiment_ids: set[int]) -> dict[int, float]:
 
 
 def _estimated(run: Run, speed: DeviceBenchmark, factor: float) -> float | None:
-    spec = RunSpec.model_validate(run.spec)
-    sizes = None if TASKS[spec.task].synthetic else checkpoint.read(spec.model)
-    return None if sizes is None else cost_estimate.of_run(spec, sizes, speed).seconds * factor
+    estimate = _arithmetic(run, speed)
+    return None if estimate is None else estimate.seconds * factor
+
+
+def _arithmetic(run: Run, speed: DeviceBenchmark) -> cost_estimate.Cost | None:
+    """What arithmetic says of a stored run; None of one that it can say nothing of."""
+    spec = stored.run(run.spec)
+    if not spec.runnable or TASKS[spec.spec.task].synthetic:
+        return None
+    sizes = checkpoint.read(spec.spec.model)
+    return None if sizes is None else cost_estimate.of_run(spec.spec, sizes, speed)

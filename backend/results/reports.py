@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pandas as pd
+import yaml
 from sqlalchemy.orm import Session
 
 from backend.results import queries
@@ -25,7 +26,7 @@ from loraone.analysis.figures import (
 from loraone.analysis.figures.layers import label as layer_label
 from loraone.analysis.report import Section, render
 from loraone.catalog import LAYER_METRICS, METRICS, TASKS
-from loraone.spec.experiment import ExperimentSpec
+from loraone.spec import stored
 from loraone.spec.recipes import as_yaml
 
 
@@ -43,8 +44,8 @@ def report(session: Session, experiment: Experiment) -> str:
         *_notes(session, experiment.id),
         Section(
             "Recipe",
-            "Save as experiment.yaml, then: loraone run experiment.yaml",
-            code=as_yaml(ExperimentSpec.model_validate(experiment.spec)),
+            _how_to_run(experiment),
+            code=_recipe(experiment),
         ),
         Section("Where it ran", table=_environment(rows)),
     ]
@@ -56,6 +57,20 @@ def report(session: Session, experiment: Experiment) -> str:
         f"{experiment.data}. Report of {at} by LoRA-One Lab {__version__}."
     ).strip()
     return render(experiment.name, subtitle, sections)
+
+
+def _how_to_run(experiment: Experiment) -> str:
+    """How the recipe is used, or why it cannot be used here."""
+    problems = stored.experiment(experiment.spec).problems
+    if problems:
+        return f"It cannot be run again here: {problems[0]['message']}."
+    return "Save as experiment.yaml, then: loraone run experiment.yaml"
+
+
+def _recipe(experiment: Experiment) -> str:
+    """The spec as YAML; of one that is refused today, the document as it was stored."""
+    spec = stored.experiment(experiment.spec)
+    return as_yaml(spec.spec) if spec.runnable else yaml.safe_dump(spec.document, sort_keys=False)
 
 
 def _methods(best: pd.DataFrame, judge: str) -> pd.DataFrame | None:

@@ -11,7 +11,7 @@ from backend.scheduling import disk
 from backend.settings import Settings
 from backend.storage.tables import Run
 from loraone.models.paths import preflight
-from loraone.spec.experiment import MAX_RUNS, ExperimentSpec, expand
+from loraone.spec.experiment import MAX_RUNS, ExperimentSpec
 
 
 def check(spec: ExperimentSpec, settings: Settings) -> None:
@@ -20,7 +20,7 @@ def check(spec: ExperimentSpec, settings: Settings) -> None:
     errors = preflight(spec, settings.roots)
     if errors:
         raise InvalidError(*(FieldProblem.of_library(error) for error in errors))
-    count = len(expand(spec))
+    count = spec.run_count
     if count > MAX_RUNS:  # the lab solves more at once, but the queue takes them one by one
         message = f"{count} runs are too many for the queue"
         raise InvalidError(FieldProblem("grid", message, count, f"1 to {MAX_RUNS}"))

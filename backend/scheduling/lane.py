@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
-from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from backend.scheduling.jobs import (
@@ -26,6 +25,7 @@ from backend.scheduling.watch import LimitError, StalledError, Watch
 from backend.scheduling.work import Work
 from backend.storage.store import lanes, queue, results, runs
 from backend.storage.tables import Experiment, now
+from loraone.errors import SpecError
 
 log = logging.getLogger(__name__)
 
@@ -124,8 +124,8 @@ class Lane:
                 return None
             try:
                 job = self._work.job(run)
-            except ValidationError as error:  # an older release stored a spec we cannot read
-                runs.finish(session, run, "failed", error={"code": "spec", "message": str(error)})
+            except SpecError as error:  # such as a method whose plug-in is gone
+                runs.finish(session, run, "failed", error={**error.as_dict(), "code": "spec"})
                 return None
             self._warm = session.get_one(Experiment, run.experiment_id).author
             # In the same transaction: whoever asks for runs that nobody drives must see it.

@@ -27,7 +27,7 @@ from backend.scheduling.jobs import Job
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import Run
-from loraone.spec.experiment import RunSpec
+from loraone.spec import stored
 
 log = logging.getLogger(__name__)
 
@@ -63,14 +63,14 @@ class Work:
     def job(self, run: Run) -> Job:
         """The job that this attempt at ``run`` sends to a worker.
 
-        Raises pydantic.ValidationError where its stored spec cannot be read.
+        Raises SpecError where today's rules refuse its stored spec.
         """
         settings = self.settings
         attempt = str(run.attempt)
         return Job(
             run.id,
             run.attempt,
-            RunSpec.model_validate(run.spec),
+            stored.run(run.spec).spec,
             settings.artifacts / str(run.id) / attempt,
             tuple(settings.roots),
             settings.logs / str(run.id) / f"{attempt}.log",

@@ -59,6 +59,18 @@ class StoredSpec(Generic[S]):
         return problems(self._validated.errors())
 
     @property
+    def malformed(self) -> list[dict[str, Any]]:
+        """The problems of something that no release wrote: unknown fields, values of wrong kinds.
+
+        A rule that a release has and another has not makes no document malformed.
+        """
+        error = self._validated
+        if not isinstance(error, ValidationError):
+            return []
+        kinds = {item["type"] for item in error.errors() if _is_malformation(item["type"])}
+        return problems([item for item in error.errors() if item["type"] in kinds])
+
+    @property
     def spec(self) -> S:
         """The valid spec. Raises SpecError, naming field and value, where it is refused today."""
         if isinstance(self._validated, ValidationError):
@@ -78,6 +90,10 @@ class StoredSpec(Generic[S]):
     def runnable(self) -> bool:
         """Whether today's rules accept it."""
         return not isinstance(self._validated, ValidationError)
+
+
+def _is_malformation(kind: str) -> bool:
+    return kind in ("missing", "extra_forbidden", "spec_version") or kind.endswith("_type")
 
 
 def experiment(document: Mapping[str, Any]) -> StoredSpec[ExperimentSpec]:

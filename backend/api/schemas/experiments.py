@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from backend.api.schemas.base import Out
 from backend.api.schemas.runs import RunOut, Status
+from backend.errors import FieldProblem
 from backend.storage.store.experiments import Listed
 from loraone.analysis.figures import layers
-from loraone.spec.experiment import ExperimentSpec
+from loraone.spec import stored
 
 
 class CountsOut(Out):
@@ -54,7 +56,6 @@ class ExperimentOut(Out):
     def of(cls, listed: Listed) -> ExperimentOut:
         """From the stored row and its counts."""
         row = listed.experiment
-        spec = ExperimentSpec.model_validate(row.spec)
         return cls(
             id=row.id,
             name=row.name,
@@ -65,7 +66,7 @@ class ExperimentOut(Out):
             task=row.task,
             model=row.model,
             data=row.data,
-            methods=[method.label for method in spec.methods],
+            methods=stored.method_labels(row.spec),
             author=row.author,
             starred=row.starred,
             archived=row.archived,
@@ -90,9 +91,14 @@ class LayerOut(Out):
 
 
 class ExperimentDetailOut(ExperimentOut):
-    """An experiment with its spec, runs, layers, and the steps at which alignment was measured."""
+    """An experiment with its spec, runs, layers, and the steps at which alignment was measured.
 
-    spec: ExperimentSpec
+    ``spec`` is what was stored, in today's form. ``problems`` say why it cannot be launched again
+    here, such as a method that is not installed; there are none where it can.
+    """
+
+    spec: dict[str, Any]
+    problems: list[FieldProblem]
     runs: list[RunOut]
     layers: list[LayerOut]
     steps: list[int]

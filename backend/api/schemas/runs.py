@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from backend.api.schemas.base import Out
 from backend.storage.tables import Run
+from loraone.spec import stored
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
@@ -55,12 +56,23 @@ class RunOut(Out):
 
 
 class RunDetailOut(RunOut):
-    """A run with all that is needed to repeat it."""
+    """A run with all that is needed to repeat it, its spec in today's form."""
 
     spec: dict[str, Any]
     environment: dict[str, Any] | None
     layers: dict[str, Any] | None
     init_scalars: dict[str, float] | None
+
+    @classmethod
+    def of_stored(cls, run: Run) -> RunDetailOut:
+        """From the stored row, whatever today's rules say of its spec."""
+        return cls(
+            **RunOut.of(run).model_dump(),
+            spec=stored.run(run.spec).document,
+            environment=run.environment,
+            layers=run.layers,
+            init_scalars=run.init_scalars,
+        )
 
 
 class LogOut(Out):

@@ -13,6 +13,7 @@ from backend.storage.store import changes
 from backend.storage.store.search import condition
 from backend.storage.tables import STATUSES, Experiment, Run, Tag
 from loraone.catalog import TASKS
+from loraone.spec import stored
 from loraone.spec.experiment import ExperimentSpec, expand
 
 # Values of a facet that are listed.
@@ -67,8 +68,8 @@ def create(session: Session, spec: ExperimentSpec, author: str = "") -> Experime
         name=spec.name,
         description=spec.description,
         spec=spec.model_dump(mode="json"),
-        search_text=_search_text(spec),
     )
+    index(experiment)
     session.add(experiment)
     session.flush()
     queued = [
@@ -93,15 +94,14 @@ def create(session: Session, spec: ExperimentSpec, author: str = "") -> Experime
 
 def index(experiment: Experiment) -> None:
     """Make an experiment's words those of its name and description as they are now."""
-    spec = ExperimentSpec.model_validate(experiment.spec)
-    named = {"name": experiment.name, "description": experiment.description}
-    experiment.search_text = _search_text(spec.model_copy(update=named))
+    experiment.search_text = _search_text(experiment)
 
 
-def _search_text(spec: ExperimentSpec) -> str:
-    parts = [spec.name, spec.description, spec.task]
-    parts += [] if TASKS[spec.task].synthetic else [spec.model.id, spec.data.source]
-    parts += [text for method in spec.methods for text in (method.name, method.label)]
+def _search_text(experiment: Experiment) -> str:
+    document = stored.experiment(experiment.spec).document
+    parts = [experiment.name, experiment.description, experiment.task]
+    parts += [] if stored.is_synthetic(document) else [experiment.model, experiment.data]
+    parts += [*stored.method_names(document), *stored.method_labels(document)]
     return " ".join(parts).lower()
 
 

@@ -12,7 +12,6 @@ import binascii
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import Column, select
 from sqlalchemy.orm import Session
 
@@ -20,7 +19,7 @@ from backend.errors import FieldProblem, InvalidError
 from backend.storage.store import experiments, notes
 from backend.storage.store.runs import RESULTS
 from backend.storage.tables import FINAL, ArtifactRow, Base, Experiment, Note, Run, UtcDateTime
-from loraone.spec.experiment import ExperimentSpec
+from loraone.spec import stored
 
 FORMAT = "loraone-experiment"
 VERSION = 1
@@ -70,12 +69,7 @@ def load(session: Session, document: Any) -> Experiment:
         given = document.get("version")
         raise TransferError("version", f"{given!r} is not known to this release", str(VERSION))
     body = _in(Experiment, document.get("experiment"), "experiment")
-    try:
-        ExperimentSpec.model_validate(body["spec"])
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, ("experiment", "spec", *first["loc"])))
-        raise TransferError(where, first["msg"]) from error
+    _check_spec(body["spec"])
     experiment = Experiment(**body)
     session.add(experiment)
     session.flush()
@@ -89,6 +83,18 @@ def load(session: Session, document: Any) -> Experiment:
         _load_run(session, experiment.id, row, f"runs.{i}")
     session.flush()
     return experiment
+
+
+def _check_spec(document: Any) -> None:
+    """Refuse what no release stored. A method that is not installed here, or a value that today's
+    rules refuse, may well be an experiment of another server: it is shown, and not launched."""
+    if not isinstance(document, dict):
+        raise TransferError("experiment.spec", "must be a mapping of fields")
+    spec = stored.experiment(document)
+    for problem in spec.malformed:
+        raise TransferError(f"experiment.spec.{problem['path']}", problem["message"])
+    if not all(isinstance(method, dict) for method in spec.document["methods"]):
+        raise TransferError("experiment.spec.methods", "must be a list of mappings, as is stored")
 
 
 def _load_run(session: Session, experiment_id: int, row: Any, path: str) -> None:

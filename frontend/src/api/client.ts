@@ -15,6 +15,20 @@ export type FieldProblem = Schemas["FieldProblem"];
 export const client = createFetchClient<paths>({ baseUrl: "/" });
 export const api = createQueryHooks(client);
 
+/** A stored spec as the form takes it. Where the detail names problems it may be none: say those. */
+export function storedSpec(detail: ExperimentDetail): ExperimentSpec {
+  return detail.spec as unknown as ExperimentSpec;
+}
+
+/** Why a stored experiment cannot be launched again here, in a sentence; empty where it can. */
+export function whyNotLaunched({ problems }: ExperimentDetail): string {
+  if (problems.length === 0) return "";
+  const reasons = problems.map(({ path, message }) =>
+    message.includes("not installed") ? message : `${path}: ${message}`,
+  );
+  return `It cannot be launched again here: ${reasons.join("; ")}.`;
+}
+
 /** What the server said was wrong, in a sentence. */
 export function sentence(error: unknown): string {
   if (error && typeof error === "object" && "detail" in error) {

@@ -1211,6 +1211,9 @@ export interface components {
         /**
          * ExperimentDetailOut
          * @description An experiment with its spec, runs, layers, and the steps at which alignment was measured.
+         *
+         *     ``spec`` is what was stored, in today's form. ``problems`` say why it cannot be launched again
+         *     here, such as a method that is not installed; there are none where it can.
          */
         ExperimentDetailOut: {
             /** Archived */
@@ -1238,9 +1241,14 @@ export interface components {
             model: string;
             /** Name */
             name: string;
+            /** Problems */
+            problems: components["schemas"]["FieldProblem"][];
             /** Runs */
             runs: components["schemas"]["RunOut"][];
-            spec: components["schemas"]["ExperimentSpec"];
+            /** Spec */
+            spec: {
+                [key: string]: unknown;
+            };
             /** Starred */
             starred: boolean;
             /**
@@ -2131,7 +2139,7 @@ export interface components {
         };
         /**
          * RunDetailOut
-         * @description A run with all that is needed to repeat it.
+         * @description A run with all that is needed to repeat it, its spec in today's form.
          */
         RunDetailOut: {
             /** Attempt */

@@ -1,6 +1,6 @@
 import { Alert, Skeleton } from "@mantine/core";
 import { getRouteApi } from "@tanstack/react-router";
-import { api, sentence } from "../api/client";
+import { api, sentence, storedSpec, whyNotLaunched } from "../api/client";
 import { LaunchForm } from "./LaunchForm";
 
 const route = getRouteApi("/launch");
@@ -23,9 +23,12 @@ export function LaunchPage() {
   );
   const error = catalog.error ?? template.error ?? single.error;
   if (error) return <Alert color="red">{sentence(error)}</Alert>;
+  const stored = template.data;
+  if (stored?.problems.length) return <Alert color="yellow">{whyNotLaunched(stored)}</Alert>;
   const chosen = catalog.data?.presets.find(({ name }) => name === preset);
   const usual = (chosen ?? catalog.data?.presets[0])?.spec;
-  const start = run !== undefined ? single.data : from !== undefined ? template.data?.spec : usual;
+  const start =
+    run !== undefined ? single.data : from !== undefined ? stored && storedSpec(stored) : usual;
   if (!catalog.data || !start) return <Skeleton height={500} />;
   const key = run !== undefined ? `run ${run}` : from !== undefined ? `from ${from}` : preset;
   return <LaunchForm key={key} catalog={catalog.data} start={start} active={key} />;

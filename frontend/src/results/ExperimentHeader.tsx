@@ -79,16 +79,18 @@ export function ExperimentHeader({ experiment }: { experiment: ExperimentDetail 
           >
             {experiment.archived ? "Bring back" : "Archive"}
           </Button>
-          <Button
-            size="xs"
-            variant="default"
-            leftSection={<IconCopy size={14} />}
-            component={Link}
-            to={experiment.task === "teacher-student" ? "/theory" : "/launch"}
-            search={{ from: experiment.id } as never}
-          >
-            {experiment.task === "teacher-student" ? "Open in the theory lab" : "Use as template"}
-          </Button>
+          {experiment.problems.length === 0 && (
+            <Button
+              size="xs"
+              variant="default"
+              leftSection={<IconCopy size={14} />}
+              component={Link}
+              to={experiment.task === "teacher-student" ? "/theory" : "/launch"}
+              search={{ from: experiment.id } as never}
+            >
+              {experiment.task === "teacher-student" ? "Open in the theory lab" : "Use as template"}
+            </Button>
+          )}
         </Group>
       </Group>
       {experiment.description && (

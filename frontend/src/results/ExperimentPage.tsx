@@ -1,6 +1,6 @@
 import { Alert, Skeleton, Stack } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { api, type ExperimentDetail, sentence } from "../api/client";
+import { api, type ExperimentDetail, sentence, storedSpec, whyNotLaunched } from "../api/client";
 import { Tabbed } from "../ui/Tabbed";
 import { ExperimentHeader } from "./ExperimentHeader";
 import { NotesTab } from "./NotesTab";
@@ -38,6 +38,11 @@ export function ExperimentPage() {
   return (
     <Stack gap="sm">
       <ExperimentHeader experiment={data} />
+      {data.problems.length > 0 && (
+        <Alert color="yellow" title="Results as they were stored">
+          {whyNotLaunched(data)}
+        </Alert>
+      )}
       <Tabbed tab={tab} panels={PANELS} open={(name) => change({ tab: name })}>
         <Panel tab={tab} experiment={data} search={search} change={change} />
       </Tabbed>
@@ -56,7 +61,7 @@ function Panel({ tab, experiment, search, change }: PanelProps) {
   const { id, runs, layers, steps, task } = experiment;
   const subject = { of: [`e${id}`], runs, layers, steps, task };
   const props = { subject, search, change };
-  if (tab === "recipe") return <RecipeTab spec={experiment.spec} {...props} />;
+  if (tab === "recipe") return <RecipeTab spec={storedSpec(experiment)} {...props} />;
   if (tab === "notes") return <NotesTab experiment={experiment} />;
   const View = VIEWS[tab].panel;
   return <View {...props} />;

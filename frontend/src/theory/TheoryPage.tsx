@@ -11,6 +11,8 @@ import {
   type ExperimentSpec,
   type Problem,
   sentence,
+  storedSpec,
+  whyNotLaunched,
 } from "../api/client";
 import { SpecFormProvider } from "../spec/SpecForm";
 import { Controls } from "./Controls";
@@ -33,8 +35,10 @@ export function TheoryPage() {
   useEffect(() => void client.POST("/api/theory/warm"), []);
   const failed = error ?? template.error;
   if (failed) return <Alert color="red">{sentence(failed)}</Alert>;
+  const stored = template.data;
+  if (stored?.problems.length) return <Alert color="yellow">{whyNotLaunched(stored)}</Alert>;
   const chosen = catalog?.theory.find(({ name }) => name === preset) ?? catalog?.theory[0];
-  const start = from === undefined ? chosen?.spec : template.data?.spec;
+  const start = from === undefined ? chosen?.spec : stored && storedSpec(stored);
   if (!catalog || !start) return <Skeleton height={500} />;
   const active = from === undefined ? chosen?.name : undefined;
   const summary = from === undefined ? chosen?.summary : template.data?.description;
