@@ -3,29 +3,48 @@
 ``Started → Progress* → Layers → Spectra* → InitReport → (Metric | Alignment | Overlap | Progress)*
 → Spectra* → UpdateReport → Artifact* → Finished``, or ``Failed`` at any point. Events are plain
 frozen data, arrays are numpy; :func:`to_json` and :func:`from_json` carry them through JSONL
-without loss.
+without loss: tuples, lists, arrays, whole numbers and fractions come back as what they were.
 """
 
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, TypeAlias
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue, PlainSerializer, PlainValidator, TypeAdapter
 
 VERSION = 1
+_DTYPE = "<f4"
 
-Float32Array: TypeAlias = NDArray[np.float32]
+
+def _pack(array: NDArray[np.float32]) -> dict[str, Any]:
+    """The array as JSON-able data: base64 of its bytes, row by row."""
+    data = base64.b64encode(np.asarray(array, dtype=_DTYPE).tobytes()).decode("ascii")
+    return {"dtype": _DTYPE, "shape": list(array.shape), "data": data}
+
+
+def _unpack(packed: Any) -> NDArray[np.float32]:
+    """What :func:`_pack` was given, bit for bit."""
+    flat = np.frombuffer(base64.b64decode(packed["data"]), dtype=packed["dtype"])
+    return flat.reshape(packed["shape"])
+
+
+Float32Array: TypeAlias = Annotated[
+    NDArray[np.float32], PlainValidator(_unpack), PlainSerializer(_pack)
+]
+# A count stays a count on its way through JSON.
+Number: TypeAlias = int | float
 
 
 @dataclass(frozen=True)
 class Started:
-    """The run began; ``environment`` holds what is needed to repeat it."""
+    """The run began; ``environment`` holds what is needed to repeat it, as JSON data."""
 
     kind: ClassVar[str] = "started"
-    environment: dict[str, Any]
+    environment: dict[str, JsonValue]
 
 
 @dataclass(frozen=True)
@@ -63,7 +82,7 @@ class Metric:
 
     kind: ClassVar[str] = "metric"
     step: int
-    values: dict[str, float]
+    values: dict[str, Number]
     seconds: float
     tokens: int
 
@@ -76,7 +95,7 @@ class Spectra:
     layer: str
     quantity: str
     values: Float32Array
-    scalars: dict[str, float | None]
+    scalars: dict[str, Number | None]
 
 
 @dataclass(frozen=True)
@@ -129,13 +148,17 @@ class InitReport:
 
     kind: ClassVar[str] = "init_report"
     layers: dict[str, Float32Array]
-    scalars: dict[str, float]
-    chosen: dict[str, float] = field(default_factory=dict)
+    scalars: dict[str, Number]
+    chosen: dict[str, Number] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file or folder the run wrote; ``max_error`` is the logit difference on reading it back."""
+    """A file or folder the run wrote.
+
+    ``verified`` says that it was read back and compared before this was said; ``max_error`` is the
+    largest difference that was seen: of logits for an adapter, of entries for tensors.
+    """
 
     kind: ClassVar[str] = "artifact"
     name: str
@@ -150,7 +173,7 @@ class Finished:
     """The run succeeded; ``summary`` holds its final numbers."""
 
     kind: ClassVar[str] = "finished"
-    summary: dict[str, float | None]
+    summary: dict[str, Number | None]
 
 
 @dataclass(frozen=True)
@@ -182,68 +205,27 @@ Event: TypeAlias = (
     | Failed
 )
 
-KINDS: dict[str, type[Any]] = {
-    cls.kind: cls
-    for cls in (
-        Started,
-        Progress,
-        Note,
-        Layers,
-        Metric,
-        Spectra,
-        Alignment,
-        InitReport,
-        Overlap,
-        UpdateReport,
-        Artifact,
-        Finished,
-        Failed,
-    )
-}
+KINDS: dict[str, type[Any]] = {cls.kind: cls for cls in get_args(Event)}
 
-
-def _pack(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        array = np.ascontiguousarray(value, dtype="<f4")
-        return {
-            "dtype": "<f4",
-            "shape": list(array.shape),
-            "data": base64.b64encode(array.tobytes()).decode("ascii"),
-        }
-    if isinstance(value, dict):
-        return {key: _pack(item) for key, item in value.items()}
-    if isinstance(value, tuple):
-        return [_pack(item) for item in value]
-    return value
-
-
-def _unpack(value: Any) -> Any:
-    if isinstance(value, dict):
-        if value.keys() == {"dtype", "shape", "data"}:
-            flat = np.frombuffer(base64.b64decode(value["data"]), dtype=value["dtype"])
-            return flat.reshape(value["shape"])
-        return {key: _unpack(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return tuple(_unpack(item) for item in value)
-    return value
+_ADAPTERS: dict[str, TypeAdapter[Event]] = {kind: TypeAdapter(cls) for kind, cls in KINDS.items()}
 
 
 def to_json(event: Event) -> dict[str, Any]:
     """The event as JSON-able data; arrays become base64 of little-endian float32."""
-    body = {f.name: _pack(getattr(event, f.name)) for f in fields(event)}
+    body = _ADAPTERS[event.kind].dump_python(event, mode="json")
     return {"version": VERSION, "kind": event.kind, **body}
 
 
 def from_json(data: dict[str, Any]) -> Event:
     """The event that :func:`to_json` wrote.
 
-    Raises ValueError for a kind or a version that this release does not know.
+    Raises ValueError for a kind or a version that this release does not know, and where a field
+    is missing or is not what it should be.
     """
     version, kind = data.get("version"), data.get("kind")
     if version != VERSION:
         raise ValueError(f"event version {version!r} is not known; this release reads {VERSION}")
     if kind not in KINDS:
         raise ValueError(f"event kind {kind!r} is not known; known: {', '.join(KINDS)}")
-    body = {key: _unpack(item) for key, item in data.items() if key not in ("version", "kind")}
-    event: Event = KINDS[kind](**body)
-    return event
+    body = {key: value for key, value in data.items() if key not in ("version", "kind")}
+    return _ADAPTERS[kind].validate_python(body)
