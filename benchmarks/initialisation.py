@@ -23,7 +23,7 @@ from benchmarks.measuring import peak_above, row, timed
 from loraone.data import batches
 from loraone.data.texts import load as load_texts
 from loraone.gradient.exact import one_step_gradient
-from loraone.gradient.layerwise import immediate
+from loraone.gradient.layerwise import layerwise
 from loraone.gradient.sketch import sketch
 from loraone.linalg.svd import Decomposition, truncated_svd
 from loraone.models import loading
@@ -183,7 +183,7 @@ def whole_init(device: torch.device, repeats: int) -> None:
     ways: dict[str, tuple[Callable[[], Any], int]] = {
         "ours, accumulate": (accumulate, targets * 4),
         "ours, immediate (one batch of 64)": (
-            lambda: immediate(model, layers, together, R),
+            lambda: layerwise(model, layers, together, R),
             largest * 4,
         ),
         "ours, sketch (4 passes)": (lambda: sketch(model, layers, parts, R), sketched * 4),

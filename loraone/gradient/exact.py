@@ -8,15 +8,17 @@ tokens, so G does not depend on how the batch is split."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from loraone.data.batches import Batch, loss_tokens
+from loraone.events import Progress
 from loraone.gradient.taps import Consume, frozen, outer, tapping
 from loraone.models.targets import TargetLayer
+from loraone.progress import Steps, finish
 
 
 def one_step_gradient(
@@ -36,23 +38,17 @@ def one_step_gradient(
 
     Source: arXiv 2502.01235, Algorithm 1, line 1.
     """
-    taking = take_gradient(model, layers, batches, dropout=dropout)
-    while True:
-        try:
-            next(taking)
-        except StopIteration as end:
-            found: tuple[dict[str, Tensor], float] = end.value
-            return found
+    return finish(gradient_steps(model, layers, batches, dropout=dropout))
 
 
-def take_gradient(
+def gradient_steps(
     model: nn.Module,
     layers: Sequence[TargetLayer],
     batches: Iterable[Batch],
     *,
     dropout: bool = False,
-) -> Generator[tuple[int, int], None, tuple[dict[str, Tensor], float]]:
-    """:func:`one_step_gradient` that says after each micro-batch which of how many it was."""
+) -> Steps[tuple[dict[str, Tensor], float]]:
+    """:func:`one_step_gradient`, a micro-batch a step."""
     batches = list(batches)
     total = sum(loss_tokens(batch, model) for batch in batches)
     loss_sum = 0.0
@@ -65,7 +61,7 @@ def take_gradient(
                 loss = model(**batch).loss
                 (loss * share).backward()
                 loss_sum += float(loss.detach()) * share
-                yield done, len(batches)
+                yield Progress("gradient", done, len(batches))
         finally:
             model.train(was_training)
     return sums, loss_sum

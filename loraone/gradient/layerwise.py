@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from loraone.data.batches import Batch
 from loraone.errors import LoraOneError
-from loraone.gradient.passes import _backward, _on_cpu
+from loraone.gradient.passes import backward, on_cpu
 from loraone.gradient.taps import Consume, outer
 from loraone.linalg.svd import Decomposition, truncated_svd
 from loraone.models.targets import TargetLayer
@@ -25,30 +25,30 @@ class CalledAgainError(LoraOneError):
     code = "layer-used-twice"
 
 
-def immediate(
+def layerwise(
     model: nn.Module,
     layers: Sequence[TargetLayer],
     batch: Batch,
     r: int,
     *,
     seed: int = 0,
-    look: Callable[[str, Tensor], None] | None = None,
+    inspect: Callable[[str, Tensor], None] | None = None,
 ) -> dict[str, Decomposition]:
     """Decompose each layer's G in its backward hook, in eval mode.
 
-    ``look(name, G)`` is shown each G while it exists.
+    ``inspect(name, G)`` is called with each G in the only moment in which it exists.
 
     Calls of a layer within one forward pass are summed before they are decomposed. With gradient
     checkpointing calls come back one block at a time, so that a layer used in several blocks
     cannot be seen to be complete: CalledAgainError says so, and ``accumulate`` is the way.
     """
-    found: dict[str, Decomposition] = {}
+    triplets: dict[str, Decomposition] = {}
     open_calls: dict[str, int] = {}
     partial: dict[str, Tensor] = {}
 
     def consumer(name: str) -> Consume:
         def consume(x: Tensor, delta: Tensor) -> None:
-            if name in found:
+            if name in triplets:
                 raise CalledAgainError(
                     f"layer {name} is used in several checkpointed blocks: its gradient is not "
                     "complete when the first one is done",
@@ -61,9 +61,9 @@ def immediate(
             if open_calls[name]:
                 partial[name] = gradient
             else:
-                if look is not None:
-                    look(name, gradient)
-                found[name] = _on_cpu(truncated_svd(gradient, r, seed=seed))
+                if inspect is not None:
+                    inspect(name, gradient)
+                triplets[name] = on_cpu(truncated_svd(gradient, r, seed=seed))
 
         return consume
 
@@ -83,14 +83,14 @@ def immediate(
     for layer in layers:
         count(layer)
     try:
-        _backward(model, taps, [batch])
+        backward(model, taps, [batch])
     finally:
         for handle in counters:
             handle.remove()
     for layer in layers:
-        if layer.name not in found:  # the forward pass did not come by
-            found[layer.name] = truncated_svd(torch.zeros(layer.shape), r)
-    return found
+        if layer.name not in triplets:  # the forward pass did not come by
+            triplets[layer.name] = truncated_svd(torch.zeros(layer.shape), r)
+    return triplets
 
 
 def _in_backward() -> bool:

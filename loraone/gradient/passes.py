@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from torch import nn
 
@@ -12,7 +13,7 @@ from loraone.linalg.svd import Decomposition
 from loraone.models.targets import TargetLayer
 
 
-def _backward(
+def backward(
     model: nn.Module, taps: Sequence[tuple[TargetLayer, Consume]], batches: Iterable[Batch]
 ) -> None:
     """One pass over the batches, weighted by loss tokens, in eval mode."""
@@ -28,7 +29,6 @@ def _backward(
             model.train(training)
 
 
-def _on_cpu(found: Decomposition) -> Decomposition:
-    return Decomposition(
-        found.U.cpu(), found.S.cpu(), found.V.cpu(), found.frobenius, found.error, found.gap
-    )
+def on_cpu(top: Decomposition) -> Decomposition:
+    """The same triplets on the CPU, where a GPU's memory is not needed for them."""
+    return replace(top, U=top.U.cpu(), S=top.S.cpu(), V=top.V.cpu())

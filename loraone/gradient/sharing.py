@@ -1,90 +1,114 @@
-"""Starting points that workers share through a folder, so that each gradient is taken once.
+"""Parts of starting points that workers share through a folder, so that each is computed once.
 
 One safetensors file for each part (the start, the triplets of one count, …) under a key that names
-all it depends on. Whoever is first computes it under a lock; the others wait and read. A file that
-cannot be read counts as not there.
+all it depends on. Whoever is first computes it under a lock; the others wait and read. The lock is
+the system's, so that of a worker that died is free at once. A file that cannot be read counts as
+not there.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TypeAlias, TypeVar
 
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from loraone.events import Progress
+from loraone.progress import Steps
 
 log = logging.getLogger(__name__)
 
 WAIT_S = 0.5
+# What is left free on the disk, beside room for the file twice.
+RESERVE = 10**9
+
+T = TypeVar("T")
+# Tensors by name, and JSON-able data beside them.
+Packed: TypeAlias = tuple[Mapping[str, Tensor], Any]
 
 
-class Share:
+class SharedParts:
     """The parts under one key; with no folder nothing is shared and nobody waits."""
 
     def __init__(self, folder: Path | None, key: str) -> None:
         self._folder = folder
         self._key = key
-        self._lock: IO[str] | None = None
 
-    def turn(self, phase: str) -> Iterator[Progress]:
-        """Wait until no other worker computes parts of this key; :meth:`done` ends the turn."""
+    def get_or_compute(
+        self,
+        part: str,
+        phase: str,
+        compute: Callable[[], Steps[T]],
+        pack: Callable[[T], Packed],
+        unpack: Callable[[Mapping[str, Tensor], Any], T | None],
+    ) -> Steps[T]:
+        """What another worker computed, or else what ``compute`` gives, which is then shared.
+
+        While another worker computes parts of this key, the progress of ``phase`` says so.
+        ``unpack`` gives None where what is stored is not what is asked for.
+        """
         if self._folder is None:
-            return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock = (self._folder / f"{self._key}.lock").open("a")
+            return (yield from compute())
+        lock = yield from self._lock(self._folder, phase)
+        try:
+            value = self._read(self._folder, part, unpack)
+            if value is None:
+                value = yield from compute()
+                self._write(self._folder, part, *pack(value))
+            return value
+        finally:
+            lock.release()
+
+    def _lock(self, folder: Path, phase: str) -> Steps[FileLock]:
+        """Wait until no other worker computes parts of this key."""
+        folder.mkdir(parents=True, exist_ok=True)
+        # Whichever thread goes on with the steps, it is one hold of one lock.
+        lock = FileLock(folder / f"{self._key}.lock", thread_local=False)
         while True:
             try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
+                lock.acquire(blocking=False)
+                return lock
+            except Timeout:
                 yield Progress(phase, 0, 1, "another lane computes it")
                 time.sleep(WAIT_S)
 
-    def done(self) -> None:
-        """Let the others have their turn."""
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
-
-    def read(self, part: str) -> tuple[dict[str, Tensor], Any] | None:
-        """A part's tensors, and what was written beside them; None where there is none."""
-        file = self._file(part)
-        if file is None or not file.is_file():
+    def _read(
+        self, folder: Path, part: str, unpack: Callable[[Mapping[str, Tensor], Any], T | None]
+    ) -> T | None:
+        file = self._file(folder, part)
+        if not file.is_file():
             return None
         try:
             with safe_open(file, framework="pt") as opened:
                 beside = json.loads(opened.metadata()["beside"])
-                found = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+                tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
             os.utime(file)  # what is used stays
+            return unpack(tensors, beside)
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             log.warning("%s cannot be read and is computed anew: %s", file.name, error)
             return None
-        return found, beside
 
-    def write(self, part: str, tensors: Mapping[str, Tensor], beside: Any) -> None:
+    def _write(self, folder: Path, part: str, tensors: Mapping[str, Tensor], beside: Any) -> None:
         """Keep a part for the others. Where there is no space for it they compute it too."""
-        file = self._file(part)
-        if file is None:
-            return
+        file = self._file(folder, part)
         size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
-        if shutil.disk_usage(file.parent).free < 2 * size + 10**9:
+        if shutil.disk_usage(folder).free < 2 * size + RESERVE:
             log.warning("no disk space to share %d bytes of gradients", size)
             return
-        ready = _apart(tensors)
+        separate = _separate(tensors)
         new = file.with_suffix(f".{os.getpid()}.new")
         try:
-            save_file(ready, new, metadata={"beside": json.dumps(beside)})
+            save_file(separate, new, metadata={"beside": json.dumps(beside)})
             new.replace(file)
         except (SafetensorError, OSError) as error:
             log.warning("%s could not be shared: %s", file.name, error)
@@ -92,18 +116,18 @@ class Share:
             with suppress(OSError):
                 new.unlink(missing_ok=True)
 
-    def _file(self, part: str) -> Path | None:
-        return None if self._folder is None else self._folder / f"{self._key}.{part}.safetensors"
+    def _file(self, folder: Path, part: str) -> Path:
+        return folder / f"{self._key}.{part}.safetensors"
 
 
-def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _separate(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Each tensor in memory of its own: what is part of another's cannot be written as it is."""
-    found: dict[str, Tensor] = {}
+    separate: dict[str, Tensor] = {}
     seen: set[int] = set()
     for name, tensor in tensors.items():
-        here = tensor.detach().cpu().contiguous()
-        storage = here.untyped_storage()
-        own = storage.nbytes() == here.numel() * here.element_size()
-        found[name] = here if own and storage.data_ptr() not in seen else here.clone()
+        on_cpu = tensor.detach().cpu().contiguous()
+        storage = on_cpu.untyped_storage()
+        own = storage.nbytes() == on_cpu.numel() * on_cpu.element_size()
+        separate[name] = on_cpu if own and storage.data_ptr() not in seen else on_cpu.clone()
         seen.add(storage.data_ptr())
-    return found
+    return separate

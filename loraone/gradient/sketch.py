@@ -14,14 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from loraone.data.batches import Batch
-from loraone.gradient.passes import _backward, _on_cpu
+from loraone.gradient.passes import backward, on_cpu
 from loraone.gradient.taps import Consume
 from loraone.linalg.svd import Decomposition, signed
 from loraone.models.targets import TargetLayer
 
 SKETCH_OVERSAMPLING = 16
-
-
 SKETCH_PASSES = 4
 
 
@@ -52,14 +50,14 @@ def sketch(
     for step in range(passes - 1):
         bases = _orthonormal(_products(model, layers, batches, bases, transposed=step % 2 == 1))
     rows = _products(model, layers, batches, bases, transposed=True)  # Gᵀ Q
-    found = {}
+    triplets = {}
     for layer in layers:
         V, S, Uh = torch.linalg.svd(rows.pop(layer.name).double(), full_matrices=False)
         U = bases.pop(layer.name) @ Uh[:r].T.float()
         gap = float(S[r] / S[r - 1]) if len(S) > r and S[r - 1] > 0 else None
         top = signed(U, S[:r].float(), V[:, :r].float(), float("nan"), float("nan"), gap)
-        found[layer.name] = _on_cpu(top)
-    return found
+        triplets[layer.name] = on_cpu(top)
+    return triplets
 
 
 def _width(layer: TargetLayer, r: int) -> int:
@@ -95,5 +93,5 @@ def _products(
 
         return consume
 
-    _backward(model, [(layer, consumer(layer.name)) for layer in layers], batches)
+    backward(model, [(layer, consumer(layer.name)) for layer in layers], batches)
     return sums

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from loraone.catalog import METHODS, TASKS, Method
 from loraone.errors import ModelError, SpecError
@@ -28,12 +29,6 @@ class LoadedModel:
     heads: tuple[str, ...]
     location: str
     revision: str | None
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model's first parameter lies."""
-        device: torch.device = next(self.model.parameters()).device
-        return device
 
 
 def load(spec: ModelSpec, task: str, labels: int, device: torch.device) -> LoadedModel:
@@ -155,6 +150,23 @@ def reset_head(loaded: LoadedModel, seed: int) -> None:
                 parameter.copy_(torch.randn(parameter.shape, generator=generator) * std)
             else:
                 parameter.zero_()
+
+
+def head_states(loaded: LoadedModel) -> dict[str, dict[str, Tensor]]:
+    """Copies of what the new head's modules hold, by module."""
+    return {
+        name: {
+            key: tensor.detach().clone()
+            for key, tensor in getattr(loaded.model, name).state_dict().items()
+        }
+        for name in loaded.heads
+    }
+
+
+def set_heads(loaded: LoadedModel, states: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Put on the head that :func:`head_states` copied."""
+    for name, state in states.items():
+        getattr(loaded.model, name).load_state_dict(state)
 
 
 def weights_hash(model: nn.Module) -> str:

@@ -1,18 +1,20 @@
-"""What a run writes: the adapter, read back and compared, and the directions of its change."""
+"""What a run writes, read back and compared: the adapter, and the directions of its change."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from loraone import adapters
-from loraone.adapters.interfaces import PortableAdapter, Trainable
+from loraone.adapters.interfaces import Layer, Measurable, PortableAdapter
 from loraone.errors import ExportError
 from loraone.events import Artifact
-from loraone.runs.evaluator import Evaluator
-from loraone.runs.workspace import Workspace
+from loraone.measure.evaluator import Evaluator
+from loraone.models.loading import LoadedModel
 from loraone.spec.experiment import RunSpec
 
 # Logits of an exported adapter must agree to this much with the trained model's.
@@ -20,44 +22,60 @@ EXPORT_TOLERANCE = 1e-4
 
 
 def write_directions(
-    spec: RunSpec, workspace: Workspace, trainable: Trainable, output: Path
+    trained: Measurable, layers: Sequence[Layer], rank: int, output: Path
 ) -> Artifact:
     """The top-r singular triplets of every layer's total change, as ``<layer>.U``, ``.S``, ``.V``.
 
-    With them runs are compared direction by direction, such as with full fine-tuning's.
+    With them runs are compared direction by direction, such as with full fine-tuning's. Raises
+    ExportError where the file does not hold every bit of them.
     """
     tensors = {}
-    for layer in workspace.prepared.loaded.layers:
-        top = trainable.change(layer.name).top(spec.rank)
+    for layer in layers:
+        top = trained.change(layer.name).top(rank)
         for name, tensor in (("U", top.U), ("S", top.S), ("V", top.V)):
             tensors[f"{layer.name}.{name}"] = tensor.float().contiguous()
     output.mkdir(parents=True, exist_ok=True)
     file = output / "directions.safetensors"
     save_file(tensors, file)
+    again = load_file(file)
+    different = [name for name, tensor in tensors.items() if not _same_bits(tensor, again, name)]
+    if different:
+        raise ExportError(
+            f"{file.name} does not read back what was written of {', '.join(different)}",
+            value=len(different),
+            hint="the disk may be full or failing",
+        )
     return Artifact("directions", str(file), file.stat().st_size, 0.0, True)
+
+
+def _same_bits(tensor: Tensor, again: dict[str, Tensor], name: str) -> bool:
+    """Also of what is not a number."""
+    bits = tensor.cpu().view(torch.int32)
+    return name in again and torch.equal(bits, again[name].view(torch.int32))
 
 
 def write_adapter(
     spec: RunSpec,
-    workspace: Workspace,
-    plain: PortableAdapter,
+    loaded: LoadedModel,
+    portable: PortableAdapter,
     output: Path,
-    final: torch.Tensor,
-    look: Evaluator,
+    final: Tensor,
+    evaluator: Evaluator,
 ) -> Artifact:
-    """Write the adapter, read it back with plain PEFT on the restored base, compare logits."""
-    loaded = workspace.prepared.loaded
+    """Write the adapter, read it back with plain PEFT on the restored base, compare logits.
+
+    Raises ExportError where they are not ``final``, to a ten-thousandth of the largest.
+    """
     folder = output / "adapter"
-    adapters.write(plain, loaded, spec, folder)
+    adapters.write(portable, loaded, spec, folder)
     heads = {name: getattr(loaded.model, name) for name in loaded.heads}
     again = adapters.reload(loaded, folder)
     try:
-        error = float((look.logits(again) - final).abs().max())
+        error = float((evaluator.logits(again) - final).abs().max())
     finally:
         again.unload()
         for name, module in heads.items():
             setattr(loaded.model, name, module)
-    workspace.restore()
     size = sum(file.stat().st_size for file in folder.iterdir())
     if not error <= EXPORT_TOLERANCE * max(1.0, float(final.abs().max())):
         raise ExportError(

@@ -18,7 +18,7 @@ from loraone.spec.experiment import RunSpec
 FLOAT32 = 4
 _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 # Starting to import, to load and to write an adapter that is read back: seconds that are no
-# arithmetic. Measured with MiniLM on two cores; the factor of finished runs mends it elsewhere.
+# arithmetic. Measured with MiniLM on two cores; the factor of finished runs corrects it elsewhere.
 _LOAD, _START, _EXPORT = 8.0, 1.5, 1.5
 # γ = auto looks at the held-out loss so many times.
 _SEARCHED = 12
@@ -83,21 +83,23 @@ def of_run(spec: RunSpec, checkpoint: Checkpoint, speed: DeviceBenchmark) -> Cos
         return texts * length * 2.0 * multiply * share
 
     full = METHODS[spec.method.name].trains == "all"
-    plan, measured = spec.training, spec.measure
-    step = passes(plan.batch_size, 3.0 if full else 2.0)
-    step += 0.0 if full else plan.batch_size * length * 6.0 * trained
-    evaluations = 1 + plan.steps / plan.eval_every
-    looks = spec.gradient.samples + measured.held_out_samples
-    searched = _SEARCHED * measured.held_out_samples if _searches(spec) else 0
-    own = plan.steps * step + passes(evaluations * spec.data.eval_samples + 2 * looks + searched, 1)
+    training, measure = spec.training, spec.measure
+    step = passes(training.batch_size, 3.0 if full else 2.0)
+    step += 0.0 if full else training.batch_size * length * 6.0 * trained
+    evaluations = 1 + training.steps / training.eval_every
+    fixed = spec.gradient.samples + measure.held_out_samples
+    searched = _SEARCHED * measure.held_out_samples if _searches(spec) else 0
+    own = training.steps * step + passes(
+        evaluations * spec.data.eval_samples + 2 * fixed + searched, 1
+    )
     decomposed = sum(svd_operations(m, n) for m, n in shapes)
-    own_svd = decomposed * ((4.0 if full else 0.0) + (3.0 if measured.intruders else 0.0))
-    halves = 2 if measured.gradient_trust else 1
+    own_svd = decomposed * ((4.0 if full else 0.0) + (3.0 if measure.intruders else 0.0))
+    halves = 2 if measure.gradient_trust else 1
     shared = passes(halves * spec.gradient.samples, 3.0)
-    shared += passes(spec.gradient.head_warmup_steps * plan.batch_size, 1.0)
+    shared += passes(spec.gradient.head_warmup_steps * training.batch_size, 1.0)
     shared_seconds = shared / speed.multiply + 2 * decomposed / speed.decompose
     seconds = _START + own / speed.multiply + own_svd / speed.decompose
-    seconds += _EXPORT if measured.save_adapter else 0.0
+    seconds += _EXPORT if measure.save_adapter else 0.0
     return Cost(seconds, shared_seconds, _memory(spec, checkpoint, shapes, trained, speed.base))
 
 

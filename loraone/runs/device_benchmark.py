@@ -80,12 +80,12 @@ def measure(device: str = "cpu", threads: int | None = None) -> DeviceBenchmark:
 
 def _best(work: Callable[[], None]) -> float:
     work()
-    found = []
+    seconds = []
     for _ in range(REPEATS):
         began = time.perf_counter()
         work()
-        found.append(time.perf_counter() - began)
-    return min(found)
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
 
 
 def main() -> None:

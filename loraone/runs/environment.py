@@ -17,7 +17,7 @@ from loraone.spec.experiment import RunSpec
 
 if TYPE_CHECKING:
     from loraone.data.texts import TextData
-    from loraone.gradient.memory_plan import MemoryPlan
+    from loraone.gradient.strategy import GradientStrategy
     from loraone.models.loading import LoadedModel
 
 PACKAGES = ("torch", "transformers", "peft", "datasets", "safetensors", "numpy")
@@ -28,7 +28,7 @@ def describe(
     loaded: LoadedModel,
     texts: TextData,
     device: torch.device,
-    plan: MemoryPlan,
+    strategy: GradientStrategy,
 ) -> dict[str, Any]:
     """The record that is stored with every run."""
     return machine(device) | {
@@ -39,7 +39,7 @@ def describe(
         "train_texts": len(texts.train_texts),
         "eval_texts": len(texts.eval_texts),
         "gradient_key": spec.gradient_key(),
-        "gradient_plan": plan.as_dict(),
+        "gradient_plan": strategy.as_dict(),
     }
 
 
@@ -84,7 +84,7 @@ def _commit() -> str | None:
     if not (root / ".git").exists():
         return None
     try:
-        found = subprocess.run(
+        answer = subprocess.run(
             ["git", "-C", str(root), "rev-parse", "HEAD"],
             capture_output=True,
             text=True,
@@ -93,4 +93,4 @@ def _commit() -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip()
+    return answer.stdout.strip()

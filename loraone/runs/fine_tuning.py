@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
+from torch import Tensor
 
 from loraone import catalog
 from loraone.adapters import Adapted, FullyTuned
-from loraone.adapters.interfaces import Trainable
-from loraone.errors import SpecError, TrainingError
-from loraone.events import Event, Float32Array, InitReport, Layers, Metric, Note, Progress, Started
-from loraone.gradient.memory_plan import MemoryPlan
-from loraone.measure import alignment, intruders, reports, spectra
-from loraone.measure.curvature import largest_eigenvalue
-from loraone.methods.base import Factors, Initialisation, InitProblem
+from loraone.adapters.interfaces import PortableAdapter, Trainable
+from loraone.errors import SpecError
+from loraone.events import (
+    Event,
+    Finished,
+    InitReport,
+    Layers,
+    Metric,
+    Note,
+    Number,
+    Progress,
+    Started,
+)
+from loraone.gradient.strategy import GradientStrategy
+from loraone.measure.evaluator import Evaluator
 from loraone.models.loading import check_method
 from loraone.models.paths import preflight
+from loraone.models.targets import TargetLayer
 from loraone.runs.artifacts import write_adapter, write_directions
 from loraone.runs.environment import describe, memory_bytes
-from loraone.runs.evaluator import Evaluator
+from loraone.runs.initialisation import initialise
+from loraone.runs.layer_measurement import LayerMeasurement
 from loraone.runs.workspace import Workspace
 from loraone.spec.experiment import RunSpec
 from loraone.training import loop
@@ -38,212 +48,219 @@ def run(
 
     Errors, and what they leave of the workspace, are :func:`loraone.runs.run.run`'s to handle.
     """
-    workspace = workspace or Workspace()
     for error in preflight(spec, roots):
         raise error
-    yield from workspace.prepare(spec)
-    ready = workspace.prepared
-    layers = ready.loaded.layers
-    plan = workspace.plan(spec)
-    yield Started(describe(spec, ready.loaded, ready.texts, workspace.device, plan))
-    row = catalog.METHODS[spec.method.name]
-    check_method(layers, row, spec.rank)
-    _check_plan(row, plan)
-    if spec.gradient.way == "auto" and plan.way != "accumulate":
-        yield Note(f"gradients were taken by the way {plan.way}: {plan.reason}")
-    yield Layers(
-        tuple(layer.name for layer in layers),
-        tuple(layer.shape[0] for layer in layers),
-        tuple(layer.shape[1] for layer in layers),
-    )
-    yield from workspace.take_gradient(spec)
-    yield from workspace.decompose(spec, spec.rank)
-    if row.triplets > 1:
-        yield from workspace.decompose(spec, spec.rank * row.triplets)
-    if spec.measure.gradient_trust:
-        yield from workspace.measure_trust(spec)
-    for quantity in ("gradient", "weight"):
-        whole = quantity == "weight" or workspace.start.knows_whole_spectra
-        for layer in layers:
-            values = workspace.start.spectra[quantity, layer.name]
-            yield spectra.spectra(layer.name, quantity, values, spec.rank, whole=whole)
-    yield Progress("init", 0, 3)
-    look = Evaluator(spec, workspace)
-    before = look.untouched(ready.loaded.model)
-    original = look.logits(ready.loaded.model)
-    yield Progress("init", 1, 3)
-    trainable: Trainable
-    if spec.trains_adapter:
-        trainable = Adapted(ready.loaded, spec, ready.pretrained, workspace.calibration)
-    else:
-        trainable = FullyTuned(ready.loaded, ready.pretrained)
-    try:
-        yield from _initialise(spec, workspace, trainable, look, before, original)
-        yield from _train(spec, workspace, trainable, look)
-        final = look.logits(trainable.model)
-        if output is not None:
-            yield write_directions(spec, workspace, trainable, output)
-        plain = trainable.export() if output is not None and spec.measure.save_adapter else None
-    finally:
-        trainable.remove()
-    workspace.restore()
-    if plain is not None and output is not None:
-        yield Progress("export", 0, 1)
-        yield write_adapter(spec, workspace, plain, output, final, look)
-    yield look.finished()
+    yield from FineTuning(spec, workspace or Workspace(), output).events()
 
 
-def _initialise(
-    spec: RunSpec,
-    workspace: Workspace,
-    trainable: Trainable,
-    look: Evaluator,
-    before: dict[str, float],
-    original: torch.Tensor,
-) -> Iterator[Event]:
-    """Install the method's factors and report what that did to the model."""
-    ready = workspace.prepared
-    chosen: dict[str, float] = {}
-    row = catalog.METHODS[spec.method.name]
-    if row.initialise is not None and isinstance(trainable, Adapted):
-        adapted = trainable
+@dataclass(frozen=True)
+class Untouched:
+    """The pretrained model before any initialisation: losses and evaluation, and its logits."""
 
-        def held_out_loss(factors: Mapping[str, Factors] | None) -> float:
-            if factors is None:
-                return before["held_out_loss"]
-            adapted.install(Initialisation(factors))
-            return look.held_out_loss(adapted.model)
+    values: dict[str, float]
+    logits: Tensor
 
-        problem = InitProblem(
-            gradients=workspace.start.decompositions[spec.rank * row.triplets],
-            rank=spec.rank,
-            scaling=adapted.scaling,
-            generator=torch.Generator().manual_seed(spec.seed),
-            held_out_loss=held_out_loss,
-            matrices=workspace.start.gradients,
-            weights=ready.pretrained,
-            learning_rate=spec.learning_rate,
+
+class FineTuning:
+    """One run; :meth:`events` tells it from beginning to end.
+
+    What is warm between runs is the workspace's; the run itself holds its spec and where it writes
+    to, and hands on what each part of it comes to.
+    """
+
+    def __init__(self, spec: RunSpec, workspace: Workspace, output: Path | None) -> None:
+        self.spec = spec
+        self.workspace = workspace
+        self.output = output
+        self.method = catalog.METHODS[spec.method.name]
+        self.measurement = LayerMeasurement(spec, workspace)
+
+    def events(self) -> Iterator[Event]:
+        """Everything that happens, in the order of :mod:`loraone.events`."""
+        yield from self._prepare()
+        yield from self._take_gradient()
+        yield from self.measurement.start_spectra()
+        yield Progress("init", 0, 3)
+        evaluator = self._evaluator()
+        untouched = self._measure_untouched(evaluator)
+        yield Progress("init", 1, 3)
+        trainable = self._trainable()
+        try:
+            chosen = yield from self._initialise(trainable, evaluator, untouched)
+            report = yield from self._report_step_0(trainable, evaluator, untouched, chosen)
+            parameters = sum(p.numel() for p in trainable.parameters())
+            last = yield from self._train(trainable)
+            memory = memory_bytes(self.workspace.device)
+            yield from self.measurement.update(trainable)
+            final = evaluator.logits(trainable.model)
+            if self.output is not None:
+                yield write_directions(trainable, self._layers, self.spec.rank, self.output)
+            portable = self._portable(trainable)
+        finally:
+            trainable.remove()
+        self.workspace.restore()
+        yield from self._export(portable, evaluator, final)
+        yield Finished(_summary(report, parameters, last, memory))
+
+    def _prepare(self) -> Iterator[Event]:
+        """Load model and data; say what the run is made on, and refuse what cannot be."""
+        spec, workspace = self.spec, self.workspace
+        yield from workspace.prepare(spec)
+        ready = workspace.prepared
+        strategy = workspace.strategy(spec)
+        yield Started(describe(spec, ready.loaded, ready.texts, workspace.device, strategy))
+        check_method(self._layers, self.method, spec.rank)
+        _check_strategy(self.method, strategy)
+        if spec.gradient.way == "auto" and strategy.way != "accumulate":
+            yield Note(f"gradients were taken by the way {strategy.way}: {strategy.reason}")
+        yield Layers(
+            tuple(layer.name for layer in self._layers),
+            tuple(layer.shape[0] for layer in self._layers),
+            tuple(layer.shape[1] for layer in self._layers),
         )
-        params = row.params.model_validate(spec.method.params)
-        found = catalog.resolve(row.initialise)(problem, params)
-        _check_finite(row, found)
-        adapted.install(found)
-        chosen = found.chosen
-        for note in found.notes:
-            yield Note(note)
-    for layer in ready.loaded.layers:
-        initial = trainable.initial(layer.name)
-        if initial is not None:
-            yield spectra.spectra(layer.name, "init", initial.singular_values(), spec.rank)
-    yield Progress("init", 2, 3)
-    after = look.losses(trainable.model)
-    with trainable.switched_off():
-        off = look.logits(trainable.model)
-    scalars = {f"{name}_before": value for name, value in before.items()}
-    scalars |= {f"{name}_after": value for name, value in after.items()}
-    scalars["logit_change"] = float((look.logits(trainable.model) - original).abs().max())
-    scalars["logit_change_off"] = float((off - original).abs().max())
-    columns = reports.init_columns(trainable, ready.loaded.layers, ready.pretrained)
-    columns |= _gradient_columns(workspace, spec)
-    if spec.measure.hessian:
-        yield Progress("hessian", 0, 1)
-        if spec.adapter.dora and spec.trains_adapter:
-            yield Note("no Hessian eigenvalue: DoRA's gradient leaves a term out and has none")
-        else:
-            scalars |= _curvature(spec, workspace, trainable)
-    yield InitReport(columns, scalars, chosen)
-    yield alignment.overlaps(
-        0, trainable, ready.loaded.layers, workspace.start.decompositions[spec.rank], spec.rank
-    )
-    look.summary |= {
-        "held_out_loss_before": before["held_out_loss"],
-        "held_out_loss_after": after["held_out_loss"],
-        "gamma": chosen.get("gamma"),
-        "trained_parameters": sum(p.numel() for p in trainable.parameters()),
+
+    def _take_gradient(self) -> Iterator[Event]:
+        """The one-step gradient, as many of its triplets as are needed, and how sure they are."""
+        spec, workspace = self.spec, self.workspace
+        yield from workspace.take_gradient(spec)
+        yield from workspace.decompose(spec, spec.rank)
+        if self.method.triplets > 1:
+            yield from workspace.decompose(spec, spec.rank * self.method.triplets)
+        if spec.measure.gradient_trust:
+            yield from workspace.measure_split_half_agreement(spec)
+
+    def _evaluator(self) -> Evaluator:
+        ready, start = self.workspace.prepared, self.workspace.start
+        return Evaluator(
+            ready.train,
+            ready.evaluation,
+            start.gradient_rows,
+            start.held_out_rows,
+            self.spec.training.batch_size,
+            self.workspace.device,
+        )
+
+    def _measure_untouched(self, evaluator: Evaluator) -> Untouched:
+        """The pretrained model; its values are the same for all runs of a start: taken once."""
+        model, start = self.workspace.prepared.loaded.model, self.workspace.start
+        if not start.untouched:
+            start.untouched = evaluator.losses(model) | evaluator.evaluation(model)
+        return Untouched(start.untouched, evaluator.logits(model))
+
+    def _trainable(self) -> Trainable:
+        ready = self.workspace.prepared
+        if self.spec.trains_adapter:
+            return Adapted(ready.loaded, self.spec, ready.pretrained, self.workspace.calibration)
+        return FullyTuned(ready.loaded, ready.pretrained)
+
+    def _initialise(
+        self, trainable: Trainable, evaluator: Evaluator, untouched: Untouched
+    ) -> Generator[Event, None, dict[str, Number]]:
+        """Install the method's factors; what it chose itself is handed on."""
+        chosen: dict[str, Number] = {}
+        if self.method.initialise is not None and isinstance(trainable, Adapted):
+            initialisation = initialise(
+                self.spec,
+                trainable,
+                self.workspace.start,
+                self.workspace.prepared.pretrained,
+                evaluator,
+                untouched.values["held_out_loss"],
+            )
+            trainable.install(initialisation)
+            chosen |= initialisation.chosen
+            for note in initialisation.notes:
+                yield Note(note)
+        yield from self.measurement.initial_spectra(trainable)
+        yield Progress("init", 2, 3)
+        return chosen
+
+    def _report_step_0(
+        self,
+        trainable: Trainable,
+        evaluator: Evaluator,
+        untouched: Untouched,
+        chosen: dict[str, Number],
+    ) -> Generator[Event, None, InitReport]:
+        """What the initialisation did to the model and its layers."""
+        after = evaluator.losses(trainable.model)
+        with trainable.switched_off():
+            off = evaluator.logits(trainable.model)
+        on = evaluator.logits(trainable.model)
+        scalars: dict[str, Number] = {}
+        scalars |= {f"{name}_before": value for name, value in untouched.values.items()}
+        scalars |= {f"{name}_after": value for name, value in after.items()}
+        scalars["logit_change"] = float((on - untouched.logits).abs().max())
+        scalars["logit_change_off"] = float((off - untouched.logits).abs().max())
+        columns = self.measurement.init_columns(trainable)
+        if self.spec.measure.hessian:
+            yield Progress("hessian", 0, 1)
+            if self.spec.adapter.dora and self.spec.trains_adapter:
+                yield Note("no Hessian eigenvalue: DoRA's gradient leaves a term out and has none")
+            else:
+                scalars |= self.measurement.curvature(trainable)
+        report = InitReport(columns, scalars, chosen)
+        yield report
+        yield self.measurement.overlaps(0, trainable)
+        return report
+
+    def _train(self, trainable: Trainable) -> Generator[Event, None, Metric]:
+        """Train, with alignment along the way; the last step's metric is handed on."""
+        spec, ready, device = self.spec, self.workspace.prepared, self.workspace.device
+        steps, every = spec.training.steps, spec.measure.alignment_every
+        metric: Metric | None = None
+        for metric in loop.train(trainable, ready.train, ready.evaluation, spec, device):
+            yield metric
+            if metric.step % every == 0 or metric.step == steps:
+                yield self.measurement.alignment(metric.step, trainable)
+            yield Progress("train", metric.step, steps)
+        assert metric is not None
+        return metric
+
+    def _portable(self, trainable: Trainable) -> PortableAdapter | None:
+        """The adapter as it is written, where it is to be."""
+        wanted = self.output is not None and self.spec.measure.save_adapter
+        return trainable.export() if wanted else None
+
+    def _export(
+        self, portable: PortableAdapter | None, evaluator: Evaluator, final: Tensor
+    ) -> Iterator[Event]:
+        """Write the adapter and read it back on the restored base."""
+        if portable is None or self.output is None:
+            return
+        yield Progress("export", 0, 1)
+        loaded = self.workspace.prepared.loaded
+        artifact = write_adapter(self.spec, loaded, portable, self.output, final, evaluator)
+        self.workspace.restore()
+        yield artifact
+
+    @property
+    def _layers(self) -> tuple[TargetLayer, ...]:
+        return self.workspace.prepared.loaded.layers
+
+
+def _summary(
+    report: InitReport, parameters: int, last: Metric, memory: float
+) -> dict[str, Number | None]:
+    """The run's final numbers, as they are compared with those of other runs."""
+    return {
+        "held_out_loss_before": report.scalars["held_out_loss_before"],
+        "held_out_loss_after": report.scalars["held_out_loss_after"],
+        "gamma": report.chosen.get("gamma"),
+        "trained_parameters": parameters,
+        **{name: value for name, value in last.values.items() if name != "learning_rate"},
+        "train_seconds": last.seconds,
+        "tokens": float(last.tokens),
+        "memory_bytes": memory,
     }
 
 
-def _check_finite(row: catalog.Method, found: Initialisation) -> None:
-    for name, factors in found.factors.items():
-        if not (factors.A.isfinite().all() and factors.B.isfinite().all()):
-            raise TrainingError(
-                f"{row.label} gave layer {name} factors that are not finite",
-                field="methods",
-                value=row.name,
-                hint="change the method's parameters, or its code if it is one of your own",
-            )
-
-
-def _gradient_columns(workspace: Workspace, spec: RunSpec) -> dict[str, Float32Array]:
-    """How good the decomposition is, how well defined its subspace, and how far to trust it."""
-    start = workspace.start
-    columns = reports.decomposition_columns(start.decompositions[spec.rank])
-    if spec.measure.gradient_trust and spec.rank in start.trusts:
-        trusts = [start.trusts[spec.rank][name] for name in start.decompositions[spec.rank]]
-        columns["trust_left"] = np.array([trust.left for trust in trusts], np.float32)
-        columns["trust_right"] = np.array([trust.right for trust in trusts], np.float32)
-    return columns
-
-
-def _curvature(spec: RunSpec, workspace: Workspace, trainable: Trainable) -> dict[str, float]:
-    rows = workspace.start.gradient_rows[: spec.measure.hessian_samples]
-    batch = workspace.prepared.train.batch(rows, workspace.device)
-    found = largest_eigenvalue(trainable.model, batch, trainable.tuned(), seed=spec.seed)
-    return {"hessian_max": found.value, "hessian_residual": found.residual}
-
-
-def _check_plan(row: catalog.Method, plan: MemoryPlan) -> None:
-    if row.whole_gradient and plan.way != "accumulate":
+def _check_strategy(row: catalog.Method, strategy: GradientStrategy) -> None:
+    if row.whole_gradient and strategy.way != "accumulate":
         raise SpecError(
-            f"{row.label} reads the sign of every entry of G, and {plan.reason}",
+            f"{row.label} reads the sign of every entry of G, and {strategy.reason}",
             field="gradient.way",
-            value=plan.way,
+            value=strategy.way,
             allowed="accumulate",
             hint="set gradient.way to accumulate, or choose fewer target layers",
         )
-
-
-def _train(
-    spec: RunSpec, workspace: Workspace, trainable: Trainable, look: Evaluator
-) -> Iterator[Event]:
-    """Train, with alignment along the way and the spectra of what changed at the end."""
-    ready, start = workspace.prepared, workspace.start
-    layers = ready.loaded.layers
-    steps = spec.training.steps
-    metric: Metric | None = None
-    for metric in loop.train(trainable, ready.train, ready.evaluation, spec, workspace.device):
-        yield metric
-        if metric.step % spec.measure.alignment_every == 0 or metric.step == steps:
-            found = start.decompositions[spec.rank]
-            yield alignment.align(metric.step, trainable, layers, start.gradients, found, spec.rank)
-        yield Progress("train", metric.step, steps)
-    assert metric is not None
-    look.summary |= {
-        name: value for name, value in metric.values.items() if name != "learning_rate"
-    }
-    look.summary |= {
-        "train_seconds": metric.seconds,
-        "tokens": float(metric.tokens),
-        "memory_bytes": memory_bytes(workspace.device),
-    }
-    yield from _measure_update(spec, workspace, trainable)
-
-
-def _measure_update(spec: RunSpec, workspace: Workspace, trainable: Trainable) -> Iterator[Event]:
-    """Spectra of what changed, how it lies to the gradient, and what in it is new."""
-    ready, start = workspace.prepared, workspace.start
-    layers, found = ready.loaded.layers, start.decompositions[spec.rank]
-    new = []
-    for done, layer in enumerate(layers):
-        yield Progress("measure", done, len(layers), layer.name)
-        update, change = trainable.update(layer.name), trainable.change(layer.name)
-        for quantity, moved in (("update", update), ("change", change)):
-            yield spectra.spectra(layer.name, quantity, moved.singular_values(), spec.rank)
-        if spec.measure.intruders:
-            weight, vectors = ready.pretrained[layer.name], workspace.left_vectors(layer.name)
-            new.append(intruders.intruders(weight, vectors, change.dense(), spec.measure))
-    yield alignment.overlaps(spec.training.steps, trainable, layers, found, spec.rank)
-    report = reports.update_report(trainable, layers, start.gradients, found, spec.rank)
-    if new:
-        report.layers["intruders"] = np.array(new, np.float32)
-    yield report

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass, field
 
 import torch
@@ -16,6 +15,7 @@ from loraone.data.texts import load as texts_of
 from loraone.events import Progress
 from loraone.models import loading
 from loraone.models.loading import LoadedModel
+from loraone.progress import Steps
 from loraone.spec.experiment import RunSpec
 
 
@@ -32,7 +32,7 @@ class Prepared:
     left_vectors: dict[str, Tensor] = field(default_factory=dict)
 
 
-def load(spec: RunSpec, device: torch.device) -> Generator[Progress, None, Prepared]:
+def load(spec: RunSpec, device: torch.device) -> Steps[Prepared]:
     """Load the data and the model that ``spec`` names, and say how far that is."""
     causal = spec.task == "causal-lm"
     yield Progress("load", 0, 2, "data")

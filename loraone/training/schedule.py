@@ -7,11 +7,11 @@ import math
 from loraone.spec.training import TrainingSpec
 
 
-def rate(plan: TrainingSpec, step: int) -> float:
+def rate(training: TrainingSpec, step: int) -> float:
     """The factor on the learning rate at a step, counted from 0."""
-    if step < plan.warmup_steps:
-        return (step + 1) / plan.warmup_steps
-    if plan.schedule == "constant":
+    if step < training.warmup_steps:
+        return (step + 1) / training.warmup_steps
+    if training.schedule == "constant":
         return 1.0
-    done = min(1.0, (step - plan.warmup_steps) / max(1, plan.steps - plan.warmup_steps))
-    return 1 - done if plan.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * done))
+    done = min(1.0, (step - training.warmup_steps) / max(1, training.steps - training.warmup_steps))
+    return 1 - done if training.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * done))

@@ -13,7 +13,7 @@ import torch
 
 from loraone.catalog import METHODS
 from loraone.events import Finished, Spectra
-from loraone.runs.evaluator import CHECKED_TEXTS, Evaluator
+from loraone.measure.evaluator import CHECKED_TEXTS, Evaluator
 from loraone.runs.run import run
 from loraone.runs.workspace import Workspace
 from loraone.spec.experiment import ExperimentSpec, expand

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from loraone.events import Event, Failed, InitReport, Metric, Progress, Spectra
-from loraone.gradient.sharing import Share
-from loraone.gradient.starting_point import GradientTaker
+from loraone.gradient.computation import GradientComputation
+from loraone.gradient.sharing import SharedParts
+from loraone.progress import Steps, finish
 from loraone.runs.run import run
 from loraone.runs.workspace import Workspace
 from loraone.spec.experiment import RunSpec
@@ -60,8 +64,8 @@ def test_a_second_worker_takes_no_gradient_and_measures_the_same_to_the_last_bit
     def refuse(*args: object) -> None:
         raise AssertionError("the gradient was taken again")
 
-    for name in ("sums", "triplets", "trust", "_blocks"):
-        monkeypatch.setattr(GradientTaker, name, refuse)
+    for name in ("gradients", "triplets", "split_half_agreement", "_blocks"):
+        monkeypatch.setattr(GradientComputation, name, refuse)
     second = numbers(events(spec, tmp_path))
     assert alone == first == second
 
@@ -75,7 +79,7 @@ def test_another_model_under_the_same_name_is_not_taken_for_it(
     list(copied.prepare(spec))
     with torch.no_grad():
         copied.prepared.loaded.layers[0].parameter.add_(1.0)
-    phases = {one.phase for one in copied.take_gradient(spec)}
+    phases = {step.phase for step in copied.take_gradient(spec)}
     assert "gradient" in phases
 
 
@@ -88,24 +92,56 @@ def test_a_file_that_cannot_be_read_is_computed_anew(spec: RunSpec, tmp_path: Pa
     assert numbers(events(spec, tmp_path)) == expected
 
 
+def working(tensors: dict[str, torch.Tensor]) -> Steps[dict[str, torch.Tensor]]:
+    """A computation of one step."""
+    yield Progress("gradient", 0, 1)
+    return tensors
+
+
+def get(parts: SharedParts, tensors: dict[str, torch.Tensor]) -> Steps[dict[str, torch.Tensor]]:
+    return parts.get_or_compute(
+        "part",
+        "gradient",
+        lambda: working(tensors),
+        lambda value: (value, {"of": 3}),
+        lambda stored, beside: dict(stored) if beside == {"of": 3} else None,
+    )
+
+
 def test_who_comes_second_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
-    first, second = Share(tmp_path, "key"), Share(tmp_path, "key")
-    list(first.turn("gradient"))
-    threading.Timer(0.7, first.done).start()
+    first = get(SharedParts(tmp_path, "key"), {"x": torch.ones(2)})
+    assert next(first) == Progress("gradient", 0, 1)
+    threading.Timer(0.7, first.close).start()
     began = time.monotonic()
-    said = list(second.turn("gradient"))
+    steps = list(get(SharedParts(tmp_path, "key"), {"x": torch.ones(2)}))
     assert time.monotonic() - began >= 0.5
+    said = [step for step in steps if step.message]
     assert said
-    assert all(one == Progress("gradient", 0, 1, "another lane computes it") for one in said)
-    second.done()
+    assert all(step == Progress("gradient", 0, 1, "another lane computes it") for step in said)
+    assert steps[-1] == Progress("gradient", 0, 1), "the first was stopped, so it is computed here"
+
+
+def test_what_one_computed_the_next_reads_and_does_not_compute(tmp_path: Path) -> None:
+    finish(get(SharedParts(tmp_path, "key"), {"x": torch.arange(3.0)}))
+    steps = get(SharedParts(tmp_path, "key"), {"x": torch.zeros(3)})
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert torch.equal(end.value.value["x"], torch.arange(3.0))
+
+
+def test_a_file_with_other_contents_than_expected_is_computed_anew(tmp_path: Path) -> None:
+    save_file({"x": torch.zeros(3)}, tmp_path / "key.part.safetensors", metadata={"beside": "7"})
+    assert torch.equal(finish(get(SharedParts(tmp_path, "key"), {"x": torch.ones(3)}))["x"],
+                       torch.ones(3))  # fmt: skip
+    again = finish(get(SharedParts(tmp_path, "key"), {"x": torch.zeros(3)}))
+    assert torch.equal(again["x"], torch.ones(3)), "what was computed anew must have been written"
 
 
 def test_tensors_that_share_memory_come_back_each_as_it_was(tmp_path: Path) -> None:
     whole = torch.arange(12.0).reshape(3, 4)
-    parts = {"top": whole[:1], "side": whole[:, 1], "turned": whole.T}
-    share = Share(tmp_path, "key")
-    share.write("part", parts, {"of": 3})
-    found = share.read("part")
-    assert found is not None
-    assert found[1] == {"of": 3}
-    assert all(torch.equal(found[0][name], tensor) for name, tensor in parts.items())
+    tensors = {"top": whole[:1], "side": whole[:, 1], "turned": whole.T}
+    finish(get(SharedParts(tmp_path, "key"), tensors))
+    with safe_open(tmp_path / "key.part.safetensors", framework="pt") as stored:
+        assert json.loads(stored.metadata()["beside"]) == {"of": 3}
+    back = finish(get(SharedParts(tmp_path, "key"), {}))
+    assert all(torch.equal(back[name], tensor) for name, tensor in tensors.items())

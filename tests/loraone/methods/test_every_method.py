@@ -20,12 +20,12 @@ from loraone.events import (
     Metric,
     Spectra,
 )
+from loraone.measure.evaluator import CHECKED_TEXTS, Evaluator
 from loraone.models import loading
-from loraone.runs.evaluator import CHECKED_TEXTS, Evaluator
 from loraone.runs.run import run
 from loraone.runs.workspace import Workspace
 from loraone.spec.experiment import RunSpec
-from loraone.training import loop
+from loraone.training import evaluation
 from tests.conftest import tiny_run
 
 CPU = torch.device("cpu")
@@ -73,7 +73,7 @@ def follow(
     fresh = loading.load(spec.model, spec.task, labels, CPU)
     plain = PeftModel.from_pretrained(fresh.model, artifact.path).eval()
     rows = workspace.start.held_out_rows[:CHECKED_TEXTS]
-    again = loop.logits(plain, workspace.prepared.train, rows, CPU)
+    again = evaluation.logits(plain, workspace.prepared.train, rows, CPU)
     return events, trained, again
 
 

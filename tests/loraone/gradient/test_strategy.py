@@ -25,7 +25,7 @@ from loraone.events import (
     UpdateReport,
 )
 from loraone.gradient.exact import one_step_gradient
-from loraone.gradient.memory_plan import gradient_plan
+from loraone.gradient.strategy import choose_strategy
 from loraone.gradient.taps import checkpointed, frozen, tapping
 from loraone.linalg.svd import truncated_svd
 from loraone.models import loading
@@ -53,16 +53,16 @@ def test_bytes_are_those_of_the_shapes_and_auto_takes_the_first_way_that_fits(
     layers = loading.load(spec.model, spec.task, 0, CPU).layers
     shapes = [layer.shape for layer in layers]
     total = sum(4 * m * n for m, n in shapes)
-    plan = gradient_plan(spec, layers, available=2 * total)
-    assert plan.way == "accumulate"
-    assert plan.held["accumulate"] == total
-    assert plan.held["immediate"] == max(4 * m * n for m, n in shapes)
-    assert plan.held["sketch"] == sum(4 * (m + n) * min(m, n, 4 + 16) for m, n in shapes)
-    assert gradient_plan(spec, layers, available=2 * total - 2).way == "sketch"
+    choice = choose_strategy(spec, layers, available=2 * total)
+    assert choice.way == "accumulate"
+    assert choice.held["accumulate"] == total
+    assert choice.held["immediate"] == max(4 * m * n for m, n in shapes)
+    assert choice.held["sketch"] == sum(4 * (m + n) * min(m, n, 4 + 16) for m, n in shapes)
+    assert choose_strategy(spec, layers, available=2 * total - 2).way == "sketch"
     whole = spec.model_copy(
         update={"gradient": spec.gradient.model_copy(update={"micro_batch": 16})}
     )
-    assert gradient_plan(whole, layers, available=0).way == "immediate"
+    assert choose_strategy(whole, layers, available=0).way == "immediate"
 
 
 @pytest.mark.parametrize("architecture", ["bert", "gpt2", "llama", "t5"])
@@ -109,7 +109,7 @@ def test_a_method_that_reads_every_entry_needs_the_gradients_kept(
 ) -> None:
     with pytest.raises(ValidationError, match="sign of every entry"):
         ExperimentSpec.model_validate({"methods": ["lora_sb"], "gradient": {"way": "sketch"}})
-    monkeypatch.setattr("loraone.gradient.memory_plan.SHARE", 0.0)
+    monkeypatch.setattr("loraone.gradient.strategy.SHARE", 0.0)
     failed = events(tiny_models["bert"], texts_csv, "lora_sb")[-1]
     assert isinstance(failed, Failed)
     assert failed.field == "gradient.way"

@@ -1,4 +1,4 @@
-"""Which way the one-step gradient is taken, from what each would hold in memory."""
+"""The strategy by which the one-step gradient is computed, from what each would hold in memory."""
 
 from __future__ import annotations
 
@@ -18,8 +18,13 @@ FLOAT32 = 4
 
 
 @dataclass(frozen=True)
-class MemoryPlan:
-    """``held`` are the bytes that gradients take at the peak, by way; activations are left out."""
+class GradientStrategy:
+    """The strategy that was chosen, what each would hold, and why it is this one.
+
+    ``way`` is its name; ``held`` are the bytes that gradients take at the peak, by strategy, with
+    activations left out; ``available`` are those of free host memory. Stored with every run, so
+    the names of the fields stay.
+    """
 
     way: str
     held: dict[str, int]
@@ -31,13 +36,14 @@ class MemoryPlan:
         return asdict(self)
 
 
-def gradient_plan(
+def choose_strategy(
     spec: RunSpec, layers: Sequence[TargetLayer], available: int | None = None
-) -> MemoryPlan:
-    """The way that the spec names, or with ``auto`` the first of these that can be afforded.
+) -> GradientStrategy:
+    """The strategy that the spec names, or with ``auto`` the first of these that can be afforded.
 
-    accumulate Σ 4mn bytes, immediate max 4mn (where the batch is one micro-batch), sketch
-    Σ 4(m+n)(r+16). ``available`` are the bytes of free host memory, where sums are kept.
+    accumulate Σ 4mn bytes, immediate (layer by layer) max 4mn (where the batch is one
+    micro-batch), sketch Σ 4(m+n)(r+16). ``available`` are the bytes of free host memory, where
+    sums are kept.
     """
     if available is None:
         available = int(psutil.virtual_memory().available)
@@ -51,14 +57,17 @@ def gradient_plan(
     }
     asked = spec.gradient.way
     if asked != "auto":
-        return MemoryPlan(asked, held, available, "named in the spec")
+        return GradientStrategy(asked, held, available, "named in the spec")
     budget = int(available * SHARE)
     if held["accumulate"] <= budget:
-        return MemoryPlan("accumulate", held, available, "all gradients fit into host memory")
+        return GradientStrategy("accumulate", held, available, "all gradients fit into host memory")
     short = f"all gradients take {_gb(held['accumulate'])} and {_gb(budget)} may be used"
     if spec.gradient.samples <= spec.gradient.micro_batch:
-        return MemoryPlan("immediate", held, available, f"{short}; one batch, so one at a time")
-    return MemoryPlan("sketch", held, available, f"{short}; several batches, so none is formed")
+        reason = f"{short}; one batch, so one at a time"
+        return GradientStrategy("immediate", held, available, reason)
+    return GradientStrategy(
+        "sketch", held, available, f"{short}; several batches, so none is formed"
+    )
 
 
 def _gb(count: int) -> str:

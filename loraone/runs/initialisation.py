@@ -1,0 +1,66 @@
+"""A method's factors for a model that carries an adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from loraone import catalog
+from loraone.adapters import Adapted
+from loraone.errors import TrainingError
+from loraone.gradient.starting_point import StartingPoint
+from loraone.measure.evaluator import Evaluator
+from loraone.methods.base import Factors, Initialisation, InitProblem
+from loraone.spec.experiment import RunSpec
+
+
+def initialise(
+    spec: RunSpec,
+    adapted: Adapted,
+    start: StartingPoint,
+    pretrained: Mapping[str, Tensor],
+    evaluator: Evaluator,
+    held_out_loss_before: float,
+) -> Initialisation:
+    """What the method that ``spec`` names makes of the gradient and the pretrained weights.
+
+    A method that searches tries factors in ``adapted``; what is left in it then is no matter.
+
+    Raises TrainingError where the factors are not finite.
+    """
+    row = catalog.METHODS[spec.method.name]
+    assert row.initialise is not None
+
+    def held_out_loss(factors: Mapping[str, Factors] | None) -> float:
+        if factors is None:
+            return held_out_loss_before
+        adapted.install(Initialisation(factors))
+        return evaluator.held_out_loss(adapted.model)
+
+    problem = InitProblem(
+        gradients=start.decompositions[spec.rank * row.triplets],
+        rank=spec.rank,
+        scaling=adapted.scaling,
+        generator=torch.Generator().manual_seed(spec.seed),
+        held_out_loss=held_out_loss,
+        matrices=start.gradients,
+        weights=pretrained,
+        learning_rate=spec.learning_rate,
+    )
+    params = row.params.model_validate(spec.method.params)
+    initialisation: Initialisation = catalog.resolve(row.initialise)(problem, params)
+    _check_finite(row, initialisation)
+    return initialisation
+
+
+def _check_finite(row: catalog.Method, initialisation: Initialisation) -> None:
+    for name, factors in initialisation.factors.items():
+        if not (factors.A.isfinite().all() and factors.B.isfinite().all()):
+            raise TrainingError(
+                f"{row.label} gave layer {name} factors that are not finite",
+                field="methods",
+                value=row.name,
+                hint="change the method's parameters, or its code if it is one of your own",
+            )

@@ -1,0 +1,106 @@
+"""The common start of all runs with one gradient key, computed: rows, head, gradient, triplets."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from loraone.data import batches
+from loraone.errors import SpecError, TrainingError
+from loraone.events import Progress
+from loraone.gradient.computation import GradientComputation
+from loraone.gradient.starting_point import StartingPoint
+from loraone.gradient.strategy import GradientStrategy
+from loraone.gradient.triplets import TopTriplets
+from loraone.linalg.spectra import singular_values
+from loraone.linalg.svd import truncated_svd
+from loraone.models import loading
+from loraone.progress import Steps
+from loraone.runs.prepared import Prepared
+from loraone.spec.experiment import RunSpec
+from loraone.training.head_warmup import warm_head
+
+
+def compute_start(
+    spec: RunSpec, prepared: Prepared, strategy: GradientStrategy, device: torch.device
+) -> Steps[StartingPoint]:
+    """Draw rows and head, warm the head up, take the gradient, decompose what is held of it."""
+    loaded = prepared.loaded
+    gradient_rows, held_out_rows = _draw_rows(spec, len(prepared.train))
+    loading.reset_head(loaded, spec.seed)
+    if loaded.heads and spec.gradient.head_warmup_steps:
+        yield from warm_head(loaded.model, loaded.heads, prepared.train, spec, device)
+    start = StartingPoint(
+        strategy,
+        loading.head_states(loaded),
+        loading.weights_hash(loaded.model),
+        gradient_rows,
+        held_out_rows,
+    )
+    if strategy.way == "accumulate":
+        yield Progress("gradient", 0, 1)
+        computation = GradientComputation(spec, loaded, prepared.train, device, strategy.way)
+        start.gradients = yield from computation.gradients(gradient_rows)
+    for done, layer in enumerate(loaded.layers):
+        yield Progress("spectra", done, len(loaded.layers), layer.name)
+        weight = prepared.pretrained[layer.name]
+        start.spectra["weight", layer.name] = singular_values(weight)
+        if layer.name in start.gradients:
+            gradient = start.gradients[layer.name]
+            _check_finite(layer.name, gradient, spec)
+            start.spectra["gradient", layer.name] = singular_values(gradient).cpu()
+    return start
+
+
+def compute_triplets(
+    spec: RunSpec, count: int, start: StartingPoint, computation: GradientComputation
+) -> Steps[TopTriplets]:
+    """The top ``count`` triplets of every layer's gradient: of those held, or without holding."""
+    names = [layer.name for layer in computation.loaded.layers]
+    spectra = start.gradient_spectra()
+    triplets = {}
+    if start.gradients:
+        for done, name in enumerate(names):
+            yield Progress("svd", done, len(names), name)
+            triplets[name] = truncated_svd(start.gradients[name], count, seed=spec.seed)
+        return TopTriplets(triplets, spectra)
+
+    def inspect(name: str, gradient: Tensor) -> None:
+        _check_finite(name, gradient, spec)
+        if name not in spectra:
+            spectra[name] = singular_values(gradient).cpu()
+
+    yield Progress("gradient", 0, 1)
+    by_layer = computation.triplets(start.gradient_rows, count, inspect)
+    triplets = {name: by_layer[name] for name in names}
+    if not start.knows_whole_spectra:
+        for name, top in triplets.items():
+            _check_finite(name, top.S, spec)
+            spectra[name] = top.S
+    return TopTriplets(triplets, spectra)
+
+
+def _draw_rows(spec: RunSpec, count: int) -> tuple[list[int], list[int]]:
+    """Disjoint rows of the training split: the gradient batch, and the held-out batch."""
+    samples, held_out = spec.gradient.samples, spec.measure.held_out_samples
+    if samples + held_out > count:
+        raise SpecError(
+            f"gradient batch {samples} + held-out batch {held_out} are more than the {count} "
+            "training texts",
+            field="gradient.samples",
+            value=samples,
+            allowed=f"1 to {max(1, count - held_out)}",
+            hint="lower gradient.samples or measure.held_out_samples, or give more texts",
+        )
+    order = batches.shuffled(count, spec.seed, "gradient batch")
+    return order[:samples], order[samples : samples + held_out]
+
+
+def _check_finite(name: str, gradient: Tensor, spec: RunSpec) -> None:
+    if not gradient.isfinite().all():
+        raise TrainingError(
+            f"the one-step gradient of layer {name} is not finite",
+            field="model.dtype",
+            value=spec.model.dtype,
+            hint="use bfloat16 or float32 instead of float16, and check the weights",
+        )

@@ -1,0 +1,51 @@
+"""Loss, accuracy and logits of a model on rows of a split, in eval mode."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from loraone.data.batches import IGNORED, Encoded, loss_tokens
+
+# Texts of a batch at the least: nothing is kept for a backward pass.
+LEAST_BATCH = 32
+
+
+@torch.no_grad()
+def evaluate(
+    model: Any, data: Encoded, rows: Sequence[int], batch_size: int, device: torch.device
+) -> dict[str, float]:
+    """``eval_loss``, weighted by loss tokens, and accuracy or perplexity.
+
+    ``batch_size`` texts at a time, or 32 where that is more.
+    """
+    model.eval()
+    total, loss, right = 0, 0.0, 0
+    # Texts of a length together: padding is computed like any token.
+    rows = sorted(rows, key=lambda row: len(data.ids[row]))
+    for batch in data.batches(rows, max(LEAST_BATCH, batch_size), device):
+        output = model(**batch)
+        count = loss_tokens(batch, model)
+        total += count
+        loss += float(output.loss) * count
+        if not data.tokenwise:
+            right += int((output.logits.argmax(dim=-1) == batch["labels"]).sum())
+    mean = loss / total
+    if data.tokenwise:
+        return {"eval_loss": mean, "perplexity": math.exp(min(mean, 700.0))}
+    return {"eval_loss": mean, "accuracy": right / total}
+
+
+@torch.no_grad()
+def logits(model: Any, data: Encoded, rows: Sequence[int], device: torch.device) -> Tensor:
+    """Logits at the positions that count, (positions, classes), float32 on the CPU."""
+    model.eval()
+    batch = data.batch(rows, device)
+    output = model(**batch).logits.float().cpu()
+    if data.tokenwise:
+        return torch.as_tensor(output[(batch["labels"] != IGNORED).cpu()])
+    return torch.as_tensor(output)

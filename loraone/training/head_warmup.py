@@ -1,0 +1,37 @@
+"""The new head, trained alone before the one-step gradient is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from loraone.data.batches import Encoded, training_rows
+from loraone.events import Progress
+from loraone.progress import Steps
+from loraone.spec.experiment import RunSpec
+
+
+def warm_head(
+    model: Any, heads: Sequence[str], data: Encoded, spec: RunSpec, device: torch.device
+) -> Steps[None]:
+    """Train only the new head for ``gradient.head_warmup_steps`` steps, in eval mode.
+
+    Without it a random head's gradient says little about the task.
+    """
+    steps = spec.gradient.head_warmup_steps
+    yield Progress("head", 0, steps)
+    parameters = [p for name in heads for p in getattr(model, name).parameters()]
+    model.eval().requires_grad_(False)
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    optimizer = torch.optim.AdamW(parameters, lr=spec.gradient.head_learning_rate, weight_decay=0.0)
+    batches = training_rows(len(data), spec.training.batch_size, spec.seed)
+    for step in range(1, steps + 1):
+        loss = model(**data.batch(next(batches), device)).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        yield Progress("head", step, steps)
+    model.requires_grad_(False)
