@@ -99,23 +99,23 @@ class Adapted:
         self._start = self._copies()
 
     @torch.no_grad()
-    def install(self, found: Initialisation) -> None:
+    def install(self, initialisation: Initialisation) -> None:
         """Put these factors, and base weights, in place as the new starting point."""
-        for name, pair in found.factors.items():
+        for name, pair in initialisation.factors.items():
             A, B = self._parameters(name)
             A.copy_(pair.A)
             B.copy_(pair.B)
-        for name, core in found.cores.items():
+        for name, core in initialisation.cores.items():
             self._insert(name, core)
         self._start = self._copies()
-        if found.offset_base:
+        if initialisation.offset_base:
             for layer in self._loaded.layers:
                 start = self._start[layer.name]
                 moved = self.scaling * start.B @ start.A
                 layer.set_weight(self._pretrained[layer.name] - moved)
         for layer in self._loaded.layers:
-            if layer.name in found.bases:
-                layer.set_weight(found.bases[layer.name])
+            if layer.name in initialisation.bases:
+                layer.set_weight(initialisation.bases[layer.name])
         for name, module in self._lora.items():
             if module.use_dora.get(ADAPTER):
                 self._remagnify(name, module)
@@ -229,8 +229,8 @@ class Adapted:
         return weight
 
     def _magnitude(self, name: str) -> Tensor:
-        found: Tensor = self._lora[name].lora_magnitude_vector[ADAPTER].weight
-        return found.detach().float().cpu()
+        weight: Tensor = self._lora[name].lora_magnitude_vector[ADAPTER].weight
+        return weight.detach().float().cpu()
 
     def _difference(self, name: str) -> tuple[Tensor, Tensor]:
         now, start = self._factors(name), self._start[name]

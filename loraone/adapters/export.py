@@ -14,32 +14,32 @@ from loraone.models.loading import LoadedModel
 from loraone.spec.experiment import RunSpec
 
 
-def write(plain: PortableAdapter, loaded: LoadedModel, spec: RunSpec, folder: Path) -> None:
-    """Write ``plain`` as an adapter that PEFT, vLLM and the like load without this package.
+def write(portable: PortableAdapter, loaded: LoadedModel, spec: RunSpec, folder: Path) -> None:
+    """Write ``portable`` as an adapter that PEFT, vLLM and the like load without this package.
 
     ``init_lora_weights`` is saved as true: plain PEFT rejects names that it does not know.
     """
     from peft import LoraConfig
     from safetensors.torch import save_file
 
-    ranks = {name: len(pair.A) for name, pair in plain.layers.items()}
+    ranks = {name: len(pair.A) for name, pair in portable.layers.items()}
     most = max(ranks.values())
-    if plain.own_alpha is not None:
-        alpha, rslora = plain.own_alpha
+    if portable.own_alpha is not None:
+        alpha, rslora = portable.own_alpha
     else:
-        alpha, rslora = plain.scaling * most, False
+        alpha, rslora = portable.scaling * most, False
     other = {name: rank for name, rank in ranks.items() if rank != most}
     config = LoraConfig(
         r=most,
         lora_alpha=alpha,
         use_rslora=rslora,
         lora_dropout=spec.adapter.dropout if spec.trains_adapter else 0.0,
-        target_modules=sorted(plain.layers),
-        modules_to_save=sorted(plain.heads) or None,
+        target_modules=sorted(portable.layers),
+        modules_to_save=sorted(portable.heads) or None,
         rank_pattern=other,
-        alpha_pattern={name: plain.scaling * rank for name, rank in other.items()},
+        alpha_pattern={name: portable.scaling * rank for name, rank in other.items()},
         fan_in_fan_out=any(layer.conv1d for layer in loaded.layers),
-        use_dora=bool(plain.magnitudes),
+        use_dora=bool(portable.magnitudes),
         init_lora_weights=True,
         task_type=TASKS[spec.task].peft_task_type,
         base_model_name_or_path=loaded.location,
@@ -48,15 +48,15 @@ def write(plain: PortableAdapter, loaded: LoadedModel, spec: RunSpec, folder: Pa
     )
     tensors: dict[str, Tensor] = {}
     embeddings = {layer.name for layer in loaded.layers if layer.embedding}
-    for name, pair in plain.layers.items():
+    for name, pair in portable.layers.items():
         A, B = "lora_A.weight", "lora_B.weight"
         if name in embeddings:
             A, B = "lora_embedding_A", "lora_embedding_B"
         tensors[f"base_model.model.{name}.{A}"] = pair.A
         tensors[f"base_model.model.{name}.{B}"] = pair.B
-    for name, magnitude in plain.magnitudes.items():
+    for name, magnitude in portable.magnitudes.items():
         tensors[f"base_model.model.{name}.lora_magnitude_vector"] = magnitude
-    for name, state in plain.heads.items():
+    for name, state in portable.heads.items():
         for key, tensor in state.items():
             tensors[f"base_model.model.{name}.{key}"] = tensor
     folder.mkdir(parents=True, exist_ok=True)

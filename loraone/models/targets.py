@@ -82,11 +82,11 @@ def find_targets(model: nn.Module, spec: ModelSpec) -> tuple[TargetLayer, ...]:
     kinds_of_layer = nn.Linear | Conv1D | nn.Embedding
     linear = [(n, m) for n, m in model.named_modules() if isinstance(m, kinds_of_layer)]
     if spec.targets == "all-linear":
-        found = [
+        targets = [
             (n, m) for n, m in linear if _IN_BLOCK.search(n) and not isinstance(m, nn.Embedding)
         ]
     else:
-        found = [(n, m) for n, m in linear if any(_matches(n, t) for t in spec.targets)]
+        targets = [(n, m) for n, m in linear if any(_matches(n, t) for t in spec.targets)]
         for target in spec.targets:
             if not any(_matches(name, target) for name, _ in linear):
                 kinds = ", ".join(sorted({name.rsplit(".", 1)[-1] for name, _ in linear}))
@@ -96,14 +96,16 @@ def find_targets(model: nn.Module, spec: ModelSpec) -> tuple[TargetLayer, ...]:
                     value=target,
                     allowed=kinds,
                 )
-    if not found:
+    if not targets:
         raise ModelError(
             f"{spec.id} has no linear layer to adapt in its transformer blocks",
             field="model.targets",
             value=spec.targets,
             allowed="a model with nn.Linear or Conv1D layers, or their names",
         )
-    return tuple(TargetLayer(name, module, _tied_to(model, name, module)) for name, module in found)
+    return tuple(
+        TargetLayer(name, module, _tied_to(model, name, module)) for name, module in targets
+    )
 
 
 def _tied_to(model: nn.Module, name: str, module: nn.Module) -> str | None:
