@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from loraone import adapters
+from loraone.adapters import export
 from loraone.adapters.interfaces import Layer, Measurable, PortableAdapter
 from loraone.errors import ExportError
 from loraone.events import Artifact
@@ -67,9 +67,9 @@ def write_adapter(
     Raises ExportError where they are not ``final``, to a ten-thousandth of the largest.
     """
     folder = output / "adapter"
-    adapters.write(portable, loaded, spec, folder)
+    export.write(portable, loaded, spec, folder)
     heads = {name: getattr(loaded.model, name) for name in loaded.heads}
-    again = adapters.reload(loaded, folder)
+    again = export.reload(loaded, folder)
     try:
         error = float((evaluator.logits(again) - final).abs().max())
     finally:

@@ -9,7 +9,8 @@ from pathlib import Path
 from torch import Tensor
 
 from loraone import catalog
-from loraone.adapters import Adapted, FullyTuned
+from loraone.adapters.adapted import Adapted
+from loraone.adapters.fully_tuned import FullyTuned
 from loraone.adapters.interfaces import PortableAdapter, Trainable
 from loraone.errors import SpecError
 from loraone.events import (

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from loraone import catalog
-from loraone.adapters import Adapted
+from loraone.adapters.adapted import Adapted
 from loraone.errors import TrainingError
 from loraone.gradient.starting_point import StartingPoint
 from loraone.measure.evaluator import Evaluator

@@ -25,7 +25,7 @@ from peft.tuners.lora.corda import preprocess_corda
 from pydantic import ValidationError
 from torch import nn
 
-from loraone.adapters import Adapted
+from loraone.adapters.adapted import Adapted
 from loraone.catalog import METHODS, LoftqParams, LoraGaParams, LoraOneParams, LoraSbParams
 from loraone.data.batches import Batch
 from loraone.errors import SpecError

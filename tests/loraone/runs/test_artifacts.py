@@ -83,14 +83,14 @@ def test_directions_that_read_back_otherwise_are_refused(
 def test_an_adapter_that_reads_back_as_another_function_ends_the_run(
     tiny_models: dict[str, Path], texts_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = artifacts.adapters.write
+    real = artifacts.export.write
 
     def careless(portable: Any, *rest: Any) -> None:
         for factors in portable.layers.values():
             factors.B.add_(1.0)
         real(portable, *rest)
 
-    monkeypatch.setattr(artifacts.adapters, "write", careless)
+    monkeypatch.setattr(artifacts.export, "write", careless)
     spec = tiny_run(tiny_models["llama"], texts_csv, "lora_one")
     events = list(run(spec, workspace=Workspace("cpu"), output=tmp_path))
     assert isinstance(events[-1], Failed)
