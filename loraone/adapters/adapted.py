@@ -60,9 +60,10 @@ class Adapted:
         self._loaded = loaded
         self._rank = spec.rank
         self._row = row
+        self._changes_base = row.flag("changes_base", spec.method.params)
         self._heads = {name: getattr(loaded.model, name) for name in loaded.heads}
-        # LoRA-SB's s is 1: its core carries the size.
-        own = (float(spec.rank), False) if row.trains == "core" else None
+        # The alpha that gives a method the s of its own.
+        own = None if row.own_scaling is None else (row.own_scaling * spec.rank, False)
         self._alpha = own or (spec.adapter.alpha, spec.adapter.rslora)
         alpha, rslora = self._alpha
         self.scaling = alpha / (spec.rank**0.5 if rslora else spec.rank)
@@ -200,7 +201,7 @@ class Adapted:
             return self._nothing(name)
         if self._row.quantises or self._is_dora(name):
             return Dense(self._effective(name) - self._pretrained[name])
-        return self.update(name) if self._row.changes_base else self.product(name)
+        return self.update(name) if self._changes_base else self.product(name)
 
     def _scaling(self, name: str) -> float:
         """s of one layer: EVA's differ where it moved ranks."""
@@ -261,7 +262,7 @@ class Adapted:
             if self._row.quantises:
                 layers[name] = full_rank(self.change(name))
                 continue
-            if self._row.changes_base:
+            if self._changes_base:
                 left, right = self._difference(name)
                 pair = Factors(right, left)
             else:

@@ -6,23 +6,22 @@ server and the command line do, imports neither torch nor PEFT.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from loraone.catalog.methods import (
-    METHODS,
-    CordaParams,
-    EvaParams,
-    LoftqParams,
-    LoraGaParams,
-    LoraOneParams,
-    LoraSbParams,
-)
 from loraone.catalog.quantities import LAYER_METRICS, METRICS, SCALARS, SPECTRA, SUMMARY
-from loraone.catalog.rows import FigureRow, LayerMetric, Method, Paper, Quantity, Source, Task
+from loraone.catalog.rows import (
+    FigureRow,
+    LayerMetric,
+    Method,
+    NoParams,
+    Paper,
+    Quantity,
+    Source,
+    Task,
+)
+from loraone.catalog.scanning import METHODS, register, register_all
 
 __all__ = [
     "FIGURES",
@@ -34,15 +33,10 @@ __all__ = [
     "SPECTRA",
     "SUMMARY",
     "TASKS",
-    "CordaParams",
-    "EvaParams",
     "FigureRow",
     "LayerMetric",
-    "LoftqParams",
-    "LoraGaParams",
-    "LoraOneParams",
-    "LoraSbParams",
     "Method",
+    "NoParams",
     "Paper",
     "Quantity",
     "Source",
@@ -175,33 +169,6 @@ _ROWS_FIGURE = (
 FIGURES: dict[str, FigureRow] = {row.name: row for row in _ROWS_FIGURE}
 
 
-PLUGINS = "loraone.methods"
-
-
-def register(row: Method) -> Method:
-    """Add a method: it appears in the form, the plan, the comparisons, and may be named in specs.
-
-    Raises ValueError where the name is taken.
-    """
-    if row.name in METHODS:
-        raise ValueError(f"method {row.name!r} is there already; choose another name")
-    METHODS[row.name] = row
-    return row
-
-
-def _load(point: EntryPoint) -> None:
-    """Register the row, or the rows, that an entry point of the group names.
-
-    A broken plug-in is reported and left out: it must not keep the server from starting.
-    """
-    try:
-        found = point.load()
-        for row in [found] if isinstance(found, Method) else found:
-            register(row)
-    except Exception as error:
-        logging.getLogger(__name__).warning("plug-in %s is left out: %s", point.value, error)
-
-
 def resolve(path: str) -> Callable[..., Any]:
     """The function that ``"module:function"`` names, imported when it is first needed."""
     module, _, function = path.partition(":")
@@ -209,5 +176,5 @@ def resolve(path: str) -> Callable[..., Any]:
     return found
 
 
-for _point in entry_points(group=PLUGINS):
-    _load(_point)
+# Last: the rows of methods import what they need from here.
+register_all()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,6 +14,10 @@ class NoParams(BaseModel):
     """A method without parameters of its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# Yes, no, or the parameter that decides it with the value at which it is yes.
+Flag = bool | tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -24,12 +30,14 @@ class Paper:
 
 @dataclass(frozen=True)
 class Method:
-    """One way to start fine-tuning.
+    """One way to start fine-tuning, and all that is particular about it.
 
     ``peft_init`` is what PEFT's ``init_lora_weights`` takes; ``initialise`` names a function of
     ours that computes the factors instead; ``prepare`` one that readies PEFT's own init with a pass
     over the calibration data. ``trains`` is ``"adapter"``, ``"A"`` (B is frozen), ``"core"`` (an
     r × r matrix between frozen factors), or ``"all"`` (the target layers themselves, no adapter).
+
+    A :data:`Flag` may depend on a parameter: :meth:`flag` says what it is.
     """
 
     name: str
@@ -42,7 +50,8 @@ class Method:
     initialise: str | None = None
     prepare: str | None = None
     trains: Literal["adapter", "A", "core", "all"] = "adapter"
-    changes_base: bool = False
+    # s·B·A is taken out of the base weight, or the base is otherwise another than the pretrained.
+    changes_base: Flag = False
     # The base is rounded, so that what was changed in it has full rank.
     quantises: bool = False
     # Reads G itself or its sign, not only its top singular triplets.
@@ -53,11 +62,54 @@ class Method:
     conv1d: bool = True
     # Whether nn.Embedding may be a target: PEFT falls back to another init in silence otherwise.
     embedding: bool = False
+    # Whether the model is still the pretrained one before the first step.
+    starts_pretrained: Flag = True
+    # s of its adapter, where it does not take the adapter section's.
+    own_scaling: float | None = None
+    # The parameter that says how many times r directions of a layer's inputs it asks for.
+    input_directions: str | None = None
+    # Whether layers may get other ranks than r, or no adapter at all.
+    moves_ranks: bool = False
+    # Parameters that labels always name, by their bare value: they tell published forms apart.
+    variant_params: tuple[str, ...] = ()
+    # Parameters that may be "auto": a run then searches for them over the held-out loss.
+    searched_params: tuple[str, ...] = ()
+    # A function (lines that every config has, params) -> code for a PEFT user, where PEFT's own
+    # ``init_lora_weights`` is not enough.
+    peft_code: str | None = None
+    # How the documentation gives its factors, in one line, and what they are computed from.
+    formula: str = ""
+    reads: tuple[str, ...] = ()
+    # Its place in the form and in tables, ascending; plug-ins come last.
+    order: float = math.inf
+
+    @property
+    def vanilla(self) -> bool:
+        """Whether it is plain LoRA, which a teacher–student problem draws without PEFT."""
+        ours = self.initialise is not None or self.prepare is not None
+        return not ours and self.peft_init is True and self.trains == "adapter"
 
     @property
     def synthetic(self) -> bool:
         """Whether a teacher–student problem can start from it: PEFT's inits need a real model."""
-        return self.initialise is not None or self.name in ("lora", "full")
+        return self.initialise is not None or self.vanilla or self.trains == "all"
+
+    def flag(
+        self,
+        name: Literal["changes_base", "starts_pretrained"],
+        params: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """A flag with these parameters (a mapping; those left out have their defaults)."""
+        said: Flag = getattr(self, name)
+        if isinstance(said, bool):
+            return said
+        parameter, value = said
+        given = self.params.model_validate(params or {})
+        return bool(getattr(given, parameter) == value)
+
+    def searches(self, params: Mapping[str, Any]) -> bool:
+        """Whether a run with these parameters searches for one of them over the held-out loss."""
+        return any(params.get(name) == "auto" for name in self.searched_params)
 
 
 @dataclass(frozen=True)

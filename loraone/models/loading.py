@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from loraone.catalog import METHODS, TASKS, Method
-from loraone.errors import ModelError, SpecError
+from loraone.catalog import TASKS
+from loraone.errors import ModelError
 from loraone.models.paths import model_location
 from loraone.models.targets import TargetLayer, find_targets
 from loraone.spec.model import ModelSpec
@@ -90,52 +90,6 @@ def _refuse_quantised(config: Any, spec: ModelSpec) -> None:
             allowed="weights in float32, bfloat16 or float16",
             hint="use the unquantised checkpoint, or for one adapter in your own code "
             "loraone.peft_native.initialize_lora_one_weights, which takes quantised layers",
-        )
-
-
-def check_method(layers: tuple[TargetLayer, ...], row: Method, rank: int) -> None:
-    """Raise SpecError, naming the layer, where the method cannot be applied to it.
-
-    ``rank`` may not be above min(m, n), nor twice the rank where the method takes 2r triplets.
-    """
-    narrowest = min(layers, key=lambda layer: min(layer.shape))
-    most = min(narrowest.shape) // row.triplets
-    if rank > most:
-        least = "min(m, n)" if row.triplets == 1 else f"min(m, n)/{row.triplets}"
-        raise SpecError(
-            f"rank {rank} is above {least} = {most} of layer {narrowest.name} "
-            f"({narrowest.shape[0]} × {narrowest.shape[1]}); allowed: 1 to {most}",
-            field="rank",
-            value=rank,
-            allowed=f"1 to {most}",
-        )
-    embedding = next((layer for layer in layers if layer.embedding), None)
-    if embedding is not None and not row.embedding:
-        known = ", ".join(other.label for other in METHODS.values() if other.embedding)
-        raise SpecError(
-            f"{row.label} cannot be applied to layer {embedding.name}, an embedding: PEFT would "
-            f"use another init there without a word; allowed: {known}, or linear layers alone",
-            field="methods",
-            value=row.name,
-            allowed=known,
-        )
-    conv = next((layer for layer in layers if layer.conv1d), None)
-    if conv is not None and not row.conv1d:
-        raise SpecError(
-            f"{row.label} cannot be applied to layer {conv.name}, a Conv1D: PEFT decomposes the "
-            "transposed weight there",
-            field="methods",
-            value=row.name,
-            allowed="models with nn.Linear layers",
-        )
-    tied = next((layer for layer in layers if layer.tied_to), None)
-    if tied is not None and (row.changes_base or row.trains == "all"):
-        raise SpecError(
-            f"{row.label} changes the weight of layer {tied.name}, which is that of {tied.tied_to} "
-            "too: no adapter of the one could make up for the other",
-            field="model.targets",
-            value=tied.name,
-            allowed="layers whose weight is not tied",
         )
 
 

@@ -20,7 +20,7 @@ _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 # Starting to import, to load and to write an adapter that is read back: seconds that are no
 # arithmetic. Measured with MiniLM on two cores; the factor of finished runs corrects it elsewhere.
 _LOAD, _START, _EXPORT = 8.0, 1.5, 1.5
-# γ = auto looks at the held-out loss so many times.
+# A search for a parameter (γ = auto) takes the held-out loss so many times.
 _SEARCHED = 12
 # Activations of a block for its backward pass in units of tokens × width × bytes: Korthikanti et
 # al., arXiv 2205.05198, section 4.1: 34 bytes in 16 bit, so 17 numbers, without the attention map.
@@ -82,13 +82,14 @@ def of_run(spec: RunSpec, checkpoint: Checkpoint, speed: DeviceBenchmark) -> Cos
         """Operations: 2 for each weight and token forward, 2 for inputs, 2 for weights."""
         return texts * length * 2.0 * multiply * share
 
-    full = METHODS[spec.method.name].trains == "all"
+    row = METHODS[spec.method.name]
+    full = row.trains == "all"
     training, measure = spec.training, spec.measure
     step = passes(training.batch_size, 3.0 if full else 2.0)
     step += 0.0 if full else training.batch_size * length * 6.0 * trained
     evaluations = 1 + training.steps / training.eval_every
     fixed = spec.gradient.samples + measure.held_out_samples
-    searched = _SEARCHED * measure.held_out_samples if _searches(spec) else 0
+    searched = _SEARCHED * measure.held_out_samples if row.searches(spec.method.params) else 0
     own = training.steps * step + passes(
         evaluations * spec.data.eval_samples + 2 * fixed + searched, 1
     )
@@ -101,10 +102,6 @@ def of_run(spec: RunSpec, checkpoint: Checkpoint, speed: DeviceBenchmark) -> Cos
     seconds = _START + own / speed.multiply + own_svd / speed.decompose
     seconds += _EXPORT if measure.save_adapter else 0.0
     return Cost(seconds, shared_seconds, _memory(spec, checkpoint, shapes, trained, speed.base))
-
-
-def _searches(spec: RunSpec) -> bool:
-    return spec.method.params.get("gamma") == "auto"
 
 
 def _trained(spec: RunSpec, shapes: Sequence[tuple[int, int]]) -> int:

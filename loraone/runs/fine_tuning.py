@@ -12,7 +12,6 @@ from loraone import catalog
 from loraone.adapters.adapted import Adapted
 from loraone.adapters.fully_tuned import FullyTuned
 from loraone.adapters.interfaces import PortableAdapter, Trainable
-from loraone.errors import SpecError
 from loraone.events import (
     Event,
     Finished,
@@ -24,9 +23,7 @@ from loraone.events import (
     Progress,
     Started,
 )
-from loraone.gradient.strategy import GradientStrategy
 from loraone.measure.evaluator import Evaluator
-from loraone.models.loading import check_method
 from loraone.models.paths import preflight
 from loraone.models.targets import TargetLayer
 from loraone.runs.artifacts import write_adapter, write_directions
@@ -34,6 +31,7 @@ from loraone.runs.environment import describe, memory_bytes
 from loraone.runs.initialisation import initialise
 from loraone.runs.layer_measurement import LayerMeasurement
 from loraone.runs.workspace import Workspace
+from loraone.spec import applicability
 from loraone.spec.experiment import RunSpec
 from loraone.training import loop
 
@@ -110,8 +108,8 @@ class FineTuning:
         ready = workspace.prepared
         strategy = workspace.strategy(spec)
         yield Started(describe(spec, ready.loaded, ready.texts, workspace.device, strategy))
-        check_method(self._layers, self.method, spec.rank)
-        _check_strategy(self.method, strategy)
+        applicability.check_layers(self._layers, self.method, spec.rank, spec.method.params)
+        applicability.check_strategy(self.method, strategy.way, strategy.reason)
         if spec.gradient.way == "auto" and strategy.way != "accumulate":
             yield Note(f"gradients were taken by the way {strategy.way}: {strategy.reason}")
         yield Layers(
@@ -254,14 +252,3 @@ def _summary(
         "tokens": float(last.tokens),
         "memory_bytes": memory,
     }
-
-
-def _check_strategy(row: catalog.Method, strategy: GradientStrategy) -> None:
-    if row.whole_gradient and strategy.way != "accumulate":
-        raise SpecError(
-            f"{row.label} reads the sign of every entry of G, and {strategy.reason}",
-            field="gradient.way",
-            value=strategy.way,
-            allowed="accumulate",
-            hint="set gradient.way to accumulate, or choose fewer target layers",
-        )

@@ -22,8 +22,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from loraone.catalog import METHODS, TASKS
-from loraone.spec import rules, versions
+from loraone.spec import versions
 from loraone.spec.adapter import AdapterSpec
+from loraone.spec.applicability import Paths, check_spec, check_sweep
 from loraone.spec.base import LearningRate, Rank, Seed, Spec
 from loraone.spec.data import DataSpec
 from loraone.spec.gradient import GradientSpec
@@ -121,7 +122,10 @@ class ExperimentSpec(_Shared):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> ExperimentSpec:
-        rules.check(self)
+        check_sweep(self.task, self.sweep)
+        ranks = tuple(f"grid.ranks.{j}" for j in range(len(self.grid.ranks)))
+        for i, method in enumerate(self.methods):
+            check_spec(self, method, self.grid.ranks, Paths(f"methods.{i}", ranks))
         return self
 
     @property
@@ -167,6 +171,11 @@ class RunSpec(_Shared):
     seed: Seed
     # What tells runs of a sweep apart, such as "κ 10".
     variant: str = ""
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> RunSpec:
+        check_spec(self, self.method, (self.rank,), Paths("method", ("rank",)))
+        return self
 
     @property
     def label(self) -> str:

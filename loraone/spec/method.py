@@ -76,9 +76,10 @@ class MethodSpec(Spec):
         fields = row.params.model_fields
         parts = []
         for key, value in self.params.items():
-            if key == "scale" or value != fields[key].default:
-                name = fields[key].title or key
-                parts.append(str(value) if key == "scale" else f"{name} {_short(value)}")
+            if key in row.variant_params:
+                parts.append(str(value))
+            elif value != fields[key].default:
+                parts.append(f"{fields[key].title or key} {_short(value)}")
         if self.optimizer is not None:
             parts.append(OPTIMIZERS[self.optimizer])
         return f"{row.label} ({', '.join(parts)})" if parts else row.label

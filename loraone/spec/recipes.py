@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from loraone.catalog import METHODS
+from loraone.catalog import METHODS, resolve
 from loraone.spec.experiment import ExperimentSpec, GridSpec, RunSpec
 from loraone.spec.method import MethodSpec
 
@@ -45,7 +45,7 @@ def peft_snippet(spec: ExperimentSpec, method: MethodSpec) -> str:
     """Code for a PEFT user that starts an adapter as ``method`` does, at the grid's first rank."""
     row = METHODS[method.name]
     if row.trains == "all":
-        return "# Full fine-tuning has no adapter: train the target layers themselves.\n"
+        return f"# {row.label} has no adapter: train the target layers themselves.\n"
     targets = "all-linear" if spec.model.targets == "all-linear" else list(spec.model.targets)
     shared = (
         f"    r={spec.grid.ranks[0]},\n"
@@ -55,8 +55,9 @@ def peft_snippet(spec: ExperimentSpec, method: MethodSpec) -> str:
         f"    lora_dropout={spec.adapter.dropout:g},\n"
         f"    target_modules={targets!r},\n"
     )
-    if method.name == "lora_one":
-        return _lora_one(method, shared)
+    if row.peft_code is not None:
+        code: str = resolve(row.peft_code)(shared, row.params.model_validate(method.params))
+        return code
     if row.initialise is None:
         init = f"    init_lora_weights={row.peft_init!r},\n"
         return f"{_HEAD}\nmodel = get_peft_model(model, LoraConfig(\n{shared}{init}))\n"
@@ -64,22 +65,4 @@ def peft_snippet(spec: ExperimentSpec, method: MethodSpec) -> str:
         f"# {row.label} is not in PEFT. Train it here and load the adapter, which is a plain one:\n"
         "from peft import PeftModel\n\n"
         'model = PeftModel.from_pretrained(model, "adapter")\n'
-    )
-
-
-def _lora_one(method: MethodSpec, shared: str) -> str:
-    gamma = method.params.get("gamma", 128.0)
-    note = ""
-    if gamma == "auto":
-        note = "# γ was searched for here; PEFT's entry point takes the number that a run found.\n"
-        gamma = 128.0
-    own = f"    lora_one_scale={method.params.get('scale', 'spectral')!r},\n"
-    own += f"    lora_one_gamma={gamma},\n"
-    return (
-        "from peft import get_peft_model\n"
-        "from loraone.peft_native import LoraOneConfig, preprocess_lora_one\n\n"
-        f"{note}config = LoraOneConfig(\n{shared}{own})\n"
-        "# train_step runs forward and backward on the gradient batch\n"
-        "preprocess_lora_one(model, config, train_step)\n"
-        "model = get_peft_model(model, config)\n"
     )

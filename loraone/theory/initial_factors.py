@@ -55,7 +55,7 @@ def start(run: RunSpec, teacher: Teacher, step: OneStep) -> Start:
     if row.trains == "all":
         return Start(teacher.start, Initialisation({}), gradients)
     draw = generator(run.seed, "factors")
-    if row.initialise is None:
+    if row.vanilla:
         factors = {name: _vanilla(run, W, draw) for name, W in weights.items()}
         return Start(teacher.start, Initialisation(factors), gradients)
     given = InitProblem(
@@ -69,6 +69,7 @@ def start(run: RunSpec, teacher: Teacher, step: OneStep) -> Start:
         learning_rate=run.learning_rate,
     )
     params = row.params.model_validate(run.method.params)
+    assert row.initialise is not None  # specs with other methods are refused
     found = resolve(row.initialise)(given, params)
     bases = []
     for name, W in weights.items():

@@ -96,7 +96,7 @@ def inapplicable(run: RunSpec) -> str:
 
 
 def _not_vanilla(run: RunSpec) -> str:
-    if run.method.name != "lora":
+    if not METHODS[run.method.name].vanilla:
         return "only vanilla LoRA has to find the subspace first"
     if run.training.optimizer != "sgd":
         return "the preconditioner does away with the phase"
@@ -241,7 +241,7 @@ def _floor(solution: Solution, reason: str) -> Prediction:
 
 def _std_law(label: str, members: Sequence[Solution], target: float) -> Prediction:
     reason = next((why for one in members if (why := inapplicable(one.run))), "")
-    if not reason and members[0].run.method.name != "lora":
+    if not reason and not METHODS[members[0].run.method.name].vanilla:
         reason = "only vanilla LoRA has to find the subspace first"
     predicted = measured = None
     if not reason:

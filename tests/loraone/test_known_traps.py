@@ -13,12 +13,12 @@ from peft.tuners.lora.loraga import preprocess_loraga
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from loraone.catalog import LoraGaParams
 from loraone.gradient.exact import collecting
 from loraone.linalg.subspaces import principal_angles
 from loraone.linalg.svd import truncated_svd
-from loraone.methods import lora_ga
 from loraone.methods.base import InitProblem
+from loraone.methods.lora_ga import factors as lora_ga
+from loraone.methods.lora_ga.row import LoraGaParams
 from loraone.models.targets import TargetLayer
 
 
@@ -110,7 +110,7 @@ def test_peft_scales_lora_ga_by_the_inputs_of_a_conv1d_and_ours_by_its_outputs()
         generator=draw,
         held_out_loss=lambda factors: 0.0,
     )
-    ours = lora_ga.peft(problem, LoraGaParams(gamma=16)).factors["layer"]
+    ours = lora_ga.initialise(problem, LoraGaParams(gamma=16)).factors["layer"]
     assert float((ours.B @ ours.A).norm()) == pytest.approx(sizes["linear"], rel=1e-3)
 
 
@@ -127,7 +127,7 @@ def test_the_official_distance_to_a_few_stored_columns_is_too_small_and_ours_is_
 
 
 def test_the_formula_printed_in_the_request_is_not_a_gradient_step_and_algorithm_1_is() -> None:
-    from loraone.methods.lora_one import factors
+    from loraone.methods.lora_one.factors import factors
 
     G = slow(30, 20)
     found = truncated_svd(G, 4)

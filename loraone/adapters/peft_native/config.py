@@ -22,7 +22,7 @@ class LoraOneConfig(LoraConfig):  # type: ignore[misc]
     """A ``LoraConfig`` whose adapters start from LoRA-One's factors.
 
     Args:
-        lora_one_scale: which published form; see :mod:`loraone.methods.lora_one`.
+        lora_one_scale: which published form; see :mod:`loraone.methods.lora_one.factors`.
         lora_one_gamma: γ, above 0. (``"auto"`` needs held-out data: use :func:`loraone.run`.)
         lora_one_seed: draws the surplus directions where a gradient has a rank below r.
     """

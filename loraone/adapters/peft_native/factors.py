@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from loraone.catalog import LoraOneParams
 from loraone.errors import SpecError
 from loraone.linalg.svd import Decomposition, truncated_svd
 from loraone.methods.base import Factors, InitProblem
-from loraone.methods.lora_one import initialise
-
-Scale = Literal["spectral", "gradient", "squared"]
+from loraone.methods.lora_one.factors import initialise
+from loraone.methods.lora_one.row import LoraOneParams
 
 
 def decompose(gradients: Mapping[str, Tensor], r: int, seed: int) -> dict[str, Decomposition]:

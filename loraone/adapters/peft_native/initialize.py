@@ -15,13 +15,13 @@ from loraone.adapters.peft_native.factors import (
     lora_one_factors,
     write_factors,
 )
-from loraone.catalog import METHODS
 from loraone.errors import ModelError, SpecError
 from loraone.gradient.exact import one_step_gradient
 from loraone.gradient.layerwise import layerwise
 from loraone.gradient.sketch import sketch
-from loraone.models.loading import check_method
+from loraone.methods.lora_one.row import ROW
 from loraone.models.targets import TargetLayer
+from loraone.spec.applicability import check_layers
 
 
 def initialize_lora_one_weights(
@@ -61,7 +61,7 @@ def initialize_lora_one_weights(
         )
     layers = tuple(TargetLayer(name, module.get_base_layer()) for name, module in modules.items())
     config = model.peft_config[adapter_name]
-    check_method(layers, METHODS["lora_one"], config.r)
+    check_layers(layers, ROW, config.r)
     device = next(model.parameters()).device
     batches = [{key: value.to(device) for key, value in batch.items()} for batch in dataloader]
     with model.disable_adapter():

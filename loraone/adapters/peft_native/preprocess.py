@@ -12,11 +12,11 @@ from transformers.pytorch_utils import Conv1D
 
 from loraone.adapters.peft_native.config import LoraOneConfig
 from loraone.adapters.peft_native.factors import decompose, lora_one_factors
-from loraone.catalog import METHODS
 from loraone.errors import ModelError
 from loraone.gradient.exact import collecting
-from loraone.models.loading import check_method
+from loraone.methods.lora_one.row import ROW
 from loraone.models.targets import TargetLayer
+from loraone.spec.applicability import check_layers
 
 
 def preprocess_lora_one(
@@ -35,7 +35,7 @@ def preprocess_lora_one(
     arrived. Nothing is stored on the model, and no parameter's ``.grad`` is changed.
     """
     layers = _targets(model, lora_config)
-    check_method(layers, METHODS["lora_one"], lora_config.r)
+    check_layers(layers, ROW, lora_config.r)
     gradients = _gradient(model, layers, train_step)
     factors = lora_one_factors(
         decompose(gradients, lora_config.r, lora_config.lora_one_seed),

@@ -1,4 +1,4 @@
-"""The row of the catalogue. It must not import torch: the server and the form read it."""
+"""The row of the catalogue, and its parameters. Without torch: the server and the form read it."""
 
 from __future__ import annotations
 
@@ -23,4 +23,5 @@ ROW = Method(
     colour="#117733",
     params=Params,
     initialise="loraone_orthonormal.factors:initialise",
+    formula="A = size · Qᵀ with Q random orthonormal (n, r); B = 0",
 )

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from loraone import catalog
-from loraone.catalog import METHODS, Method, register
+from loraone.catalog import METHODS, Method, register, scanning
 from loraone.events import InitReport, Spectra, from_json
 from loraone.spec.experiment import ExperimentSpec, expand
 from tests.conftest import tiny_experiment
@@ -69,6 +68,19 @@ def test_a_bad_parameter_of_an_installed_method_is_marked_like_any_other(
     assert "methods.0.params.size" in answer.stderr
 
 
+@pytest.mark.parametrize("value", ["loraone_orthonormal", "loraone_orthonormal.row:ROW"])
+def test_an_entry_point_names_the_package_or_its_row(
+    value: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from importlib.metadata import EntryPoint
+
+    monkeypatch.syspath_prepend(str(EXAMPLE))
+    monkeypatch.setattr(scanning, "METHODS", dict(METHODS))
+    scanning.register_plugin(EntryPoint("orthonormal_a", value, scanning.PLUGINS))
+    assert not caplog.text
+    assert list(scanning.METHODS) == [*METHODS, "orthonormal_a"]
+
+
 @pytest.fixture
 def own_row() -> Iterator[Method]:
     row = register(dataclasses.replace(METHODS["gaussian"], name="mine", label="Mine"))
@@ -87,7 +99,10 @@ def test_a_broken_plug_in_is_left_out_and_said(caplog: pytest.LogCaptureFixture)
     from importlib.metadata import EntryPoint
 
     before = dict(METHODS)
-    catalog._load(EntryPoint("bad", "no_such_module:ROW", catalog.PLUGINS))
-    catalog._load(EntryPoint("lora", "loraone.catalog.methods:METHODS", catalog.PLUGINS))
+    scanning.register_plugin(EntryPoint("bad", "no_such_module:ROW", scanning.PLUGINS))
+    scanning.register_plugin(EntryPoint("lora", "loraone.methods.lora", scanning.PLUGINS))
+    scanning.register_plugin(EntryPoint("none", "loraone.methods", scanning.PLUGINS))
     assert before == METHODS
     assert "no_such_module:ROW is left out" in caplog.text
+    assert "loraone.methods.lora is left out: method 'lora' is there already" in caplog.text
+    assert "loraone.methods is left out" in caplog.text

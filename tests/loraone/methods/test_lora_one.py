@@ -13,10 +13,10 @@ from peft import LoraConfig, get_peft_model
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from loraone.catalog import LoraOneParams
 from loraone.linalg.svd import truncated_svd
 from loraone.methods.base import Factors, InitProblem
-from loraone.methods.lora_one import initialise, search_gamma
+from loraone.methods.lora_one.factors import initialise, search_gamma
+from loraone.methods.lora_one.row import LoraOneParams
 
 SCALES = ("spectral", "gradient", "squared")
 

@@ -26,13 +26,23 @@ from pydantic import ValidationError
 from torch import nn
 
 from loraone.adapters.adapted import Adapted
-from loraone.catalog import METHODS, LoftqParams, LoraGaParams, LoraOneParams, LoraSbParams
+from loraone.catalog import METHODS
 from loraone.data.batches import Batch
 from loraone.errors import SpecError
 from loraone.linalg.svd import truncated_svd
-from loraone.methods import loftq, lora_ga, lora_one, lora_sb, random_matched
 from loraone.methods.base import Factors, Initialisation, InitProblem
+from loraone.methods.loftq import factors as loftq
+from loraone.methods.loftq.row import LoftqParams
+from loraone.methods.lora_ga import factors as lora_ga
+from loraone.methods.lora_ga.row import LoraGaParams
+from loraone.methods.lora_ga_paper import factors as lora_ga_paper
+from loraone.methods.lora_one import factors as lora_one
+from loraone.methods.lora_one.row import LoraOneParams
+from loraone.methods.lora_sb import factors as lora_sb
+from loraone.methods.lora_sb.row import LoraSbParams
+from loraone.methods.random_matched import factors as random_matched
 from loraone.models import loading
+from loraone.spec import applicability
 from loraone.spec.experiment import ExperimentSpec, RunSpec
 from tests.conftest import tiny_run
 from tests.loraone.gradient.test_exact import texts
@@ -69,7 +79,7 @@ def same_up_to_sign(found: torch.Tensor, expected: np.ndarray) -> None:
 @given(m=st.integers(8, 20), n=st.integers(8, 20), r=st.integers(1, 4), seed=st.integers(0, 50))
 def test_lora_ga_is_the_papers_formula(m: int, n: int, r: int, seed: int) -> None:
     G = separated(m, n, seed)
-    found = lora_ga.paper(problem(G, r, 2), LoraGaParams(gamma=16))
+    found = lora_ga_paper.initialise(problem(G, r, 2), LoraGaParams(gamma=16))
     U, _, Vh = np.linalg.svd(G.double().numpy(), full_matrices=False)
     c = m**0.25 / 16**0.5
     same_up_to_sign(found.factors["layer"].A.T, Vh[:r].T * c)
@@ -79,7 +89,7 @@ def test_lora_ga_is_the_papers_formula(m: int, n: int, r: int, seed: int) -> Non
 
 def test_pefts_form_depends_on_the_scale_of_the_loss_and_the_papers_does_not() -> None:
     G = drawn(16, 12, 0)
-    for form, ratio in ((lora_ga.paper, 1.0), (lora_ga.peft, 1e-3)):
+    for form, ratio in ((lora_ga_paper.initialise, 1.0), (lora_ga.initialise, 1e-3)):
         big, small = (
             form(problem(scale * G, 4, 2), LoraGaParams()).factors["layer"].B.norm()
             for scale in (1.0, 1e-3)
@@ -101,7 +111,7 @@ def test_our_form_of_pefts_lora_ga_is_pefts_own_on_a_linear_layer() -> None:
         lora_ga_config=LoraGAConfig(direction="ArB2r", scale="stable", stable_gamma=16),
     )
     theirs = get_peft_model(model, config).base_model.model["layer"]  # type: ignore[arg-type]
-    ours = lora_ga.peft(problem(G, 4, 2, s=2.0), LoraGaParams(gamma=16)).factors["layer"]
+    ours = lora_ga.initialise(problem(G, 4, 2, s=2.0), LoraGaParams(gamma=16)).factors["layer"]
     same_up_to_sign(ours.A.T, theirs.lora_A["default"].weight.detach().T.double().numpy())
     same_up_to_sign(ours.B, theirs.lora_B["default"].weight.detach().double().numpy())
     offset = weight - theirs.base_layer.weight.detach()
@@ -116,7 +126,7 @@ def test_a_missing_preprocess_gives_peft_kaiming_in_silence_but_never_ours() -> 
     model = nn.ModuleDict({"layer": nn.Linear(24, 32)})
     theirs = get_peft_model(model, config).base_model.model["layer"]  # type: ignore[arg-type]
     assert float(theirs.lora_B["default"].weight.detach().abs().max()) == 0, "PEFT mended its trap"
-    found = lora_ga.paper(problem(drawn(32, 24, 1), 4, 2), LoraGaParams())
+    found = lora_ga_paper.initialise(problem(drawn(32, 24, 1), 4, 2), LoraGaParams())
     assert float(found.factors["layer"].B.abs().max()) > 0
 
 
@@ -127,9 +137,9 @@ def test_twice_the_rank_must_fit_where_peft_gives_wrong_shapes(
     loaded = loading.load(
         tiny_run(tiny_models["llama"], Path("x.csv")).model, "causal-lm", 0, torch.device("cpu")
     )
-    loading.check_method(loaded.layers, METHODS[method], 4)
+    applicability.check_layers(loaded.layers, METHODS[method], 4)
     with pytest.raises(SpecError, match=r"rank 5 is above min\(m, n\)/2 = 4.*k_proj"):
-        loading.check_method(loaded.layers, METHODS[method], 5)
+        applicability.check_layers(loaded.layers, METHODS[method], 5)
 
 
 @given(
@@ -382,7 +392,7 @@ def test_olora_is_refused_on_conv1d_where_peft_decomposes_the_transposed_weight(
     spec = tiny_run(tiny_models["gpt2"], Path("x.csv"), "olora")
     loaded = loading.load(spec.model, spec.task, 0, torch.device("cpu"))
     with pytest.raises(SpecError, match=r"attn\.c_attn, a Conv1D"):
-        loading.check_method(loaded.layers, METHODS["olora"], 4)
+        applicability.check_layers(loaded.layers, METHODS["olora"], 4)
 
 
 def test_an_odd_rank_is_refused_for_the_orthogonal_init() -> None:

@@ -10,8 +10,8 @@ import torch
 
 from loraone.catalog import METHODS
 from loraone.linalg.svd import Decomposition
-from loraone.methods import lora_one
 from loraone.methods.base import Factors
+from loraone.methods.lora_one import factors as lora_one
 from loraone.theory.oracles import ORACLES
 from loraone.theory.presets import THEORY
 

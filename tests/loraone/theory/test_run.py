@@ -13,6 +13,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from loraone.catalog import METHODS
 from loraone.events import (
     Alignment,
     Failed,
@@ -32,11 +33,13 @@ from loraone.spec.experiment import ExperimentSpec, expand
 from loraone.theory.solve import solve
 from tests.loraone.theory.conftest import ONE, experiment, runs
 
-METHODS = ["lora", ONE, "lora_ga_paper", "random_matched", "lora_sb", "loftq", "full"]
+SYNTHETIC = [
+    ONE if row.name == "lora_one" else row.name for row in METHODS.values() if row.synthetic
+]
 
 
 @pytest.mark.parametrize("activation", ["linear", "two-layer"])
-@pytest.mark.parametrize("method", METHODS, ids=str)
+@pytest.mark.parametrize("method", SYNTHETIC, ids=str)
 def test_it_yields_every_kind_of_event_with_the_solutions_numbers(
     method: Any, activation: str
 ) -> None:

@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loraone.catalog import METHODS
 from loraone.spec.experiment import expand
 from loraone.theory import teacher
 from loraone.theory.initial_factors import OneStep, start
@@ -19,7 +20,7 @@ from loraone.theory.losses import loss_of
 from loraone.theory.solve import solve
 from tests.loraone.theory.conftest import ONE, experiment, runs
 
-ALL = ["lora", ONE, "lora_ga_paper", "lora_ga", "random_matched", "lora_sb", "loftq", "full"]
+ALL = [ONE if row.name == "lora_one" else row.name for row in METHODS.values() if row.synthetic]
 
 
 @pytest.mark.parametrize("activation", ["linear", "relu", "two-layer"])
@@ -125,7 +126,7 @@ def test_the_preconditioned_student_moves_as_under_pefts_riemannian_optimiser() 
 
 
 def test_the_starts_are_those_of_the_initialisers_for_real_models() -> None:
-    from loraone.methods.lora_one import factors
+    from loraone.methods.lora_one.factors import factors
 
     (run,) = runs(ONE, grid={"seeds": [4]})
     (found,) = solve([run])

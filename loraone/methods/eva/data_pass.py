@@ -1,4 +1,4 @@
-"""PEFT's inits that look at the data first: EVA at layer inputs, CorDA at their covariance."""
+"""PEFT's pass over the texts for EVA: the main directions of each layer's inputs."""
 
 from __future__ import annotations
 
@@ -7,68 +7,36 @@ from typing import Any
 
 from torch import Tensor
 
-from loraone.catalog import CordaParams, EvaParams
 from loraone.data.batches import IGNORED, Batch
-from loraone.errors import SpecError, TrainingError
+from loraone.errors import TrainingError
+from loraone.methods.eva.row import ROW, EvaParams
 from loraone.models.targets import TargetLayer
+from loraone.spec import applicability
 
-# Texts per forward pass of EVA, and passes after which it is given up.
-EVA_BATCH = 16
-EVA_LIMIT = 400
+# Texts per forward pass, and passes after which it is given up.
+BATCH = 16
+LIMIT = 400
 
 Finish = Callable[[Any], None]
 
 
-def corda(model: Any, config: Any, params: CordaParams, calibration: Any) -> None:
-    """Leave on each target layer what PEFT's ``corda`` init reads.
-
-    One text at a time: PEFT takes the covariance over all positions, and padding must not count.
-    """
-    from peft.tuners.lora.config import CordaConfig
-    from peft.tuners.lora.corda import preprocess_corda
-
-    config.corda_config = CordaConfig(corda_method=params.mode)
-
-    def run_model() -> None:
-        for batch in calibration(1):
-            model(**batch)
-
-    try:
-        preprocess_corda(model, config, run_model)
-    except (ValueError, RuntimeError) as error:
-        raise TrainingError(
-            f"CorDA's covariance is not usable: {error}",
-            field="gradient.samples",
-            hint="raise gradient.samples",
-        ) from error
-
-
-def eva(model: Any, config: Any, params: EvaParams, calibration: Any) -> Finish:
+def prepare(model: Any, config: Any, params: EvaParams, calibration: Any) -> Finish:
     """Set EVA up; what is returned initialises the adapted model from the layers' inputs."""
     from peft import EvaConfig, initialize_lora_eva_weights
 
     config.eva_config = EvaConfig(rho=params.rho, tau=params.tau)
-    batches = list(calibration(EVA_BATCH))
-    wanted = round(config.r * params.rho)
-    most = min(layer.shape[1] for layer in _targets(model, config))
+    batches = list(calibration(BATCH))
     tokens = min(int(_masks(batch)[-1].sum()) for batch in batches)
-    if wanted > min(most, tokens):
-        raise SpecError(
-            f"EVA asks for ρ·r = {wanted} directions, but the narrowest layer has {most} inputs "
-            f"and the smallest batch of the gradient texts {tokens} tokens",
-            field="gradient.samples" if tokens < most else "rank",
-            value=wanted,
-            allowed=f"ρ·r up to {min(most, tokens)}",
-            hint="lower ρ or the rank, or raise gradient.samples",
-        )
+    layers = _targets(model, config)
+    applicability.check_inputs(ROW, params.model_dump(), config.r, layers, tokens)
     calls = 0
 
     def forward(adapted: Any, batch: Batch) -> None:
         nonlocal calls
         calls += 1
-        if calls > EVA_LIMIT:
+        if calls > LIMIT:
             raise TrainingError(
-                f"EVA's directions have not settled in {EVA_LIMIT} forward passes",
+                f"EVA's directions have not settled in {LIMIT} forward passes",
                 field="methods",
                 value=f"tau = {params.tau:g}",
                 hint="lower τ or the rank, or raise gradient.samples",

@@ -17,9 +17,9 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from loraone.catalog import LoraOneParams
 from loraone.linalg.svd import Decomposition
 from loraone.methods.base import Factors, Initialisation, InitProblem, kaiming_rows
+from loraone.methods.lora_one.row import LoraOneParams
 
 LARGEST_GAMMA = 2.0**16
 SMALLEST_GAMMA = 2.0**-10

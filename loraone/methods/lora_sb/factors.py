@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import torch
 
-from loraone.catalog import LoraSbParams
 from loraone.linalg.svd import truncated_svd
 from loraone.methods.base import Factors, Initialisation, InitProblem
+from loraone.methods.lora_sb.row import LoraSbParams
 
 
 def initialise(problem: InitProblem, params: LoraSbParams) -> Initialisation:

@@ -13,9 +13,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from loraone.catalog import LoftqParams
 from loraone.linalg.svd import truncated_svd
 from loraone.methods.base import Factors, Initialisation, InitProblem
+from loraone.methods.loftq.row import LoftqParams
 
 BLOCK = 64
 # Quantiles of a normal distribution, normalised to [−1, 1] with an exact zero: arXiv 2305.14314.

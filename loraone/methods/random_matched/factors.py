@@ -12,10 +12,10 @@ from dataclasses import replace
 
 import torch
 
-from loraone.catalog import LoraOneParams
 from loraone.linalg.svd import Decomposition
-from loraone.methods import lora_one
 from loraone.methods.base import Initialisation, InitProblem
+from loraone.methods.lora_one import factors as lora_one
+from loraone.methods.lora_one.row import LoraOneParams
 
 
 def initialise(problem: InitProblem, params: LoraOneParams) -> Initialisation:

@@ -13,21 +13,19 @@ always out_features). Both need 2r ≤ min(m, n).
 
 from __future__ import annotations
 
-from loraone.catalog import LoraGaParams
 from loraone.methods.base import Factors, Initialisation, InitProblem
+from loraone.methods.lora_ga.row import LoraGaParams
 
 
-def paper(problem: InitProblem, params: LoraGaParams) -> Initialisation:
-    """The paper's form: both factors orthonormal but for the constant c."""
-    return _initialise(problem, params, scale_by_s=False)
-
-
-def peft(problem: InitProblem, params: LoraGaParams) -> Initialisation:
+def initialise(problem: InitProblem, params: LoraGaParams) -> Initialisation:
     """PEFT's form: B multiplied by S as well, A not by c."""
-    return _initialise(problem, params, scale_by_s=True)
+    return from_gradient(problem, params, scale_by_s=True)
 
 
-def _initialise(problem: InitProblem, params: LoraGaParams, scale_by_s: bool) -> Initialisation:
+def from_gradient(
+    problem: InitProblem, params: LoraGaParams, *, scale_by_s: bool
+) -> Initialisation:
+    """Either form: with ``scale_by_s`` PEFT's, else the paper's."""
     r = problem.rank
     factors = {}
     short = []

@@ -1,0 +1,1 @@
+"""CorDA: the weight seen through its inputs' covariance, by PEFT's own pass over the texts."""

@@ -1,0 +1,1 @@
+"""Full fine-tuning of the target layers: the reference line."""

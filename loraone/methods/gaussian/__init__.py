@@ -1,0 +1,1 @@
+"""LoRA with a normal A, as PEFT computes it."""

@@ -1,0 +1,1 @@
+"""LoRA-One: the top singular subspace of the first full fine-tuning gradient."""

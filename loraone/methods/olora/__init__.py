@@ -1,0 +1,1 @@
+"""OLoRA: the QR decomposition of the weight, as PEFT computes it."""

@@ -1,0 +1,1 @@
+"""Orthogonal: random factors whose product is zero, as PEFT computes them."""

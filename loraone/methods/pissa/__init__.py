@@ -1,0 +1,1 @@
+"""PiSSA: the top singular triplets of the weight, as PEFT computes them."""

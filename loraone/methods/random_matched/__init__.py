@@ -1,0 +1,1 @@
+"""A control for LoRA-One: its sizes, in random directions."""
