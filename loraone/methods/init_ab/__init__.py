@@ -1,0 +1,1 @@
+"""Init[AB]: both factors random and non-zero."""
