@@ -21,7 +21,7 @@ def initialise(problem: InitProblem, params: InitAbParams) -> Initialisation:
     factors = {}
     for name, weight in problem.weights.items():
         m, n = weight.shape
-        bound = (params.size / n) ** 0.5
+        bound = (params.beta / n) ** 0.5
         A, B = torch.empty(problem.rank, n), torch.empty(m, problem.rank)
         factors[name] = Factors(*(_uniform(x.to(weight.dtype), bound, problem) for x in (A, B)))
     return Initialisation(factors, offset_base=params.base == "offset")

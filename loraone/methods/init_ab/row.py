@@ -14,7 +14,7 @@ class InitAbParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    size: Annotated[float, Field(gt=0, le=1e4)] = Field(
+    beta: Annotated[float, Field(gt=0, le=1e4)] = Field(
         1.0,
         title="β",
         description="Both factors are uniform within ±√(β/n), n the layer's inputs; 1 gives LoRA's "
