@@ -12,9 +12,10 @@ from peft.tuners.lora.layer import Linear as PeftLinear
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from loraone.adapters.peft_native.factors import Scale, write_factors
+from loraone.adapters.peft_native.factors import write_factors
 from loraone.errors import SpecError
 from loraone.methods.base import Factors
+from loraone.methods.lora_one.row import Scale
 
 
 @dataclass

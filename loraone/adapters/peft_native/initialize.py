@@ -10,7 +10,6 @@ from peft.tuners.lora import LoraLayer
 from torch import Tensor
 
 from loraone.adapters.peft_native.factors import (
-    Scale,
     decompose,
     lora_one_factors,
     write_factors,
@@ -19,7 +18,7 @@ from loraone.errors import ModelError, SpecError
 from loraone.gradient.exact import one_step_gradient
 from loraone.gradient.layerwise import layerwise
 from loraone.gradient.sketch import sketch
-from loraone.methods.lora_one.row import ROW
+from loraone.methods.lora_one.row import ROW, Scale
 from loraone.models.targets import TargetLayer
 from loraone.spec.applicability import check_layers
 

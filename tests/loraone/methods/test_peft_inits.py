@@ -18,7 +18,7 @@ from peft import (
 from peft.tuners.lora.config import CordaConfig
 from peft.tuners.lora.corda import preprocess_corda
 
-from loraone.adapters import Adapted
+from loraone.adapters.adapted import Adapted
 from loraone.catalog import METHODS
 from loraone.data.batches import Batch
 from loraone.errors import SpecError
