@@ -19,7 +19,6 @@ from loraone.methods.base import Factors, Initialisation
 from loraone.models.loading import LoadedModel
 from loraone.models.targets import TargetLayer
 from loraone.spec.experiment import RunSpec
-from loraone.training.optimizers import optimizer
 
 Calibration = Callable[[int], Iterator[Batch]]
 ADAPTER = "default"
@@ -152,10 +151,6 @@ class Adapted:
     def parameters(self) -> list[nn.Parameter]:
         """The factors and the trainable copy of the head."""
         return [p for p in self.model.parameters() if p.requires_grad]
-
-    def optimizer(self, spec: RunSpec) -> torch.optim.Optimizer:
-        """AdamW, or one of PEFT's optimisers for adapters on top of it."""
-        return optimizer(self.model, self.parameters(), spec)
 
     def factors(self, name: str) -> Factors | None:
         """The current factors, on the CPU in float32; None where the layer has no adapter."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from loraone.adapters.adapted import full_rank
@@ -14,8 +13,6 @@ from loraone.adapters.interfaces import PortableAdapter
 from loraone.linalg.matrices import Change, Dense
 from loraone.models.loading import LoadedModel
 from loraone.models.targets import TargetLayer
-from loraone.spec.experiment import RunSpec
-from loraone.training.optimizers import plain
 
 
 class FullyTuned:
@@ -34,10 +31,6 @@ class FullyTuned:
     def parameters(self) -> list[nn.Parameter]:
         """The target layers' weights and the head."""
         return [p for p in self.model.parameters() if p.requires_grad]
-
-    def optimizer(self, spec: RunSpec) -> torch.optim.Optimizer:
-        """AdamW or gradient descent: specs that ask full fine-tuning for others are refused."""
-        return plain(self.parameters(), spec)
 
     def factors(self, name: str) -> None:
         """There are none."""

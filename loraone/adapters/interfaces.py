@@ -6,12 +6,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor, nn
 
 from loraone.linalg.matrices import Change
 from loraone.methods.base import Factors
-from loraone.spec.experiment import RunSpec
 
 
 class Layer(Protocol):
@@ -59,10 +57,6 @@ class Trainable(Measurable, Protocol):
 
     def parameters(self) -> list[nn.Parameter]:
         """What is trained."""
-        ...
-
-    def optimizer(self, spec: RunSpec) -> torch.optim.Optimizer:
-        """The optimiser that the spec asks for, over :meth:`parameters`."""
         ...
 
     def tuned(self) -> list[nn.Parameter]:

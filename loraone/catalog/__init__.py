@@ -10,12 +10,14 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from loraone.catalog.discovery import discover
 from loraone.catalog.quantities import LAYER_METRICS, METRICS, SCALARS, SPECTRA, SUMMARY
 from loraone.catalog.rows import (
     FigureRow,
     LayerMetric,
     Method,
     NoParams,
+    Optimizer,
     Paper,
     Quantity,
     Source,
@@ -28,6 +30,7 @@ __all__ = [
     "LAYER_METRICS",
     "METHODS",
     "METRICS",
+    "OPTIMIZERS",
     "SCALARS",
     "SOURCES",
     "SPECTRA",
@@ -37,6 +40,7 @@ __all__ = [
     "LayerMetric",
     "Method",
     "NoParams",
+    "Optimizer",
     "Paper",
     "Quantity",
     "Source",
@@ -84,6 +88,7 @@ _ROWS_TASK = (
     ),
 )
 TASKS: dict[str, Task] = {row.name: row for row in _ROWS_TASK}
+OPTIMIZERS = discover("loraone.training.optimizers", Optimizer)
 
 _ROWS_SOURCE = (
     Source(

@@ -139,6 +139,30 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Optimizer:
+    """How parameters are moved. ``build`` names the function ``(trainable, spec)`` that makes one;
+    ``student`` that of the theory's students, ``(students, rates, plan)``, if there is one.
+    """
+
+    name: str
+    label: str
+    summary: str
+    paper: Paper | None
+    build: str
+    student: str | None = None
+    # Whether it works on two trained factors, lora_A and lora_B, and on nothing else.
+    needs_factors: bool = False
+    # Whether it leaves DoRA's magnitudes what they are.
+    dora: bool = True
+    place: int = 0
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the students of a teacher–student problem can be trained with it."""
+        return self.student is not None
+
+
+@dataclass(frozen=True)
 class Source:
     """A place that texts come from; ``prefix`` is how a spec names it."""
 

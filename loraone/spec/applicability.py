@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from pydantic_core import PydanticCustomError
 
-from loraone.catalog import METHODS, TASKS, Method
+from loraone.catalog import METHODS, OPTIMIZERS, TASKS, Method
 from loraone.errors import SpecError
 from loraone.spec.adapter import AdapterSpec
 from loraone.spec.gradient import GradientSpec
@@ -100,15 +100,15 @@ def _error(kind: str, message: Any, at: str, given: object, **words: object) -> 
 
 
 def _optimizer(row: Method, chosen: str, at: str) -> None:
-    if row.trains != "adapter" and chosen not in ("adamw", "sgd"):
+    if row.trains != "adapter" and OPTIMIZERS[chosen].needs_factors:
         raise _error(
             "optimizer_needs_factors",
-            "{optimizer} works on two trained factors, {label} has none or one; "
-            "allowed: adamw, sgd",
+            "{optimizer} works on two trained factors, {label} has none or one; allowed: {known}",
             at,
             chosen,
             optimizer=chosen,
             label=row.label,
+            known=", ".join(each.name for each in OPTIMIZERS.values() if not each.needs_factors),
         )
 
 
@@ -136,12 +136,14 @@ def _dora(row: Method, adapter: AdapterSpec, optimizer: str, at: str) -> None:
             label=row.label,
             what="lora_A" if row.trains == "A" else "an r × r core",
         )
-    if optimizer == "lorafa":
+    if not OPTIMIZERS[optimizer].dora:
         raise _error(
-            "dora_with_lorafa",
-            "PEFT's LoRA-FA takes DoRA's magnitudes for factors; allowed: another optimiser",
+            "dora_with_optimizer",
+            "PEFT's {label} takes DoRA's magnitudes for factors; allowed: {known}",
             at,
-            "lorafa",
+            optimizer,
+            label=OPTIMIZERS[optimizer].label,
+            known=", ".join(each.name for each in OPTIMIZERS.values() if each.dora),
         )
 
 
@@ -157,13 +159,14 @@ def _synthetic(row: Method, shared: Shared, optimizer: str, name_at: str, at: st
             label=row.label,
             known=known,
         )
-    if optimizer == "lorafa":
+    if not OPTIMIZERS[optimizer].synthetic:
         raise _error(
-            "lorafa_synthetic",
-            "LoRA-FA is PEFT's, for real models; allowed: adamw, loraplus, riemannian, sgd, "
-            "riemannian-sgd",
+            "optimizer_not_synthetic",
+            "{label} is PEFT's, for real models; allowed: {known}",
             at,
-            "lorafa",
+            optimizer,
+            label=OPTIMIZERS[optimizer].label,
+            known=", ".join(each.name for each in OPTIMIZERS.values() if each.synthetic),
         )
     if shared.adapter.dora:
         raise _error("dora_synthetic", "the theory has no DoRA; allowed: off", "adapter.dora", True)

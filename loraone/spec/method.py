@@ -11,7 +11,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from loraone.catalog import METHODS
+from loraone.catalog import METHODS, OPTIMIZERS
 from loraone.spec.base import LearningRate, Spec
 from loraone.spec.training import Optimizer
 
@@ -81,18 +81,8 @@ class MethodSpec(Spec):
             elif value != fields[key].default:
                 parts.append(f"{fields[key].title or key} {_short(value)}")
         if self.optimizer is not None:
-            parts.append(OPTIMIZERS[self.optimizer])
+            parts.append(OPTIMIZERS[self.optimizer].label)
         return f"{row.label} ({', '.join(parts)})" if parts else row.label
-
-
-OPTIMIZERS: dict[str, str] = {
-    "adamw": "AdamW",
-    "loraplus": "LoRA+",
-    "riemannian": "preconditioned",
-    "lorafa": "LoRA-FA",
-    "sgd": "gradient descent",
-    "riemannian-sgd": "preconditioned descent",
-}
 
 
 def _short(value: object) -> str:

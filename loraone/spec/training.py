@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pydantic import Field
 
+from loraone.catalog import OPTIMIZERS
 from loraone.spec.base import Spec
 
-Optimizer = Literal["adamw", "loraplus", "riemannian", "lorafa", "sgd", "riemannian-sgd"]
+if TYPE_CHECKING:
+    Optimizer: TypeAlias = str
+else:  # the names that the catalogue has: the JSON schema lists them, for the form and for errors
+    Optimizer = Literal[tuple(OPTIMIZERS)]
 
 
 class TrainingSpec(Spec):
@@ -17,8 +21,7 @@ class TrainingSpec(Spec):
     optimizer: Optimizer = Field(
         "adamw",
         title="Optimiser",
-        description="adamw; loraplus: B learns faster; riemannian: preconditioned, as in LoRA-One; "
-        "lorafa: A frozen; sgd: plain descent; riemannian-sgd: preconditioned, without Adam",
+        description="; ".join(f"{row.name}: {row.summary}" for row in OPTIMIZERS.values()),
     )
     loraplus_ratio: float = Field(
         16.0, title="LoRA+ ratio", ge=1, le=1000, description="Learning rate of B over that of A"

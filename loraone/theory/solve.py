@@ -16,9 +16,10 @@ from loraone.catalog import METHODS
 from loraone.linalg.svd import Decomposition
 from loraone.methods.base import Factors, Initialisation
 from loraone.spec.experiment import RunSpec
+from loraone.theory import student_optimizers
 from loraone.theory.initial_factors import OneStep, Start, start
 from loraone.theory.losses import LinearLoss, Loss, loss_of
-from loraone.theory.student_batch import Optimizer, Students
+from loraone.theory.student_batch import Students
 from loraone.theory.teacher import Teacher, draw
 
 # Students in one batch: enough to keep the processor busy, few enough to stay in its cache.
@@ -151,7 +152,7 @@ def _solve(
     first, _ = loss.gradients(untouched)
     first_fresh = loss.fresh(untouched)
     rates = first.new_tensor([run.learning_rate for run in runs])[:, None, None]
-    optimizer = Optimizer(students, rates, plan)
+    optimizer = student_optimizers.build(students, rates, plan)
     reference = _references(runs, starts)
     began = _factors(students)
     measured = _measured(runs[0], every)

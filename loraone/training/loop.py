@@ -14,6 +14,7 @@ from loraone.data.batches import Encoded, training_rows
 from loraone.errors import TrainingError
 from loraone.events import Metric
 from loraone.spec.experiment import RunSpec
+from loraone.training import optimizers
 from loraone.training.evaluation import evaluate
 from loraone.training.schedule import rate
 
@@ -31,7 +32,7 @@ def train(
     training = spec.training
     model = trainable.model
     everything = range(len(evaluation))
-    optimizer = trainable.optimizer(spec)
+    optimizer = optimizers.build(trainable, spec)
     parameters = trainable.parameters()  # after the optimiser: LoRA-FA freezes lora_A
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(training, step))
     seconds, tokens = 0.0, 0
