@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from fastapi import Depends, Query
 
@@ -11,6 +11,12 @@ from backend.api.deps import Reading
 from backend.errors import FieldProblem, InvalidError
 from backend.results import basket
 from backend.results.basket import Basket
+from loraone.catalog import JUDGES
+
+if TYPE_CHECKING:
+    Judge: TypeAlias = str
+else:
+    Judge = Literal[JUDGES]
 
 
 def _basket(
@@ -34,7 +40,7 @@ BasketDep = Annotated[Basket, Depends(_basket)]
 def _judge(
     basket: BasketDep,
     judge: Annotated[
-        Literal["eval_loss", "accuracy", "perplexity", "relative_loss"] | None,
+        Judge | None,
         Query(description="What the best learning rate of each method is chosen by"),
     ] = None,
 ) -> str:

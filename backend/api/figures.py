@@ -200,15 +200,15 @@ def draw_columns(
     """One number of the reports for every layer, over all seeds."""
     known("column", column, LAYER_METRICS)
     same = chosen.of_one_model()
-    if column in full_tuning.LAYER_METRICS:
+    row = LAYER_METRICS[column]
+    if row.computed == "read":
         values = full_tuning.columns(session, same.rows, judge, settings.artifacts, column)
     else:
         values = queries.layer_columns(session, same.ids, column)
     table = columns.table(values, same.frame, same.layers)
-    side, random = LAYER_METRICS[column].chance, None
+    side, random = row.chance, None
     if side is not None and same.rank is not None and same.shapes:
         random = columns.chance(same.shapes, same.rank, side)
-    row = LAYER_METRICS[column]
     drawn = columns.draw(table, same.frame, same.layers, row=row, random=random, theme=theme)
     return answer(drawn, table, format, f"layers-{column}")
 

@@ -11,16 +11,14 @@ from backend.results import queries
 from backend.storage.store import experiments
 from backend.storage.tables import ArtifactRow, Run
 from loraone.analysis import verdicts
-from loraone.catalog import METHODS
+from loraone.catalog import LAYER_METRICS, METHODS, resolve
 from loraone.linalg import directions
-
-LAYER_METRICS = ("full_left", "full_right")
 
 
 def columns(
     session: Session, chosen: list[Run], judge: str, artifacts: Path, column: str
 ) -> dict[int, list[float]]:
-    """Mean cos² of each run's change to that of full fine-tuning, a value per layer, by run.
+    """A metric that is computed when it is read, a value per layer, by run.
 
     Full fine-tuning is that of the run's own experiment, at its own best learning rate and the same
     seed; runs of seeds that it has not finished, and runs that kept no directions, are left out.
@@ -44,16 +42,14 @@ def columns(
     full = {
         key: directions.read(files[run.id]) for key, run in reference.items() if run.id in files
     }
-    side = LAYER_METRICS.index(column)
+    produce = resolve(LAYER_METRICS[column].produce)
     shared = {}
     for run in beside:
         key = run.experiment_id, run.seed
         if run.id not in files or key not in full or run.layers is None:
             continue
         own = directions.read(files[run.id])
-        shared[run.id] = [
-            directions.agreement(own, full[key], name)[side] for name in run.layers["names"]
-        ]
+        shared[run.id] = [produce(own, full[key], name) for name in run.layers["names"]]
     return shared
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,22 +12,13 @@ from backend.results import queries
 from backend.results.basket import Basket
 from loraone.analysis import verdicts
 from loraone.analysis.verdicts import MeanAndDeviation
-from loraone.catalog import METRICS, SUMMARY, Quantity
+from loraone.catalog import METRICS, OVERVIEW, Quantity
 from loraone.spec import diff
 from loraone.spec.diff import Difference
 
-# Memory is shown in gigabytes: a method's is compared with others', not counted.
-_MEMORY = replace(SUMMARY["memory_bytes"], name="memory", unit="GB")
-_COLUMNS = (
-    *(METRICS[name] for name in ("eval_loss", "accuracy", "perplexity", "relative_loss")),
-    METRICS["fresh_loss"],
-    *(SUMMARY[name] for name in ("held_out_loss_before", "held_out_loss_after", "gamma")),
-    SUMMARY["train_seconds"],
-    _MEMORY,
-    SUMMARY["trained_parameters"],
-)
+_COLUMNS = tuple(row.as_shown for row in OVERVIEW)
 # Of these the first that runs have is drawn small beside each method.
-_SPARK = ("train_loss", "relative_loss")
+_SPARK = tuple(row.name for row in METRICS.values() if row.spark)
 _SPARK_POINTS = 20
 
 
@@ -70,7 +61,7 @@ class Overview:
 
 def overview(session: Session, basket: Basket, judge: str) -> Overview:
     """Each method at its own best learning rate, and what can be said of them."""
-    frame = basket.frame.assign(memory=basket.frame["memory_bytes"] / 1e9)
+    frame = _as_shown(basket.frame)
     done = frame[frame["status"] == "succeeded"]
     best = verdicts.best_learning_rates(done, judge)
     sparks = _sparks(session, best)
@@ -91,6 +82,12 @@ def overview(session: Session, basket: Basket, judge: str) -> Overview:
         rows=rows,
         differences=differ,
     )
+
+
+def _as_shown(frame: pd.DataFrame) -> pd.DataFrame:
+    """With columns in the units that people see, where those are others."""
+    shown = {row.name: row.shown for row in OVERVIEW if row.shown}
+    return frame.assign(**{to.name: frame[name] / to.size for name, to in shown.items()})
 
 
 _WHICH = "Which method{}, each at its own best learning rate?"

@@ -16,7 +16,8 @@ from backend.storage.tables import (
     Run,
     SpectrumRow,
 )
-from loraone.analysis.figures.alignment import Measured
+from loraone.analysis.figures.alignment import LayerAngles
+from loraone.catalog import OVERVIEW
 
 _IDENTITY = (
     "run_id",
@@ -29,19 +30,7 @@ _IDENTITY = (
     "seed",
     "status",
 )
-_SUMMARY = (
-    "eval_loss",
-    "accuracy",
-    "perplexity",
-    "relative_loss",
-    "fresh_loss",
-    "train_seconds",
-    "memory_bytes",
-    "trained_parameters",
-    "held_out_loss_before",
-    "held_out_loss_after",
-    "gamma",
-)
+_SUMMARY = tuple(row.name for row in OVERVIEW)
 
 
 def layer_names(rows: list[Run]) -> list[str]:
@@ -128,7 +117,7 @@ def spectra(
     return dict(sorted(measured.items(), key=lambda row: (position[row[0][0]], order[row[0][1]])))
 
 
-def alignments(session: Session, run_ids: list[int], up_to: int | None = None) -> list[Measured]:
+def alignments(session: Session, run_ids: list[int], up_to: int | None = None) -> list[LayerAngles]:
     """Every alignment that was measured of these runs; with ``up_to`` those of steps until then."""
     query = (
         select(AlignmentRow)
@@ -138,7 +127,7 @@ def alignments(session: Session, run_ids: list[int], up_to: int | None = None) -
     if up_to is not None:
         query = query.where(AlignmentRow.step <= up_to)
     return [
-        Measured(
+        LayerAngles(
             row.run_id,
             row.step,
             unpack(row.left).reshape(-1, row.rank),

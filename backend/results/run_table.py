@@ -23,6 +23,8 @@ _RUN = {
     "seconds": "Took",
 }
 _RESULTS = (*METRICS.values(), *SUMMARY.values())
+# What people look at first: of the run and its spec these, and of its results what rows say.
+_USUAL = ("run_id", "label", "rank", "learning_rate", "seed", "status")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ def heads() -> list[Head]:
         Head(row.name, row.label, row.unit, "result") for row in _RESULTS if row.name not in taken
     ]
     return columns
+
+
+def usual() -> list[str]:
+    """The columns that a table shows unless others are asked for, in their order."""
+    return [*_USUAL, *(row.name for row in _RESULTS if row.usual)]
 
 
 def build(basket: Basket) -> tuple[pd.DataFrame, list[Head]]:

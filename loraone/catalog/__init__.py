@@ -11,7 +11,16 @@ from importlib import import_module
 from typing import Any
 
 from loraone.catalog.discovery import discover
-from loraone.catalog.quantities import LAYER_METRICS, METRICS, SCALARS, SPECTRA, SUMMARY
+from loraone.catalog.quantities import (
+    ALIGNMENT_MEASURES,
+    COSTS,
+    LAYER_METRICS,
+    METRICS,
+    OVERVIEW,
+    SCALARS,
+    SPECTRA,
+    SUMMARY,
+)
 from loraone.catalog.rows import (
     FigureRow,
     LayerMetric,
@@ -20,17 +29,23 @@ from loraone.catalog.rows import (
     Optimizer,
     Paper,
     Quantity,
+    Result,
     Source,
     Task,
 )
 from loraone.catalog.scanning import METHODS, register, register_all
+from loraone.catalog.tasks import JUDGES, TASKS
 
 __all__ = [
+    "ALIGNMENT_MEASURES",
+    "COSTS",
     "FIGURES",
+    "JUDGES",
     "LAYER_METRICS",
     "METHODS",
     "METRICS",
     "OPTIMIZERS",
+    "OVERVIEW",
     "SCALARS",
     "SOURCES",
     "SPECTRA",
@@ -43,51 +58,13 @@ __all__ = [
     "Optimizer",
     "Paper",
     "Quantity",
+    "Result",
     "Source",
     "Task",
     "register",
     "resolve",
 ]
 
-_ROWS_TASK = (
-    Task(
-        "sequence-classification",
-        "Sequence classification",
-        "One label for each text; a new linear head is trained beside the adapter",
-        "accuracy",
-        "AutoModelForSequenceClassification",
-        "SEQ_CLS",
-    ),
-    Task(
-        "causal-lm",
-        "Causal language modelling",
-        "The next token of each text",
-        "perplexity",
-        "AutoModelForCausalLM",
-        "CAUSAL_LM",
-        labelled=False,
-    ),
-    Task(
-        "seq2seq-lm",
-        "Sequence to sequence",
-        "An encoder-decoder writes the label's text",
-        "perplexity",
-        "AutoModelForSeq2SeqLM",
-        "SEQ_2_SEQ_LM",
-    ),
-    Task(
-        "teacher-student",
-        "Teacher–student problem",
-        "The theory's own setting: Gaussian inputs, a teacher that differs by a low-rank change",
-        "relative_loss",
-        "",
-        "",
-        run="loraone.theory.run:run",
-        labelled=False,
-        synthetic=True,
-    ),
-)
-TASKS: dict[str, Task] = {row.name: row for row in _ROWS_TASK}
 OPTIMIZERS = discover("loraone.training.optimizers", Optimizer)
 
 _ROWS_SOURCE = (

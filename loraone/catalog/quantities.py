@@ -1,200 +1,245 @@
-"""What runs measure: by step, of a spectrum, and of each layer."""
+"""What runs measure: by step, at their end, of a spectrum, of angles, and of each layer.
+
+All lists of quantities, on the page, in reports and in tables, follow from these rows.
+"""
 
 from __future__ import annotations
 
-from loraone.catalog.rows import LayerMetric, Quantity
+from loraone.catalog.discovery import discover
+from loraone.catalog.rows import (
+    AlignmentMeasure,
+    LayerMetric,
+    Result,
+    Shown,
+    Spectrum,
+    SpectrumScalar,
+)
 
 _ROWS_METRIC = (
-    Quantity("train_loss", "Training loss", "nats", "lower", "Loss of the step's batch, before it"),
-    Quantity("eval_loss", "Evaluation loss", "nats", "lower", "Mean loss on the evaluation split"),
-    Quantity("accuracy", "Accuracy", "", "higher", "Share of the evaluation split labelled right"),
-    Quantity("perplexity", "Perplexity", "", "lower", "exp of the evaluation loss"),
-    Quantity("grad_norm", "Gradient norm", "", "none", "Before clipping, all trained parameters"),
-    Quantity(
+    Result(
+        "train_loss",
+        "Training loss",
+        "nats",
+        "lower",
+        "Loss of the step's batch, before it",
+        spark=True,
+    ),
+    Result(
+        "eval_loss",
+        "Evaluation loss",
+        "nats",
+        "lower",
+        "Mean loss on the evaluation split",
+        overview=True,
+        usual=True,
+    ),
+    Result(
+        "accuracy",
+        "Accuracy",
+        "",
+        "higher",
+        "Share of the evaluation split labelled right",
+        score="loraone.training.scores:accuracy",
+        overview=True,
+        usual=True,
+    ),
+    Result(
+        "perplexity",
+        "Perplexity",
+        "",
+        "lower",
+        "exp of the evaluation loss",
+        score="loraone.training.scores:perplexity",
+        overview=True,
+        usual=True,
+    ),
+    Result("grad_norm", "Gradient norm", "", "none", "Before clipping, all trained parameters"),
+    # Losses of the theory fall over ten decades: a linear axis would show the first.
+    Result(
         "relative_loss",
         "Loss over its start",
         "",
         "lower",
         "Training loss over that of the untouched student, before the initialisation",
+        axis="log",
+        overview=True,
+        usual=True,
+        spark=True,
     ),
-    Quantity(
+    Result(
         "fresh_loss",
         "Fresh loss over its start",
         "",
         "lower",
         "Loss on inputs that the student has not seen, over that of the untouched student",
+        axis="log",
+        overview=True,
     ),
-    Quantity(
+    Result(
         "sin_in",
         "sin to the gradient, in side",
         "",
         "none",
         "Largest principal angle of A's top-r* subspace to the gradient's; the paper's distance",
+        axis="log",
     ),
-    Quantity(
+    Result(
         "sin_out",
         "sin to the gradient, out side",
         "",
         "none",
         "Largest principal angle of B's top-r* subspace to the gradient's",
+        axis="log",
     ),
-    Quantity("learning_rate", "Learning rate", "", "none", "Of the step, after the schedule"),
+    Result("learning_rate", "Learning rate", "", "none", "Of the step, after the schedule"),
 )
-METRICS: dict[str, Quantity] = {row.name: row for row in _ROWS_METRIC}
+METRICS: dict[str, Result] = {row.name: row for row in _ROWS_METRIC}
 
 _ROWS_SUMMARY = (
-    Quantity("held_out_loss_before", "Held-out before init", "nats", "lower", "Of training texts"),
-    Quantity("held_out_loss_after", "Held-out after init", "nats", "lower", "Before any training"),
-    Quantity("gamma", "γ in use", "", "none", "Named in the spec, or found"),
-    Quantity("train_seconds", "Training time", "s", "lower", "Without evaluation and probes"),
-    Quantity(
+    Result(
+        "held_out_loss_before",
+        "Held-out before init",
+        "nats",
+        "lower",
+        "Of training texts",
+        overview=True,
+    ),
+    Result(
+        "held_out_loss_after",
+        "Held-out after init",
+        "nats",
+        "lower",
+        "Before any training",
+        overview=True,
+    ),
+    Result("gamma", "γ in use", "", "none", "Named in the spec, or found", overview=True),
+    Result(
+        "train_seconds",
+        "Training time",
+        "s",
+        "lower",
+        "Without evaluation and probes",
+        overview=True,
+        usual=True,
+        cost=True,
+    ),
+    Result(
         "memory_bytes",
         "Memory",
         "bytes",
         "lower",
         "What the process held after training, or the most that was taken of the GPU",
+        overview=True,
+        cost=True,
+        # A method's is compared with others', not counted.
+        shown=Shown("memory", "GB", 1e9),
     ),
-    Quantity("trained_parameters", "Trained parameters", "", "lower", "Adapter and head"),
-    Quantity("tokens", "Training tokens", "", "none", "Without padding"),
-)
-# What a run says of itself at its end, beside the last value of every metric.
-SUMMARY: dict[str, Quantity] = {row.name: row for row in _ROWS_SUMMARY}
-
-_ROWS_SCALAR = (
-    Quantity("sigma1", "Largest singular value σ₁", "", "none", "The spectral norm"),
-    Quantity("frobenius", "Frobenius norm", "", "none", "√Σσ²"),
-    Quantity("stable_rank", "Stable rank", "", "none", "‖·‖_F² / σ₁²"),
-    Quantity("effective_rank", "Effective rank", "", "none", "exp of the entropy of σ²/Σσ²"),
-    Quantity("energy_top_r", "Energy in the top r", "", "none", "Σ_{i≤r} σ² / Σσ²"),
-    Quantity("gap", "Gap σ_{r+1}/σ_r", "", "none", "Near 1 the top-r subspace is ill-defined"),
-)
-SCALARS: dict[str, Quantity] = {row.name: row for row in _ROWS_SCALAR}
-
-_ROWS_SPECTRUM = (
-    Quantity("gradient", "Gradient G", "", "none", "The one-step gradient of the mean loss"),
-    Quantity("weight", "Pretrained weight W", "", "none", "Before any change"),
-    Quantity("init", "Initial adapter s·B₀A₀", "", "none", "What the initialisation adds"),
-    Quantity("update", "Trained update", "", "none", "s·BA − s·B₀A₀: what training added"),
-    Quantity("change", "Total change", "", "none", "Final effective weight minus pretrained W"),
-)
-SPECTRA: dict[str, Quantity] = {row.name: row for row in _ROWS_SPECTRUM}
-
-_ROWS_COLUMN = (
-    LayerMetric(
-        "relative",
-        "Size of the init ‖s·B₀A₀‖_F / ‖W‖_F",
-        "",
-        "none",
-        "How large the initial adapter is beside the weight",
-        axis="log",
-    ),
-    LayerMetric(
-        "norm",
-        "Spectral norm of the init ‖s·B₀A₀‖₂",
-        "",
-        "none",
-        "The largest change that the initial adapter makes to an input of length 1",
-        axis="log",
-    ),
-    LayerMetric(
-        "base_change",
-        "Change of the base ‖W_base − W₀‖_F / ‖W₀‖_F",
-        "",
-        "none",
-        "Zero for methods that leave the pretrained weight alone",
-        axis="log",
-    ),
-    LayerMetric(
-        "svd_error",
-        "SVD error over the best rank-r error",
+    Result(
+        "trained_parameters",
+        "Trained parameters",
         "",
         "lower",
-        "‖G − Ĝ_r‖_F / ‖G − G_r‖_F − 1, estimated from residuals; 0 is perfect",
-        axis="log",
+        "Adapter and head",
+        overview=True,
+        cost=True,
     ),
-    LayerMetric(
-        "gap",
-        "Gap σ_{r+1}/σ_r of the gradient",
-        "",
-        "none",
-        "Near 1 the top-r subspace is ill-defined, and no angle to it means much",
-        axis="share",
+    Result("tokens", "Training tokens", "", "none", "Without padding"),
+)
+# What a run says of itself at its end, beside the last value of every metric.
+SUMMARY: dict[str, Result] = {row.name: row for row in _ROWS_SUMMARY}
+
+_RESULTS = (*_ROWS_METRIC, *_ROWS_SUMMARY)
+# What the overview says of every method, and what methods are drawn by.
+OVERVIEW: tuple[Result, ...] = tuple(row for row in _RESULTS if row.overview)
+COSTS: dict[str, Result] = {row.name: row for row in _RESULTS if row.cost}
+
+_ROWS_SCALAR = (
+    SpectrumScalar(
+        "sigma1", "Largest singular value σ₁", "", "none", "The spectral norm", of_top=True
     ),
-    LayerMetric(
-        "trust_left",
-        "Gradient trust, out side (mean cos²)",
-        "",
-        "higher",
-        "Agreement of the top-r left subspaces of the gradient batch's two halves",
-        axis="share",
-        chance="left",
-    ),
-    LayerMetric(
-        "trust_right",
-        "Gradient trust, in side (mean cos²)",
-        "",
-        "higher",
-        "Agreement of the top-r right subspaces of the gradient batch's two halves",
-        axis="share",
-        chance="right",
-    ),
-    LayerMetric(
-        "update_left",
-        "Update and gradient, out side (mean cos²)",
-        "",
-        "none",
-        "Top-r left subspace of what training added beside the gradient's",
-        when="update",
-        axis="share",
-        chance="left",
-    ),
-    LayerMetric(
-        "update_right",
-        "Update and gradient, in side (mean cos²)",
-        "",
-        "none",
-        "Top-r right subspace of what training added beside the gradient's",
-        when="update",
-        axis="share",
-        chance="right",
-    ),
-    LayerMetric(
-        "update_cosine",
-        "Cosine of the update to −G",
-        "",
-        "none",
-        "⟨ΔW, −G⟩ / (‖ΔW‖_F ‖G‖_F): 1 is a step straight down the first gradient",
-        when="update",
-        axis="signed",
-    ),
-    LayerMetric(
-        "full_left",
-        "Change and full fine-tuning's, out side (mean cos²)",
-        "",
-        "none",
-        "Top-r left subspace of the total change beside that of full fine-tuning, same seed",
-        when="update",
-        axis="share",
-        chance="left",
-    ),
-    LayerMetric(
-        "full_right",
-        "Change and full fine-tuning's, in side (mean cos²)",
-        "",
-        "none",
-        "Top-r right subspace of the total change beside that of full fine-tuning, same seed",
-        when="update",
-        axis="share",
-        chance="right",
-    ),
-    LayerMetric(
-        "intruders",
-        "Intruder dimensions",
-        "",
-        "none",
-        "Strong directions of the tuned weight that are like none of the pretrained weight's",
-        when="update",
-        axis="count",
+    SpectrumScalar("frobenius", "Frobenius norm", "", "none", "√Σσ²"),
+    SpectrumScalar("stable_rank", "Stable rank", "", "none", "‖·‖_F² / σ₁²", usual=True),
+    SpectrumScalar("effective_rank", "Effective rank", "", "none", "exp of the entropy of σ²/Σσ²"),
+    SpectrumScalar("energy_top_r", "Energy in the top r", "", "none", "Σ_{i≤r} σ² / Σσ²"),
+    SpectrumScalar(
+        "gap", "Gap σ_{r+1}/σ_r", "", "none", "Near 1 the top-r subspace is ill-defined"
     ),
 )
-LAYER_METRICS: dict[str, LayerMetric] = {row.name: row for row in _ROWS_COLUMN}
+SCALARS: dict[str, SpectrumScalar] = {row.name: row for row in _ROWS_SCALAR}
+
+# Solid grey is full fine-tuning's.
+_ROWS_SPECTRUM = (
+    Spectrum(
+        "gradient",
+        "Gradient G",
+        "",
+        "none",
+        "The one-step gradient of the mean loss",
+        mark="dash",
+        shared=True,
+    ),
+    Spectrum(
+        "weight", "Pretrained weight W", "", "none", "Before any change", mark="dot", shared=True
+    ),
+    Spectrum(
+        "init",
+        "Initial adapter s·B₀A₀",
+        "",
+        "none",
+        "What the initialisation adds",
+        mark="triangle-up",
+    ),
+    Spectrum(
+        "update",
+        "Trained update",
+        "",
+        "none",
+        "s·BA − s·B₀A₀: what training added",
+        mark="circle",
+        usual=False,
+    ),
+    Spectrum(
+        "change",
+        "Total change",
+        "",
+        "none",
+        "Final effective weight minus pretrained W",
+        mark="square",
+    ),
+)
+SPECTRA: dict[str, Spectrum] = {row.name: row for row in _ROWS_SPECTRUM}
+
+_ROWS_ALIGNMENT = (
+    AlignmentMeasure(
+        "mean_cos2",
+        "Mean cos² of the principal angles",
+        "",
+        "none",
+        "1: the adapter spans the gradient's top-r subspace; the dashed line is what a random "
+        "subspace has. A zero factor has no direction and is not drawn",
+        axis="share",
+        short="Mean cos²",
+    ),
+    AlignmentMeasure(
+        "sin_max",
+        "sin of the largest principal angle",
+        "",
+        "none",
+        "The paper's distance: 0 aligned, 1 at least one direction is orthogonal",
+        axis="share",
+        short="sin of the largest angle",
+    ),
+    AlignmentMeasure(
+        "energy",
+        "Captured gradient energy",
+        "",
+        "none",
+        "The share of the best rank-r gradient energy that lies in the adapter's two subspaces",
+        axis="share",
+        short="Captured energy",
+    ),
+)
+ALIGNMENT_MEASURES: dict[str, AlignmentMeasure] = {row.name: row for row in _ROWS_ALIGNMENT}
+
+# One number per layer, found beside the functions that produce them.
+LAYER_METRICS: dict[str, LayerMetric] = discover("loraone.measure.layer_metrics", LayerMetric)

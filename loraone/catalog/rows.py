@@ -122,10 +122,26 @@ class Task:
     metric: str
     auto_class: str
     peft_task_type: str
+    # The class of a text, its next tokens, the tokens of its label's text, or what a teacher says.
+    predicts: Literal["class", "next-token", "label-text", "teacher"]
+    # The metrics that its runs yield while they train, the usual one first.
+    curves: tuple[str, ...]
     run: str = "loraone.runs.fine_tuning:run"
-    labelled: bool = True
-    # Whether it draws its own problem, and needs neither model nor texts.
-    synthetic: bool = False
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether it draws its own problem, and needs neither model nor texts."""
+        return self.predicts == "teacher"
+
+    @property
+    def labelled(self) -> bool:
+        """Whether its texts need a label."""
+        return self.predicts in ("class", "label-text")
+
+    @property
+    def new_head(self) -> bool:
+        """Whether a head with an output for each label is drawn anew."""
+        return self.predicts == "class"
 
     @property
     def loss_unit(self) -> str:
@@ -182,18 +198,95 @@ class Quantity:
     unit: str
     better: Literal["lower", "higher", "none"]
     summary: str
+    # How it is drawn: on a logarithm, from 0 to 1, around 0, or from 0.
+    axis: Literal["linear", "log", "share", "signed", "count"] = "linear"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How a quantity is shown where the unit that it is stored in is unhandy.
+
+    ``size`` is how many of that unit one of this ``unit`` is; ``name`` that of the column.
+    """
+
+    name: str
+    unit: str
+    size: float
+
+
+@dataclass(frozen=True)
+class Result(Quantity):
+    """What a run ends with: the last value of a metric, or a number of its summary.
+
+    ``score`` names the function of an evaluation's outcome that gives it, where there is one; see
+    :mod:`loraone.training.scores`.
+    """
+
+    score: str = ""
+    # Whether it is a column of the overview, and what figures can draw methods by.
+    overview: bool = False
+    # Whether a table of runs shows it unless other columns are asked for.
+    usual: bool = False
+    # Of these the first that runs have is drawn small beside each method.
+    spark: bool = False
+    # Whether it is a price that is paid for a result.
+    cost: bool = False
+    shown: Shown | None = None
+
+    @property
+    def as_shown(self) -> Quantity:
+        """The quantity in the unit, and under the name, that people see."""
+        name, unit = (self.shown.name, self.shown.unit) if self.shown else (self.name, self.unit)
+        return Quantity(name, self.label, unit, self.better, self.summary, self.axis)
+
+
+@dataclass(frozen=True)
+class SpectrumScalar(Quantity):
+    """A number that sums up a spectrum."""
+
+    # Whether the top singular values alone give it.
+    of_top: bool = False
+    # Whether it is shown unless another is asked for.
+    usual: bool = False
+
+
+@dataclass(frozen=True)
+class Spectrum(Quantity):
+    """A matrix of every layer whose singular values are kept.
+
+    ``mark`` is the dash of its line where it is ``shared``, the same for all runs of an experiment
+    and seed, or the symbol of its points.
+    """
+
+    mark: str = "circle"
+    shared: bool = False
+    # Whether it is drawn unless others are asked for.
+    usual: bool = True
+
+
+@dataclass(frozen=True)
+class AlignmentMeasure(Quantity):
+    """A number of the principal angles; ``short`` is its label where a side's name follows."""
+
+    short: str = ""
 
 
 @dataclass(frozen=True)
 class LayerMetric(Quantity):
     """One number per layer of a run's reports, at the init or about the update.
 
-    ``chance`` is the side, out (r/m) or in (r/n), whose random subspace says what chance gives.
+    ``produce`` names its function; see :mod:`loraone.measure.layer_metrics`. Metrics that are
+    ``computed`` when they are read compare a run with another one. ``chance`` is the side, out
+    (r/m) or in (r/n), whose random subspace says what chance gives.
     """
 
+    produce: str = ""
     when: Literal["init", "update"] = "init"
-    axis: Literal["log", "share", "signed", "count"] = "log"
+    computed: Literal["run", "read"] = "run"
     chance: Literal["left", "right"] | None = None
+    # Whether an experiment's report draws it.
+    reported: bool = False
+    place: int = 0
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from loraone.data.batches import Encoded
 from loraone.training import evaluation
+from loraone.training.scores import Outcome
 
 CHECKED_TEXTS = 8
 
@@ -38,8 +39,8 @@ class Evaluator:
         """The mean loss on the held-out batch alone."""
         return self._loss(model, self.held_out_rows)
 
-    def evaluation(self, model: Any) -> dict[str, float]:
-        """Loss and accuracy or perplexity on the evaluation split."""
+    def evaluation(self, model: Any) -> Outcome:
+        """Loss and right answers on the evaluation split."""
         rows = range(len(self.evaluation_split))
         return evaluation.evaluate(model, self.evaluation_split, rows, self.batch_size, self.device)
 
@@ -50,4 +51,4 @@ class Evaluator:
 
     def _loss(self, model: Any, rows: Sequence[int]) -> float:
         train = self.train
-        return evaluation.evaluate(model, train, rows, self.batch_size, self.device)["eval_loss"]
+        return evaluation.evaluate(model, train, rows, self.batch_size, self.device).mean_loss

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
+from loraone.catalog import SCALARS
 from loraone.events import Float32Array, Spectra
 
 
@@ -14,10 +15,10 @@ def spectra(layer: str, quantity: str, values: Tensor, r: int, *, whole: bool = 
     Where only the top values are known (``whole=False``) the scalars that need all are None.
     """
     array = values.detach().cpu().numpy().astype(np.float32)
-    found = scalars(array, r)
+    known = scalars(array, r)
     if not whole:
-        found = {name: value if name == "sigma1" else None for name, value in found.items()}
-    return Spectra(layer, quantity, array, found)
+        known = {name: value if SCALARS[name].of_top else None for name, value in known.items()}
+    return Spectra(layer, quantity, array, known)
 
 
 def scalars(values: Float32Array, r: int) -> dict[str, float | None]:
@@ -32,7 +33,7 @@ def scalars(values: Float32Array, r: int) -> dict[str, float | None]:
     sigma = values.astype(np.float64)
     energy = sigma**2
     total = float(energy.sum())
-    found: dict[str, float | None] = {
+    known: dict[str, float | None] = {
         "sigma1": float(sigma[0]) if len(sigma) else 0.0,
         "frobenius": total**0.5,
         "stable_rank": None,
@@ -42,9 +43,9 @@ def scalars(values: Float32Array, r: int) -> dict[str, float | None]:
     }
     if total > 0:
         share = energy[energy > 0] / total
-        found["stable_rank"] = total / float(energy[0])
-        found["effective_rank"] = float(np.exp(-(share * np.log(share)).sum()))
-        found["energy_top_r"] = float(energy[:r].sum()) / total
+        known["stable_rank"] = total / float(energy[0])
+        known["effective_rank"] = float(np.exp(-(share * np.log(share)).sum()))
+        known["energy_top_r"] = float(energy[:r].sum()) / total
         if len(sigma) > r and sigma[r - 1] > 0:
-            found["gap"] = float(sigma[r] / sigma[r - 1])
-    return found
+            known["gap"] = float(sigma[r] / sigma[r - 1])
+    return known

@@ -44,7 +44,7 @@ def load(spec: ModelSpec, task: str, labels: int, device: torch.device) -> Loade
         "trust_remote_code": False,
     }
     kinds: dict[str, Any] = {}
-    if task == "sequence-classification":
+    if TASKS[task].new_head:
         # A head of another size in the checkpoint is no matter: the head is drawn anew anyway.
         kinds = {"num_labels": labels, "ignore_mismatched_sizes": True}
     transformers.utils.logging.disable_progress_bar()

@@ -34,6 +34,7 @@ from loraone.runs.workspace import Workspace
 from loraone.spec import applicability
 from loraone.spec.experiment import RunSpec
 from loraone.training import loop
+from loraone.training.scores import scored
 
 
 def run(
@@ -143,7 +144,8 @@ class FineTuning:
         """The pretrained model; its values are the same for all runs of a start: taken once."""
         model, start = self.workspace.prepared.loaded.model, self.workspace.start
         if not start.untouched:
-            start.untouched = evaluator.losses(model) | evaluator.evaluation(model)
+            evaluation = scored(evaluator.evaluation(model), self.spec.task)
+            start.untouched = evaluator.losses(model) | evaluation
         return Untouched(start.untouched, evaluator.logits(model))
 
     def _trainable(self) -> Trainable:

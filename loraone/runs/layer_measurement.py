@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from loraone.adapters.interfaces import Measurable, Trainable
-from loraone.events import Alignment, Event, Float32Array, Overlap, Progress, Spectra
+from loraone.events import Alignment, Event, Float32Array, Overlap, Spectra
 from loraone.linalg.svd import Decomposition
-from loraone.measure import alignment, intruders, reports, spectra
+from loraone.measure import alignment, reports, spectra
 from loraone.measure.curvature import largest_eigenvalue
+from loraone.measure.model import MeasuredModel
 from loraone.models.targets import TargetLayer
 from loraone.runs.workspace import Workspace
 from loraone.spec.experiment import RunSpec
@@ -41,19 +40,8 @@ class LayerMeasurement:
                 yield spectra.spectra(layer.name, "init", values, self._spec.rank)
 
     def init_columns(self, trainable: Measurable) -> dict[str, Float32Array]:
-        """What the initialisation did to each layer, and how well the gradient is known there.
-
-        That is how good its decomposition is, how well defined its subspace, and how far those of
-        the batch's two halves agree.
-        """
-        columns = reports.init_columns(trainable, self._layers, self._workspace.prepared.pretrained)
-        columns |= reports.decomposition_columns(self._triplets)
-        agreements = self._workspace.start.agreements.get(self._spec.rank)
-        if self._spec.measure.gradient_trust and agreements is not None:
-            by_layer = [agreements[name] for name in self._triplets]
-            columns["trust_left"] = np.array([both.left for both in by_layer], np.float32)
-            columns["trust_right"] = np.array([both.right for both in by_layer], np.float32)
-        return columns
+        """The metrics of the initialisation's report, a value per layer."""
+        return reports.init_columns(self._model(trainable))
 
     def curvature(self, trainable: Trainable) -> dict[str, float]:
         """The largest eigenvalue of the loss's Hessian on texts of the gradient batch."""
@@ -75,26 +63,22 @@ class LayerMeasurement:
 
     def update(self, trainable: Measurable) -> Iterator[Event]:
         """Spectra of what changed, how it lies to the gradient, and what in it is new."""
-        spec, workspace, layers = self._spec, self._workspace, self._layers
-        new_directions = []
-        for done, layer in enumerate(layers):
-            yield Progress("measure", done, len(layers), layer.name)
-            update, change = trainable.update(layer.name), trainable.change(layer.name)
-            for quantity, moved in (("update", update), ("change", change)):
-                yield spectra.spectra(layer.name, quantity, moved.singular_values(), spec.rank)
-            if spec.measure.intruders:
-                weight = workspace.prepared.pretrained[layer.name]
-                vectors = workspace.left_vectors(layer.name)
-                new_directions.append(
-                    intruders.intruders(weight, vectors, change.dense(), spec.measure)
-                )
-        yield self.overlaps(spec.training.steps, trainable)
-        report = reports.update_report(
-            trainable, layers, workspace.start.gradients, self._triplets, spec.rank
+        return reports.update_events(self._model(trainable), self._spec.training.steps)
+
+    def _model(self, trainable: Measurable) -> MeasuredModel:
+        """The model as the metrics of its layers see it."""
+        ready, start = self._workspace.prepared, self._workspace.start
+        return MeasuredModel(
+            trainable,
+            self._layers,
+            ready.pretrained,
+            self._triplets,
+            start.gradients,
+            self._spec.rank,
+            self._spec.measure,
+            start.agreements.get(self._spec.rank, {}),
+            self._workspace.left_vectors,
         )
-        if new_directions:
-            report.layers["intruders"] = np.array(new_directions, np.float32)
-        yield report
 
     @property
     def _layers(self) -> tuple[TargetLayer, ...]:

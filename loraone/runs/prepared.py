@@ -34,14 +34,15 @@ class Prepared:
 
 def load(spec: RunSpec, device: torch.device) -> Steps[Prepared]:
     """Load the data and the model that ``spec`` names, and say how far that is."""
-    causal = spec.task == "causal-lm"
+    task = TASKS[spec.task]
     yield Progress("load", 0, 2, "data")
-    texts = texts_of(spec.data, labelled=TASKS[spec.task].labelled)
+    texts = texts_of(spec.data, labelled=task.labelled)
     yield Progress("load", 1, 2, "model")
     loaded = loading.load(spec.model, spec.task, len(texts.label_names), device)
     length = spec.data.max_length
     tokenizer = loaded.tokenizer
-    targets = texts.label_names if spec.task == "seq2seq-lm" else None
+    targets = texts.label_names if task.predicts == "label-text" else None
+    causal = task.predicts == "next-token"
     sides = [
         batches.encode(tokenizer, lines, labels, length, causal, targets)
         for lines, labels in (

@@ -13,6 +13,7 @@ from loraone.errors import TrainingError
 from loraone.events import Event, Finished, InitReport, Layers, Metric, Note, Progress, Started
 from loraone.linalg.spectra import singular_values
 from loraone.measure import alignment, reports, spectra
+from loraone.measure.model import MeasuredModel
 from loraone.runs.environment import machine, memory_bytes
 from loraone.spec.experiment import RunSpec
 from loraone.theory import predictions
@@ -61,8 +62,7 @@ def _start(solution: Solution) -> Iterator[Event]:
         initial = student.initial(name)
         if initial is not None:
             yield spectra.spectra(name, "init", initial.singular_values(), run.rank)
-    columns = reports.init_columns(student, student.layers(), start)
-    columns |= reports.decomposition_columns(solution.gradients)
+    columns = reports.init_columns(_measured(solution, student))
     first = solution.start_loss
     scalars = {
         "gradient_batch_loss_before": first,
@@ -110,13 +110,22 @@ def _training(solution: Solution, seconds: float) -> Iterator[Event]:
 def _end(solution: Solution) -> Iterator[Event]:
     run = solution.run
     student = Student(solution, solution.ended)
-    for name in run.problem.names:
-        for quantity, moved in (("update", student.update(name)), ("change", student.change(name))):
-            yield spectra.spectra(name, quantity, moved.singular_values(), run.rank)
-    layers, steps = student.layers(), run.training.steps
-    yield alignment.overlaps(steps, student, layers, solution.gradients, run.rank)
-    yield reports.update_report(
-        student, layers, solution.step.matrices, solution.gradients, run.rank
+    yield from reports.update_events(_measured(solution, student), run.training.steps)
+
+
+def _measured(solution: Solution, student: Student) -> MeasuredModel:
+    """The student as the metrics of its layers see it."""
+    run = solution.run
+    start = dict(zip(run.problem.names, solution.teacher.start, strict=True))
+    gradients = solution.step.matrices
+    return MeasuredModel(
+        student,
+        student.layers(),
+        start,
+        solution.gradients,
+        gradients,
+        run.rank,
+        run.measure,
     )
 
 

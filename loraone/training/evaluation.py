@@ -1,8 +1,7 @@
-"""Loss, accuracy and logits of a model on rows of a split, in eval mode."""
+"""Loss, right answers and logits of a model on rows of a split, in eval mode."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from loraone.data.batches import IGNORED, Encoded, loss_tokens
+from loraone.training.scores import Outcome
 
 # Texts of a batch at the least: nothing is kept for a backward pass.
 LEAST_BATCH = 32
@@ -18,8 +18,8 @@ LEAST_BATCH = 32
 @torch.no_grad()
 def evaluate(
     model: Any, data: Encoded, rows: Sequence[int], batch_size: int, device: torch.device
-) -> dict[str, float]:
-    """``eval_loss``, weighted by loss tokens, and accuracy or perplexity.
+) -> Outcome:
+    """The mean loss, weighted by loss tokens, and how many answers were right.
 
     ``batch_size`` texts at a time, or 32 where that is more.
     """
@@ -34,10 +34,7 @@ def evaluate(
         loss += float(output.loss) * count
         if not data.tokenwise:
             right += int((output.logits.argmax(dim=-1) == batch["labels"]).sum())
-    mean = loss / total
-    if data.tokenwise:
-        return {"eval_loss": mean, "perplexity": math.exp(min(mean, 700.0))}
-    return {"eval_loss": mean, "accuracy": right / total}
+    return Outcome(loss / total, right, total)
 
 
 @torch.no_grad()

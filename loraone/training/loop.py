@@ -17,6 +17,7 @@ from loraone.spec.experiment import RunSpec
 from loraone.training import optimizers
 from loraone.training.evaluation import evaluate
 from loraone.training.schedule import rate
+from loraone.training.scores import scored
 
 
 def train(
@@ -36,7 +37,12 @@ def train(
     parameters = trainable.parameters()  # after the optimiser: LoRA-FA freezes lora_A
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(training, step))
     seconds, tokens = 0.0, 0
-    yield Metric(0, evaluate(model, evaluation, everything, training.batch_size, device), 0.0, 0)
+
+    def evaluated() -> dict[str, float]:
+        outcome = evaluate(model, evaluation, everything, training.batch_size, device)
+        return scored(outcome, spec.task)
+
+    yield Metric(0, evaluated(), 0.0, 0)
     with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
         torch.manual_seed(spec.seed)
         batches = training_rows(len(data), training.batch_size, spec.seed)
@@ -61,7 +67,7 @@ def train(
                 "learning_rate": used,
             }
             if step % training.eval_every == 0 or step == training.steps:
-                measured = evaluate(model, evaluation, everything, training.batch_size, device)
+                measured = evaluated()
                 _finite(measured["eval_loss"], "evaluation loss", step, spec)
                 values |= measured
             yield Metric(step, values, seconds, tokens)

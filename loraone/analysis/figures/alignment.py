@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -13,21 +13,17 @@ from plotly.subplots import make_subplots
 
 from loraone.analysis.figures import columns
 from loraone.analysis.figures.style import MUTED, Theme, band, empty, figure, looks, style_axes
-from loraone.catalog import LayerMetric
+from loraone.catalog import ALIGNMENT_MEASURES
 
-Measure = Literal["mean_cos2", "sin_max", "energy"]
-MEASURES: dict[Measure, str] = {
-    "mean_cos2": "Mean cos² of the principal angles",
-    "sin_max": "sin of the largest principal angle",
-    "energy": "Captured gradient energy",
-}
-# Where a side's name follows.
-_SHORT = {"mean_cos2": "Mean cos²", "sin_max": "sin of the largest angle"}
+if TYPE_CHECKING:
+    Measure: TypeAlias = str
+else:
+    Measure = Literal[tuple(ALIGNMENT_MEASURES)]
 SIDES = {"left": "Out side (B)", "right": "In side (A)"}
 
 
 @dataclass(frozen=True)
-class Measured:
+class LayerAngles:
     """All layers of one run at one step: angles (layers, r) in radians, energy (layers,)."""
 
     run_id: int
@@ -37,29 +33,28 @@ class Measured:
     energy: np.ndarray
 
 
-def measure(found: Measured, name: Measure) -> tuple[np.ndarray, np.ndarray]:
+def measure(angles: LayerAngles, name: Measure) -> tuple[np.ndarray, np.ndarray]:
     """The measure per layer on the left and on the right side; NaN where there is no direction."""
     if name == "energy":
-        return found.energy, found.energy
+        return angles.energy, angles.energy
     sides = []
-    for angles in (found.left, found.right):
-        known = ~np.isnan(angles)
-        some = known.any(axis=1)
-        values = np.full(len(angles), np.nan)
+    for side in (angles.left, angles.right):
+        some = (~np.isnan(side)).any(axis=1)
+        values = np.full(len(side), np.nan)
         if name == "sin_max":
-            values[some] = np.sin(np.nanmax(angles[some], axis=1))
+            values[some] = np.sin(np.nanmax(side[some], axis=1))
         else:
-            values[some] = np.nanmean(np.cos(angles[some].astype(np.float64)) ** 2, axis=1)
+            values[some] = np.nanmean(np.cos(side[some].astype(np.float64)) ** 2, axis=1)
         sides.append(values)
     return sides[0], sides[1]
 
 
 def table(
-    found: list[Measured], runs: pd.DataFrame, *, name: Measure, layers: Sequence[int] | None
+    measured: list[LayerAngles], runs: pd.DataFrame, *, name: Measure, layers: Sequence[int] | None
 ) -> pd.DataFrame:
     """Mean over layers (all, or these), then mean and deviation over seeds, per series and step."""
     rows = []
-    for item in found:
+    for item in measured:
         for side, values in zip(("left", "right"), measure(item, name), strict=True):
             chosen = values if layers is None else values[list(layers)]
             known = chosen[~np.isnan(chosen)]
@@ -144,15 +139,20 @@ def draw(
             )
         drawn.update_xaxes(title="Step", type="log" if log_x else "linear", row=1, col=column)
     drawn.update_yaxes(range=[-0.07, 1.05])
-    drawn.update_yaxes(title=MEASURES[name], col=1)
+    drawn.update_yaxes(title=ALIGNMENT_MEASURES[name].label, col=1)
     return drawn
 
 
 def by_layer(
-    found: list[Measured], runs: pd.DataFrame, names: Sequence[str], *, name: Measure, side: str
+    measured: list[LayerAngles],
+    runs: pd.DataFrame,
+    names: Sequence[str],
+    *,
+    name: Measure,
+    side: str,
 ) -> pd.DataFrame:
-    """Each run's last measurement of ``found``: mean and deviation over seeds for every layer."""
-    last = {item.run_id: item for item in sorted(found, key=lambda item: item.step)}
+    """What was measured last of each run: mean and deviation over seeds for every layer."""
+    last = {item.run_id: item for item in sorted(measured, key=lambda item: item.step)}
     place = 0 if side == "left" else 1
     values = {key: measure(item, name)[place].tolist() for key, item in last.items()}
     series = dict(zip(runs["run_id"], runs["series"], strict=True))
@@ -172,6 +172,7 @@ def draw_by_layer(
     theme: Theme = "light",
 ) -> go.Figure:
     """Lines of ``rows`` (see :func:`by_layer`) over the layers, beside the random baseline."""
-    label = MEASURES[name] if name == "energy" else f"{_SHORT[name]}, {SIDES[side]}"
-    row = LayerMetric(name, label, "", "none", "", axis="share")
+    row = ALIGNMENT_MEASURES[name]
+    if name != "energy":  # which has no sides
+        row = replace(row, label=f"{row.short}, {SIDES[side]}")
     return columns.draw(rows, runs, names, row=row, random=random, theme=theme)

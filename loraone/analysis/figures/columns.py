@@ -10,10 +10,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from loraone.analysis.figures import layers
-from loraone.analysis.figures.style import MUTED, Theme, band, empty, figure, looks
-from loraone.catalog import LayerMetric
+from loraone.analysis.figures.style import MUTED, Theme, band, empty, figure, looks, title
+from loraone.catalog import Quantity
 
 AXES: dict[str, dict[str, Any]] = {
+    "linear": {},
     "log": {"type": "log", "dtick": 1, "exponentformat": "power"},
     "share": {"range": [-0.03, 1.05]},
     "signed": {"zeroline": True},
@@ -53,7 +54,7 @@ def draw(
     runs: pd.DataFrame,
     names: Sequence[str],
     *,
-    row: LayerMetric,
+    row: Quantity,
     random: Sequence[float] | None = None,
     theme: Theme = "light",
 ) -> go.Figure:
@@ -67,7 +68,7 @@ def draw(
         xaxis_title="Layer, in model order",
         xaxis_range=[-0.5, len(names) - 0.5],
         yaxis={**AXES[row.axis], "automargin": True},
-        yaxis_title=row.label,
+        yaxis_title=title(row.label, row.unit),
     )
     styles = looks(runs, theme)
     for series in runs["series"].drop_duplicates():

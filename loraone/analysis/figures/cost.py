@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from loraone.analysis.figures.style import MUTED, Theme, empty, figure, looks, title
-from loraone.catalog import METRICS
+from loraone.catalog import COSTS, METRICS
 
-COSTS = {
-    "train_seconds": ("Training time", "s"),
-    "memory_bytes": ("Memory", "GB"),
-    "trained_parameters": ("Trained parameters", ""),
-}
+if TYPE_CHECKING:
+    Cost: TypeAlias = str
+else:
+    Cost = Literal[tuple(COSTS)]
+# What is drawn unless another is asked for.
+USUAL = next(iter(COSTS))
 
 
 def table(runs: pd.DataFrame, metric: str, cost: str) -> pd.DataFrame:
@@ -30,8 +33,8 @@ def table(runs: pd.DataFrame, metric: str, cost: str) -> pd.DataFrame:
         cost_std=(cost, "std"),
         seeds=(metric, "count"),
     ).reset_index()
-    if cost == "memory_bytes":
-        found[["cost", "cost_std"]] /= 1e9
+    if shown := COSTS[cost].shown:
+        found[["cost", "cost_std"]] /= shown.size
     return found.assign(front=pareto(found["cost"], found["value"], METRICS[metric].better))
 
 
@@ -57,11 +60,11 @@ def draw(
     """A point per series with its deviations; the front is a dashed line between its points."""
     if rows.empty:
         return empty(theme, "No run has finished yet")
-    row = METRICS[metric]
+    row, price = METRICS[metric], COSTS[cost].as_shown
     drawn = figure(
         theme,
         xaxis={
-            "title": title(*COSTS[cost]),
+            "title": title(price.label, price.unit),
             "exponentformat": "SI",
             "type": "log" if log_x else "linear",
         },

@@ -7,11 +7,14 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from loraone.analysis.figures import layers
-from loraone.analysis.figures.style import Theme, empty, figure
+from loraone.analysis.figures.style import Theme, empty, figure, title
 from loraone.catalog import SCALARS, SPECTRA
 
 # Stands out from every colour of Cividis, on light and dark.
 OUTLINE = "#D55E00"
+# What is drawn unless something else is asked for.
+QUANTITY = next(iter(SPECTRA))
+SCALAR = next(row.name for row in SCALARS.values() if row.usual)
 
 
 def table(names: list[str], values: dict[int, float | None], scalar: str) -> pd.DataFrame:
@@ -63,7 +66,10 @@ def draw(
             colorscale="Cividis",
             xgap=2,
             ygap=2,
-            colorbar={"title": {"text": row.label, "side": "right"}, "thickness": 14},
+            colorbar={
+                "title": {"text": title(row.label, row.unit), "side": "right"},
+                "thickness": 14,
+            },
             hovertemplate=(
                 "block %{x}, %{y}<br>"
                 + f"{SPECTRA[quantity].label}: {row.label} "

@@ -9,9 +9,8 @@ import plotly.graph_objects as go
 from loraone.analysis.figures.style import MUTED, Theme, empty, figure, looks
 from loraone.catalog import SPECTRA
 
-# Solid grey is full fine-tuning's.
-_SHARED = {"weight": "dot", "gradient": "dash"}
-_OWN = {"init": "triangle-up", "update": "circle", "change": "square"}
+# What is drawn unless something else is asked for.
+USUAL = tuple(row.name for row in SPECTRA.values() if row.usual)
 # Values this far below the largest are rounding noise of float32.
 _FLOOR = 1e-7
 
@@ -30,14 +29,15 @@ def table(spectra: dict[tuple[int, str], np.ndarray], runs: pd.DataFrame) -> pd.
     origins = dict(zip(runs["run_id"], runs["origin"], strict=True))
     for (run_id, quantity), values in spectra.items():
         origin = origins[run_id]
-        if quantity in _SHARED and (quantity, origin) in seen:
+        shared = SPECTRA[quantity].shared
+        if shared and (quantity, origin) in seen:
             continue
         seen.add((quantity, origin))
         known = values[values > _FLOOR * (values[0] if len(values) else 0)]
         frames.append(
             pd.DataFrame(
                 {
-                    "series": origin if quantity in _SHARED else names[run_id],
+                    "series": origin if shared else names[run_id],
                     "quantity": quantity,
                     "index": np.arange(1, len(known) + 1),
                     "value": known,
@@ -62,20 +62,20 @@ def draw(
     styles = looks(runs, theme)
     groups = rows.groupby(["series", "quantity"], sort=False)
     for (series, quantity), line in ((tuple(map(str, key)), part) for key, part in groups):
-        shared = quantity in _SHARED
+        row = SPECTRA[quantity]
+        shared = row.shared
         colour = MUTED if shared else styles[series].colour
-        label = SPECTRA[quantity].label
-        name = f"{label} {series}".strip() if shared else f"{series}: {label}"
+        name = f"{row.label} {series}".strip() if shared else f"{series}: {row.label}"
         look = {
             "mode": "lines" if shared or len(line) > 64 else "lines+markers",
             "line": {
                 "color": colour,
                 "width": 1.5,
-                "dash": _SHARED[quantity] if shared else styles[series].dash,
+                "dash": row.mark if shared else styles[series].dash,
             },
         }
         if not shared:
-            look["marker"] = {"symbol": _OWN[quantity], "size": 7}
+            look["marker"] = {"symbol": row.mark, "size": 7}
         drawn.add_trace(
             go.Scatter(
                 x=line["index"].to_numpy(),

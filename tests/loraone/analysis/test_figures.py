@@ -21,7 +21,7 @@ from loraone.analysis.figures import (
     overlap,
     spectra,
 )
-from loraone.analysis.figures.alignment import Measured
+from loraone.analysis.figures.alignment import LayerAngles
 from loraone.analysis.figures.style import looks
 from loraone.catalog import LAYER_METRICS
 from loraone.linalg import directions
@@ -76,7 +76,7 @@ def test_smoothing_keeps_the_first_value_and_the_length() -> None:
 
 def test_measures_leave_out_what_has_no_direction() -> None:
     angles = np.array([[0.0, np.pi / 2], [np.nan, np.nan]], np.float32)
-    found = Measured(1, 0, angles, angles, np.array([0.5, np.nan], np.float32))
+    found = LayerAngles(1, 0, angles, angles, np.array([0.5, np.nan], np.float32))
     left, _ = alignment.measure(found, "mean_cos2")
     np.testing.assert_allclose(left, [0.5, np.nan])
     left, _ = alignment.measure(found, "sin_max")
