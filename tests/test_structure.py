@@ -45,11 +45,9 @@ def test_every_implementation_that_the_catalogue_names_exists(row: catalog.Metho
     assert row.paper is None or row.paper.url.startswith("https://arxiv.org/")
 
 
-def test_every_source_and_figure_of_the_catalogue_exists() -> None:
+def test_every_source_and_task_of_the_catalogue_exists() -> None:
     for source in catalog.SOURCES.values():
         assert callable(catalog.resolve(source.load))
-    for figure in catalog.FIGURES.values():
-        assert callable(catalog.resolve(figure.draw))
     for task in catalog.TASKS.values():
         assert callable(catalog.resolve(task.run))
 

@@ -7,19 +7,37 @@ from dataclasses import asdict
 from fastapi import APIRouter
 
 from backend.api.schemas.catalog import (
+    AlignmentMeasureOut,
     CatalogOut,
+    FigureOut,
     LayerMetricOut,
     MethodOut,
+    OptimizerOut,
     PresetOut,
     QuantityOut,
     RunColumnOut,
+    ScalarOut,
     SourceOut,
+    SpectrumOut,
     TaskOut,
 )
 from backend.api.schemas.server import HealthOut
 from backend.results import run_table
 from loraone import __version__
-from loraone.catalog import LAYER_METRICS, METHODS, METRICS, SCALARS, SOURCES, SPECTRA, TASKS
+from loraone.catalog import (
+    ALIGNMENT_MEASURES,
+    COSTS,
+    FIGURES,
+    LAYER_METRICS,
+    METHODS,
+    METRICS,
+    OPTIMIZERS,
+    SCALARS,
+    SOURCES,
+    SPECTRA,
+    TASKS,
+    Result,
+)
 from loraone.models.paths import BUILTIN_MODELS
 from loraone.spec.experiment import ExperimentSpec
 from loraone.spec.presets import PRESETS
@@ -52,12 +70,23 @@ def catalog() -> CatalogOut:
         tasks=[TaskOut.model_validate(row) for row in TASKS.values()],
         sources=[SourceOut.model_validate(row) for row in SOURCES.values()],
         models=list(BUILTIN_MODELS),
+        optimizers=[OptimizerOut.model_validate(row) for row in OPTIMIZERS.values()],
+        figures=[FigureOut.model_validate(row) for row in FIGURES.values()],
         metrics=[QuantityOut.model_validate(row) for row in METRICS.values()],
-        scalars=[QuantityOut.model_validate(row) for row in SCALARS.values()],
-        spectra=[QuantityOut.model_validate(row) for row in SPECTRA.values()],
+        costs=[_cost(row) for row in COSTS.values()],
+        scalars=[ScalarOut.model_validate(row) for row in SCALARS.values()],
+        spectra=[SpectrumOut.model_validate(row) for row in SPECTRA.values()],
+        alignments=[AlignmentMeasureOut.model_validate(row) for row in ALIGNMENT_MEASURES.values()],
         columns=[LayerMetricOut.model_validate(row) for row in LAYER_METRICS.values()],
         run_columns=[RunColumnOut.model_validate(head) for head in run_table.heads()],
+        usual_run_columns=run_table.usual(),
         presets=[PresetOut.model_validate(row) for row in PRESETS.values()],
         theory=[PresetOut.model_validate(row) for row in THEORY.values()],
         spec_schema=ExperimentSpec.model_json_schema(),
     )
+
+
+def _cost(row: Result) -> QuantityOut:
+    """A cost by its stored name, which addresses have, in the unit that people see."""
+    shown = QuantityOut.model_validate(row.as_shown)
+    return shown.model_copy(update={"name": row.name})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 from fastapi import APIRouter, Query, Response
@@ -24,14 +25,25 @@ from loraone.analysis.figures import (
 )
 from loraone.analysis.figures import cost as costs
 from loraone.analysis.figures.style import Theme
-from loraone.catalog import LAYER_METRICS, METRICS, SCALARS, SPECTRA, TASKS
+from loraone.catalog import FIGURES, JUDGES, LAYER_METRICS, METRICS, SCALARS, SPECTRA, TASKS
 
 router = APIRouter(prefix="/figures", tags=["figures"])
+
+_Function = TypeVar("_Function", bound=Callable[..., Response])
+
+
+def _route(name: str) -> Callable[[_Function], _Function]:
+    """The route of a figure of the catalogue, which says what it shows."""
+    row = FIGURES[name]
+    return router.get(
+        f"/{row.name}", response_class=Response, summary=row.label, description=row.summary
+    )
+
 
 Layer = Annotated[int | None, Query(ge=0)]
 
 
-@router.get("/curves", response_class=Response)
+@_route("curves")
 def draw_curves(
     session: Reading,
     chosen: ChosenDep,
@@ -61,7 +73,7 @@ def draw_curves(
     return answer(drawn, table, format, f"curves-{metric}")
 
 
-@router.get("/learning-rate", response_class=Response)
+@_route("learning-rate")
 def draw_learning_rate(
     basket: BasketDep,
     judge: JudgeDep,
@@ -71,20 +83,19 @@ def draw_learning_rate(
     format: Format = "json",
 ) -> Response:
     """The final metric against the learning rate."""
-    finals = sorted({name for task in TASKS.values() for name in task.judges})
-    metric = known("metric", metric or judge, finals)
+    metric = known("metric", metric or judge, sorted(JUDGES))
     frame = basket.labelled(labels).frame
     table = learning_rate.table(frame, metric)
     drawn = learning_rate.draw(table, frame, metric=metric, theme=theme)
     return answer(drawn, table, format, f"learning-rate-{metric}")
 
 
-@router.get("/heatmap", response_class=Response)
+@_route("heatmap")
 def draw_heatmap(
     session: Reading,
     chosen: ChosenDep,
-    quantity: str = "gradient",
-    scalar: str = "stable_rank",
+    quantity: str = heatmap.QUANTITY,
+    scalar: str = heatmap.SCALAR,
     layer: Annotated[int | None, Query(ge=0, description="Is outlined")] = None,
     theme: Theme = "light",
     format: Format = "json",
@@ -102,7 +113,7 @@ def draw_heatmap(
     return answer(drawn, table, format, f"layers-{quantity}-{scalar}")
 
 
-@router.get("/spectra", response_class=Response)
+@_route("spectra")
 def draw_spectra(
     session: Reading,
     chosen: ChosenDep,
@@ -113,7 +124,7 @@ def draw_spectra(
 ) -> Response:
     """Singular values of one layer, one run (the first seed) for each series."""
     check_layer(layer, chosen)
-    wanted = quantities or ["gradient", "weight", "init", "change"]
+    wanted = quantities or list(spectra.USUAL)
     for quantity in wanted:
         known("quantities", quantity, SPECTRA)
     same = chosen.of_one_model()
@@ -124,7 +135,7 @@ def draw_spectra(
     return answer(drawn, table, format, f"spectra-layer-{layer}")
 
 
-@router.get("/alignment", response_class=Response)
+@_route("alignment")
 def draw_alignment(
     session: Reading,
     chosen: ChosenDep,
@@ -154,7 +165,7 @@ def _modules(names: list[str]) -> list[str]:
     return list(dict.fromkeys(layers.split(name)[2] for name in names))
 
 
-@router.get("/alignment-layers", response_class=Response)
+@_route("alignment-layers")
 def draw_alignment_layers(
     session: Reading,
     chosen: ChosenDep,
@@ -177,7 +188,7 @@ def draw_alignment_layers(
     return answer(drawn, table, format, f"alignment-layers-{measure}-{side}")
 
 
-@router.get("/step0", response_class=Response)
+@_route("step0")
 def draw_step0(chosen: ChosenDep, theme: Theme = "light", format: Format = "json") -> Response:
     """Losses around the initialisation."""
     first = chosen.frame.drop_duplicates("series")
@@ -187,7 +198,7 @@ def draw_step0(chosen: ChosenDep, theme: Theme = "light", format: Format = "json
     return answer(step0.draw(table, first, unit=unit, theme=theme), table, format, "step0")
 
 
-@router.get("/columns", response_class=Response)
+@_route("columns")
 def draw_columns(
     session: Reading,
     settings: SettingsDep,
@@ -213,11 +224,11 @@ def draw_columns(
     return answer(drawn, table, format, f"layers-{column}")
 
 
-@router.get("/cost", response_class=Response)
+@_route("cost")
 def draw_cost(
     chosen: ChosenDep,
     judge: JudgeDep,
-    cost: Literal["train_seconds", "memory_bytes", "trained_parameters"] = "train_seconds",
+    cost: costs.Cost = costs.USUAL,
     log_x: bool = False,
     theme: Theme = "light",
     format: Format = "json",
@@ -228,7 +239,7 @@ def draw_cost(
     return answer(drawn, table, format, f"cost-{cost}")
 
 
-@router.get("/overlap", response_class=Response)
+@_route("overlap")
 def draw_overlap(
     session: Reading,
     chosen: ChosenDep,

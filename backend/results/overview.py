@@ -117,7 +117,7 @@ def _row(
     label, rank = str(first["label"]), first["rank"]
     same = best["rank"].isna() if pd.isna(rank) else best["rank"] == rank
     chosen = best[(best["label"] == label) & same]
-    estimates = {column.name: verdicts.estimate(chosen[column.name]) for column in _COLUMNS}
+    estimates = {row.name: verdicts.mean_and_deviation(chosen[row.name]) for row in _COLUMNS}
     return MethodRow(
         item=_item(basket, int(first["run_id"])),
         method=str(first["method"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pandas as pd
+import plotly.graph_objects as go
 import yaml
 from sqlalchemy.orm import Session
 
@@ -24,8 +25,9 @@ from loraone.analysis.figures import (
     step0,
 )
 from loraone.analysis.figures.layers import label as layer_label
+from loraone.analysis.figures.style import title
 from loraone.analysis.report import Section, render
-from loraone.catalog import LAYER_METRICS, METRICS, TASKS
+from loraone.catalog import COSTS, FIGURES, LAYER_METRICS, METRICS, SCALARS, TASKS
 from loraone.spec import stored
 from loraone.spec.recipes import as_yaml
 
@@ -79,7 +81,7 @@ def _methods(best: pd.DataFrame, judge: str) -> pd.DataFrame | None:
         return None
     rows = []
     for label, group in best.groupby("series", sort=False):
-        estimate = verdicts.estimate(group[judge])
+        estimate = verdicts.mean_and_deviation(group[judge])
         assert estimate is not None
         rows.append(
             {
@@ -107,33 +109,48 @@ def _figures(
     layers = queries.layer_names(rows)
     first = best.drop_duplicates("series")
     firsts = [int(key) for key in first["run_id"]]
-    synthetic = TASKS[task].synthetic
     values = curves.table(best, queries.metrics(session, ids, judge), queries.before(rows, judge))
     reports = {run.id: run.init_scalars for run in rows if run.init_scalars}
     angles = alignment.table(queries.alignments(session, ids), best, name="mean_cos2", layers=None)
     rate = learning_rate.table(everything, judge)
-    price = cost.table(best, judge, "train_seconds")
-    size = columns.table(queries.layer_columns(session, ids, "relative"), best, layers)
-    gradient = heatmap.table(
-        layers, queries.scalar(session, ids[0], "gradient", "stable_rank"), "stable_rank"
-    )
-    shown = spectra.table(
-        queries.spectra(session, firsts, 0, ["gradient", "weight", "init", "change"]), first
-    )
+    price = cost.table(best, judge, cost.USUAL)
+    gradient = queries.scalar(session, ids[0], heatmap.QUANTITY, heatmap.SCALAR)
+    by_layer = heatmap.table(layers, gradient, heatmap.SCALAR)
+    shown = spectra.table(queries.spectra(session, firsts, 0, list(spectra.USUAL)), first)
+    log = METRICS[judge].axis == "log"
     figures = [
-        ("Curves", curves.draw(values, best, metric=judge, log_y=synthetic)),
-        ("Learning rate", learning_rate.draw(rate, everything, metric=judge)),
-        ("Cost", cost.draw(price, best, metric=judge, cost="train_seconds")),
-        ("Step 0", step0.draw(step0.table(first, reports), first, unit=TASKS[task].loss_unit)),
-        ("Size of the init", columns.draw(size, best, layers, row=LAYER_METRICS["relative"])),
-        ("Alignment", alignment.draw(angles, best, name="mean_cos2", random=None)),
+        (_named("curves"), curves.draw(values, best, metric=judge, log_y=log)),
+        (_named("learning-rate"), learning_rate.draw(rate, everything, metric=judge)),
+        (_named("cost"), cost.draw(price, best, metric=judge, cost=cost.USUAL)),
         (
-            "Stable rank of the gradient",
-            heatmap.draw(gradient, scalar="stable_rank", quantity="gradient"),
+            _named("step0"),
+            step0.draw(step0.table(first, reports), first, unit=TASKS[task].loss_unit),
         ),
-        (f"Spectra of {_label(layers)}", spectra.draw(shown, first, rank=None)),
+        *_per_layer(session, ids, best, layers),
+        (_named("alignment"), alignment.draw(angles, best, name="mean_cos2", random=None)),
+        (
+            f"{SCALARS[heatmap.SCALAR].label} of the {heatmap.QUANTITY}",
+            heatmap.draw(by_layer, scalar=heatmap.SCALAR, quantity=heatmap.QUANTITY),
+        ),
+        (f"{_named('spectra')} of {_label(layers)}", spectra.draw(shown, first, rank=None)),
     ]
     return [Section(title, figure=figure) for title, figure in figures]
+
+
+def _named(figure: str) -> str:
+    return FIGURES[figure].label
+
+
+def _per_layer(
+    session: Session, ids: list[int], best: pd.DataFrame, layers: list[str]
+) -> list[tuple[str, go.Figure]]:
+    """The metrics of the layers that a report draws."""
+    figures = []
+    for row in LAYER_METRICS.values():
+        if row.reported:
+            rows = columns.table(queries.layer_columns(session, ids, row.name), best, layers)
+            figures.append((row.label, columns.draw(rows, best, layers, row=row)))
+    return figures
 
 
 def _label(names: list[str]) -> str:
@@ -142,6 +159,7 @@ def _label(names: list[str]) -> str:
 
 
 def _runs(everything: pd.DataFrame, judge: str) -> pd.DataFrame:
+    price = COSTS[cost.USUAL]
     names = {
         "run_id": "Run",
         "label": "Method",
@@ -150,7 +168,7 @@ def _runs(everything: pd.DataFrame, judge: str) -> pd.DataFrame:
         "seed": "Seed",
         "status": "Status",
         judge: METRICS[judge].label,
-        "train_seconds": "Training time (s)",
+        price.name: title(price.label, price.unit),
     }
     return everything[list(names)].rename(columns=names)
 

@@ -20,8 +20,8 @@ class MeanAndDeviation:
     n: int
 
 
-def estimate(values: pd.Series[float]) -> MeanAndDeviation | None:
-    """The estimate of a column, or None where it has no number."""
+def mean_and_deviation(values: pd.Series[float]) -> MeanAndDeviation | None:
+    """Of the numbers of a column, or None where it has none."""
     known = values.dropna()
     if known.empty:
         return None
@@ -64,22 +64,22 @@ def verdict(runs: pd.DataFrame, metric: str) -> str:
     best = best_learning_rates(runs, metric)
     if best.empty:
         return "No run has finished yet."
-    found = [
-        (str(label), estimated)
+    ranking = [
+        (str(label), result)
         for (label, _), group in best.groupby(["label", "rank"], dropna=False, sort=False)
-        if (estimated := estimate(group[metric])) is not None
+        if (result := mean_and_deviation(group[metric])) is not None
     ]
-    found.sort(key=lambda item: item[1].mean, reverse=row.better == "higher")
-    sentences = [_comparison(found, name), *_reservations(runs, best, metric)]
+    ranking.sort(key=lambda item: item[1].mean, reverse=row.better == "higher")
+    sentences = [_comparison(ranking, name), *_reservations(runs, best, metric)]
     return " ".join(sentences)
 
 
-def _comparison(found: list[tuple[str, MeanAndDeviation]], name: str) -> str:
-    first_label, first = found[0]
+def _comparison(ranking: list[tuple[str, MeanAndDeviation]], name: str) -> str:
+    first_label, first = ranking[0]
     lead = f"At its own best learning rate {first_label} has the best {name} ({first.mean:.3g})"
-    if len(found) == 1:
+    if len(ranking) == 1:
         return f"{lead}; there is nothing to compare it with yet."
-    second_label, second = found[1]
+    second_label, second = ranking[1]
     if min(first.n, second.n) < 3:
         count = min(first.n, second.n)
         seeds = "one seed" if count == 1 else f"{count} seeds"
@@ -108,12 +108,12 @@ def _reservations(runs: pd.DataFrame, best: pd.DataFrame, metric: str) -> list[s
             few.append(str(label))
         elif chosen & {tried[0], tried[-1]}:
             edge.append(str(label))
-    found = []
+    sentences = []
     if few:
-        found.append(f"Fewer than three learning rates, so not tuned: {', '.join(few)}.")
+        sentences.append(f"Fewer than three learning rates, so not tuned: {', '.join(few)}.")
     if edge:
-        found.append(f"Best learning rate at the edge of the grid: {', '.join(edge)}.")
-    return found
+        sentences.append(f"Best learning rate at the edge of the grid: {', '.join(edge)}.")
+    return sentences
 
 
 # A smaller share of the loss is rounding, or nothing that training would notice.
@@ -135,14 +135,15 @@ def step_zero(runs: pd.DataFrame) -> str:
         else:
             word = "lowered" if after < before else "raised"
             parts[word].append(f"{label} ({before:.3g} to {after:.3g})")
-    said = [
+    clauses = [
         f"{_listed(parts[word])} {word} the held-out loss"
         for word in ("lowered", "raised")
         if parts[word]
     ]
     if unmoved := parts["left it as it was"]:
-        said.append(f"{_listed(unmoved)} left {'it' if said else 'the held-out loss'} as it was")
-    return "; ".join(said) + "." if said else ""
+        what = "it" if clauses else "the held-out loss"
+        clauses.append(f"{_listed(unmoved)} left {what} as it was")
+    return "; ".join(clauses) + "." if clauses else ""
 
 
 def _listed(names: list[str]) -> str:
@@ -151,10 +152,10 @@ def _listed(names: list[str]) -> str:
 
 def _half_width(first: MeanAndDeviation, second: MeanAndDeviation) -> float:
     """Half of Welch's 95 % interval of the difference of two means."""
-    one, two = (((e.std or 0.0) ** 2) / e.n for e in (first, second))
-    total = one + two
+    variance, other = (((e.std or 0.0) ** 2) / e.n for e in (first, second))
+    total = variance + other
     if total == 0:
         return 0.0
-    freedom = total**2 / (one**2 / (first.n - 1) + two**2 / (second.n - 1))
+    freedom = total**2 / (variance**2 / (first.n - 1) + other**2 / (second.n - 1))
     quantile = float(stdtrit(freedom, 0.975))
     return quantile * math.sqrt(total)

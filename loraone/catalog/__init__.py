@@ -92,63 +92,7 @@ _ROWS_SOURCE = (
 )
 SOURCES: dict[str, Source] = {row.name: row for row in _ROWS_SOURCE}
 
-_ROWS_FIGURE = (
-    FigureRow(
-        "curves",
-        "Curves",
-        "A metric against step, one line for each method",
-        "loraone.analysis.figures.curves:draw",
-    ),
-    FigureRow(
-        "learning-rate",
-        "Learning rate",
-        "The final metric against the learning rate",
-        "loraone.analysis.figures.learning_rate:draw",
-    ),
-    FigureRow(
-        "heatmap",
-        "Layers",
-        "A scalar of every layer's spectrum, layer × module",
-        "loraone.analysis.figures.heatmap:draw",
-    ),
-    FigureRow(
-        "spectra",
-        "Spectra",
-        "Singular values of one layer, log-log",
-        "loraone.analysis.figures.spectra:draw",
-    ),
-    FigureRow(
-        "alignment",
-        "Alignment",
-        "How the adapter's subspace compares with the gradient's, over training",
-        "loraone.analysis.figures.alignment:draw",
-    ),
-    FigureRow(
-        "step0",
-        "Step 0",
-        "What the initialisation did to the losses before the first step",
-        "loraone.analysis.figures.step0:draw",
-    ),
-    FigureRow(
-        "columns",
-        "Per layer",
-        "One number of the reports for every layer, beside what chance would give",
-        "loraone.analysis.figures.columns:draw",
-    ),
-    FigureRow(
-        "cost",
-        "Cost",
-        "The final metric against time, memory or trained parameters, with the Pareto front",
-        "loraone.analysis.figures.cost:draw",
-    ),
-    FigureRow(
-        "overlap",
-        "Overlap",
-        "φ(i, j) between the first i directions of the gradient and the first j of the adapter",
-        "loraone.analysis.figures.overlap:draw",
-    ),
-)
-FIGURES: dict[str, FigureRow] = {row.name: row for row in _ROWS_FIGURE}
+FIGURES = discover("loraone.analysis.figures.rows", FigureRow)
 
 
 def resolve(path: str) -> Callable[..., Any]:

@@ -291,9 +291,9 @@ class LayerMetric(Quantity):
 
 @dataclass(frozen=True)
 class FigureRow:
-    """A figure drawn in Python from stored numbers."""
+    """A figure drawn in Python from stored numbers; see :mod:`loraone.analysis.figures.rows`."""
 
     name: str
     label: str
     summary: str
-    draw: str
+    place: int = 0

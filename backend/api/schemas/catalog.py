@@ -40,16 +40,56 @@ class RowOut(Out):
 
 
 class QuantityOut(RowOut):
-    """A quantity with its unit and which way is better."""
+    """A quantity with its unit, which way is better, and how its axis is drawn."""
 
     unit: str
     better: Literal["lower", "higher", "none"]
+    axis: Literal["linear", "log", "share", "signed", "count"]
+
+
+class ScalarOut(QuantityOut):
+    """A number that sums up a spectrum; the ``usual`` one is shown unless another is asked for."""
+
+    usual: bool
+
+
+class SpectrumOut(QuantityOut):
+    """A matrix whose singular values are kept; ``shared`` ones are the same for all methods.
+
+    The ``usual`` ones are drawn unless others are asked for.
+    """
+
+    shared: bool
+    usual: bool
+
+
+class AlignmentMeasureOut(QuantityOut):
+    """A number of the principal angles; ``short`` is its label beside that of a side."""
+
+    short: str
+
+
+class OptimizerOut(RowOut):
+    """An optimiser, and where it may be used: see the fields' rows in the library."""
+
+    paper: PaperOut | None
+    needs_factors: bool
+    synthetic: bool
+    dora: bool
+
+
+class FigureOut(RowOut):
+    """A figure; its name is that of its route."""
 
 
 class LayerMetricOut(QuantityOut):
-    """A number per layer, of the report at the init or of that about the update."""
+    """A number per layer, of the report at the init or of that about the update.
+
+    What is ``computed`` when it is read needs a run of full fine-tuning beside it.
+    """
 
     when: Literal["init", "update"]
+    computed: Literal["run", "read"]
 
 
 class RunColumnOut(Out):
@@ -62,10 +102,18 @@ class RunColumnOut(Out):
 
 
 class TaskOut(RowOut):
-    """A task, and what it is judged by; ``synthetic`` tasks draw their own problem."""
+    """A task, and what it is judged by; ``synthetic`` tasks draw their own problem.
+
+    ``curves`` are the metrics that its runs yield while they train, the usual one first, and
+    ``judges`` those of them that a finished run can be judged by.
+    """
 
     metric: str
     synthetic: bool
+    labelled: bool
+    loss_unit: str
+    curves: list[str]
+    judges: list[str]
 
 
 class SourceOut(RowOut):
@@ -88,11 +136,16 @@ class CatalogOut(Out):
     tasks: list[TaskOut]
     sources: list[SourceOut]
     models: list[str]
+    optimizers: list[OptimizerOut]
+    figures: list[FigureOut]
     metrics: list[QuantityOut]
-    scalars: list[QuantityOut]
-    spectra: list[QuantityOut]
+    costs: list[QuantityOut]
+    scalars: list[ScalarOut]
+    spectra: list[SpectrumOut]
+    alignments: list[AlignmentMeasureOut]
     columns: list[LayerMetricOut]
     run_columns: list[RunColumnOut]
+    usual_run_columns: list[str]
     presets: list[PresetOut]
     theory: list[PresetOut]
     spec_schema: dict[str, Any]

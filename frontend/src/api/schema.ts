@@ -246,8 +246,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Draw Alignment
-         * @description Subspace alignment with the one-step gradient over training: all layers, a class, or one.
+         * Alignment
+         * @description How the adapter's subspace compares with the one-step gradient's, over training: all layers, a class of them, or one
          */
         get: operations["figures_draw_alignment"];
         put?: never;
@@ -266,8 +266,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Draw Alignment Layers
-         * @description The alignment of every layer at one step: the last that was measured up to ``step``.
+         * Alignment of every layer
+         * @description How every layer's subspace compares with the one-step gradient's at one step
          */
         get: operations["figures_draw_alignment_layers"];
         put?: never;
@@ -286,8 +286,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Draw Columns
-         * @description One number of the reports for every layer, over all seeds.
+         * Per layer
+         * @description One number of the reports for every layer, beside what chance would give
          */
         get: operations["figures_draw_columns"];
         put?: never;
@@ -306,8 +306,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Draw Cost
-         * @description What each method's result cost, at its best learning rate.
+         * Cost
+         * @description The final metric against time, memory or trained parameters, with the Pareto front
          */
         get: operations["figures_draw_cost"];
         put?: never;
@@ -326,8 +326,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Draw Curves
-         * @description A metric against step, tokens or seconds, and what it was before the initialisation.
+         * Curves
+         * @description A metric against step, tokens or seconds, and what it was before the initialisation
          */
         get: operations["figures_draw_curves"];
         put?: never;
@@ -346,8 +346,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Draw Heatmap
-         * @description A scalar of every layer's spectrum, of the first chosen run that has it.
+         * Layers
+         * @description A scalar of every layer's spectrum, layer × module, of the first chosen run that has it
          */
         get: operations["figures_draw_heatmap"];
         put?: never;
@@ -366,8 +366,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Draw Learning Rate
-         * @description The final metric against the learning rate.
+         * Learning rate
+         * @description The final metric against the learning rate
          */
         get: operations["figures_draw_learning_rate"];
         put?: never;
@@ -386,8 +386,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Draw Overlap
-         * @description φ(i, j) between the gradient's and the adapter's directions, of the first run chosen.
+         * Overlap
+         * @description φ(i, j) between the first i directions of the gradient and the first j of the adapter
          */
         get: operations["figures_draw_overlap"];
         put?: never;
@@ -406,8 +406,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Draw Spectra
-         * @description Singular values of one layer, one run (the first seed) for each series.
+         * Spectra
+         * @description Singular values of one layer, log-log: one run, the first seed, for each series
          */
         get: operations["figures_draw_spectra"];
         put?: never;
@@ -426,8 +426,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Draw Step0
-         * @description Losses around the initialisation.
+         * Step 0
+         * @description What the initialisation did to the losses before the first step
          */
         get: operations["figures_draw_step0"];
         put?: never;
@@ -960,6 +960,32 @@ export interface components {
             rslora: boolean;
         };
         /**
+         * AlignmentMeasureOut
+         * @description A number of the principal angles; ``short`` is its label beside that of a side.
+         */
+        AlignmentMeasureOut: {
+            /**
+             * Axis
+             * @enum {string}
+             */
+            axis: "linear" | "log" | "share" | "signed" | "count";
+            /**
+             * Better
+             * @enum {string}
+             */
+            better: "lower" | "higher" | "none";
+            /** Label */
+            label: string;
+            /** Name */
+            name: string;
+            /** Short */
+            short: string;
+            /** Summary */
+            summary: string;
+            /** Unit */
+            unit: string;
+        };
+        /**
          * AnswerOut
          * @description What the runs say to a question.
          */
@@ -1020,20 +1046,28 @@ export interface components {
          * @description Everything that can be chosen, and the JSON schema of an experiment for the form.
          */
         CatalogOut: {
+            /** Alignments */
+            alignments: components["schemas"]["AlignmentMeasureOut"][];
             /** Columns */
             columns: components["schemas"]["LayerMetricOut"][];
+            /** Costs */
+            costs: components["schemas"]["QuantityOut"][];
+            /** Figures */
+            figures: components["schemas"]["FigureOut"][];
             /** Methods */
             methods: components["schemas"]["MethodOut"][];
             /** Metrics */
             metrics: components["schemas"]["QuantityOut"][];
             /** Models */
             models: string[];
+            /** Optimizers */
+            optimizers: components["schemas"]["OptimizerOut"][];
             /** Presets */
             presets: components["schemas"]["PresetOut"][];
             /** Run Columns */
             run_columns: components["schemas"]["RunColumnOut"][];
             /** Scalars */
-            scalars: components["schemas"]["QuantityOut"][];
+            scalars: components["schemas"]["ScalarOut"][];
             /** Sources */
             sources: components["schemas"]["SourceOut"][];
             /** Spec Schema */
@@ -1041,11 +1075,13 @@ export interface components {
                 [key: string]: unknown;
             };
             /** Spectra */
-            spectra: components["schemas"]["QuantityOut"][];
+            spectra: components["schemas"]["SpectrumOut"][];
             /** Tasks */
             tasks: components["schemas"]["TaskOut"][];
             /** Theory */
             theory: components["schemas"]["PresetOut"][];
+            /** Usual Run Columns */
+            usual_run_columns: string[];
             /** Version */
             version: string;
         };
@@ -1483,6 +1519,18 @@ export interface components {
             value?: string | number | boolean | null;
         };
         /**
+         * FigureOut
+         * @description A figure; its name is that of its route.
+         */
+        FigureOut: {
+            /** Label */
+            label: string;
+            /** Name */
+            name: string;
+            /** Summary */
+            summary: string;
+        };
+        /**
          * GradientSpec
          * @description How the one-step full fine-tuning gradient G is taken.
          */
@@ -1611,13 +1659,25 @@ export interface components {
         /**
          * LayerMetricOut
          * @description A number per layer, of the report at the init or of that about the update.
+         *
+         *     What is ``computed`` when it is read needs a run of full fine-tuning beside it.
          */
         LayerMetricOut: {
+            /**
+             * Axis
+             * @enum {string}
+             */
+            axis: "linear" | "log" | "share" | "signed" | "count";
             /**
              * Better
              * @enum {string}
              */
             better: "lower" | "higher" | "none";
+            /**
+             * Computed
+             * @enum {string}
+             */
+            computed: "run" | "read";
             /** Label */
             label: string;
             /** Name */
@@ -1839,6 +1899,25 @@ export interface components {
             text: string;
             /** Version */
             version: number;
+        };
+        /**
+         * OptimizerOut
+         * @description An optimiser, and where it may be used: see the fields' rows in the library.
+         */
+        OptimizerOut: {
+            /** Dora */
+            dora: boolean;
+            /** Label */
+            label: string;
+            /** Name */
+            name: string;
+            /** Needs Factors */
+            needs_factors: boolean;
+            paper: components["schemas"]["PaperOut"] | null;
+            /** Summary */
+            summary: string;
+            /** Synthetic */
+            synthetic: boolean;
         };
         /**
          * OverviewOut
@@ -2079,9 +2158,14 @@ export interface components {
         };
         /**
          * QuantityOut
-         * @description A quantity with its unit and which way is better.
+         * @description A quantity with its unit, which way is better, and how its axis is drawn.
          */
         QuantityOut: {
+            /**
+             * Axis
+             * @enum {string}
+             */
+            axis: "linear" | "log" | "share" | "signed" | "count";
             /**
              * Better
              * @enum {string}
@@ -2280,6 +2364,32 @@ export interface components {
             }[];
         };
         /**
+         * ScalarOut
+         * @description A number that sums up a spectrum; the ``usual`` one is shown unless another is asked for.
+         */
+        ScalarOut: {
+            /**
+             * Axis
+             * @enum {string}
+             */
+            axis: "linear" | "log" | "share" | "signed" | "count";
+            /**
+             * Better
+             * @enum {string}
+             */
+            better: "lower" | "higher" | "none";
+            /** Label */
+            label: string;
+            /** Name */
+            name: string;
+            /** Summary */
+            summary: string;
+            /** Unit */
+            unit: string;
+            /** Usual */
+            usual: boolean;
+        };
+        /**
          * ServerOut
          * @description What the server stores and how it was set up; bytes, and the experiments that take most.
          */
@@ -2326,6 +2436,36 @@ export interface components {
             prefix: string;
             /** Summary */
             summary: string;
+        };
+        /**
+         * SpectrumOut
+         * @description A matrix whose singular values are kept; ``shared`` ones are the same for all methods.
+         *
+         *     The ``usual`` ones are drawn unless others are asked for.
+         */
+        SpectrumOut: {
+            /**
+             * Axis
+             * @enum {string}
+             */
+            axis: "linear" | "log" | "share" | "signed" | "count";
+            /**
+             * Better
+             * @enum {string}
+             */
+            better: "lower" | "higher" | "none";
+            /** Label */
+            label: string;
+            /** Name */
+            name: string;
+            /** Shared */
+            shared: boolean;
+            /** Summary */
+            summary: string;
+            /** Unit */
+            unit: string;
+            /** Usual */
+            usual: boolean;
         };
         /**
          * StoredOut
@@ -2394,10 +2534,21 @@ export interface components {
         /**
          * TaskOut
          * @description A task, and what it is judged by; ``synthetic`` tasks draw their own problem.
+         *
+         *     ``curves`` are the metrics that its runs yield while they train, the usual one first, and
+         *     ``judges`` those of them that a finished run can be judged by.
          */
         TaskOut: {
+            /** Curves */
+            curves: string[];
+            /** Judges */
+            judges: string[];
             /** Label */
             label: string;
+            /** Labelled */
+            labelled: boolean;
+            /** Loss Unit */
+            loss_unit: string;
             /** Metric */
             metric: string;
             /** Name */
@@ -2460,7 +2611,7 @@ export interface components {
             max_grad_norm: number;
             /**
              * Optimiser
-             * @description adamw; loraplus: B learns faster; riemannian: preconditioned, as in LoRA-One; lorafa: A frozen; sgd: plain descent; riemannian-sgd: preconditioned, without Adam
+             * @description adamw: Adam's moments, with decoupled weight decay; loraplus: AdamW where B learns faster than A; riemannian: AdamW on preconditioned gradients, as in LoRA-One; lorafa: AdamW with A frozen; sgd: Plain descent, without momentum; riemannian-sgd: Plain descent on preconditioned gradients, without Adam
              * @default adamw
              * @enum {string}
              */

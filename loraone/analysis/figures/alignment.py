@@ -12,7 +12,15 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from loraone.analysis.figures import columns
-from loraone.analysis.figures.style import MUTED, Theme, band, empty, figure, looks, style_axes
+from loraone.analysis.figures.style import (
+    MUTED,
+    Theme,
+    band,
+    empty,
+    figure,
+    series_styles,
+    style_axes,
+)
 from loraone.catalog import ALIGNMENT_MEASURES
 
 if TYPE_CHECKING:
@@ -99,17 +107,17 @@ def draw(
     drawn.update_layout(
         legend={"y": -0.22, "yanchor": "top"}, margin={"t": 36, "b": 24}, hovermode="x unified"
     )
-    styles = looks(runs, theme)
+    styles = series_styles(runs, theme)
     for column, side in enumerate(sides, 1):
         part = rows[rows["side"] == side]
         for series in runs["series"].drop_duplicates():
             line = part[part["series"] == series].sort_values("step")
             if line["mean"].isna().all():
                 continue
-            look = styles[series]
+            style = styles[series]
             if (line["count"] > 1).any():
                 spread = line["std"].fillna(0)
-                shade = band(line["step"], line["mean"] - spread, line["mean"] + spread, look)
+                shade = band(line["step"], line["mean"] - spread, line["mean"] + spread, style)
                 drawn.add_trace(shade, row=1, col=column)
             drawn.add_trace(
                 go.Scatter(
@@ -119,8 +127,8 @@ def draw(
                     legendgroup=series,
                     showlegend=column == 1,
                     mode="lines+markers",
-                    line={"color": look.colour, "dash": look.dash, "width": 2},
-                    marker={"symbol": look.symbol, "size": 6},
+                    line={"color": style.colour, "dash": style.dash, "width": 2},
+                    marker={"symbol": style.symbol, "size": 6},
                     hovertemplate="%{y:.4f}",
                 ),
                 row=1,

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from loraone.analysis.figures import layers
-from loraone.analysis.figures.style import MUTED, Theme, band, empty, figure, looks, title
+from loraone.analysis.figures.style import MUTED, Theme, band, empty, figure, series_styles, title
 from loraone.catalog import Quantity
 
 AXES: dict[str, dict[str, Any]] = {
@@ -70,26 +70,26 @@ def draw(
         yaxis={**AXES[row.axis], "automargin": True},
         yaxis_title=title(row.label, row.unit),
     )
-    styles = looks(runs, theme)
+    styles = series_styles(runs, theme)
     for series in runs["series"].drop_duplicates():
         line = shown[shown["series"] == series].sort_values("index")
         if line.empty:
             continue
-        look = styles[series]
+        style = styles[series]
         if (line["count"] > 1).any():
             spread = line["std"].fillna(0)
             low = line["mean"] - spread
             if row.axis == "log":
                 low = low.clip(lower=line["mean"] / 100)
-            drawn.add_trace(band(line["index"], low, line["mean"] + spread, look))
+            drawn.add_trace(band(line["index"], low, line["mean"] + spread, style))
         drawn.add_trace(
             go.Scatter(
                 x=line["index"].to_numpy(),
                 y=line["mean"].to_numpy(),
                 name=series,
                 mode="lines+markers",
-                line={"color": look.colour, "dash": look.dash, "width": 1.5},
-                marker={"symbol": look.symbol, "size": 6},
+                line={"color": style.colour, "dash": style.dash, "width": 1.5},
+                marker={"symbol": style.symbol, "size": 6},
                 customdata=[layers.label(name) for name in line["layer"]],
                 hovertemplate="%{customdata}: %{y:.4g}",
             )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from loraone.analysis.figures.style import MUTED, Theme, empty, figure, looks, title
+from loraone.analysis.figures.style import MUTED, Theme, empty, figure, series_styles, title
 from loraone.catalog import COSTS, METRICS
 
 if TYPE_CHECKING:
@@ -82,12 +82,12 @@ def draw(
                 hoverinfo="skip",
             )
         )
-    styles = looks(runs, theme)
+    styles = series_styles(runs, theme)
     for series in runs["series"].drop_duplicates():
         point = rows[rows["series"] == series]
         if point.empty:
             continue
-        look = styles[series]
+        style = styles[series]
         drawn.add_trace(
             go.Scatter(
                 x=point["cost"].to_numpy(),
@@ -96,7 +96,7 @@ def draw(
                 error_y={"type": "data", "array": point["value_std"].fillna(0).to_numpy()},
                 name=series,
                 mode="markers",
-                marker={"color": look.colour, "symbol": look.symbol, "size": 12},
+                marker={"color": style.colour, "symbol": style.symbol, "size": 12},
                 customdata=point["seeds"].to_numpy(),
                 hovertemplate="%{y:.4g} for %{x:.4s} (%{customdata} seeds)",
             )

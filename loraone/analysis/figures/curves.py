@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from loraone.analysis.figures.style import MUTED, Theme, band, empty, figure, looks, title
+from loraone.analysis.figures.style import MUTED, Theme, band, empty, figure, series_styles, title
 from loraone.catalog import METRICS
 
 X_AXES = {
@@ -68,25 +68,25 @@ def draw(
         yaxis_type="log" if log_y else "linear",
         hovermode="x unified",
     )
-    styles = looks(runs, theme)
+    styles = series_styles(runs, theme)
     several = rows.groupby("series")["learning_rate"].nunique().max() > 1
     for series in runs["series"].drop_duplicates():
         for rate, line in rows[rows["series"] == series].groupby("learning_rate"):
-            look = styles[series]
+            style = styles[series]
             mean = line["mean"]
             if smoothing > 0:
                 mean = mean.ewm(alpha=1 - smoothing).mean()
             spread = line["std"].fillna(0)
             if (line["n"] > 1).any():
-                drawn.add_trace(band(line[x], mean - spread, mean + spread, look))
+                drawn.add_trace(band(line[x], mean - spread, mean + spread, style))
             drawn.add_trace(
                 go.Scatter(
                     x=line[x].to_numpy(),
                     y=mean.to_numpy(),
                     name=f"{series}, lr {rate:g}" if several else series,
                     mode="lines+markers" if len(line) <= 12 else "lines",
-                    line={"color": look.colour, "dash": look.dash, "width": 2},
-                    marker={"symbol": look.symbol, "size": 7},
+                    line={"color": style.colour, "dash": style.dash, "width": 2},
+                    marker={"symbol": style.symbol, "size": 7},
                     hovertemplate="%{y:.4g}",
                 )
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from loraone.analysis.figures.style import Theme, empty, figure, looks, title
+from loraone.analysis.figures.style import Theme, empty, figure, series_styles, title
 from loraone.catalog import METRICS
 
 
@@ -34,12 +34,12 @@ def draw(
         },
         yaxis_title=title(f"Final {row.label.lower()}", row.unit),
     )
-    styles = looks(runs, theme)
+    styles = series_styles(runs, theme)
     for series in runs["series"].drop_duplicates():
         line = rows[rows["series"] == series].sort_values("learning_rate")
         if line.empty:
             continue
-        look = styles[series]
+        style = styles[series]
         drawn.add_trace(
             go.Scatter(
                 x=line["learning_rate"].to_numpy(),
@@ -47,8 +47,8 @@ def draw(
                 error_y={"type": "data", "array": line["std"].fillna(0).to_numpy()},
                 name=series,
                 mode="lines+markers",
-                line={"color": look.colour, "dash": look.dash, "width": 2},
-                marker={"symbol": look.symbol, "size": 9},
+                line={"color": style.colour, "dash": style.dash, "width": 2},
+                marker={"symbol": style.symbol, "size": 9},
                 customdata=line["count"].to_numpy(),
                 hovertemplate="lr %{x:g}: %{y:.4g} (%{customdata} seeds)",
             )

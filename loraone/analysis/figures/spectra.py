@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from loraone.analysis.figures.style import MUTED, Theme, empty, figure, looks
+from loraone.analysis.figures.style import MUTED, Theme, empty, figure, series_styles
 from loraone.catalog import SPECTRA
 
 # What is drawn unless something else is asked for.
@@ -59,14 +59,14 @@ def draw(
         xaxis={"title": "Index of the singular value", "type": "log", "dtick": 1},
         yaxis={"title": "Singular value", "type": "log", "exponentformat": "power"},
     )
-    styles = looks(runs, theme)
+    styles = series_styles(runs, theme)
     groups = rows.groupby(["series", "quantity"], sort=False)
     for (series, quantity), line in ((tuple(map(str, key)), part) for key, part in groups):
         row = SPECTRA[quantity]
         shared = row.shared
         colour = MUTED if shared else styles[series].colour
         name = f"{row.label} {series}".strip() if shared else f"{series}: {row.label}"
-        look = {
+        style = {
             "mode": "lines" if shared or len(line) > 64 else "lines+markers",
             "line": {
                 "color": colour,
@@ -75,14 +75,14 @@ def draw(
             },
         }
         if not shared:
-            look["marker"] = {"symbol": row.mark, "size": 7}
+            style["marker"] = {"symbol": row.mark, "size": 7}
         drawn.add_trace(
             go.Scatter(
                 x=line["index"].to_numpy(),
                 y=line["value"].to_numpy(np.float32),
                 name=name,
                 hovertemplate="σ<sub>%{x}</sub> = %{y:.4g}",
-                **look,
+                **style,
             )
         )
     if rank is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from loraone.analysis.figures.style import Theme, empty, figure, looks
+from loraone.analysis.figures.style import Theme, empty, figure, series_styles
 
 
 def table(runs: pd.DataFrame, reports: dict[int, dict[str, float]]) -> pd.DataFrame:
@@ -29,10 +29,10 @@ def draw(
         yaxis={"autorange": "reversed", "automargin": True},
         margin={"t": 12},
     )
-    styles = looks(runs, theme)
+    styles = series_styles(runs, theme)
     wanted = ["run_id", "series", "held_out_loss_before", "held_out_loss_after"]
     for _, series, before, after in rows[wanted].to_numpy().tolist():
-        look = styles[series]
+        style = styles[series]
         broken = series.replace(" (", "<br>(")
         drawn.add_trace(
             go.Scatter(
@@ -40,12 +40,12 @@ def draw(
                 y=[broken, broken],
                 mode="lines+markers",
                 showlegend=False,
-                line={"color": look.colour, "width": 2},
+                line={"color": style.colour, "width": 2},
                 marker={
                     "symbol": ["circle-open", "circle"],
                     "size": 12,
-                    "color": look.colour,
-                    "line": {"width": 2, "color": look.colour},
+                    "color": style.colour,
+                    "line": {"width": 2, "color": style.colour},
                 },
                 hovertemplate="%{x:.4g}",
                 name=series,

@@ -21,7 +21,7 @@ MUTED = "#888888"
 
 
 @dataclass(frozen=True)
-class Look:
+class SeriesStyle:
     """How one series is drawn: colour says the method, dash and symbol say the variant."""
 
     colour: str
@@ -29,9 +29,9 @@ class Look:
     symbol: str
 
 
-def looks(runs: pd.DataFrame, theme: Theme) -> dict[str, Look]:
-    """A look for each series label, the same in every figure of the experiment."""
-    found: dict[str, Look] = {}
+def series_styles(runs: pd.DataFrame, theme: Theme) -> dict[str, SeriesStyle]:
+    """A style for each series label, the same in every figure of the experiment."""
+    found: dict[str, SeriesStyle] = {}
     count: dict[str, int] = {}
     for method, series in runs[["method", "series"]].drop_duplicates().itertuples(index=False):
         nth = count.get(method, 0)
@@ -39,7 +39,7 @@ def looks(runs: pd.DataFrame, theme: Theme) -> dict[str, Look]:
         colour = METHODS[method].colour if method in METHODS else MUTED
         if theme == "dark":
             colour = _ON_DARK.get(colour, colour)
-        found[series] = Look(colour, _DASHES[nth % 5], _SYMBOLS[(nth + nth // 5) % 5])
+        found[series] = SeriesStyle(colour, _DASHES[nth % 5], _SYMBOLS[(nth + nth // 5) % 5])
     return found
 
 
@@ -83,7 +83,9 @@ def blend(colour: str, other: str, share: float) -> str:
     return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
 
 
-def band(x: Iterable[Any], low: Iterable[float], high: Iterable[float], look: Look) -> go.Scatter:
+def band(
+    x: Iterable[Any], low: Iterable[float], high: Iterable[float], style: SeriesStyle
+) -> go.Scatter:
     """A filled band between two lines, without a legend entry of its own."""
     xs, lows, highs = list(x), list(low), list(high)
     return go.Scatter(
@@ -91,7 +93,7 @@ def band(x: Iterable[Any], low: Iterable[float], high: Iterable[float], look: Lo
         y=highs + lows[::-1],
         mode="lines",  # few points would be drawn as markers too
         fill="toself",
-        fillcolor=faint(look.colour),
+        fillcolor=faint(style.colour),
         line={"width": 0},
         hoverinfo="skip",
         showlegend=False,

@@ -15,13 +15,13 @@ from plotly.subplots import make_subplots
 
 from loraone.analysis.figures.style import (
     MUTED,
-    Look,
+    SeriesStyle,
     Theme,
     band,
     blend,
     empty,
     figure,
-    looks,
+    series_styles,
     style_axes,
 )
 
@@ -65,17 +65,17 @@ def table(values: Mapping[str, Sequence[np.ndarray]], steps: Sequence[int]) -> p
     return pd.concat(parts) if parts else pd.DataFrame(columns=columns)
 
 
-def shades(runs: pd.DataFrame, theme: Theme) -> dict[str, Look]:
+def shades(runs: pd.DataFrame, theme: Theme) -> dict[str, SeriesStyle]:
     """Colour says the method, dash its variant, and what is swept gets paler value by value."""
-    variants = looks(runs.assign(series=runs["method_label"]), theme)
+    variants = series_styles(runs.assign(series=runs["method_label"]), theme)
     ground = "#1a1b1e" if theme == "dark" else "#ffffff"
     found = {}
     for variant, part in runs.groupby("method_label", sort=False):
         names = list(part["series"].drop_duplicates())
-        look = variants[str(variant)]
+        style = variants[str(variant)]
         for i, name in enumerate(names):
             paler = 0.6 * i / max(1, len(names) - 1)
-            found[name] = Look(blend(look.colour, ground, paler), look.dash, look.symbol)
+            found[name] = SeriesStyle(blend(style.colour, ground, paler), style.dash, style.symbol)
     return found
 
 
@@ -105,10 +105,10 @@ def losses(
     styles = shades(runs, theme)
     for series in runs["series"].drop_duplicates():
         line = rows[rows["series"] == series]
-        look = styles[series]
-        _line(drawn, line, series, look, lowest=FLOOR)
+        style = styles[series]
+        _line(drawn, line, series, style, lowest=FLOOR)
         told = predicted[predicted["series"] == series].set_index("name")["predicted"]
-        _predictions(drawn, line, told, look)
+        _predictions(drawn, line, told, style)
     drawn.update_yaxes(range=_decades(rows))
     return drawn
 
@@ -119,9 +119,9 @@ def _decades(rows: pd.DataFrame) -> tuple[float, float]:
     return np.log10(low) - 0.5, np.log10(max(high, low * 10)) + 0.3
 
 
-def _predictions(drawn: go.Figure, line: pd.DataFrame, told: pd.Series, look: Look) -> None:
+def _predictions(drawn: go.Figure, line: pd.DataFrame, told: pd.Series, style: SeriesStyle) -> None:
     steps, values = line["step"].to_numpy(), line["median"].to_numpy()
-    dotted = {"color": look.colour, "width": 1.5, "dash": "dot"}
+    dotted = {"color": style.colour, "width": 1.5, "dash": "dot"}
     if told.get("rate") is not None and not np.isnan(told["rate"]):
         late = np.flatnonzero(values < 1e-2)
         if len(late) and 0 < told["rate"] < 1:
@@ -151,7 +151,7 @@ def _line(
     drawn: go.Figure,
     line: pd.DataFrame,
     series: str,
-    look: Look,
+    style: SeriesStyle,
     *,
     lowest: float | None = None,
     where: dict[str, int] | None = None,
@@ -162,7 +162,7 @@ def _line(
     if lowest is not None:
         low, high, middle = (part.clip(lower=lowest) for part in (low, high, middle))
     if (line["seeds"] > 1).any():
-        drawn.add_trace(band(line["step"], low, high, look), **where)
+        drawn.add_trace(band(line["step"], low, high, style), **where)
     drawn.add_trace(
         go.Scatter(
             x=line["step"].to_numpy(),
@@ -171,7 +171,7 @@ def _line(
             legendgroup=series,
             showlegend=legend,
             mode="lines",
-            line={"color": look.colour, "dash": look.dash, "width": 2},
+            line={"color": style.colour, "dash": style.dash, "width": 2},
             hovertemplate="%{y:.3g}",
         ),
         **where,
@@ -237,12 +237,12 @@ def sweep(
         yaxis={"title": f"Steps to a loss of {target:g}", "rangemode": "tozero"},
     )
     named = runs.assign(series=runs["method_label"])
-    styles = looks(named, theme)
+    styles = series_styles(named, theme)
     for name in named["series"].drop_duplicates():
         line = rows[(rows["method_label"] == name) & (rows["reached"] > 0)].sort_values("value")
         if line.empty:
             continue
-        look = styles[name]
+        style = styles[name]
         spread = {
             "type": "data",
             "array": (line["greatest"] - line["median"]).to_numpy(),
@@ -255,8 +255,8 @@ def sweep(
                 error_y=spread,
                 name=name,
                 mode="lines+markers",
-                line={"color": look.colour, "dash": look.dash, "width": 2},
-                marker={"symbol": look.symbol, "size": 9},
+                line={"color": style.colour, "dash": style.dash, "width": 2},
+                marker={"symbol": style.symbol, "size": 9},
                 customdata=line[["reached", "seeds"]].to_numpy(),
                 hovertemplate="%{x:g}: %{y:.0f} steps (%{customdata[0]} of %{customdata[1]} runs)",
             )

@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from loraone.catalog import METHODS
+from loraone.catalog import COSTS, FIGURES, METHODS, METRICS, OPTIMIZERS, TASKS
 from loraone.spec.presets import PRESETS
 from tests.conftest import tiny_experiment
 
@@ -35,6 +36,33 @@ def test_the_catalogue_lists_every_method_and_preset(client: TestClient) -> None
     assert [row["name"] for row in body["methods"]] == list(METHODS)
     assert [row["name"] for row in body["presets"]] == list(PRESETS)
     assert body["spec_schema"]["properties"]["grid"]
+    assert [row["name"] for row in body["optimizers"]] == list(OPTIMIZERS)
+    assert [row["name"] for row in body["figures"]] == list(FIGURES)
+
+
+def test_the_catalogue_carries_the_lists_of_quantities_that_the_page_shows(
+    client: TestClient,
+) -> None:
+    body = client.get("/api/catalog").json()
+    tasks = {row["name"]: row for row in body["tasks"]}
+    assert {name: tuple(row["curves"]) for name, row in tasks.items()} == {
+        name: row.curves for name, row in TASKS.items()
+    }
+    assert tasks["causal-lm"]["judges"] == ["eval_loss", "perplexity"]
+    axes = {row["name"]: row["axis"] for row in body["metrics"]}
+    assert axes == {name: row.axis for name, row in METRICS.items()}
+    assert [(row["name"], row["unit"]) for row in body["costs"]] == [
+        ("train_seconds", "s"),
+        ("memory_bytes", "GB"),
+        ("trained_parameters", ""),
+    ]
+    assert [row["name"] for row in body["costs"]] == list(COSTS)
+    assert [row["name"] for row in body["spectra"] if row["shared"]] == ["gradient", "weight"]
+    assert [row["name"] for row in body["scalars"] if row["usual"]] == ["stable_rank"]
+    assert [row["name"] for row in body["alignments"]] == ["mean_cos2", "sin_max", "energy"]
+    known = {row["name"] for row in body["run_columns"]}
+    assert body["usual_run_columns"][:3] == ["run_id", "label", "rank"]
+    assert set(body["usual_run_columns"]) <= known
 
 
 def test_a_plan_counts_runs_and_shared_gradients(client: TestClient, spec: dict[str, Any]) -> None:
@@ -237,3 +265,17 @@ def test_paths_of_the_page_give_the_page_and_not_files_of_the_machine(client: Te
     assert 'id="root"' in page.text
     for path in ("/../pyproject.toml", "/assets/../../app.py", "/%2e%2e/app.py", "/app.py"):
         assert client.get(path).status_code == 404, path
+
+
+def test_every_figure_of_the_catalogue_has_its_route_and_every_route_its_figure(
+    app: FastAPI,
+) -> None:
+    document = app.openapi()
+    routes = {
+        path.removeprefix("/api/figures/"): get["get"]
+        for path, get in document["paths"].items()
+        if path.startswith("/api/figures/")
+    }
+    assert set(routes) == set(FIGURES)
+    for name, row in FIGURES.items():
+        assert (routes[name]["summary"], routes[name]["description"]) == (row.label, row.summary)

@@ -22,7 +22,7 @@ from loraone.analysis.figures import (
     spectra,
 )
 from loraone.analysis.figures.alignment import LayerAngles
-from loraone.analysis.figures.style import looks
+from loraone.analysis.figures.style import series_styles
 from loraone.catalog import LAYER_METRICS
 from loraone.linalg import directions
 
@@ -39,7 +39,7 @@ RUNS = pd.DataFrame(
 
 
 def test_variants_share_their_methods_colour_and_differ_in_dash() -> None:
-    found = looks(RUNS, "light")
+    found = series_styles(RUNS, "light")
     one, two = found["LoRA-One (spectral)"], found["LoRA-One (gradient)"]
     assert one.colour == two.colour != found["LoRA"].colour
     assert one.dash != two.dash

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from loraone.analysis.verdicts import best_learning_rates, estimate, verdict
+from loraone.analysis.verdicts import best_learning_rates, mean_and_deviation, verdict
 
 
 def runs(*rows: tuple[str, float, int, float]) -> pd.DataFrame:
@@ -66,7 +66,7 @@ def test_a_best_rate_at_the_edge_of_the_grid_is_said() -> None:
 
 
 def test_an_estimate_of_one_seed_has_no_deviation_and_of_none_is_none() -> None:
-    one = estimate(pd.Series([2.0, np.nan]))
+    one = mean_and_deviation(pd.Series([2.0, np.nan]))
     assert one is not None
     assert (one.mean, one.std, one.n) == (2.0, None, 1)
-    assert estimate(pd.Series([np.nan])) is None
+    assert mean_and_deviation(pd.Series([np.nan])) is None
