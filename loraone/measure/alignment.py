@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
 
-from loraone.adapters.interfaces import Layer, Measurable
 from loraone.events import Alignment, Overlap
 from loraone.linalg.subspaces import orthonormal, overlap, principal_angles
 from loraone.linalg.svd import Decomposition
+
+if TYPE_CHECKING:  # a teacher–student problem is measured without PEFT
+    from loraone.adapters.interfaces import Layer, Measurable
 
 # Directions that are kept of an overlap: its matrices grow with the square.
 MOST_DIRECTIONS = 64

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from loraone.adapters.interfaces import Layer, Measurable
 from loraone.linalg.matrices import Change
 from loraone.linalg.subspaces import Agreement, agreement
 from loraone.linalg.svd import Decomposition
 from loraone.spec.measure import MeasureSpec
+
+if TYPE_CHECKING:  # a teacher–student problem is measured without PEFT
+    from loraone.adapters.interfaces import Layer, Measurable
 
 
 @dataclass(frozen=True)
