@@ -144,13 +144,15 @@ def test_an_adapter_that_reads_back_otherwise_ends_the_run(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    reload = export.reload
+
     def damaged(loaded: Any, folder: Path) -> Any:
-        model = export.reload(loaded, folder)
+        model = reload(loaded, folder)
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 parameter.data.mul_(1.5)
         return model
 
-    monkeypatch.setattr("loraone.adapters.reload", damaged)
+    monkeypatch.setattr("loraone.adapters.export.reload", damaged)
     failed = refused(tiny_run(tiny_models["llama"], texts_csv, "lora_one"), tmp_path)
     assert "reads back with logits that differ" in failed.message
