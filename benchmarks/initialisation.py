@@ -182,7 +182,7 @@ def whole_init(device: torch.device, repeats: int) -> None:
 
     ways: dict[str, tuple[Callable[[], Any], int]] = {
         "ours, accumulate": (accumulate, targets * 4),
-        "ours, immediate (one batch of 64)": (
+        "ours, layerwise (one batch of 64)": (
             lambda: layerwise(model, layers, together, R),
             largest * 4,
         ),

@@ -24,13 +24,13 @@ from loraone.spec.experiment import RunSpec
 
 @dataclass(frozen=True)
 class GradientComputation:
-    """Computes the gradient of rows of ``train``; ``way`` is the strategy's name."""
+    """Computes the gradient of rows of ``train``; ``strategy`` is one of the spec's."""
 
     spec: RunSpec
     loaded: LoadedModel
     train: Encoded
     device: torch.device
-    way: str
+    strategy: str
 
     def gradients(self, rows: Sequence[int]) -> Steps[dict[str, Tensor]]:
         """G of every layer, (out, in); a micro-batch a step."""
@@ -55,13 +55,13 @@ class GradientComputation:
         ``inspect(name, G)`` is called with each G that is formed, before it is let go.
         """
         model, layers, seed = self.loaded.model, self.loaded.layers, self.spec.seed
-        if self.way == "immediate":
+        if self.strategy == "layerwise":
             batch = self.train.batch(rows, self.device)
             with self._blocks():
                 return layerwise(model, layers, batch, count, seed=seed, inspect=inspect)
         gradient = self.spec.gradient
         micro_batches = list(self.train.batches(rows, gradient.micro_batch, self.device))
-        if self.way == "sketch":
+        if self.strategy == "sketch":
             with self._blocks():
                 return sketch(model, layers, micro_batches, count, seed=seed)
         triplets = {}

@@ -39,7 +39,7 @@ class StartingPoint:
     @property
     def knows_whole_spectra(self) -> bool:
         """Whether the gradient's small singular values were ever seen."""
-        return self.strategy.way != "sketch"
+        return self.strategy.name != "sketch"
 
     def gradient_spectra(self) -> dict[str, Tensor]:
         """What is known of the gradient's singular values so far, by layer."""

@@ -21,12 +21,11 @@ FLOAT32 = 4
 class GradientStrategy:
     """The strategy that was chosen, what each would hold, and why it is this one.
 
-    ``way`` is its name; ``held`` are the bytes that gradients take at the peak, by strategy, with
-    activations left out; ``available`` are those of free host memory. Stored with every run, so
-    the names of the fields stay.
+    ``held`` are the bytes that gradients take at the peak, by strategy, with
+    activations left out; ``available`` are those of free host memory. Stored with every run.
     """
 
-    way: str
+    name: str
     held: dict[str, int]
     available: int
     reason: str
@@ -41,9 +40,8 @@ def choose_strategy(
 ) -> GradientStrategy:
     """The strategy that the spec names, or with ``auto`` the first of these that can be afforded.
 
-    accumulate Σ 4mn bytes, immediate (layer by layer) max 4mn (where the batch is one
-    micro-batch), sketch Σ 4(m+n)(r+16). ``available`` are the bytes of free host memory, where
-    sums are kept.
+    accumulate Σ 4mn bytes, layerwise max 4mn (where the batch is one micro-batch), sketch
+    Σ 4(m+n)(r+16). ``available`` are the bytes of free host memory, where sums are kept.
     """
     if available is None:
         available = int(psutil.virtual_memory().available)
@@ -51,11 +49,11 @@ def choose_strategy(
     widths = [min(spec.rank + SKETCH_OVERSAMPLING, *layer.shape) for layer in layers]
     held = {
         "accumulate": FLOAT32 * sum(sizes),
-        "immediate": FLOAT32 * max(sizes),
+        "layerwise": FLOAT32 * max(sizes),
         "sketch": FLOAT32
         * sum(sum(layer.shape) * k for layer, k in zip(layers, widths, strict=True)),
     }
-    asked = spec.gradient.way
+    asked = spec.gradient.strategy
     if asked != "auto":
         return GradientStrategy(asked, held, available, "named in the spec")
     budget = int(available * SHARE)
@@ -64,7 +62,7 @@ def choose_strategy(
     short = f"all gradients take {_gb(held['accumulate'])} and {_gb(budget)} may be used"
     if spec.gradient.samples <= spec.gradient.micro_batch:
         reason = f"{short}; one batch, so one at a time"
-        return GradientStrategy("immediate", held, available, reason)
+        return GradientStrategy("layerwise", held, available, reason)
     return GradientStrategy(
         "sketch", held, available, f"{short}; several batches, so none is formed"
     )

@@ -34,7 +34,7 @@ class MeasuredModel:
     decompositions: Mapping[str, Decomposition]
     gradients: Mapping[str, Tensor]
     rank: int
-    plan: MeasureSpec
+    measure: MeasureSpec
     halves: Mapping[str, Agreement] = field(default_factory=dict)
     left_vectors: Callable[[str], Tensor] | None = None
 
@@ -49,7 +49,7 @@ class MeasuredLayer:
 
     def __init__(self, model: MeasuredModel, layer: Layer) -> None:
         self.name = layer.name
-        self.plan = model.plan
+        self.measure = model.measure
         self.rank = model.rank
         self.pretrained = model.pretrained[self.name]
         self.decomposition = model.decompositions[self.name]

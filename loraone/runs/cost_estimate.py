@@ -95,7 +95,7 @@ def of_run(spec: RunSpec, checkpoint: Checkpoint, speed: DeviceBenchmark) -> Cos
     )
     decomposed = sum(svd_operations(m, n) for m, n in shapes)
     own_svd = decomposed * ((4.0 if full else 0.0) + (3.0 if measure.intruders else 0.0))
-    halves = 2 if measure.gradient_trust else 1
+    halves = 2 if measure.split_half_agreement else 1
     shared = passes(halves * spec.gradient.samples, 3.0)
     shared += passes(spec.gradient.head_warmup_steps * training.batch_size, 1.0)
     shared_seconds = shared / speed.multiply + 2 * decomposed / speed.decompose
@@ -122,7 +122,7 @@ def _memory(
     targets = sum(m * n for m, n in shapes)
     weights = width * checkpoint.parameters
     copies = (width + FLOAT32) * targets
-    gradients = 0 if spec.gradient.way in ("immediate", "sketch") else FLOAT32 * targets
+    gradients = 0 if spec.gradient.strategy in ("layerwise", "sketch") else FLOAT32 * targets
     states = 3 * FLOAT32 * trained
     tokens = max(spec.training.batch_size, spec.gradient.micro_batch) * spec.data.max_length
     activations = _ACTIVATIONS * width * tokens * checkpoint.width * checkpoint.blocks

@@ -110,9 +110,9 @@ class FineTuning:
         strategy = workspace.strategy(spec)
         yield Started(describe(spec, ready.loaded, ready.texts, workspace.device, strategy))
         applicability.check_layers(self._layers, self.method, spec.rank, spec.method.params)
-        applicability.check_strategy(self.method, strategy.way, strategy.reason)
-        if spec.gradient.way == "auto" and strategy.way != "accumulate":
-            yield Note(f"gradients were taken by the way {strategy.way}: {strategy.reason}")
+        applicability.check_strategy(self.method, strategy.name, strategy.reason)
+        if spec.gradient.strategy == "auto" and strategy.name != "accumulate":
+            yield Note(f"the gradient strategy is {strategy.name}: {strategy.reason}")
         yield Layers(
             tuple(layer.name for layer in self._layers),
             tuple(layer.shape[0] for layer in self._layers),
@@ -126,7 +126,7 @@ class FineTuning:
         yield from workspace.decompose(spec, spec.rank)
         if self.method.triplets > 1:
             yield from workspace.decompose(spec, spec.rank * self.method.triplets)
-        if spec.measure.gradient_trust:
+        if spec.measure.split_half_agreement:
             yield from workspace.measure_split_half_agreement(spec)
 
     def _evaluator(self) -> Evaluator:

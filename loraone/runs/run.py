@@ -101,8 +101,9 @@ def _suggestion(spec: RunSpec, phase: str) -> tuple[str, object, str]:
             return "gradient.micro_batch", micro, f"set gradient.micro_batch to {micro // 2}"
         if not spec.gradient.checkpointing:
             return "gradient.checkpointing", False, "set gradient.checkpointing"
-        way = spec.gradient.way
-        return "gradient.way", way, "set gradient.way to sketch, or choose fewer target layers"
+        strategy = spec.gradient.strategy
+        hint = "set gradient.strategy to sketch, or choose fewer target layers"
+        return "gradient.strategy", strategy, hint
     size = spec.training.batch_size
     if size > 1:
         return "training.batch_size", size, f"set training.batch_size to {size // 2}"

@@ -37,9 +37,9 @@ def compute_start(
         gradient_rows,
         held_out_rows,
     )
-    if strategy.way == "accumulate":
+    if strategy.name == "accumulate":
         yield Progress("gradient", 0, 1)
-        computation = GradientComputation(spec, loaded, prepared.train, device, strategy.way)
+        computation = GradientComputation(spec, loaded, prepared.train, device, strategy.name)
         start.gradients = yield from computation.gradients(gradient_rows)
     for done, layer in enumerate(loaded.layers):
         yield Progress("spectra", done, len(loaded.layers), layer.name)

@@ -154,7 +154,7 @@ class Workspace:
     def _computation(self, spec: RunSpec) -> GradientComputation:
         ready = self.prepared
         return GradientComputation(
-            spec, ready.loaded, ready.train, self.device, self.start.strategy.way
+            spec, ready.loaded, ready.train, self.device, self.start.strategy.name
         )
 
     def _shared_key(self, spec: RunSpec) -> str:
@@ -163,7 +163,7 @@ class Workspace:
         parts = (
             spec.gradient_key(),
             self.prepared.texts.fingerprint,
-            self.strategy(spec).way,
+            self.strategy(spec).name,
             environment["packages"],
             environment["device"],
             __version__,

@@ -113,12 +113,12 @@ def _optimizer(row: Method, chosen: str, at: str) -> None:
 
 
 def _gradient(row: Method, gradient: GradientSpec) -> None:
-    if row.whole_gradient and gradient.way in ("immediate", "sketch"):
+    if row.whole_gradient and gradient.strategy in ("layerwise", "sketch"):
         raise _error(
             "whole_gradient",
             "{label} reads the sign of every entry of G; allowed: auto, accumulate",
-            "gradient.way",
-            gradient.way,
+            "gradient.strategy",
+            gradient.strategy,
             label=row.label,
         )
 
@@ -255,10 +255,10 @@ def check_strategy(row: Method, strategy: str, reason: str) -> None:
     if row.whole_gradient and strategy != "accumulate":
         raise SpecError(
             f"{row.label} reads the sign of every entry of G, and {reason}",
-            field="gradient.way",
+            field="gradient.strategy",
             value=strategy,
             allowed="accumulate",
-            hint="set gradient.way to accumulate, or choose fewer target layers",
+            hint="set gradient.strategy to accumulate, or choose fewer target layers",
         )
 
 

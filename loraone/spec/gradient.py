@@ -23,10 +23,10 @@ class GradientSpec(Spec):
         le=4096,
         description="Texts per backward pass; changes memory and time, not the result",
     )
-    way: Literal["auto", "accumulate", "immediate", "sketch"] = Field(
+    strategy: Literal["auto", "accumulate", "layerwise", "sketch"] = Field(
         "auto",
         title="Gradients in memory",
-        description="accumulate: all layers' at once; immediate: one layer's at a time, exact, one "
+        description="accumulate: all layers' at once; layerwise: one layer's at a time, exact, one "
         "batch; sketch: none, four passes; auto: the first that fits",
     )
     checkpointing: bool = Field(
@@ -52,16 +52,16 @@ class GradientSpec(Spec):
 
     @model_validator(mode="after")
     def _possible(self) -> GradientSpec:
-        if self.dropout and self.way in ("immediate", "sketch"):
+        if self.dropout and self.strategy in ("layerwise", "sketch"):
             raise PydanticCustomError(
                 "dropout_needs_sums",
                 "with dropout the gradient is a sum of noisy passes; allowed: auto, accumulate",
-                {"given": self.way, "at": "way"},
+                {"given": self.strategy, "at": "strategy"},
             )
-        if self.way == "immediate" and self.samples > self.micro_batch:
+        if self.strategy == "layerwise" and self.samples > self.micro_batch:
             raise PydanticCustomError(
-                "immediate_needs_one_batch",
-                "immediate takes one backward pass; allowed: gradient.micro_batch of at least "
+                "layerwise_needs_one_batch",
+                "layerwise takes one backward pass; allowed: gradient.micro_batch of at least "
                 "gradient.samples = {samples}",
                 {"samples": self.samples, "given": self.micro_batch, "at": "micro_batch"},
             )

@@ -20,10 +20,10 @@ class MeasureSpec(Spec):
         le=65_536,
         description="Training texts outside the gradient batch for the loss around the init",
     )
-    gradient_trust: bool = Field(
+    split_half_agreement: bool = Field(
         True,
         title="Gradient trust",
-        description="How far the two halves of the gradient batch agree: one more gradient pass",
+        description="Split-half agreement of the gradient batch: one more gradient pass",
     )
     intruders: bool = Field(
         False,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import yaml
 
 from loraone.catalog import METHODS, resolve
@@ -24,19 +26,25 @@ def alone(run: RunSpec, name: str) -> ExperimentSpec:
 
 
 def as_yaml(spec: ExperimentSpec) -> str:
-    """What ``loraone run`` reads; defaults are left out."""
-    body = spec.model_dump(mode="json", exclude_defaults=True)
+    """What ``loraone run`` reads, of this release and of later ones; defaults are left out."""
+    body = _without_defaults(spec)
     return yaml.safe_dump(body, sort_keys=False, allow_unicode=True)
+
+
+def _without_defaults(spec: ExperimentSpec) -> dict[str, Any]:
+    """The document with its version, which says to later releases how it is meant."""
+    body = spec.model_dump(mode="json", exclude_defaults=True)
+    return {"version": spec.version, **body}
 
 
 def as_python(spec: ExperimentSpec) -> str:
     """Code that runs the same runs; defaults are left out."""
-    body = spec.model_dump(mode="json", exclude_defaults=True)
+    body = _without_defaults(spec)
     return (
         "from loraone import ExperimentSpec, expand, run\n\n"
         f"spec = ExperimentSpec.model_validate({body!r})\n"
-        "for one in expand(spec):\n"
-        "    for event in run(one):\n"
+        "for each in expand(spec):\n"
+        "    for event in run(each):\n"
         "        print(event)\n"
     )
 

@@ -14,8 +14,23 @@ from typing import Any
 Document = dict[str, Any]
 Step = Callable[[Document], None]
 
+
+def _to_2(spec: Document) -> None:
+    """A gradient's way is its strategy, immediate is layerwise, trust is split-half agreement."""
+    _rename(spec.get("gradient"), "way", "strategy", {"immediate": "layerwise"})
+    _rename(spec.get("measure"), "gradient_trust", "split_half_agreement")
+
+
+def _rename(section: Any, old: str, new: str, values: Mapping[Any, Any] | None = None) -> None:
+    """Move a field, and rename its values; where both are given validation names the old one."""
+    if isinstance(section, dict) and old in section and new not in section:
+        value = section.pop(old)
+        known = values is not None and isinstance(value, str) and value in values
+        section[new] = values[value] if known and values is not None else value
+
+
 # The step at index i takes version i + 1 to version i + 2.
-STEPS: tuple[Step, ...] = ()
+STEPS: tuple[Step, ...] = (_to_2,)
 CURRENT = len(STEPS) + 1
 
 

@@ -23,7 +23,7 @@ SPEC: dict[str, Any] = {
     "data": {"max_length": 16, "train_samples": 64, "eval_samples": 16},
     "gradient": {"samples": 8, "micro_batch": 8},
     "training": {"steps": 4, "batch_size": 4, "warmup_steps": 1, "eval_every": 2},
-    "measure": {"held_out_samples": 8, "alignment_every": 2, "gradient_trust": False},
+    "measure": {"held_out_samples": 8, "alignment_every": 2, "split_half_agreement": False},
     "grid": {"ranks": [4], "learning_rates": [1e-3]},
 }
 

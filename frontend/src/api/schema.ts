@@ -1379,7 +1379,7 @@ export interface components {
              *       "head_warmup_steps": 0,
              *       "micro_batch": 16,
              *       "samples": 64,
-             *       "way": "auto"
+             *       "strategy": "auto"
              *     }
              */
             gradient: components["schemas"]["GradientSpec"];
@@ -1400,14 +1400,14 @@ export interface components {
             /**
              * @default {
              *       "alignment_every": 5,
-             *       "gradient_trust": true,
              *       "held_out_samples": 64,
              *       "hessian": false,
              *       "hessian_samples": 16,
              *       "intruder_epsilon": 0.6,
              *       "intruder_top": 10,
              *       "intruders": false,
-             *       "save_adapter": true
+             *       "save_adapter": true,
+             *       "split_half_agreement": true
              *     }
              */
             measure: components["schemas"]["MeasureSpec"];
@@ -1488,7 +1488,7 @@ export interface components {
             /**
              * Version
              * @description Of the spec's form; earlier ones are brought forward
-             * @default 1
+             * @default 2
              */
             version: number;
         };
@@ -1573,11 +1573,11 @@ export interface components {
             samples: number;
             /**
              * Gradients in memory
-             * @description accumulate: all layers' at once; immediate: one layer's at a time, exact, one batch; sketch: none, four passes; auto: the first that fits
+             * @description accumulate: all layers' at once; layerwise: one layer's at a time, exact, one batch; sketch: none, four passes; auto: the first that fits
              * @default auto
              * @enum {string}
              */
-            way: "auto" | "accumulate" | "immediate" | "sketch";
+            strategy: "auto" | "accumulate" | "layerwise" | "sketch";
         };
         /**
          * GridSpec
@@ -1744,12 +1744,6 @@ export interface components {
              */
             alignment_every: number;
             /**
-             * Gradient trust
-             * @description How far the two halves of the gradient batch agree: one more gradient pass
-             * @default true
-             */
-            gradient_trust: boolean;
-            /**
              * Held-out batch
              * @description Training texts outside the gradient batch for the loss around the init
              * @default 64
@@ -1791,6 +1785,12 @@ export interface components {
              * @default true
              */
             save_adapter: boolean;
+            /**
+             * Gradient trust
+             * @description Split-half agreement of the gradient batch: one more gradient pass
+             * @default true
+             */
+            split_half_agreement: boolean;
         };
         /**
          * MethodOut

@@ -111,7 +111,7 @@ const SECTIONS: { title: string; fields: (readonly [string, Kind])[] }[] = [
     fields: [
       ["gradient.samples", "number"],
       ["gradient.micro_batch", "number"],
-      ["gradient.way", "choice"],
+      ["gradient.strategy", "choice"],
       ["gradient.checkpointing", "switch"],
       ["gradient.head_warmup_steps", "number"],
       ["gradient.head_learning_rate", "number"],
@@ -135,7 +135,7 @@ const SECTIONS: { title: string; fields: (readonly [string, Kind])[] }[] = [
       ["measure.alignment_every", "number"],
       ["measure.held_out_samples", "number"],
       ["measure.save_adapter", "switch"],
-      ["measure.gradient_trust", "switch"],
+      ["measure.split_half_agreement", "switch"],
       ["measure.hessian", "switch"],
       ["measure.hessian_samples", "number"],
       ["measure.intruders", "switch"],

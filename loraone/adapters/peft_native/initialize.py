@@ -31,7 +31,7 @@ def initialize_lora_one_weights(
     scale: Scale = "spectral",
     gamma: float = 128.0,
     seed: int = 0,
-    gradient: Literal["accumulate", "immediate", "sketch"] = "accumulate",
+    gradient: Literal["accumulate", "layerwise", "sketch", "immediate"] = "accumulate",
 ) -> None:
     """Start an adapter of a PEFT model from the gradient over all batches of ``dataloader``.
 
@@ -42,8 +42,9 @@ def initialize_lora_one_weights(
     Quantised layers (bitsandbytes) are as good as any: G is taken from inputs and output gradients.
 
     ``gradient`` says how it is taken: ``accumulate`` holds the gradient of every target layer in
-    float32; ``immediate`` one layer's at a time, exactly, and needs a single batch; ``sketch`` none
-    at all, in four passes over the data (see :mod:`loraone.gradient.sketch`).
+    float32; ``layerwise`` (also ``immediate``, its old name) one layer's at a time, exactly, from a
+    single batch; ``sketch`` none at all, in four passes over the data (see
+    :mod:`loraone.gradient.sketch`).
     """
     modules = {
         name: module
@@ -66,12 +67,12 @@ def initialize_lora_one_weights(
     with model.disable_adapter():
         if gradient == "sketch":
             triplets = sketch(model, layers, batches, config.r, seed=seed)
-        elif gradient == "immediate":
+        elif gradient in ("layerwise", "immediate"):
             if len(batches) != 1:
                 raise SpecError(
-                    f"gradient = 'immediate' takes one batch, the dataloader gave {len(batches)}",
+                    f"gradient = {gradient!r} takes one batch, the dataloader gave {len(batches)}",
                     field="gradient",
-                    value="immediate",
+                    value=gradient,
                     allowed="accumulate or sketch for several batches",
                 )
             triplets = layerwise(model, layers, batches[0], config.r, seed=seed)

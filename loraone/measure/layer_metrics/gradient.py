@@ -68,9 +68,9 @@ def gap(layer: MeasuredLayer) -> float:
 
 def trust_left(layer: MeasuredLayer) -> float | None:
     """Mean cos² between U_r of the two halves' gradients; None where it was not asked for."""
-    return layer.halves.left if layer.halves and layer.plan.gradient_trust else None
+    return layer.halves.left if layer.halves and layer.measure.split_half_agreement else None
 
 
 def trust_right(layer: MeasuredLayer) -> float | None:
     """Mean cos² between V_r of the two halves' gradients; None where it was not asked for."""
-    return layer.halves.right if layer.halves and layer.plan.gradient_trust else None
+    return layer.halves.right if layer.halves and layer.measure.split_half_agreement else None

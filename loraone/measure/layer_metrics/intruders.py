@@ -31,8 +31,8 @@ def count(layer: MeasuredLayer) -> float | None:
     """
     from loraone.linalg.svd import truncated_svd
 
-    if not layer.plan.intruders or layer.left_vectors is None:
+    if not layer.measure.intruders or layer.left_vectors is None:
         return None
-    tuned = truncated_svd(layer.pretrained + layer.change.dense(), layer.plan.intruder_top)
+    tuned = truncated_svd(layer.pretrained + layer.change.dense(), layer.measure.intruder_top)
     nearest = (layer.left_vectors(layer.name).T @ tuned.U).abs().amax(dim=0)
-    return float((nearest < layer.plan.intruder_epsilon).sum())
+    return float((nearest < layer.measure.intruder_epsilon).sum())

@@ -57,7 +57,7 @@ def numbers(found: list[Event]) -> list[Any]:
 def test_a_second_worker_takes_no_gradient_and_measures_the_same_to_the_last_bit(
     spec: RunSpec, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = spec.model_copy(update={"gradient": spec.gradient.model_copy(update={"way": way})})
+    spec = spec.model_copy(update={"gradient": spec.gradient.model_copy(update={"strategy": way})})
     alone = numbers(events(spec, None))
     first = numbers(events(spec, tmp_path))
 

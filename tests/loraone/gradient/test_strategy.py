@@ -54,15 +54,15 @@ def test_bytes_are_those_of_the_shapes_and_auto_takes_the_first_way_that_fits(
     shapes = [layer.shape for layer in layers]
     total = sum(4 * m * n for m, n in shapes)
     choice = choose_strategy(spec, layers, available=2 * total)
-    assert choice.way == "accumulate"
+    assert choice.name == "accumulate"
     assert choice.held["accumulate"] == total
-    assert choice.held["immediate"] == max(4 * m * n for m, n in shapes)
+    assert choice.held["layerwise"] == max(4 * m * n for m, n in shapes)
     assert choice.held["sketch"] == sum(4 * (m + n) * min(m, n, 4 + 16) for m, n in shapes)
-    assert choose_strategy(spec, layers, available=2 * total - 2).way == "sketch"
+    assert choose_strategy(spec, layers, available=2 * total - 2).name == "sketch"
     whole = spec.model_copy(
         update={"gradient": spec.gradient.model_copy(update={"micro_batch": 16})}
     )
-    assert choose_strategy(whole, layers, available=0).way == "immediate"
+    assert choose_strategy(whole, layers, available=0).name == "layerwise"
 
 
 @pytest.mark.parametrize("architecture", ["bert", "gpt2", "llama", "t5"])
@@ -70,17 +70,17 @@ def test_every_way_starts_the_same_run(
     tiny_models: dict[str, Path], texts_csv: Path, architecture: str
 ) -> None:
     folder = tiny_models[architecture]
-    exact = events(folder, texts_csv, way="accumulate")
+    exact = events(folder, texts_csv, strategy="accumulate")
     for way, options in (
-        ("immediate", {"micro_batch": 16}),
-        ("immediate", {"micro_batch": 16, "checkpointing": True}),
+        ("layerwise", {"micro_batch": 16}),
+        ("layerwise", {"micro_batch": 16, "checkpointing": True}),
         ("sketch", {"micro_batch": 8}),
         ("accumulate", {"checkpointing": True}),
     ):
-        found = events(folder, texts_csv, way=way, **options)
+        found = events(folder, texts_csv, strategy=way, **options)
         assert isinstance(found[-1], Finished), found[-1]
         plan = one(Started, found).environment["gradient_plan"]
-        assert plan["way"] == way
+        assert plan["name"] == way
         for column in ("norm", "relative", "trust_left", "trust_right"):
             tolerance = 0.05 if way == "sketch" and column.startswith("trust") else 2e-3
             np.testing.assert_allclose(
@@ -108,21 +108,21 @@ def test_a_method_that_reads_every_entry_needs_the_gradients_kept(
     tiny_models: dict[str, Path], texts_csv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ValidationError, match="sign of every entry"):
-        ExperimentSpec.model_validate({"methods": ["lora_sb"], "gradient": {"way": "sketch"}})
+        ExperimentSpec.model_validate({"methods": ["lora_sb"], "gradient": {"strategy": "sketch"}})
     monkeypatch.setattr("loraone.gradient.strategy.SHARE", 0.0)
     failed = events(tiny_models["bert"], texts_csv, "lora_sb")[-1]
     assert isinstance(failed, Failed)
-    assert failed.field == "gradient.way"
+    assert failed.field == "gradient.strategy"
     found = events(tiny_models["bert"], texts_csv, "lora_one")
     assert isinstance(found[-1], Finished)
-    assert any(isinstance(e, Note) and "by the way immediate" in e.message for e in found)
+    assert any(isinstance(e, Note) and "strategy is layerwise" in e.message for e in found)
 
 
 @pytest.mark.parametrize(
     ("gradient", "field"),
     [
-        ({"way": "immediate", "samples": 64, "micro_batch": 16}, "micro_batch"),
-        ({"way": "sketch", "dropout": True}, "dropout"),
+        ({"strategy": "layerwise", "samples": 64, "micro_batch": 16}, "micro_batch"),
+        ({"strategy": "sketch", "dropout": True}, "dropout"),
     ],
 )
 def test_ways_that_cannot_be_are_refused(gradient: dict[str, Any], field: str) -> None:

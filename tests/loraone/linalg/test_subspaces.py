@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from loraone.linalg.subspaces import agreement, overlap
 from loraone.linalg.svd import truncated_svd
-from loraone.measure.intruders import intruders
-from loraone.spec.measure import MeasureSpec
 
 
 def drawn(m: int, n: int, seed: int) -> torch.Tensor:
@@ -59,16 +57,3 @@ def test_overlaps_sum_to_the_lora_papers_phi(m: int, k: int, r: int, seed: int) 
             exact = float(torch.linalg.norm(U[:, :i].T @ Q[:, :j]) ** 2) / min(i, j)
             assert phi == pytest.approx(exact, abs=1e-5)
             assert -1e-6 <= phi <= 1 + 1e-6
-
-
-def test_intruders_are_strong_directions_that_the_pretrained_weight_has_not() -> None:
-    W = drawn(40, 30, 0)
-    vectors = torch.linalg.svd(W, full_matrices=False)[0]
-    # Outside the column space of W, and stronger than all of it.
-    outside = torch.linalg.svd(W, full_matrices=True)[0][:, 30:33]
-    strong = 100 * outside @ torch.linalg.qr(drawn(30, 3, 1))[0].T
-    plan = MeasureSpec()
-    assert intruders(W, vectors, torch.zeros_like(W), plan) == 0
-    assert intruders(W, vectors, strong, plan) == 3
-    assert intruders(W, vectors, 2 * W, plan) == 0, "a larger weight has the same directions"
-    assert intruders(W, vectors, strong, MeasureSpec(intruder_top=2)) == 2

@@ -118,7 +118,7 @@ def test_the_alignment_of_a_run_gives_every_measure() -> None:
 def test_what_a_run_did_not_ask_for_has_no_column(
     tiny_models: dict[str, Path], texts_csv: Path
 ) -> None:
-    measure = {"held_out_samples": 8, "gradient_trust": False}
+    measure = {"held_out_samples": 8, "split_half_agreement": False}
     events = list(run(tiny_run(tiny_models["bert"], texts_csv, measure=measure)))
     assert not {"trust_left", "trust_right"} & set(columns(events, InitReport))
     assert "intruders" not in columns(events, UpdateReport)

@@ -178,11 +178,11 @@ def test_asking_whether_the_model_stands_at_its_start_changes_nothing(spec: RunS
 @pytest.mark.parametrize(
     "gradient",
     [
-        {"way": "accumulate", "micro_batch": 8},
-        {"way": "immediate", "micro_batch": 16},
-        {"way": "sketch", "micro_batch": 8},
+        {"strategy": "accumulate", "micro_batch": 8},
+        {"strategy": "layerwise", "micro_batch": 16},
+        {"strategy": "sketch", "micro_batch": 8},
     ],
-    ids=lambda gradient: str(gradient["way"]),
+    ids=lambda gradient: str(gradient["strategy"]),
 )
 def test_two_workers_compute_a_start_once_and_hold_it_equal_to_the_last_bit(
     spec: RunSpec, tmp_path: Path, gradient: dict[str, Any]
