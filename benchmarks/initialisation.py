@@ -20,13 +20,13 @@ from peft.tuners.lora.loraga import preprocess_loraga
 from torch import Tensor
 
 from benchmarks.measuring import peak_above, row, timed
-from loraone.data import batches
-from loraone.data.texts import load as load_texts
 from loraone.gradient.exact import one_step_gradient
 from loraone.gradient.layerwise import layerwise
 from loraone.gradient.sketch import sketch
+from loraone.inputs.data import batches
+from loraone.inputs.data.texts import load as load_texts
+from loraone.inputs.models import loading
 from loraone.linalg.svd import Decomposition, truncated_svd
-from loraone.models import loading
 from loraone.runs.environment import device_name
 from loraone.spec.data import DataSpec
 from loraone.spec.model import ModelSpec

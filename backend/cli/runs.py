@@ -19,7 +19,7 @@ from backend.cli.console import console
 from loraone import events
 from loraone.catalog import TASKS
 from loraone.errors import LoraOneError
-from loraone.models.paths import preflight
+from loraone.inputs.models.paths import preflight
 from loraone.spec.experiment import ExperimentSpec, RunSpec, expand
 from loraone.spec.validation import problems
 

@@ -13,7 +13,7 @@ from backend.scheduling.device_benchmarks import DeviceBenchmarks
 from backend.scheduling.jobs import Device
 from backend.storage.tables import Run, now
 from loraone.catalog import TASKS
-from loraone.models import checkpoint
+from loraone.inputs.models import checkpoint
 from loraone.runs import cost_estimate
 from loraone.runs.device_benchmark import DeviceBenchmark
 from loraone.spec import stored

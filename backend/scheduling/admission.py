@@ -10,7 +10,7 @@ from backend.errors import DiskFullError, FieldProblem, InvalidError, QueueFullE
 from backend.scheduling import disk
 from backend.settings import Settings
 from backend.storage.tables import Run
-from loraone.models.paths import preflight
+from loraone.inputs.models.paths import preflight
 from loraone.spec.experiment import MAX_RUNS, ExperimentSpec
 
 

@@ -13,11 +13,11 @@ from torch.nn.utils import parametrize
 
 from loraone.adapters.interfaces import PortableAdapter
 from loraone.catalog import METHODS, TASKS, resolve
-from loraone.data.batches import Batch
+from loraone.inputs.data.batches import Batch
+from loraone.inputs.models.loading import LoadedModel
+from loraone.inputs.models.targets import TargetLayer
 from loraone.linalg.matrices import Change, Dense, LowRank
 from loraone.methods.base import Factors, Initialisation
-from loraone.models.loading import LoadedModel
-from loraone.models.targets import TargetLayer
 from loraone.spec.experiment import RunSpec
 
 Calibration = Callable[[int], Iterator[Batch]]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from loraone.adapters.interfaces import PortableAdapter
 from loraone.catalog import TASKS
-from loraone.models.loading import LoadedModel
+from loraone.inputs.models.loading import LoadedModel
 from loraone.spec.experiment import RunSpec
 
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from loraone.adapters.adapted import full_rank
 from loraone.adapters.interfaces import PortableAdapter
+from loraone.inputs.models.loading import LoadedModel
+from loraone.inputs.models.targets import TargetLayer
 from loraone.linalg.matrices import Change, Dense
-from loraone.models.loading import LoadedModel
-from loraone.models.targets import TargetLayer
 
 
 class FullyTuned:

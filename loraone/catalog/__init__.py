@@ -73,21 +73,21 @@ _ROWS_SOURCE = (
         "Docstrings of Python's standard library",
         "Real text that every Python has, labelled by its top-level package",
         "builtin:stdlib-docstrings",
-        "loraone.data.docstrings:load",
+        "loraone.inputs.data.docstrings:load",
     ),
     Source(
         "file",
         "A local file",
         "CSV, JSONL or Parquet with named columns",
         "",
-        "loraone.data.files:load",
+        "loraone.inputs.data.files:load",
     ),
     Source(
         "hub",
         "A data set of the Hugging Face hub",
         "org/name[@revision], read through the datasets library",
         "",
-        "loraone.data.hub:load",
+        "loraone.inputs.data.hub:load",
     ),
 )
 SOURCES: dict[str, Source] = {row.name: row for row in _ROWS_SOURCE}

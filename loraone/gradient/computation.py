@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from loraone.data.batches import Encoded
 from loraone.events import Progress
 from loraone.gradient.exact import gradient_steps, one_step_gradient
 from loraone.gradient.layerwise import layerwise
 from loraone.gradient.sketch import sketch
 from loraone.gradient.taps import checkpointed
+from loraone.inputs.data.batches import Encoded
+from loraone.inputs.models.loading import LoadedModel
 from loraone.linalg.subspaces import Agreement, agreement
 from loraone.linalg.svd import Decomposition, truncated_svd
-from loraone.models.loading import LoadedModel
 from loraone.progress import Steps
 from loraone.spec.experiment import RunSpec
 

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from loraone.data.batches import Batch, loss_tokens
 from loraone.events import Progress
 from loraone.gradient.taps import Consume, frozen, outer, tapping
-from loraone.models.targets import TargetLayer
+from loraone.inputs.data.batches import Batch, loss_tokens
+from loraone.inputs.models.targets import TargetLayer
 from loraone.progress import Steps, finish
 
 

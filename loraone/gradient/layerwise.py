@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from loraone.data.batches import Batch
 from loraone.errors import LoraOneError
 from loraone.gradient.passes import backward, on_cpu
 from loraone.gradient.taps import Consume, outer
+from loraone.inputs.data.batches import Batch
+from loraone.inputs.models.targets import TargetLayer
 from loraone.linalg.svd import Decomposition, truncated_svd
-from loraone.models.targets import TargetLayer
 
 
 class CalledAgainError(LoraOneError):

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from torch import nn
 
-from loraone.data.batches import Batch, loss_tokens
 from loraone.gradient.taps import Consume, frozen, tapping
+from loraone.inputs.data.batches import Batch, loss_tokens
+from loraone.inputs.models.targets import TargetLayer
 from loraone.linalg.svd import Decomposition
-from loraone.models.targets import TargetLayer
 
 
 def backward(

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from loraone.data.batches import Batch
 from loraone.gradient.passes import backward, on_cpu
 from loraone.gradient.taps import Consume
+from loraone.inputs.data.batches import Batch
+from loraone.inputs.models.targets import TargetLayer
 from loraone.linalg.svd import Decomposition, signed
-from loraone.models.targets import TargetLayer
 
 SKETCH_OVERSAMPLING = 16
 SKETCH_PASSES = 4

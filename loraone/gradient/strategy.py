@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 
 from loraone.gradient.sketch import SKETCH_OVERSAMPLING
-from loraone.models.targets import TargetLayer
+from loraone.inputs.models.targets import TargetLayer
 from loraone.spec.experiment import RunSpec
 
 # Share of the free host memory that sums of gradients may take.

@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from loraone.errors import SpecError
-from loraone.models.targets import TargetLayer
+from loraone.inputs.models.targets import TargetLayer
 
 Consume = Callable[[Tensor, Tensor], None]
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from loraone.data.batches import Batch
+from loraone.inputs.data.batches import Batch
 
 STEPS = 30
 TOLERANCE = 0.02

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from loraone.data.batches import Encoded
+from loraone.inputs.data.batches import Encoded
 from loraone.training import evaluation
 from loraone.training.scores import Outcome
 

@@ -13,8 +13,8 @@ from loraone.adapters import export
 from loraone.adapters.interfaces import Layer, Measurable, PortableAdapter
 from loraone.errors import ExportError
 from loraone.events import Artifact
+from loraone.inputs.models.loading import LoadedModel
 from loraone.measure.evaluator import Evaluator
-from loraone.models.loading import LoadedModel
 from loraone.spec.experiment import RunSpec
 
 # Logits of an exported adapter must agree to this much with the trained model's.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loraone.catalog import METHODS
-from loraone.models.checkpoint import Checkpoint
+from loraone.inputs.models.checkpoint import Checkpoint
 from loraone.runs.device_benchmark import DeviceBenchmark, svd_operations
 from loraone.spec.experiment import RunSpec
 

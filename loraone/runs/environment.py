@@ -16,9 +16,9 @@ from loraone import __version__
 from loraone.spec.experiment import RunSpec
 
 if TYPE_CHECKING:
-    from loraone.data.texts import TextData
     from loraone.gradient.strategy import GradientStrategy
-    from loraone.models.loading import LoadedModel
+    from loraone.inputs.data.texts import TextData
+    from loraone.inputs.models.loading import LoadedModel
 
 PACKAGES = ("torch", "transformers", "peft", "datasets", "safetensors", "numpy")
 

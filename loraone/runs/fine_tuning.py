@@ -23,9 +23,9 @@ from loraone.events import (
     Progress,
     Started,
 )
+from loraone.inputs.models.paths import preflight
+from loraone.inputs.models.targets import TargetLayer
 from loraone.measure.evaluator import Evaluator
-from loraone.models.paths import preflight
-from loraone.models.targets import TargetLayer
 from loraone.runs.artifacts import write_adapter, write_directions
 from loraone.runs.environment import describe, memory_bytes
 from loraone.runs.initialisation import initialise

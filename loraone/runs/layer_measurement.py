@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from loraone.adapters.interfaces import Measurable, Trainable
 from loraone.events import Alignment, Event, Float32Array, Overlap, Spectra
+from loraone.inputs.models.targets import TargetLayer
 from loraone.linalg.svd import Decomposition
 from loraone.measure import alignment, reports, spectra
 from loraone.measure.curvature import largest_eigenvalue
 from loraone.measure.model import MeasuredModel
-from loraone.models.targets import TargetLayer
 from loraone.runs.workspace import Workspace
 from loraone.spec.experiment import RunSpec
 

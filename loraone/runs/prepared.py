@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from loraone.catalog import TASKS
-from loraone.data import batches
-from loraone.data.batches import Encoded
-from loraone.data.texts import TextData
-from loraone.data.texts import load as texts_of
 from loraone.events import Progress
-from loraone.models import loading
-from loraone.models.loading import LoadedModel
+from loraone.inputs.data import batches
+from loraone.inputs.data.batches import Encoded
+from loraone.inputs.data.texts import TextData
+from loraone.inputs.data.texts import load as texts_of
+from loraone.inputs.models import loading
+from loraone.inputs.models.loading import LoadedModel
 from loraone.progress import Steps
 from loraone.spec.experiment import RunSpec
 

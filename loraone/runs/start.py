@@ -5,16 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from loraone.data import batches
 from loraone.errors import SpecError, TrainingError
 from loraone.events import Progress
 from loraone.gradient.computation import GradientComputation
 from loraone.gradient.starting_point import StartingPoint
 from loraone.gradient.strategy import GradientStrategy
 from loraone.gradient.triplets import TopTriplets
+from loraone.inputs.data import batches
+from loraone.inputs.models import loading
 from loraone.linalg.spectra import singular_values
 from loraone.linalg.svd import truncated_svd
-from loraone.models import loading
 from loraone.progress import Steps
 from loraone.runs.prepared import Prepared
 from loraone.spec.experiment import RunSpec

@@ -15,15 +15,15 @@ import torch
 from torch import Tensor
 
 from loraone import __version__
-from loraone.data.batches import Batch
 from loraone.errors import LoraOneError
 from loraone.gradient.computation import GradientComputation
 from loraone.gradient.sharing import Packed, SharedParts
 from loraone.gradient.starting_point import StartingPoint
 from loraone.gradient.strategy import GradientStrategy, choose_strategy
 from loraone.gradient.triplets import TopTriplets
+from loraone.inputs.data.batches import Batch
+from loraone.inputs.models import loading
 from loraone.linalg.subspaces import Agreement
-from loraone.models import loading
 from loraone.progress import Steps
 from loraone.runs.environment import machine
 from loraone.runs.prepared import Prepared, load

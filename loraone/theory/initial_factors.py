@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from loraone.catalog import METHODS, resolve
-from loraone.data.batches import generator
+from loraone.inputs.data.batches import generator
 from loraone.linalg.svd import Decomposition, truncated_svd
 from loraone.methods.base import Factors, Initialisation, InitProblem, kaiming_rows
 from loraone.spec.experiment import RunSpec

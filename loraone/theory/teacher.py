@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from loraone.data.batches import generator
+from loraone.inputs.data.batches import generator
 from loraone.spec.synthetic import ProblemSpec
 
 FRESH_SAMPLES = 1024

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from loraone.data.batches import IGNORED, Encoded, loss_tokens
+from loraone.inputs.data.batches import IGNORED, Encoded, loss_tokens
 from loraone.training.scores import Outcome
 
 # Texts of a batch at the least: nothing is kept for a backward pass.

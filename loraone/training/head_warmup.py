@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from loraone.data.batches import Encoded, training_rows
 from loraone.events import Progress
+from loraone.inputs.data.batches import Encoded, training_rows
 from loraone.progress import Steps
 from loraone.spec.experiment import RunSpec
 

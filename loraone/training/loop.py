@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from loraone.adapters.interfaces import Trainable
-from loraone.data.batches import Encoded, training_rows
 from loraone.errors import TrainingError
 from loraone.events import Metric
+from loraone.inputs.data.batches import Encoded, training_rows
 from loraone.spec.experiment import RunSpec
 from loraone.training import optimizers
 from loraone.training.evaluation import evaluate

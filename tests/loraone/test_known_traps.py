@@ -14,12 +14,12 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from loraone.gradient.exact import collecting
+from loraone.inputs.models.targets import TargetLayer
 from loraone.linalg.subspaces import principal_angles
 from loraone.linalg.svd import truncated_svd
 from loraone.methods.base import InitProblem
 from loraone.methods.lora_ga import factors as lora_ga
 from loraone.methods.lora_ga.row import LoraGaParams
-from loraone.models.targets import TargetLayer
 
 
 class _Twice(nn.Module):

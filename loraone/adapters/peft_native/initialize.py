@@ -18,8 +18,8 @@ from loraone.errors import ModelError, SpecError
 from loraone.gradient.exact import one_step_gradient
 from loraone.gradient.layerwise import layerwise
 from loraone.gradient.sketch import sketch
+from loraone.inputs.models.targets import TargetLayer
 from loraone.methods.lora_one.row import ROW, Scale
-from loraone.models.targets import TargetLayer
 from loraone.spec.applicability import check_layers
 
 

@@ -14,8 +14,8 @@ from loraone.adapters.peft_native.config import LoraOneConfig
 from loraone.adapters.peft_native.factors import decompose, lora_one_factors
 from loraone.errors import ModelError
 from loraone.gradient.exact import collecting
+from loraone.inputs.models.targets import TargetLayer
 from loraone.methods.lora_one.row import ROW
-from loraone.models.targets import TargetLayer
 from loraone.spec.applicability import check_layers
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import Tensor
 
-from loraone.data.batches import IGNORED, Batch
 from loraone.errors import TrainingError
+from loraone.inputs.data.batches import IGNORED, Batch
+from loraone.inputs.models.targets import TargetLayer
 from loraone.methods.eva.row import ROW, EvaParams
-from loraone.models.targets import TargetLayer
 from loraone.spec import applicability
 
 # Texts per forward pass, and passes after which it is given up.

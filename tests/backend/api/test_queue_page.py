@@ -13,7 +13,7 @@ from sqlalchemy import select
 from backend.results.estimates import remaining
 from backend.storage.store import runs
 from backend.storage.tables import Run, now
-from loraone.models import checkpoint
+from loraone.inputs.models import checkpoint
 from loraone.runs import cost_estimate
 from loraone.runs.device_benchmark import DeviceBenchmark
 from loraone.spec.experiment import RunSpec

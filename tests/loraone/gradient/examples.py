@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from loraone.data.batches import Batch
+from loraone.inputs.data.batches import Batch
+from loraone.inputs.models.targets import TargetLayer
 from loraone.linalg.svd import Decomposition, truncated_svd
-from loraone.models.targets import TargetLayer
 from tests.loraone.gradient.test_exact import CPU, _Twice, texts
 
 

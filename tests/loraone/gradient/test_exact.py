@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from loraone.data.batches import Batch, Encoded, loss_tokens
 from loraone.gradient.exact import one_step_gradient
-from loraone.models import loading
-from loraone.models.targets import TargetLayer
+from loraone.inputs.data.batches import Batch, Encoded, loss_tokens
+from loraone.inputs.models import loading
+from loraone.inputs.models.targets import TargetLayer
 from loraone.spec.model import ModelSpec
 
 CPU = torch.device("cpu")

@@ -10,8 +10,8 @@ import torch
 
 from loraone.gradient.exact import one_step_gradient
 from loraone.gradient.layerwise import CalledAgainError, layerwise
+from loraone.inputs.models.targets import TargetLayer
 from loraone.linalg.svd import truncated_svd
-from loraone.models.targets import TargetLayer
 from tests.loraone.gradient.examples import Checkpointed, reproduces, twice
 from tests.loraone.gradient.test_exact import CASES, CPU, loaded, texts, texts_of
 

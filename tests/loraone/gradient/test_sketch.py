@@ -10,7 +10,7 @@ import torch
 
 from loraone.gradient.exact import one_step_gradient
 from loraone.gradient.sketch import sketch
-from loraone.models.targets import TargetLayer
+from loraone.inputs.models.targets import TargetLayer
 from tests.loraone.gradient.examples import Checkpointed, reproduces, twice
 from tests.loraone.gradient.test_exact import CASES, CPU, loaded, texts, texts_of
 

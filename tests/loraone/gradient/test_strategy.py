@@ -27,9 +27,9 @@ from loraone.events import (
 from loraone.gradient.exact import one_step_gradient
 from loraone.gradient.strategy import choose_strategy
 from loraone.gradient.taps import checkpointed, frozen, tapping
+from loraone.inputs.models import loading
+from loraone.inputs.models.targets import TargetLayer
 from loraone.linalg.svd import truncated_svd
-from loraone.models import loading
-from loraone.models.targets import TargetLayer
 from loraone.runs.run import run
 from loraone.runs.workspace import Workspace
 from loraone.spec.experiment import ExperimentSpec

@@ -22,6 +22,7 @@ from torch import nn
 from loraone.adapters.adapted import Adapted
 from loraone.catalog import METHODS
 from loraone.errors import SpecError
+from loraone.inputs.models import loading
 from loraone.linalg.svd import truncated_svd
 from loraone.methods.base import Factors, Initialisation, InitProblem
 from loraone.methods.loftq import factors as loftq
@@ -34,7 +35,6 @@ from loraone.methods.lora_one.row import LoraOneParams
 from loraone.methods.lora_sb import factors as lora_sb
 from loraone.methods.lora_sb.row import LoraSbParams
 from loraone.methods.random_matched import factors as random_matched
-from loraone.models import loading
 from loraone.spec import applicability
 from loraone.spec.experiment import ExperimentSpec
 from tests.conftest import tiny_run

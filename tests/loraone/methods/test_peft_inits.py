@@ -20,9 +20,9 @@ from peft.tuners.lora.corda import preprocess_corda
 
 from loraone.adapters.adapted import Adapted
 from loraone.catalog import METHODS
-from loraone.data.batches import Batch
 from loraone.errors import SpecError
-from loraone.models import loading
+from loraone.inputs.data.batches import Batch
+from loraone.inputs.models import loading
 from loraone.spec.experiment import RunSpec
 from tests.conftest import tiny_run
 from tests.loraone.gradient.test_exact import texts

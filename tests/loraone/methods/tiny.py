@@ -12,10 +12,10 @@ from peft import PeftModel
 
 from loraone.catalog import METHODS, resolve
 from loraone.events import Artifact, Failed, Finished
+from loraone.inputs.models import loading
 from loraone.linalg.svd import truncated_svd
 from loraone.measure.evaluator import CHECKED_TEXTS, Evaluator
 from loraone.methods.base import Initialisation, InitProblem
-from loraone.models import loading
 from loraone.runs.run import run
 from loraone.runs.workspace import Workspace
 from loraone.spec.experiment import RunSpec

@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from loraone.errors import ExportError
 from loraone.events import Artifact, Failed
+from loraone.inputs.models.targets import TargetLayer
 from loraone.linalg.matrices import Change, Dense
-from loraone.models.targets import TargetLayer
 from loraone.runs import artifacts
 from loraone.runs.run import run
 from loraone.runs.workspace import Workspace

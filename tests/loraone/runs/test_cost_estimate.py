@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loraone import ExperimentSpec, expand
-from loraone.models import checkpoint, loading
-from loraone.models.checkpoint import Checkpoint
+from loraone.inputs.models import checkpoint, loading
+from loraone.inputs.models.checkpoint import Checkpoint
 from loraone.runs import cost_estimate
 from loraone.runs.device_benchmark import DeviceBenchmark, measure
 from loraone.spec.experiment import RunSpec

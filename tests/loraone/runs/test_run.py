@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from loraone.events import Alignment, Event, Failed, Finished, InitReport, Metric, Note
-from loraone.models import loading
+from loraone.inputs.models import loading
 from loraone.runs.run import run
 from loraone.runs.workspace import Workspace
 from loraone.spec.experiment import RunSpec

@@ -15,7 +15,7 @@ import torch
 
 from loraone.errors import LoraOneError
 from loraone.events import Failed, Finished, Note, Progress
-from loraone.models import loading
+from loraone.inputs.models import loading
 from loraone.progress import finish
 from loraone.runs.run import run
 from loraone.runs.workspace import Workspace

@@ -12,7 +12,7 @@ from huggingface_hub import try_to_load_from_cache
 from safetensors import safe_open
 
 from loraone.errors import ModelError
-from loraone.models.paths import model_location
+from loraone.inputs.models.paths import model_location
 from loraone.spec.model import ModelSpec
 
 _BLOCK = re.compile(r"\.\d+\.")

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from loraone.data.texts import Rows
 from loraone.errors import DataError
+from loraone.inputs.data.texts import Rows
 from loraone.spec.data import DataSpec
 
 

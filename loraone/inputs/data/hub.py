@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from loraone.data.files import check_columns
-from loraone.data.texts import Rows
 from loraone.errors import DataError
+from loraone.inputs.data.files import check_columns
+from loraone.inputs.data.texts import Rows
 from loraone.spec.data import DataSpec
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?(@[\w./-]+)?")

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from loraone.errors import ModelError
-from loraone.models import loading
+from loraone.inputs.models import loading
 from loraone.spec.model import ModelSpec
 
 CPU = torch.device("cpu")

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from loraone.data.texts import Rows
 from loraone.errors import DataError
+from loraone.inputs.data.texts import Rows
 from loraone.spec.data import DataSpec
 
 MIN_WORDS = 4

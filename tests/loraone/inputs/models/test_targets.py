@@ -11,8 +11,8 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from loraone.errors import ModelError
-from loraone.models import loading
-from loraone.models.targets import TargetLayer, find_targets
+from loraone.inputs.models import loading
+from loraone.inputs.models.targets import TargetLayer, find_targets
 from loraone.spec.model import ModelSpec
 from tests.conftest import TASK_OF
 

@@ -8,9 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from loraone.catalog import TASKS
-from loraone.data import files, hub
-from loraone.data.texts import source_of
 from loraone.errors import DataError, LoraOneError, ModelError
+from loraone.inputs.data import files, hub
+from loraone.inputs.data.texts import source_of
 from loraone.spec.data import DataSpec
 from loraone.spec.experiment import _Shared
 from loraone.spec.model import ModelSpec

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from loraone.data import docstrings, hub
-from loraone.data.batches import shuffled
-from loraone.data.texts import fingerprint, load, source_of, stratified
 from loraone.errors import DataError
+from loraone.inputs.data import docstrings, hub
+from loraone.inputs.data.batches import shuffled
+from loraone.inputs.data.texts import fingerprint, load, source_of, stratified
 from loraone.spec.data import DataSpec
 
 ROWS = [{"body": f"text number {i}", "kind": ("x", "y", "z")[i % 3]} for i in range(60)]

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from loraone.catalog import TASKS
 from loraone.errors import ModelError
-from loraone.models.paths import model_location
-from loraone.models.targets import TargetLayer, find_targets
+from loraone.inputs.models.paths import model_location
+from loraone.inputs.models.targets import TargetLayer, find_targets
 from loraone.spec.model import ModelSpec
 
 _HEADS = ("classifier", "score", "classification_head")
