@@ -37,7 +37,8 @@ CURRENT = len(STEPS) + 1
 def version_of(document: Mapping[str, Any]) -> int | None:
     """The version that a document says, 1 where it says none, None where that is no version."""
     version = document.get("version", 1)
-    return version if isinstance(version, int) and version >= 1 else None
+    counts = isinstance(version, int) and not isinstance(version, bool)
+    return version if counts and version >= 1 else None
 
 
 def upgraded(document: Mapping[str, Any]) -> Document:
