@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,7 +15,17 @@ LearningRate = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
-class Spec(BaseModel):
-    """Base of all specs: frozen, and strict about unknown fields."""
+def _title(spec: type[Spec]) -> str:
+    return spec.section or spec.__name__.removesuffix("Spec")
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+class Spec(BaseModel):
+    """Base of all specs: frozen, and strict about unknown fields.
+
+    ``section`` is the section of the form that its fields stand in, the name of its class without
+    it; see :mod:`loraone.spec.form`.
+    """
+
+    section: ClassVar[str] = ""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, model_title_generator=_title)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from loraone.spec.base import Seed, Spec
+from loraone.spec.form import form
 
 
 class DataSpec(Spec):
@@ -16,6 +17,7 @@ class DataSpec(Spec):
         min_length=1,
         max_length=500,
         description="builtin:stdlib-docstrings, a .csv, .jsonl or .parquet file, or a hub id",
+        json_schema_extra=form(section="Model and data", order=1),
     )
     text_column: str = Field(
         "text", title="Text column", min_length=1, description="Column that holds the text"

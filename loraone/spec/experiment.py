@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    ConfigDict,
     Field,
     model_validator,
 )
@@ -27,6 +28,7 @@ from loraone.spec.adapter import AdapterSpec
 from loraone.spec.applicability import Paths, check_spec, check_sweep
 from loraone.spec.base import LearningRate, Rank, Seed, Spec
 from loraone.spec.data import DataSpec
+from loraone.spec.form import form, layout
 from loraone.spec.gradient import GradientSpec
 from loraone.spec.measure import MeasureSpec
 from loraone.spec.method import MethodSpec, _method_from_name
@@ -71,9 +73,18 @@ class _Shared(Spec):
         ge=1,
         le=versions.CURRENT,
         description="Of the spec's form; earlier ones are brought forward",
+        json_schema_extra=form(hidden=True),
     )
     task: Annotated[str, AfterValidator(_known_task)] = Field(
-        "sequence-classification", title="Task", description="What the model is trained to do"
+        "sequence-classification",
+        title="Task",
+        description="What the model is trained to do",
+        json_schema_extra=form(
+            section="Model and data",
+            order=2,
+            # Teacher–student problems have a page of their own.
+            choices={task.name: task.label for task in TASKS.values() if not task.synthetic},
+        ),
     )
     model: ModelSpec = ModelSpec()
     data: DataSpec = DataSpec()
@@ -81,7 +92,7 @@ class _Shared(Spec):
     adapter: AdapterSpec = AdapterSpec()
     training: TrainingSpec = TrainingSpec()
     measure: MeasureSpec = MeasureSpec()
-    problem: ProblemSpec = ProblemSpec()
+    problem: ProblemSpec = Field(ProblemSpec(), json_schema_extra=form(hidden=True))
 
     @model_validator(mode="before")
     @classmethod
@@ -102,11 +113,17 @@ class _Shared(Spec):
 class ExperimentSpec(_Shared):
     """A grid of runs that share model, data and training."""
 
+    model_config = ConfigDict(json_schema_extra=layout())
+
     name: str = Field(
         "Untitled", title="Name", min_length=1, max_length=200, description="Shown in the history"
     )
     description: str = Field(
-        "", title="Description", max_length=10_000, description="What the experiment asks"
+        "",
+        title="Description",
+        max_length=10_000,
+        description="What the experiment asks",
+        json_schema_extra=form(widget="textarea"),
     )
     methods: Annotated[
         tuple[Annotated[MethodSpec, BeforeValidator(_method_from_name)], ...], Field(min_length=1)
@@ -114,10 +131,14 @@ class ExperimentSpec(_Shared):
         (MethodSpec(name="lora"), MethodSpec(name="lora_one")),
         title="Methods",
         description="Initialisations to compare",
+        json_schema_extra=form(section="Methods", widget="methods"),
     )
     grid: GridSpec = GridSpec()
     sweep: SweepSpec | None = Field(
-        None, title="Sweep", description="Of a teacher–student problem: one number varied"
+        None,
+        title="Sweep",
+        description="Of a teacher–student problem: one number varied",
+        json_schema_extra=form(hidden=True),
     )
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from loraone.spec.base import LearningRate, Spec
+from loraone.spec.form import form
 
 
 class GradientSpec(Spec):
@@ -34,11 +35,6 @@ class GradientSpec(Spec):
         title="Gradient checkpointing",
         description="Recompute each block in the backward pass: less memory, more time, the same G",
     )
-    dropout: bool = Field(
-        False,
-        title="With dropout",
-        description="Take the gradient in train() mode, as the official code does: noisier",
-    )
     head_warmup_steps: int = Field(
         0,
         title="Head warm-up",
@@ -47,7 +43,15 @@ class GradientSpec(Spec):
         description="Steps that train only a new head before the gradient is taken",
     )
     head_learning_rate: LearningRate = Field(
-        1e-3, title="Head learning rate", description="AdamW learning rate of the head warm-up"
+        1e-3,
+        title="Head learning rate",
+        description="AdamW learning rate of the head warm-up",
+        json_schema_extra=form(hidden_when={"gradient.head_warmup_steps": [0]}),
+    )
+    dropout: bool = Field(
+        False,
+        title="With dropout",
+        description="Take the gradient in train() mode, as the official code does: noisier",
     )
 
     @model_validator(mode="after")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from loraone.spec.base import Spec
+from loraone.spec.form import form
 
 
 class MeasureSpec(Spec):
     """What is measured beside the losses."""
+
+    section: ClassVar[str] = "Measurements"
 
     alignment_every: int = Field(
         5, title="Alignment every", ge=1, le=100_000, description="Steps between measurements"
@@ -20,10 +25,27 @@ class MeasureSpec(Spec):
         le=65_536,
         description="Training texts outside the gradient batch for the loss around the init",
     )
+    save_adapter: bool = Field(
+        True, title="Keep adapters", description="Write and verify a plain PEFT adapter"
+    )
     split_half_agreement: bool = Field(
         True,
         title="Gradient trust",
         description="Split-half agreement of the gradient batch: one more gradient pass",
+    )
+    hessian: bool = Field(
+        False,
+        title="Largest Hessian eigenvalue",
+        description="Of the loss in the trained parameters at step 0; predicts the usable "
+        "learning rate; as long as a few dozen training steps",
+    )
+    hessian_samples: int = Field(
+        16,
+        title="Hessian batch",
+        ge=1,
+        le=4096,
+        description="Texts of the gradient batch it takes",
+        json_schema_extra=form(shown_when={"measure.hessian": [True]}),
     )
     intruders: bool = Field(
         False,
@@ -36,6 +58,7 @@ class MeasureSpec(Spec):
         ge=1,
         le=4096,
         description="Left singular vectors of the tuned weight that are looked at",
+        json_schema_extra=form(shown_when={"measure.intruders": [True]}),
     )
     intruder_epsilon: float = Field(
         0.6,
@@ -43,16 +66,5 @@ class MeasureSpec(Spec):
         gt=0,
         lt=1,
         description="New is what has no |cos| of ε or more to any pretrained direction",
-    )
-    hessian: bool = Field(
-        False,
-        title="Largest Hessian eigenvalue",
-        description="Of the loss in the trained parameters at step 0; predicts the usable "
-        "learning rate; as long as a few dozen training steps",
-    )
-    hessian_samples: int = Field(
-        16, title="Hessian batch", ge=1, le=4096, description="Texts of the gradient batch it takes"
-    )
-    save_adapter: bool = Field(
-        True, title="Keep adapters", description="Write and verify a plain PEFT adapter"
+        json_schema_extra=form(shown_when={"measure.intruders": [True]}),
     )

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from loraone.catalog import METHODS, OPTIMIZERS
 from loraone.spec.base import LearningRate, Spec
+from loraone.spec.form import form
 from loraone.spec.training import Optimizer
 
 
@@ -23,19 +24,26 @@ def _method_from_name(value: Any) -> Any:
 class MethodSpec(Spec):
     """One method of the catalogue with its own parameters."""
 
-    name: str = Field(title="Method", description="A name of the catalogue")
+    name: str = Field(
+        title="Method", description="A name of the catalogue", json_schema_extra=form(hidden=True)
+    )
     params: dict[str, float | str | bool] = Field(
-        default_factory=dict, title="Parameters", description="Those of the method; see its row"
+        default_factory=dict,
+        title="Parameters",
+        description="Those of the method; see its row",
+        json_schema_extra=form(hidden=True),
     )
     learning_rates: Annotated[tuple[LearningRate, ...], Field(min_length=1)] | None = Field(
         None,
         title="Learning rates",
         description="For this method alone, instead of the grid's",
+        json_schema_extra=form(empty="as in the grid"),
     )
     optimizer: Optimizer | None = Field(
         None,
         title="Optimiser",
         description="For this method alone, instead of the training section's",
+        json_schema_extra=form(empty="as for all"),
     )
 
     @model_validator(mode="after")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from loraone.spec.base import Spec
+from loraone.spec.form import form
 
 
 class ModelSpec(Spec):
     """Which pretrained model, and which of its linear layers are adapted."""
+
+    section: ClassVar[str] = "Model and data"
 
     id: str = Field(
         "builtin:minilm",
@@ -20,7 +23,10 @@ class ModelSpec(Spec):
         description="builtin:minilm, a local folder, or a hub id org/name[@revision]; safetensors",
     )
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
-        "float32", title="Weights in", description="Number format of the loaded weights"
+        "float32",
+        title="Weights in",
+        description="Number format of the loaded weights",
+        json_schema_extra=form(section="Adapter", order=1),
     )
     targets: Literal["all-linear"] | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         "all-linear",
@@ -29,4 +35,5 @@ class ModelSpec(Spec):
             "all-linear: every linear layer of the transformer blocks; "
             "or names as PEFT's target_modules takes them, such as query, value"
         ),
+        json_schema_extra=form(order=3, widget="targets"),
     )

@@ -8,11 +8,17 @@ from pydantic import Field
 
 from loraone.catalog import OPTIMIZERS
 from loraone.spec.base import Spec
+from loraone.spec.form import form
 
 if TYPE_CHECKING:
     Optimizer: TypeAlias = str
 else:  # the names that the catalogue has: the JSON schema lists them, for the form and for errors
     Optimizer = Literal[tuple(OPTIMIZERS)]
+
+
+def _with_optimizer(*names: Optimizer) -> dict[str, list[str]]:
+    """Where all methods train with one of these, or a method does."""
+    return {"training.optimizer": [*names], "methods.*.optimizer": [*names]}
 
 
 class TrainingSpec(Spec):
@@ -22,12 +28,6 @@ class TrainingSpec(Spec):
         "adamw",
         title="Optimiser",
         description="; ".join(f"{row.name}: {row.summary}" for row in OPTIMIZERS.values()),
-    )
-    loraplus_ratio: float = Field(
-        16.0, title="LoRA+ ratio", ge=1, le=1000, description="Learning rate of B over that of A"
-    )
-    riemannian_damping: float = Field(
-        1e-6, title="Riemannian λ", gt=0, le=1e3, description="Added to AAᵀ and BᵀB"
     )
     steps: int = Field(40, title="Steps", ge=0, le=1_000_000, description="Optimiser steps")
     batch_size: int = Field(16, title="Batch size", ge=1, le=4096, description="Texts per step")
@@ -43,4 +43,20 @@ class TrainingSpec(Spec):
     )
     eval_every: int = Field(
         20, title="Evaluate every", ge=1, le=100_000, description="Steps between evaluations"
+    )
+    loraplus_ratio: float = Field(
+        16.0,
+        title="LoRA+ ratio",
+        ge=1,
+        le=1000,
+        description="Learning rate of B over that of A",
+        json_schema_extra=form(shown_when=_with_optimizer("loraplus")),
+    )
+    riemannian_damping: float = Field(
+        1e-6,
+        title="Riemannian λ",
+        gt=0,
+        le=1e3,
+        description="Added to AAᵀ and BᵀB",
+        json_schema_extra=form(shown_when=_with_optimizer("riemannian", "riemannian-sgd")),
     )

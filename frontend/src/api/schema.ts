@@ -930,7 +930,7 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
-         * AdapterSpec
+         * Adapter
          * @description The LoRA parametrisation W + s·B·A, apart from its rank.
          */
         AdapterSpec: {
@@ -1135,7 +1135,7 @@ export interface components {
             succeeded: number;
         };
         /**
-         * DataSpec
+         * Data
          * @description Which texts, which columns, and how many of them.
          */
         DataSpec: {
@@ -1340,7 +1340,7 @@ export interface components {
             task: string;
         };
         /**
-         * ExperimentSpec
+         * Experiment
          * @description A grid of runs that share model, data and training.
          */
         ExperimentSpec: {
@@ -1531,7 +1531,7 @@ export interface components {
             summary: string;
         };
         /**
-         * GradientSpec
+         * Gradient
          * @description How the one-step full fine-tuning gradient G is taken.
          */
         GradientSpec: {
@@ -1580,7 +1580,7 @@ export interface components {
             strategy: "auto" | "accumulate" | "layerwise" | "sketch";
         };
         /**
-         * GridSpec
+         * Grid
          * @description The values that are combined with every method.
          */
         GridSpec: {
@@ -1733,7 +1733,7 @@ export interface components {
             html: string;
         };
         /**
-         * MeasureSpec
+         * Measurements
          * @description What is measured beside the losses.
          */
         MeasureSpec: {
@@ -1821,7 +1821,7 @@ export interface components {
             trains: "adapter" | "A" | "core" | "all";
         };
         /**
-         * MethodSpec
+         * Method
          * @description One method of the catalogue with its own parameters.
          */
         MethodSpec: {
@@ -1849,7 +1849,7 @@ export interface components {
             };
         };
         /**
-         * ModelSpec
+         * Model and data
          * @description Which pretrained model, and which of its linear layers are adapted.
          */
         ModelSpec: {
@@ -2074,7 +2074,7 @@ export interface components {
             type: string;
         };
         /**
-         * ProblemSpec
+         * Problem
          * @description A teacher whose weight differs from the student's by Δ of low rank; inputs are Gaussian.
          *
          *     ``y = x (W₀ + Δ)ᵀ``, its ReLU, or two such layers; loss ``1/(2N) ‖·‖_F²``. Source: arXiv
@@ -2480,7 +2480,7 @@ export interface components {
             name: string;
         };
         /**
-         * SweepSpec
+         * Sweep
          * @description One number of the problem that takes several values, each with every method and seed.
          */
         SweepSpec: {
@@ -2581,7 +2581,7 @@ export interface components {
             };
         };
         /**
-         * TrainingSpec
+         * Training
          * @description The short training run that follows the initialisation.
          */
         TrainingSpec: {

@@ -5,18 +5,17 @@ import {
   Group,
   Menu,
   Paper,
-  Select,
   SimpleGrid,
   Stack,
   Text,
-  TextInput,
 } from "@mantine/core";
 import { IconPlus, IconX } from "@tabler/icons-react";
 import type { Catalog } from "../api/client";
-import { NumbersField, OptimizerField } from "./fields";
+import { Field } from "./Field";
+import { fieldsOf } from "./layout";
 import { problemAt } from "./problems";
 import { useSpecForm } from "./SpecForm";
-import { asNumber, type JsonSchema } from "./schema";
+import { fieldInfo } from "./schema";
 
 type Method = Catalog["methods"][number];
 
@@ -28,7 +27,7 @@ export function MethodsField({
   catalog: Catalog;
   synthetic?: boolean;
 }) {
-  const { spec, problems, set } = useSpecForm();
+  const { spec, schema, problems, set } = useSpecForm();
   const rows = new Map(catalog.methods.map((row) => [row.name, row]));
   const offered = catalog.methods.filter((row) => row.synthetic || !synthetic);
   const own = problems.filter((problem) => problem.path === "methods");
@@ -66,9 +65,18 @@ export function MethodsField({
               </ActionIcon>
             </Group>
             <SimpleGrid cols={{ base: 1, sm: 3 }} mt="xs">
-              {row && <Params row={row} index={index} />}
-              <NumbersField path={`methods.${index}.learning_rates`} optional />
-              <OptimizerField path={`methods.${index}.optimizer`} />
+              {row &&
+                fieldsOf(row.params).map(({ path, widget }) => (
+                  <Field
+                    key={path}
+                    path={`methods.${index}.params.${path}`}
+                    info={fieldInfo(row.params, path)}
+                    widget={widget}
+                  />
+                ))}
+              {fieldsOf(schema, `methods.${index}`).map(({ path, widget }) => (
+                <Field key={path} path={path} widget={widget} />
+              ))}
             </SimpleGrid>
             {problemAt(problems, `methods.${index}.name`) && (
               <Text c="red" size="sm" mt={4}>
@@ -114,49 +122,10 @@ export function MethodsField({
   );
 }
 
-interface Property {
-  title?: string;
-  description?: string;
-  enum?: string[];
-  default?: unknown;
-}
-
-function properties(row: Method): [string, Property][] {
-  return Object.entries(((row.params as JsonSchema).properties ?? {}) as Record<string, Property>);
-}
-
+/** The method as it is chosen first: every parameter at its default. */
 function fresh(row: Method) {
-  const params = Object.fromEntries(properties(row).map(([name, p]) => [name, p.default]));
+  const params = Object.fromEntries(
+    fieldsOf(row.params).map(({ path }) => [path, fieldInfo(row.params, path).default]),
+  );
   return { name: row.name, params, learning_rates: null, optimizer: null };
-}
-
-function Params({ row, index }: { row: Method; index: number }) {
-  const { spec, problems, set } = useSpecForm();
-  const params = spec.methods[index]?.params ?? {};
-  return properties(row).map(([name, property]) => {
-    const path = `methods.${index}.params.${name}`;
-    const shared = {
-      label: property.title ?? name,
-      description: property.description,
-      error: problemAt(problems, path),
-    };
-    const value = String(params[name] ?? property.default ?? "");
-    return property.enum ? (
-      <Select
-        key={name}
-        {...shared}
-        data={property.enum}
-        value={value}
-        allowDeselect={false}
-        onChange={(chosen) => chosen !== null && set(path, chosen)}
-      />
-    ) : (
-      <TextInput
-        key={name}
-        {...shared}
-        value={value}
-        onChange={(event) => set(path, asNumber(event.currentTarget.value))}
-      />
-    );
-  });
 }

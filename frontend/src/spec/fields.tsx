@@ -1,15 +1,22 @@
-import { Select, Switch, TagsInput, TextInput } from "@mantine/core";
+import { Select, Switch, TagsInput, Textarea, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { valueAt } from "./path";
 import { problemAt } from "./problems";
 import { useSpecForm } from "./SpecForm";
-import { asNumber, asText, fieldInfo, numbers } from "./schema";
+import { asNumber, asText, type FieldInfo, fieldInfo, numbers } from "./schema";
 
-function useField(path: string) {
+export interface FieldProps {
+  path: string;
+  /** What another schema than the form's says of the field, as that of a method's parameters. */
+  info?: FieldInfo;
+}
+
+function useField({ path, info: given }: FieldProps) {
   const { spec, schema, problems, set } = useSpecForm();
-  const info = fieldInfo(schema, path);
+  const info = given ?? fieldInfo(schema, path);
+  const value = valueAt(spec, path);
   return {
-    value: valueAt(spec, path),
+    value: value === undefined ? info.default : value,
     change: (value: unknown) => set(path, value),
     shared: {
       label: info.label,
@@ -17,89 +24,99 @@ function useField(path: string) {
       error: problemAt(problems, path),
     },
     info,
+    optional: info.empty !== undefined,
   };
 }
 
 /** One number. What cannot be read as a number goes to the server, which says what is allowed. */
-export function NumberField({ path }: { path: string }) {
-  const { value, change, shared } = useField(path);
+export function NumberField(props: FieldProps) {
+  const { value, change, shared, info, optional } = useField(props);
   const [text, setText] = useState<string | null>(null);
   return (
     <TextInput
       {...shared}
       inputMode="decimal"
       value={text ?? asText(value)}
+      placeholder={info.empty}
       onChange={(event) => {
-        setText(event.currentTarget.value);
-        change(asNumber(event.currentTarget.value));
+        const typed = event.currentTarget.value;
+        setText(typed);
+        change(optional && typed.trim() === "" ? null : asNumber(typed));
       }}
       onBlur={() => setText(null)}
     />
   );
 }
 
-export function TextField({ path }: { path: string }) {
-  const { value, change, shared } = useField(path);
+export function TextField(props: FieldProps) {
+  const { value, change, shared, info, optional } = useField(props);
   return (
     <TextInput
       {...shared}
+      value={String(value ?? "")}
+      placeholder={info.empty}
+      onChange={({ currentTarget: { value: text } }) =>
+        change(optional && text === "" ? null : text)
+      }
+    />
+  );
+}
+
+export function TextareaField(props: FieldProps) {
+  const { value, change, shared } = useField(props);
+  return (
+    <Textarea
+      {...shared}
+      autosize
+      minRows={2}
       value={String(value ?? "")}
       onChange={(event) => change(event.currentTarget.value)}
     />
   );
 }
 
-/** Several numbers, as tags. `optional` fields are null when empty. */
-export function NumbersField({ path, optional = false }: { path: string; optional?: boolean }) {
-  const { value, change, shared } = useField(path);
+/** Several numbers, as tags. */
+export function NumbersField(props: FieldProps) {
+  return <TagsField {...props} read={numbers} />;
+}
+
+/** Several texts, as tags. */
+export function TextsField(props: FieldProps) {
+  return <TagsField {...props} read={(texts) => texts} />;
+}
+
+function TagsField({ read, ...props }: FieldProps & { read: (texts: string[]) => unknown[] }) {
+  const { value, change, shared, info, optional } = useField(props);
   const list = Array.isArray(value) ? value.map(asText) : [];
   return (
     <TagsInput
       {...shared}
       value={list}
       splitChars={[",", " ", ";"]}
-      placeholder={optional && list.length === 0 ? "as in the grid" : undefined}
-      onChange={(texts) => change(optional && texts.length === 0 ? null : numbers(texts))}
+      placeholder={list.length === 0 ? info.empty : undefined}
+      onChange={(texts) => change(optional && texts.length === 0 ? null : read(texts))}
     />
   );
 }
 
-export function ChoiceField({ path, choices }: { path: string; choices?: Choice[] }) {
-  const { value, change, shared, info } = useField(path);
+/** One of several values, under the labels that the schema has for them. */
+export function ChoiceField(props: FieldProps) {
+  const { value, change, shared, info } = useField(props);
+  const none = info.empty === undefined ? [] : [{ value: "", label: info.empty }];
+  const choices = info.labelled ?? info.choices.map((choice) => ({ value: choice, label: choice }));
   return (
     <Select
       {...shared}
-      data={choices ?? info.choices}
-      value={String(value)}
+      data={[...none, ...choices]}
+      value={String(value ?? "")}
       allowDeselect={false}
-      onChange={(chosen) => chosen !== null && change(chosen)}
+      onChange={(chosen) => chosen !== null && change(chosen === "" ? null : chosen)}
     />
   );
 }
 
-/** A method's own optimiser, or the training section's. */
-export function OptimizerField({ path }: { path: string }) {
-  const { value, change, shared } = useField(path);
-  const { schema } = useSpecForm();
-  const { choices } = fieldInfo(schema, "training.optimizer");
-  return (
-    <Select
-      {...shared}
-      data={[{ value: "", label: "as for all" }, ...choices]}
-      value={value === null || value === undefined ? "" : String(value)}
-      allowDeselect={false}
-      onChange={(chosen) => change(chosen === "" ? null : chosen)}
-    />
-  );
-}
-
-interface Choice {
-  value: string;
-  label: string;
-}
-
-export function SwitchField({ path }: { path: string }) {
-  const { value, change, shared } = useField(path);
+export function SwitchField(props: FieldProps) {
+  const { value, change, shared } = useField(props);
   return (
     <Switch
       {...shared}
@@ -110,8 +127,8 @@ export function SwitchField({ path }: { path: string }) {
 }
 
 /** Target layers: the word all-linear, or names of modules. */
-export function TargetsField() {
-  const { value, change, shared } = useField("model.targets");
+export function TargetsField(props: FieldProps) {
+  const { value, change, shared } = useField(props);
   const list = Array.isArray(value) ? value.map(String) : [String(value)];
   return (
     <TagsInput

@@ -14,3 +14,11 @@ export function withValue<T>(spec: T, path: string, value: unknown): T {
   if (Array.isArray(spec)) return spec.map((item, i) => (i === Number(key) ? inner : item)) as T;
   return { ...node, [key]: inner } as T;
 }
+
+/** The values at a path whose `*` stands for every element of a list: `methods.*.optimizer`. */
+export function valuesAt(spec: unknown, path: string): unknown[] {
+  const [head = "", rest] = path.split(".*.", 2);
+  if (rest === undefined) return [valueAt(spec, head)];
+  const list = valueAt(spec, head);
+  return Array.isArray(list) ? list.flatMap((item) => valuesAt(item, rest)) : [];
+}

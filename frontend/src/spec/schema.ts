@@ -1,6 +1,6 @@
 /** The form's knowledge of a field: label, help and range, all from the server's JSON schema. */
 
-interface Node {
+export interface Node {
   title?: string;
   description?: string;
   $ref?: string;
@@ -16,13 +16,47 @@ interface Node {
   exclusiveMaximum?: number;
   default?: unknown;
   $defs?: Record<string, Node>;
+  /** What is particular about a field in the form: loraone/spec/form.py says what each means. */
+  "x-form"?: Particular;
+  "x-sections"?: Section[];
 }
 
-interface FieldInfo {
+export interface Particular {
+  section?: string;
+  order?: number;
+  widget?: string;
+  choices?: Choice[];
+  empty?: string;
+  shown_when?: Condition;
+  hidden_when?: Condition;
+  hidden?: boolean;
+}
+
+/** The values at each path of which one must be there. */
+export type Condition = Record<string, unknown[]>;
+
+export interface Choice {
+  value: string;
+  label: string;
+}
+
+export interface Section {
+  title: string;
+  display: "plain" | "fieldset" | "folded";
+  columns: number;
+  help: string;
+}
+
+export interface FieldInfo {
   label: string;
   help: string;
   allowed: string;
   choices: string[];
+  /** The choices with labels, where they have any. */
+  labelled?: Choice[];
+  /** What having no value means; absent where there must be one. */
+  empty?: string;
+  default?: unknown;
 }
 
 export type JsonSchema = Record<string, unknown>;
@@ -30,24 +64,52 @@ export type JsonSchema = Record<string, unknown>;
 /** What the schema says of the field at a dotted path such as `grid.ranks`. */
 export function fieldInfo(schema: JsonSchema, path: string): FieldInfo {
   const root = schema as Node;
-  let node: Node = root;
-  for (const part of path.split(".")) {
-    const inner = resolve(root, node);
-    const next: Node | undefined = /^\d+$/.test(part) ? inner.items : inner.properties?.[part];
-    if (!next) return { label: path, help: "", allowed: "", choices: [] };
-    node = next;
-  }
+  const node = nodeAt(schema, path);
+  if (!node) return { label: path, help: "", allowed: "", choices: [] };
   const inner = resolve(root, node);
   const element = inner.items ? resolve(root, inner.items) : inner;
+  const particular = node["x-form"] ?? {};
   return {
     label: node.title ?? inner.title ?? path,
     help: node.description ?? inner.description ?? "",
     allowed: range(element),
-    choices: (element.enum ?? []).map(String),
+    choices: choicesOf(element),
+    labelled: particular.choices,
+    empty: node.anyOf?.some(({ type }) => type === "null")
+      ? (particular.empty ?? "none")
+      : undefined,
+    default: node.default,
   };
 }
 
-function resolve(root: Node, node: Node): Node {
+/** The schema of the field at a dotted path, as it is declared. */
+export function nodeAt(schema: JsonSchema, path: string): Node | undefined {
+  const root = schema as Node;
+  return path.split(".").reduce<Node | undefined>((node, part) => {
+    const inner = node && resolve(root, node);
+    return /^\d+$/.test(part) ? inner?.items : inner?.properties?.[part];
+  }, root);
+}
+
+/** The input that a field has by its type, or that it asks for. */
+export function widgetOf(root: Node, field: Node): string {
+  const inner = resolve(root, field);
+  const { widget, choices } = field["x-form"] ?? {};
+  if (widget) return widget;
+  if (choices || choicesOf(inner).length > 0) return "select";
+  if (inner.items) return NUMERIC.has(resolve(root, inner.items).type) ? "numbers" : "texts";
+  if (inner.type === "boolean") return "switch";
+  return NUMERIC.has(inner.type) ? "number" : "text";
+}
+
+const NUMERIC = new Set<string | undefined>(["number", "integer"]);
+
+function choicesOf(node: Node): string[] {
+  return (node.enum ?? (node.const === undefined ? [] : [node.const])).map(String);
+}
+
+/** A schema without its references; of several alternatives the one that says most. */
+export function resolve(root: Node, node: Node): Node {
   if (node.$ref) {
     const name = node.$ref.split("/").pop() ?? "";
     return resolve(root, root.$defs?.[name] ?? {});
