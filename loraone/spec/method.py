@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from loraone.catalog import METHODS, OPTIMIZERS
 from loraone.spec.base import LearningRate, Spec
 from loraone.spec.form import form
-from loraone.spec.training import Optimizer
+from loraone.spec.training import Optimizer, optimizer_labels
 
 
 def _method_from_name(value: Any) -> Any:
@@ -43,7 +43,7 @@ class MethodSpec(Spec):
         None,
         title="Optimiser",
         description="For this method alone, instead of the training section's",
-        json_schema_extra=form(empty="as for all"),
+        json_schema_extra=form(empty="as for all", choices=optimizer_labels()),
     )
 
     @model_validator(mode="after")

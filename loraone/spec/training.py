@@ -16,6 +16,11 @@ else:  # the names that the catalogue has: the JSON schema lists them, for the f
     Optimizer = Literal[tuple(OPTIMIZERS)]
 
 
+def optimizer_labels() -> dict[str, str]:
+    """The label of each optimiser by its name."""
+    return {name: row.label for name, row in OPTIMIZERS.items()}
+
+
 def _with_optimizer(*names: Optimizer) -> dict[str, list[str]]:
     """Where all methods train with one of these, or a method does."""
     return {"training.optimizer": [*names], "methods.*.optimizer": [*names]}
@@ -27,7 +32,8 @@ class TrainingSpec(Spec):
     optimizer: Optimizer = Field(
         "adamw",
         title="Optimiser",
-        description="; ".join(f"{row.name}: {row.summary}" for row in OPTIMIZERS.values()),
+        description="; ".join(f"{row.label}: {row.summary}" for row in OPTIMIZERS.values()),
+        json_schema_extra=form(choices=optimizer_labels()),
     )
     steps: int = Field(40, title="Steps", ge=0, le=1_000_000, description="Optimiser steps")
     batch_size: int = Field(16, title="Batch size", ge=1, le=4096, description="Texts per step")

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import pytest
 from pydantic import Field
 
+from loraone.catalog import OPTIMIZERS
 from loraone.spec import form
 from loraone.spec.base import Spec
 from loraone.spec.experiment import ExperimentSpec, RunSpec
@@ -135,3 +136,11 @@ def test_choices_keep_their_order_and_offer_no_task_that_draws_its_own_problem()
     assert form.form(choices={"b": "B", "a": "A"}) == {
         "x-form": {"choices": [{"value": "b", "label": "B"}, {"value": "a", "label": "A"}]}
     }
+
+
+def test_optimisers_are_chosen_by_the_labels_of_their_rows() -> None:
+    own = SCHEMA["$defs"]["MethodSpec"]["properties"]["optimizer"]
+    for field in (FIELDS["training.optimizer"][0], own):
+        choices = {choice["value"]: choice["label"] for choice in field["x-form"]["choices"]}
+        assert choices == {name: row.label for name, row in OPTIMIZERS.items()}
+        assert [choice["value"] for choice in field["x-form"]["choices"]] == list(OPTIMIZERS)
