@@ -32,7 +32,9 @@ class TrainingSpec(Spec):
     optimizer: Optimizer = Field(
         "adamw",
         title="Optimiser",
-        description="; ".join(f"{row.label}: {row.summary}" for row in OPTIMIZERS.values()),
+        description="; ".join(
+            f"{row.label} ({name}): {row.summary}" for name, row in OPTIMIZERS.items()
+        ),
         json_schema_extra=form(choices=optimizer_labels()),
     )
     steps: int = Field(40, title="Steps", ge=0, le=1_000_000, description="Optimiser steps")
