@@ -41,6 +41,24 @@ def test_wrong_fields_are_marked_where_they_are_while_one_types(page: Page) -> N
     expect(plan.get_by_role("button", name="Launch")).to_be_enabled()
 
 
+def test_a_field_appears_with_what_it_belongs_to_and_a_closed_section_says_its_problems(
+    page: Page,
+) -> None:
+    page.goto("/launch")
+    page.get_by_role("button", name="Measurements", exact=True).click()
+    top = page.get_by_label("Intruders among the top")
+    top.fill("12")
+    switch = page.get_by_label("Intruder dimensions")
+    for shown in (False, True):
+        switch.click()
+        expect(top).to_have_count(int(shown))
+    expect(top).to_have_value("12")
+    top.fill("0")
+    page.get_by_role("button", name="Measurements 1 problem", exact=True).click()
+    expect(top).to_be_hidden()
+    expect(page.get_by_role("button", name="Measurements 1 problem", exact=True)).to_be_visible()
+
+
 def test_launch_from_the_form_and_watch_it_finish(page: Page, experiment_path: list[str]) -> None:
     page.goto("/launch")
     launch_two_runs(page, "From the form", steps=8)
