@@ -6,6 +6,7 @@ architecture, or of the document.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -131,3 +132,34 @@ def test_a_layer_metric_is_added_by_one_file_and_drawn(copy: Copy) -> None:
     )
     assert "Spread of the update" in drawn
     assert "update_spread" in drawn
+
+
+def test_a_training_parameter_is_a_field_and_its_use(copy: Copy) -> None:
+    touched = copy.follow("A training parameter")
+    assert touched == ["loraone/spec/training.py", "loraone/training/schedule.py"]
+    copy.tests("tests/loraone/training/test_final_rate.py", "tests/loraone/spec/test_form.py")
+    # The form's schema has it, with label, range and help; the page places it by that alone.
+    shown = copy.python(
+        "import json\n"
+        "from backend.api.catalog import catalog\n"
+        "schema = catalog().spec_schema\n"
+        "print(json.dumps(schema['$defs']['TrainingSpec']['properties']['final_rate']))\n"
+    )
+    field = json.loads(shown.splitlines()[-1])
+    assert (field["title"], field["minimum"], field["maximum"]) == ("Final rate", 0, 1)
+    # A wrong value is named with the range; a run stored before does not differ.
+    said = copy.python(
+        "from pydantic import ValidationError\n"
+        "from loraone import ExperimentSpec, expand\n"
+        "from loraone.spec import diff\n"
+        "from loraone.spec.validation import problems\n"
+        "try:\n"
+        "    ExperimentSpec.model_validate({'training': {'final_rate': 2}})\n"
+        "except ValidationError as error:\n"
+        "    print(problems(error.errors())[0]['allowed'])\n"
+        "now = expand(ExperimentSpec())[0].model_dump(mode='json')\n"
+        "training = {k: v for k, v in now['training'].items() if k != 'final_rate'}\n"
+        "old = {**now, 'training': training}\n"
+        "print(diff.between({'old': [old], 'now': [now]}))\n"
+    )
+    assert said.splitlines()[-2:] == ["0 to 1", "[]"]
