@@ -12,12 +12,14 @@ import { api, type Schemas, sentence } from "../api/client";
 import { useRunAction } from "../results/runs/useRunAction";
 import { bytes, roughly } from "../ui/format";
 import { RunProgress } from "../ui/Status";
-import { describe, ExperimentLink, type Names } from "./names";
+import { ExperimentLink } from "./ExperimentLink";
+import type { ExperimentNames } from "./experimentNames";
+import { runTitle } from "./runTitle";
 
 type Lane = Schemas["LaneOut"];
 
 /** A device, the run on it, and whether it takes the next one. */
-export function LaneCard({ lane, experiments }: { lane: Lane; experiments: Names }) {
+export function LaneCard({ lane, names }: { lane: Lane; names: ExperimentNames }) {
   const cancel = useRunAction("cancel");
   const { run } = lane;
   return (
@@ -51,8 +53,8 @@ export function LaneCard({ lane, experiments }: { lane: Lane; experiments: Names
       </Group>
       {run ? (
         <Stack gap={4}>
-          <Text size="sm">{describe(run)}</Text>
-          <ExperimentLink run={run} experiments={experiments} />
+          <Text size="sm">{runTitle(run)}</Text>
+          <ExperimentLink run={run} names={names} />
           <RunProgress run={run} />
           <Text size="xs" c="dimmed">
             {[

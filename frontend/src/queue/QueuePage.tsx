@@ -7,8 +7,10 @@ import { useRunAction } from "../results/runs/useRunAction";
 import { DataTable } from "../ui/DataTable";
 import { ago, roughly } from "../ui/format";
 import type { Column } from "../ui/table";
+import { ExperimentLink } from "./ExperimentLink";
+import type { ExperimentNames } from "./experimentNames";
 import { LaneCard } from "./LaneCard";
-import { describe, ExperimentLink, type Names } from "./names";
+import { runTitle } from "./runTitle";
 import { WaitingExperiments } from "./WaitingExperiments";
 
 /** What runs where, and what waits in order. */
@@ -26,7 +28,7 @@ export function QueuePage() {
       ))}
       <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }}>
         {data.lanes.map((lane) => (
-          <LaneCard key={lane.name} lane={lane} experiments={data.experiments} />
+          <LaneCard key={lane.name} lane={lane} names={data.experiments} />
         ))}
       </SimpleGrid>
       {data.lanes.length === 0 && (
@@ -42,8 +44,8 @@ export function QueuePage() {
           </Text>
         )}
       </Group>
-      <WaitingExperiments runs={data.queued} experiments={data.experiments} />
-      <Waiting runs={data.queued} experiments={data.experiments} />
+      <WaitingExperiments runs={data.queued} names={data.experiments} />
+      <Waiting runs={data.queued} names={data.experiments} />
       {data.waiting > data.queued.length && (
         <Text size="sm" c="dimmed">
           The first {data.queued.length} are shown.
@@ -54,7 +56,7 @@ export function QueuePage() {
           <Title order={4} mt="sm">
             Failed last
           </Title>
-          <Failed runs={data.failed} experiments={data.experiments} />
+          <Failed runs={data.failed} names={data.experiments} />
         </>
       )}
     </Stack>
@@ -62,22 +64,22 @@ export function QueuePage() {
 }
 
 /** The columns that say which run a row is about. */
-function whichRun(experiments: Names): Column<Run>[] {
+function whichRun(names: ExperimentNames): Column<Run>[] {
   return [
-    { id: "run", header: "Run", value: describe },
+    { id: "run", header: "Run", value: runTitle },
     {
       id: "experiment",
       header: "Experiment",
-      value: (run) => experiments[run.experiment_id],
-      cell: (run) => <ExperimentLink run={run} experiments={experiments} />,
+      value: (run) => names[run.experiment_id],
+      cell: (run) => <ExperimentLink run={run} names={names} />,
     },
   ];
 }
 
 /** What happened to runs that failed, what to do, and a way to run them again. */
-function Failed({ runs, experiments }: { runs: Run[]; experiments: Names }) {
+function Failed({ runs, names }: { runs: Run[]; names: ExperimentNames }) {
   const columns: Column<Run>[] = [
-    ...whichRun(experiments),
+    ...whichRun(names),
     {
       id: "why",
       header: "What happened, and what to do",
@@ -95,10 +97,10 @@ function Failed({ runs, experiments }: { runs: Run[]; experiments: Names }) {
   return <DataTable rows={runs} columns={columns} caption="Failed runs" minWidth={860} />;
 }
 
-function Waiting({ runs, experiments }: { runs: Run[]; experiments: Names }) {
+function Waiting({ runs, names }: { runs: Run[]; names: ExperimentNames }) {
   const top = useRunAction("top");
   const columns: Column<Run>[] = [
-    ...whichRun(experiments),
+    ...whichRun(names),
     {
       id: "queued",
       header: "Queued",

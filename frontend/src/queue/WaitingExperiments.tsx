@@ -10,7 +10,7 @@ import {
 import { useQueryClient } from "@tanstack/react-query";
 import { api, type Run, sentence } from "../api/client";
 import { useCancelAll } from "../results/runs/useCancelAll";
-import type { Names } from "./names";
+import { type ExperimentNames, nameOf } from "./experimentNames";
 
 const PLACES = [
   { label: "Run before others", priority: 10, Icon: IconArrowBarUp },
@@ -19,7 +19,7 @@ const PLACES = [
 ];
 
 /** What can be done with all waiting runs of an experiment at once. */
-export function WaitingExperiments({ runs, experiments }: { runs: Run[]; experiments: Names }) {
+export function WaitingExperiments({ runs, names }: { runs: Run[]; names: ExperimentNames }) {
   const ids = [...new Set(runs.map((run) => run.experiment_id))];
   return (
     <Group gap="xs">
@@ -27,7 +27,7 @@ export function WaitingExperiments({ runs, experiments }: { runs: Run[]; experim
         <OfExperiment
           key={id}
           id={id}
-          name={experiments[id] ?? `Experiment ${id}`}
+          name={nameOf(id, names)}
           runs={runs.filter((run) => run.experiment_id === id)}
         />
       ))}
