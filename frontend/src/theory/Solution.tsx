@@ -16,7 +16,7 @@ const FIGURES: Record<string, { label: string; height: number }> = {
 };
 
 /** Figures and predictions of the last answer, kept while the next one is computed. */
-export function Results({ solved }: { solved: Solved }) {
+export function Solution({ solved }: { solved: Solved }) {
   const { answer, whole, progress, error } = solved;
   const fields = (error as Problem | undefined)?.errors ?? [];
   return (

@@ -16,7 +16,7 @@ import {
 } from "../api/client";
 import { SpecFormProvider } from "../spec/SpecForm";
 import { Controls } from "./Controls";
-import { Results } from "./Results";
+import { Solution } from "./Solution";
 import { applied, changed } from "./search";
 import { useSolution } from "./useSolution";
 
@@ -122,7 +122,7 @@ function Lab({ catalog, start, active, summary }: Props) {
           <Controls catalog={catalog} />
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 8 }} order={{ base: 1, md: 2 }}>
-          <Results solved={solved} />
+          <Solution solved={solved} />
         </Grid.Col>
       </Grid>
     </SpecFormProvider>
