@@ -237,6 +237,7 @@ _ROWS_ALIGNMENT = (
         "The share of the best rank-r gradient energy that lies in the adapter's two subspaces",
         axis="share",
         short="Captured energy",
+        sided=False,
     ),
 )
 ALIGNMENT_MEASURES: dict[str, AlignmentMeasure] = {row.name: row for row in _ROWS_ALIGNMENT}

@@ -266,9 +266,13 @@ class Spectrum(Quantity):
 
 @dataclass(frozen=True)
 class AlignmentMeasure(Quantity):
-    """A number of the principal angles; ``short`` is its label where a side's name follows."""
+    """A number of the principal angles; ``short`` is its label where a side's name follows.
+
+    ``sided`` ones are of the out side and of the in side apart, others of both together.
+    """
 
     short: str = ""
+    sided: bool = True
 
 
 @dataclass(frozen=True)

@@ -64,9 +64,13 @@ class SpectrumOut(QuantityOut):
 
 
 class AlignmentMeasureOut(QuantityOut):
-    """A number of the principal angles; ``short`` is its label beside that of a side."""
+    """A number of the principal angles; ``short`` is its label beside that of a side.
+
+    ``sided`` ones are of the out side and of the in side apart, others of both together.
+    """
 
     short: str
+    sided: bool
 
 
 class OptimizerOut(RowOut):

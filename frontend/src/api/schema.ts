@@ -962,6 +962,8 @@ export interface components {
         /**
          * AlignmentMeasureOut
          * @description A number of the principal angles; ``short`` is its label beside that of a side.
+         *
+         *     ``sided`` ones are of the out side and of the in side apart, others of both together.
          */
         AlignmentMeasureOut: {
             /**
@@ -980,6 +982,8 @@ export interface components {
             name: string;
             /** Short */
             short: string;
+            /** Sided */
+            sided: boolean;
             /** Summary */
             summary: string;
             /** Unit */

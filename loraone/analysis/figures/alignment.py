@@ -94,11 +94,12 @@ def draw(
     log_x: bool = False,
     theme: Theme = "light",
 ) -> go.Figure:
-    """Two panels, out side and in side; energy has one. Random baselines are dashed."""
+    """Two panels, out side and in side, or one of both. Random baselines are dashed."""
     if rows.empty:
         return empty(theme, "Not measured yet")
-    sides = ["left"] if name == "energy" else ["left", "right"]
-    shown = [] if name == "energy" else [SIDES[side] for side in sides]
+    sided = ALIGNMENT_MEASURES[name].sided
+    sides = ["left", "right"] if sided else ["left"]
+    shown = [SIDES[side] for side in sides] if sided else []
     drawn = make_subplots(
         rows=1, cols=len(sides), shared_yaxes=True, subplot_titles=shown, horizontal_spacing=0.04
     )
@@ -181,6 +182,6 @@ def draw_by_layer(
 ) -> go.Figure:
     """Lines of ``rows`` (see :func:`by_layer`) over the layers, beside the random baseline."""
     row = ALIGNMENT_MEASURES[name]
-    if name != "energy":  # which has no sides
+    if row.sided:
         row = replace(row, label=f"{row.short}, {SIDES[side]}")
     return columns.draw(rows, runs, names, row=row, random=random, theme=theme)
