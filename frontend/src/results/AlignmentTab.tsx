@@ -1,27 +1,16 @@
 import { SegmentedControl, Slider, Stack, Text, Title } from "@mantine/core";
 import { Figure } from "../ui/Figure";
-import type { ViewSearch } from "./search";
-import { modules, shownRun, type ViewProps } from "./subject";
+import type { Measure } from "./search";
+import { modules, type Shown, shownRun, type ViewProps } from "./subject";
 import { Choice, LogSwitch, MethodChips, RatesSwitch, RunChoice, Toolbar } from "./Toolbar";
-
-const MEASURES = [
-  { value: "mean_cos2", label: "Mean cos²" },
-  { value: "sin_max", label: "sin of the largest angle" },
-  { value: "energy", label: "Captured energy" },
-];
-
-const HELP: Record<string, string> = {
-  mean_cos2:
-    "1: the adapter spans the gradient's top-r subspace; the dashed line is what a random subspace has. " +
-    "A zero factor has no direction and is not drawn.",
-  sin_max: "The paper's distance: 0 aligned, 1 at least one direction is orthogonal.",
-  energy: "The share of the best rank-r gradient energy that lies in the adapter's two subspaces.",
-};
 
 /** How the adapters' subspaces compare with the gradient's: over training, over layers, in detail. */
 export function AlignmentTab(props: ViewProps) {
-  const { subject, search, change } = props;
-  const measure = search.measure ?? "mean_cos2";
+  const { subject, search, change, catalog } = props;
+  const measures = catalog.alignments;
+  const chosen = measures.find(({ name }) => name === search.measure) ?? measures[0];
+  if (!chosen) return null;
+  const measure = chosen.name;
   const shown = { measure, rates: search.rates, labels: search.methods, judge: search.judge };
   return (
     <Stack gap="xs">
@@ -29,8 +18,8 @@ export function AlignmentTab(props: ViewProps) {
         <Choice
           label="Measure"
           value={measure}
-          options={MEASURES}
-          onChange={(value) => change({ measure: value as ViewSearch["measure"] })}
+          options={measures.map(({ name, short }) => ({ value: name, label: short }))}
+          onChange={(value) => change({ measure: value as Measure })}
         />
         <LayerChoice {...props} />
         <RatesSwitch {...props} />
@@ -42,7 +31,7 @@ export function AlignmentTab(props: ViewProps) {
       </Toolbar>
       <MethodChips {...props} />
       <Text size="sm" c="dimmed">
-        {HELP[measure]}
+        {chosen.summary}.
       </Text>
       <Figure
         of={subject.of}
@@ -56,7 +45,7 @@ export function AlignmentTab(props: ViewProps) {
       </Title>
       <Toolbar>
         <StepSlider {...props} />
-        {measure !== "energy" && (
+        {chosen.sided && (
           <SegmentedControl
             size="xs"
             aria-label="Which side"
@@ -82,7 +71,7 @@ export function AlignmentTab(props: ViewProps) {
 }
 
 /** All layers, a class of them, or one. */
-function LayerChoice({ subject, search, change }: ViewProps) {
+function LayerChoice({ subject, search, change }: Shown) {
   const value =
     search.layer !== undefined ? `l${search.layer}` : search.module ? `m${search.module}` : "all";
   return (
@@ -112,7 +101,7 @@ function LayerChoice({ subject, search, change }: ViewProps) {
 }
 
 /** One of the steps at which alignment was measured; the last where the URL names none. */
-function StepSlider({ subject, search, change }: ViewProps) {
+function StepSlider({ subject, search, change }: Shown) {
   const { steps } = subject;
   const last = Math.max(0, steps.length - 1);
   const wanted = search.step ?? steps[last] ?? 0;
@@ -142,7 +131,7 @@ function StepSlider({ subject, search, change }: ViewProps) {
 }
 
 /** φ(i, j) of one run. */
-function Directions(props: ViewProps) {
+function Directions(props: Shown) {
   const { subject, search, change } = props;
   const run = shownRun(subject, search);
   return (

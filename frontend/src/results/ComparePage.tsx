@@ -8,10 +8,11 @@ import { Empty } from "../ui/Empty";
 import { Tabbed } from "../ui/Tabbed";
 import { BasketBar } from "./basket/BasketBar";
 import { useBasket } from "./basket/useBasket";
+import { known } from "./catalog";
 import { DifferencesTab } from "./DifferencesTab";
 import type { CompareSearch, CompareTab } from "./search";
 import type { Subject } from "./subject";
-import { VIEWS, type View } from "./views";
+import { labelled, VIEWS, type View } from "./views";
 
 const route = getRouteApi("/compare");
 
@@ -71,20 +72,23 @@ interface ComparedProps {
   change: (part: Partial<CompareSearch>) => void;
 }
 
-function Compared({ items, search, change }: ComparedProps) {
+function Compared({ items, search: raw, change }: ComparedProps) {
+  const { data: catalog, error: unanswered } = api.useQuery("get", "/api/catalog");
   const { data, error } = api.useQuery(
     "get",
     "/api/basket",
     { params: { query: { of: items } } },
     { placeholderData: keepPreviousData, retry: false },
   );
-  if (error) return <Alert color="red">{sentence(error)}</Alert>;
-  if (!data) return <Skeleton height={400} />;
+  const failed = error ?? unanswered;
+  if (failed) return <Alert color="red">{sentence(failed)}</Alert>;
+  if (!data || !catalog) return <Skeleton height={400} />;
+  const search = known(raw, catalog);
   const tab = search.tab ?? "overview";
   const Panel = PANELS[tab].panel;
   return (
-    <Tabbed tab={tab} panels={PANELS} open={(name) => change({ tab: name })}>
-      <Panel subject={subjectOf(items, data)} search={search} change={change} />
+    <Tabbed tab={tab} panels={labelled(PANELS, catalog)} open={(name) => change({ tab: name })}>
+      <Panel subject={subjectOf(items, data)} search={search} change={change} catalog={catalog} />
     </Tabbed>
   );
 }

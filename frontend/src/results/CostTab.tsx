@@ -1,27 +1,21 @@
 import { Stack, Text } from "@mantine/core";
 import { Figure } from "../ui/Figure";
-import type { ViewSearch } from "./search";
+import type { Cost } from "./search";
 import type { ViewProps } from "./subject";
-import { Choice, LogSwitch, MethodChips, Toolbar } from "./Toolbar";
-
-const COSTS = [
-  { value: "train_seconds", label: "Training time" },
-  { value: "memory_bytes", label: "Memory" },
-  { value: "trained_parameters", label: "Trained parameters" },
-];
+import { Choice, LogSwitch, MethodChips, optionsOf, Toolbar } from "./Toolbar";
 
 /** What each method's result cost, at its own best learning rate. */
 export function CostTab(props: ViewProps) {
-  const { subject, search, change } = props;
-  const cost = search.cost ?? "train_seconds";
+  const { subject, search, change, catalog } = props;
+  const cost = search.cost ?? catalog.costs[0]?.name ?? "";
   return (
     <Stack gap="xs">
       <Toolbar>
         <Choice
           label="Cost"
           value={cost}
-          options={COSTS}
-          onChange={(value) => change({ cost: value as ViewSearch["cost"] })}
+          options={optionsOf(catalog.costs)}
+          onChange={(value) => change({ cost: value as Cost })}
         />
         <LogSwitch
           label="Log cost"

@@ -1,7 +1,7 @@
 import { Slider, Stack, Text } from "@mantine/core";
 import { Figure } from "../ui/Figure";
+import { curvesOf } from "./catalog";
 import { MetricChoice } from "./MetricChoice";
-import { metricsOf } from "./metrics";
 import type { ViewProps } from "./subject";
 import { Choice, LogSwitch, MethodChips, RatesSwitch, Toolbar } from "./Toolbar";
 
@@ -13,16 +13,16 @@ const X_AXES = [
 
 /** Losses and evaluations against step, tokens or seconds. */
 export function CurvesTab(props: ViewProps) {
-  const { subject, search, change } = props;
-  const known = metricsOf(subject.task);
-  const metric = search.metric ?? known[0] ?? "eval_loss";
-  // Losses of the theory fall over ten decades: a linear axis would show the first.
-  const log = search.log ?? subject.task === "teacher-student";
+  const { subject, search, change, catalog } = props;
+  const metrics = curvesOf(catalog, subject.task);
+  const metric = search.metric ?? metrics[0]?.name ?? "";
+  const row = catalog.metrics.find(({ name }) => name === metric);
+  const log = search.log ?? row?.axis === "log";
   return (
     <Stack gap="xs">
       <Toolbar>
         <MetricChoice
-          names={known}
+          metrics={metrics}
           value={metric}
           onChange={(value) => change({ metric: value })}
         />

@@ -11,6 +11,7 @@ import type { ExperimentDetail } from "../api/client";
 import { ago } from "../ui/format";
 import { CountsBar, StatusBadge } from "../ui/Status";
 import { useBasket } from "./basket/useBasket";
+import { useTask } from "./catalog";
 import { useCancelAll } from "./runs/useCancelAll";
 import { Star } from "./Star";
 import { useExperimentChange } from "./useExperimentChange";
@@ -21,6 +22,7 @@ export function ExperimentHeader({ experiment }: { experiment: ExperimentDetail 
   const change = useExperimentChange(experiment.id);
   const basket = useBasket();
   const inside = basket.has(`e${experiment.id}`);
+  const lab = useTask(experiment.task)?.synthetic;
   const active = experiment.counts.queued + experiment.counts.running;
   return (
     <Stack gap={6}>
@@ -85,10 +87,10 @@ export function ExperimentHeader({ experiment }: { experiment: ExperimentDetail 
               variant="default"
               leftSection={<IconCopy size={14} />}
               component={Link}
-              to={experiment.task === "teacher-student" ? "/theory" : "/launch"}
+              to={lab ? "/theory" : "/launch"}
               search={{ from: experiment.id } as never}
             >
-              {experiment.task === "teacher-student" ? "Open in the theory lab" : "Use as template"}
+              {lab ? "Open in the theory lab" : "Use as template"}
             </Button>
           )}
         </Group>

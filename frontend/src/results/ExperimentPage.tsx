@@ -1,16 +1,24 @@
 import { Alert, Skeleton, Stack } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { api, type ExperimentDetail, sentence, storedSpec, whyNotLaunched } from "../api/client";
+import {
+  api,
+  type Catalog,
+  type ExperimentDetail,
+  sentence,
+  storedSpec,
+  whyNotLaunched,
+} from "../api/client";
 import { Tabbed } from "../ui/Tabbed";
+import { known } from "./catalog";
 import { ExperimentHeader } from "./ExperimentHeader";
 import { NotesTab } from "./NotesTab";
 import { RecipeTab } from "./RecipeTab";
 import type { ExperimentSearch, Tab } from "./search";
-import { VIEWS } from "./views";
+import { labelled, VIEWS, type View } from "./views";
 
 const route = getRouteApi("/experiments/$id");
 
-const PANELS: Record<Tab, { label: string }> = {
+const PANELS: Record<Tab, Partial<View>> = {
   ...VIEWS,
   recipe: { label: "Recipe" },
   notes: { label: "Notes" },
@@ -19,13 +27,16 @@ const PANELS: Record<Tab, { label: string }> = {
 /** One experiment: its header, and its results under tabs. */
 export function ExperimentPage() {
   const { id } = route.useParams();
-  const search = route.useSearch();
+  const raw = route.useSearch();
   const navigate = useNavigate();
+  const { data: catalog, error: unanswered } = api.useQuery("get", "/api/catalog");
   const { data, error } = api.useQuery("get", "/api/experiments/{experiment_id}", {
     params: { path: { experiment_id: id } },
   });
-  if (error) return <Alert color="red">{sentence(error)}</Alert>;
-  if (!data) return <Skeleton height={400} />;
+  const failed = error ?? unanswered;
+  if (failed) return <Alert color="red">{sentence(failed)}</Alert>;
+  if (!data || !catalog) return <Skeleton height={400} />;
+  const search = known(raw, catalog);
   const change = (part: Partial<ExperimentSearch>) =>
     void navigate({
       to: "/experiments/$id",
@@ -43,8 +54,8 @@ export function ExperimentPage() {
           {whyNotLaunched(data)}
         </Alert>
       )}
-      <Tabbed tab={tab} panels={PANELS} open={(name) => change({ tab: name })}>
-        <Panel tab={tab} experiment={data} search={search} change={change} />
+      <Tabbed tab={tab} panels={labelled(PANELS, catalog)} open={(name) => change({ tab: name })}>
+        <Panel tab={tab} experiment={data} search={search} change={change} catalog={catalog} />
       </Tabbed>
     </Stack>
   );
@@ -55,12 +66,13 @@ interface PanelProps {
   experiment: ExperimentDetail;
   search: ExperimentSearch;
   change: (part: Partial<ExperimentSearch>) => void;
+  catalog: Catalog;
 }
 
-function Panel({ tab, experiment, search, change }: PanelProps) {
+function Panel({ tab, experiment, ...view }: PanelProps) {
   const { id, runs, layers, steps, task } = experiment;
   const subject = { of: [`e${id}`], runs, layers, steps, task };
-  const props = { subject, search, change };
+  const props = { subject, ...view };
   if (tab === "recipe") return <RecipeTab spec={storedSpec(experiment)} {...props} />;
   if (tab === "notes") return <NotesTab experiment={experiment} />;
   const View = VIEWS[tab].panel;

@@ -1,8 +1,7 @@
 import { Stack, Text } from "@mantine/core";
-import { api } from "../api/client";
 import { Figure } from "../ui/Figure";
 import type { ViewProps } from "./subject";
-import { Choice, RatesSwitch, Toolbar } from "./Toolbar";
+import { Choice, optionsOf, RatesSwitch, Toolbar } from "./Toolbar";
 
 /** A number of the reports for every layer: those of the init, or those about the update. */
 export function LayerColumns({
@@ -10,9 +9,9 @@ export function LayerColumns({
   subject,
   search,
   change,
+  catalog,
 }: ViewProps & { when: "init" | "update" }) {
-  const { data: catalog } = api.useQuery("get", "/api/catalog");
-  const columns = (catalog?.columns ?? []).filter((column) => column.when === when);
+  const columns = catalog.columns.filter((column) => column.when === when);
   const chosen = columns.find(({ name }) => name === search.column) ?? columns[0];
   if (!chosen) return null;
   return (
@@ -21,7 +20,7 @@ export function LayerColumns({
         <Choice
           label="Per layer"
           value={chosen.name}
-          options={columns.map(({ name, label }) => ({ value: name, label }))}
+          options={optionsOf(columns)}
           width={340}
           onChange={(value) => change({ column: value })}
         />

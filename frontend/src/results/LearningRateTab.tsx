@@ -1,22 +1,20 @@
 import { Stack, Text } from "@mantine/core";
 import { Figure } from "../ui/Figure";
+import { judgesOf } from "./catalog";
 import { MetricChoice } from "./MetricChoice";
-import { metricsOf } from "./metrics";
 import type { ViewProps } from "./subject";
 import { MethodChips, Toolbar } from "./Toolbar";
 
-const FINAL = ["eval_loss", "accuracy", "perplexity", "relative_loss"];
-
 /** The final metric against the learning rate. */
 export function LearningRateTab(props: ViewProps) {
-  const { subject, search, change } = props;
-  const finals = metricsOf(subject.task).filter((name) => FINAL.includes(name));
-  const metric = finals.find((name) => name === search.metric) ?? finals[0] ?? "eval_loss";
+  const { subject, search, change, catalog } = props;
+  const finals = judgesOf(catalog, subject.task);
+  const metric = (finals.find(({ name }) => name === search.metric) ?? finals[0])?.name ?? "";
   return (
     <Stack gap="xs">
       <Toolbar>
         <MetricChoice
-          names={finals}
+          metrics={finals}
           value={metric}
           onChange={(value) => change({ metric: value })}
         />

@@ -1,17 +1,14 @@
-import { api } from "../api/client";
+import type { Catalog } from "../api/client";
 import { Choice } from "./Toolbar";
 
 interface Props {
-  names: string[];
+  metrics: Catalog["metrics"];
   value: string;
   onChange: (metric: string) => void;
 }
 
-/** One of some metrics, by their labels in the catalogue. */
-export function MetricChoice({ names, value, onChange }: Props) {
-  const { data: catalog } = api.useQuery("get", "/api/catalog");
-  const options = (catalog?.metrics ?? [])
-    .filter(({ name }) => names.includes(name))
-    .map(({ name, label }) => ({ value: name, label }));
+/** One of some metrics, by their labels. */
+export function MetricChoice({ metrics, value, onChange }: Props) {
+  const options = metrics.map(({ name, label }) => ({ value: name, label }));
   return <Choice label="Metric" value={value} options={options} onChange={onChange} />;
 }

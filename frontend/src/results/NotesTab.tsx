@@ -148,7 +148,7 @@ function Rendered({ text }: { text: string }) {
     <Paper withBorder p="md">
       <Typography
         style={{ overflowWrap: "anywhere" }}
-        // biome-ignore lint/security/noDangerouslySetInnerHtml: made safe by backend/prose.py
+        // biome-ignore lint/security/noDangerouslySetInnerHtml: made safe by backend/results/markdown_text.py
         dangerouslySetInnerHTML={{ __html: data.html }}
       />
     </Paper>

@@ -11,7 +11,7 @@ import {
 import { IconX } from "@tabler/icons-react";
 import { api, type Run, type Schemas, sentence } from "../api/client";
 import { DataTable } from "../ui/DataTable";
-import { estimate, rate } from "../ui/format";
+import { estimate, rate, withUnit } from "../ui/format";
 import { Sparkline } from "../ui/Sparkline";
 import type { Column } from "../ui/table";
 import { BasketToggle } from "./basket/BasketToggle";
@@ -155,7 +155,7 @@ function MethodTable({ overview, runs }: MethodTableProps) {
     ...overview.columns.map(
       (column): Column<Row> => ({
         id: column.name,
-        header: column.unit ? `${column.label} (${column.unit})` : column.label,
+        header: withUnit(column.label, column.unit),
         numeric: true,
         value: (row) => row.values[column.name]?.mean,
         deviation: (row) => row.values[column.name]?.std ?? undefined,

@@ -2,6 +2,7 @@ import { Alert, Anchor, Group, MultiSelect, Skeleton, Stack, Switch } from "@man
 import { keepPreviousData } from "@tanstack/react-query";
 import { api, type Run, type Schemas, sentence } from "../api/client";
 import { DataTable } from "../ui/DataTable";
+import { withUnit } from "../ui/format";
 import type { Column } from "../ui/table";
 import { grouped, shownValue } from "./runs/columns";
 import { RunActions } from "./runs/RunActions";
@@ -14,8 +15,8 @@ type Head = Schemas["TableColumnOut"];
 type Row = Schemas["RunTableOut"]["rows"][number];
 
 /** Every run with all that was asked of it and all that came out; columns are chosen. */
-export function RunsTab({ subject, search, change }: ViewProps) {
-  const [usual] = useRunColumns();
+export function RunsTab({ subject, search, change, catalog }: ViewProps) {
+  const [usual] = useRunColumns(catalog.usual_run_columns);
   const { data, error } = api.useQuery(
     "get",
     "/api/runs",
@@ -66,7 +67,7 @@ export function RunsTab({ subject, search, change }: ViewProps) {
       </Toolbar>
       <DataTable
         rows={data.rows}
-        columns={[...shown.map((head) => column(head, runs)), actions(runs)]}
+        columns={[...shown.map((head) => column(head, data.rows, runs)), actions(runs)]}
         caption="Runs"
         minWidth={110 * shown.length}
         empty="No run yet."
@@ -75,14 +76,14 @@ export function RunsTab({ subject, search, change }: ViewProps) {
   );
 }
 
-function column(head: Head, runs: Map<number, Run>): Column<Row> {
+function column(head: Head, rows: Row[], runs: Map<number, Run>): Column<Row> {
   const { name, label, unit } = head;
   const value = (row: Row) => row[name];
   return {
     id: name,
-    // The cells of memory have their own unit.
-    header: unit && unit !== "bytes" ? `${label} (${unit})` : label,
-    numeric: head.kind === "result" || name === "run_id" || NUMERIC.includes(name),
+    // Cells in bytes have their own unit.
+    header: withUnit(label, unit === "bytes" ? "" : unit),
+    numeric: rows.every((row) => typeof (value(row) ?? 0) === "number"),
     value: (row) => {
       const plain = value(row);
       return typeof plain === "boolean" ? String(plain) : (plain ?? undefined);
@@ -90,12 +91,11 @@ function column(head: Head, runs: Map<number, Run>): Column<Row> {
     cell: (row) => {
       const run = runs.get(Number(row.run_id));
       if (name === "status" && run) return <RunStatus run={run} />;
-      return shownValue(name, value(row) ?? null);
+      return shownValue(name, value(row) ?? null, unit);
     },
   };
 }
 
-const NUMERIC = ["rank", "learning_rate", "seed", "seconds", "experiment_id"];
 function actions(runs: Map<number, Run>): Column<Row> {
   return {
     id: "actions",

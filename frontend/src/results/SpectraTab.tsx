@@ -2,19 +2,16 @@ import { ActionIcon, Group, Kbd, Stack, Text, Title } from "@mantine/core";
 import { useDebouncedValue, useHotkeys } from "@mantine/hooks";
 import { IconChevronLeft, IconChevronRight } from "@tabler/icons-react";
 import { useState } from "react";
-import { api } from "../api/client";
 import { Empty } from "../ui/Empty";
 import { Figure } from "../ui/Figure";
 import { shownRun, type ViewProps } from "./subject";
-import { Choice, MethodChips, RunChoice, Toolbar } from "./Toolbar";
+import { Choice, MethodChips, optionsOf, RunChoice, Toolbar } from "./Toolbar";
 
-const SHARED = ["gradient", "weight"];
 const HOVER_MS = 150;
 
 /** A map of all layers; a click or a key opens a layer's spectra, the pointer previews them. */
 export function SpectraTab(props: ViewProps) {
-  const { subject, search, change } = props;
-  const { data: catalog } = api.useQuery("get", "/api/catalog");
+  const { subject, search, change, catalog } = props;
   const [under, setUnder] = useState<number | undefined>();
   const [hovered] = useDebouncedValue(under, HOVER_MS);
   const count = subject.layers.length;
@@ -33,33 +30,34 @@ export function SpectraTab(props: ViewProps) {
   }
   const layer = hovered ?? chosen;
   const label = subject.layers[layer]?.label ?? "";
-  const quantity = search.quantity ?? "gradient";
+  const { spectra, scalars } = catalog;
+  const matrix = spectra.find(({ name }) => name === search.quantity) ?? spectra[0];
+  const quantity = matrix?.name ?? "";
+  const scalar = search.scalar ?? (scalars.find(({ usual }) => usual) ?? scalars[0])?.name ?? "";
   const run = shownRun(subject, search);
-  const ofRun = !SHARED.includes(quantity) && run !== undefined;
-  const named = (rows: { name: string; label: string }[] | undefined) =>
-    (rows ?? []).map((row) => ({ value: row.name, label: row.label }));
+  const ofRun = !matrix?.shared && run !== undefined;
   return (
     <Stack gap="xs">
       <Toolbar>
         <Choice
           label="Matrix"
           value={quantity}
-          options={named(catalog?.spectra)}
+          options={optionsOf(spectra)}
           onChange={(value) => change({ quantity: value })}
         />
         <Choice
           label="Colour shows"
-          value={search.scalar ?? "stable_rank"}
-          options={named(catalog?.scalars)}
+          value={scalar}
+          options={optionsOf(scalars)}
           onChange={(value) => change({ scalar: value })}
         />
-        {!SHARED.includes(quantity) && <RunChoice {...props} />}
+        {!matrix?.shared && <RunChoice {...props} />}
       </Toolbar>
       <Figure
         of={ofRun ? [`r${run}`] : subject.of}
         name="heatmap"
         label="Map of all layers"
-        params={{ quantity, scalar: search.scalar ?? "stable_rank", layer: chosen }}
+        params={{ quantity, scalar, layer: chosen }}
         height={300}
         onPoint={({ customdata }) => open(Number(customdata))}
         onHover={(point) => setUnder(point && Number(point.customdata))}

@@ -1,7 +1,7 @@
 import { Chip, Group, SegmentedControl, Select, Switch } from "@mantine/core";
 import type { ReactNode } from "react";
-import { rate } from "../ui/format";
-import { finished, methodLabels, shownRun, type ViewProps } from "./subject";
+import { rate, withUnit } from "../ui/format";
+import { finished, methodLabels, type Shown, shownRun } from "./subject";
 
 /** The controls above a figure. */
 export function Toolbar({ children }: { children: ReactNode }) {
@@ -15,6 +15,11 @@ export function Toolbar({ children }: { children: ReactNode }) {
 interface Option {
   value: string;
   label: string;
+}
+
+/** Rows of the catalogue as options, with their units where they have any. */
+export function optionsOf(rows: { name: string; label: string; unit: string }[]): Option[] {
+  return rows.map(({ name, label, unit }) => ({ value: name, label: withUnit(label, unit) }));
 }
 
 interface ChoiceProps {
@@ -52,7 +57,7 @@ export function Choice({
 }
 
 /** One finished run; the first where the URL names none. */
-export function RunChoice({ subject, search, change }: ViewProps) {
+export function RunChoice({ subject, search, change }: Shown) {
   const run = shownRun(subject, search);
   if (run === undefined) return null;
   return (
@@ -70,7 +75,7 @@ export function RunChoice({ subject, search, change }: ViewProps) {
 }
 
 /** Each method at its own best learning rate, or every run. */
-export function RatesSwitch({ search, change }: Pick<ViewProps, "search" | "change">) {
+export function RatesSwitch({ search, change }: Pick<Shown, "search" | "change">) {
   return (
     <SegmentedControl
       size="xs"
@@ -107,7 +112,7 @@ export function LogSwitch({
 }
 
 /** Which methods a figure shows; none chosen means all. */
-export function MethodChips({ subject, search, change }: ViewProps) {
+export function MethodChips({ subject, search, change }: Shown) {
   const labels = methodLabels(subject);
   const chosen = search.methods ?? labels;
   return (

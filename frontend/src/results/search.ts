@@ -1,5 +1,6 @@
 /** The URL is the view: what the pages of results keep in their search parameters. */
 
+import type { paths } from "../api/schema";
 import { defined, flag, oneOf, type Raw, text, whole, words } from "../ui/searchParams";
 import { wellFormed } from "./basket/basket";
 
@@ -22,10 +23,17 @@ export type Tab = (typeof TABS)[number];
 const COMPARE_TABS = [...VIEWS, "differences"] as const;
 export type CompareTab = (typeof COMPARE_TABS)[number];
 
-const JUDGES = ["eval_loss", "accuracy", "perplexity", "relative_loss"] as const;
-export type Judge = (typeof JUDGES)[number];
+type Query<Path extends keyof paths> = paths[Path] extends {
+  get: { parameters: { query?: infer Q } };
+}
+  ? NonNullable<Q>
+  : never;
 
-/** What the views of results keep, whichever runs they show. */
+export type Judge = NonNullable<Query<"/api/overview">["judge"]>;
+export type Measure = NonNullable<Query<"/api/figures/alignment">["measure"]>;
+export type Cost = NonNullable<Query<"/api/figures/cost">["cost"]>;
+
+/** What the views of results keep, whichever runs they show; names are those of the catalogue. */
 export interface ViewSearch {
   judge?: Judge;
   metric?: string;
@@ -40,12 +48,12 @@ export interface ViewSearch {
   module?: string;
   methods?: string[];
   run?: number;
-  measure?: "mean_cos2" | "sin_max" | "energy";
+  measure?: Measure;
   side?: "left" | "right";
   step?: number;
   column?: string;
   at?: "init" | "end";
-  cost?: "train_seconds" | "memory_bytes" | "trained_parameters";
+  cost?: Cost;
   columns?: string[];
   differs?: boolean;
 }
@@ -62,7 +70,7 @@ export interface CompareSearch extends ViewSearch {
 function viewSearch(raw: Raw): ViewSearch {
   const smooth = Number(raw.smooth);
   return {
-    judge: oneOf(raw.judge, JUDGES),
+    judge: text(raw.judge) as Judge | undefined,
     metric: text(raw.metric),
     x: oneOf(raw.x, ["step", "tokens", "seconds"]),
     rates: oneOf(raw.rates, ["best", "all"]),
@@ -75,12 +83,12 @@ function viewSearch(raw: Raw): ViewSearch {
     module: text(raw.module),
     methods: words(raw.methods),
     run: whole(raw.run),
-    measure: oneOf(raw.measure, ["mean_cos2", "sin_max", "energy"]),
+    measure: text(raw.measure) as Measure | undefined,
     side: oneOf(raw.side, ["left", "right"]),
     step: whole(raw.step),
     column: text(raw.column),
     at: oneOf(raw.at, ["init", "end"]),
-    cost: oneOf(raw.cost, ["train_seconds", "memory_bytes", "trained_parameters"]),
+    cost: text(raw.cost) as Cost | undefined,
     columns: words(raw.columns),
     differs: flag(raw.differs),
   };

@@ -1,6 +1,6 @@
 /** What the views of results are about: the runs of a basket. */
 
-import type { Run, Schemas } from "../api/client";
+import type { Catalog, Run, Schemas } from "../api/client";
 import type { ViewSearch } from "./search";
 
 export interface Subject {
@@ -13,11 +13,16 @@ export interface Subject {
   task: string;
 }
 
-/** What every view is given: its runs, what the URL says, and how to change that. */
-export interface ViewProps {
+/** What is shown, what the URL says of how, and how to change that. */
+export interface Shown {
   subject: Subject;
   search: ViewSearch;
   change: (part: Partial<ViewSearch>) => void;
+}
+
+/** What every view is given: what is shown, and the catalogue that says what there is. */
+export interface ViewProps extends Shown {
+  catalog: Catalog;
 }
 
 /** The runs that have all their results. */

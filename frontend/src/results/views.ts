@@ -1,6 +1,7 @@
 /** The views of results that an experiment and a comparison share. */
 
 import type { ReactNode } from "react";
+import type { Catalog } from "../api/client";
 import { AlignmentTab } from "./AlignmentTab";
 import { CostTab } from "./CostTab";
 import { CurvesTab } from "./CurvesTab";
@@ -13,18 +14,32 @@ import type { ViewProps } from "./subject";
 import { UpdateTab } from "./UpdateTab";
 
 export interface View {
-  label: string;
+  /** What its tab is called; the tab of a figure is called as the figure is. */
+  label?: string;
   panel: (props: ViewProps) => ReactNode;
 }
 
 export const VIEWS = {
   overview: { label: "Overview", panel: OverviewTab },
-  curves: { label: "Curves", panel: CurvesTab },
-  "learning-rate": { label: "Learning rate", panel: LearningRateTab },
-  spectra: { label: "Spectra", panel: SpectraTab },
-  alignment: { label: "Alignment", panel: AlignmentTab },
-  step0: { label: "Step 0", panel: StepZeroTab },
+  curves: { panel: CurvesTab },
+  "learning-rate": { panel: LearningRateTab },
+  spectra: { panel: SpectraTab },
+  alignment: { panel: AlignmentTab },
+  step0: { panel: StepZeroTab },
   update: { label: "Update", panel: UpdateTab },
-  cost: { label: "Cost", panel: CostTab },
+  cost: { panel: CostTab },
   runs: { label: "Runs", panel: RunsTab },
 } satisfies Record<string, View>;
+
+/** Every tab with its label: its own, or that of the figure it is named after. */
+export function labelled<Name extends string>(
+  panels: Record<Name, { label?: string }>,
+  catalog: Catalog,
+): Record<Name, { label: string }> {
+  const figures = new Map(catalog.figures.map(({ name, label }) => [name, label]));
+  const tabs = Object.entries<{ label?: string }>(panels).map(([name, { label }]) => [
+    name,
+    { label: label ?? figures.get(name) ?? name },
+  ]);
+  return Object.fromEntries(tabs) as Record<Name, { label: string }>;
+}

@@ -17,7 +17,7 @@ import {
 import { Link } from "@tanstack/react-router";
 import { api, type Schemas, sentence } from "../api/client";
 import { grouped } from "../results/runs/columns";
-import { FIRST_COLUMNS, useRunColumns } from "../results/runs/useRunColumns";
+import { useRunColumns } from "../results/runs/useRunColumns";
 import { DataTable } from "../ui/DataTable";
 import { bytes, quantity } from "../ui/format";
 import type { Column } from "../ui/table";
@@ -35,8 +35,8 @@ export function SettingsPage() {
 
 function Preferences() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
-  const [columns, setColumns] = useRunColumns();
   const { data: catalog } = api.useQuery("get", "/api/catalog");
+  const [columns, setColumns, forgetColumns] = useRunColumns(catalog?.usual_run_columns ?? []);
   return (
     <Paper withBorder p="md">
       <Title order={4}>This browser</Title>
@@ -64,7 +64,7 @@ function Preferences() {
         onChange={setColumns}
       />
       <Group mt="xs">
-        <Button size="compact-sm" variant="subtle" onClick={() => setColumns(FIRST_COLUMNS)}>
+        <Button size="compact-sm" variant="subtle" onClick={forgetColumns}>
           Back to the usual columns
         </Button>
       </Group>

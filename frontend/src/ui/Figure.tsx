@@ -1,16 +1,24 @@
 import { Alert, Skeleton, useComputedColorScheme } from "@mantine/core";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { sentence } from "../api/client";
+import type { paths } from "../api/schema";
 import { FigureBox, FigureFrame } from "./FigureFrame";
 import type { PlotlyFigure, PlotPoint } from "./Plot";
 import type { Records } from "./table";
 
 type FigureParams = Record<string, string | number | boolean | string[] | number[] | undefined>;
 
+/** The figures that the server has a route for. */
+export type FigureName = keyof paths extends infer Path
+  ? Path extends `/api/figures/${infer Name}`
+    ? Name
+    : never
+  : never;
+
 interface Props {
   /** What it shows: the items of a basket. */
   of: string[];
-  name: string;
+  name: FigureName;
   label: string;
   params?: FigureParams;
   height?: number;

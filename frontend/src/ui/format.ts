@@ -80,10 +80,15 @@ const HEADINGS: Record<string, string> = {
   j: "j",
 };
 
-/** The name of a column as a heading: `learning_rate` becomes `Learning rate`. */
+/** The name of a column as a heading: `batch_size` becomes `Batch size`. */
 export function heading(name: string): string {
   const words = name.replace(/_/g, " ");
   return HEADINGS[name] ?? words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** `Training time (s)`; without a unit the label alone. */
+export function withUnit(label: string, unit: string): string {
+  return unit ? `${label} (${unit})` : label;
 }
 
 /** Seconds as `42 s`, `3 min 5 s` or `2 h 10 min`. */

@@ -26,6 +26,8 @@ export function BasketBar({ items, choose }: Props) {
     { params: { query: { of: items } } },
     { enabled: items.length > 0, placeholderData: keepPreviousData, retry: false },
   );
+  const catalog = api.useQuery("get", "/api/catalog");
+  const synthetic = (catalog.data?.tasks ?? []).flatMap((row) => (row.synthetic ? row.name : []));
   const names = new Map((known.data?.experiments ?? []).map(({ id, name }) => [id, name]));
   return (
     <Paper withBorder p="xs" role="region" aria-label="What is compared">
@@ -61,7 +63,7 @@ export function BasketBar({ items, choose }: Props) {
           // The server has searched already.
           filter={({ options }) => options}
           nothingFoundMessage="No experiment fits"
-          data={(matches.data?.experiments ?? []).map(offered)}
+          data={(matches.data?.experiments ?? []).map((row) => offered(row, synthetic))}
           onChange={(item) => {
             if (item) choose(withItems(items, [item]));
             setWords("");
@@ -87,10 +89,10 @@ function searchable(words: string): string {
   return words.replace(/\S*[:<>]\s*$/, "").trim();
 }
 
-function offered(experiment: Experiment) {
+function offered(experiment: Experiment, synthetic: string[]) {
   const { id, name, methods, task } = experiment;
   // The series of a sweep are named by what is varied, which the methods' names do not say.
-  const single = task === "teacher-student" ? [] : methods;
+  const single = synthetic.includes(task) ? [] : methods;
   return {
     group: `#${id} ${name}`,
     items: [

@@ -21,12 +21,12 @@ export function grouped(columns: Head[]) {
 const WHOLE = ["run_id", "experiment_id", "seed", "rank"];
 
 /** A cell's value as people read it. */
-export function shownValue(name: string, value: Value): string {
+export function shownValue(name: string, value: Value, unit = ""): string {
   if (value === null || value === undefined || value === "") return "–";
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value !== "number" || WHOLE.includes(name)) return String(value);
   if (name === "learning_rate") return rate(value);
   if (name === "seconds") return seconds(value);
-  if (name === "memory_bytes") return bytes(value);
+  if (unit === "bytes") return bytes(value);
   return quantity(value);
 }
