@@ -55,6 +55,7 @@ check: $(VENV)/dev.stamp frontend/node_modules  ## style, types, and drift of wh
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m backend.web.openapi --check
+	$(BIN)/python -m loraone.catalog.method_table --check
 	$(BIN)/python -m backend.cli.reference --check
 	cp frontend/src/api/schema.ts $(VENV)/schema.ts
 	$(NPM) run --silent types
@@ -71,7 +72,8 @@ types: $(VENV)/dev.stamp frontend/node_modules  ## generate the page's API types
 	$(BIN)/python -m backend.web.openapi
 	$(NPM) run --silent types
 
-docs: $(VENV)/dev.stamp  ## generate the documents' tables anew: settings, search keys, command line
+docs: $(VENV)/dev.stamp  ## generate the documents' tables anew: methods, settings, search keys, command line
+	$(BIN)/python -m loraone.catalog.method_table
 	$(BIN)/python -m backend.cli.reference
 
 $(VENV)/bin/python:
