@@ -33,7 +33,7 @@ class TrainingSpec(Spec):
         "adamw",
         title="Optimiser",
         description="; ".join(
-            f"{row.label} ({name}): {row.summary}" for name, row in OPTIMIZERS.items()
+            f"{row.label}, {name}: {row.summary}" for name, row in OPTIMIZERS.items()
         ),
         json_schema_extra=form(choices=optimizer_labels()),
     )

@@ -2615,7 +2615,7 @@ export interface components {
             max_grad_norm: number;
             /**
              * Optimiser
-             * @description AdamW (adamw): Adam's moments, with decoupled weight decay; LoRA+ (loraplus): AdamW where B learns faster than A; preconditioned (riemannian): AdamW on preconditioned gradients, as in LoRA-One; LoRA-FA (lorafa): AdamW with A frozen; gradient descent (sgd): Plain descent, without momentum; preconditioned descent (riemannian-sgd): Plain descent on preconditioned gradients, without Adam
+             * @description AdamW, adamw: Adam's moments, with decoupled weight decay; LoRA+, loraplus: AdamW where B learns faster than A; preconditioned, riemannian: AdamW on preconditioned gradients, as in LoRA-One; LoRA-FA, lorafa: AdamW with A frozen; gradient descent, sgd: Plain descent, without momentum; preconditioned descent, riemannian-sgd: Plain descent on preconditioned gradients, without Adam
              * @default adamw
              * @enum {string}
              */
