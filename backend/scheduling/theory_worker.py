@@ -11,16 +11,20 @@ import itertools
 import multiprocessing
 import os
 import threading
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backend.scheduling.executors.worker import die_with_parent
 from loraone.analysis.figures.style import Theme
+from loraone.progress import Steps
 from loraone.spec.experiment import ExperimentSpec
+
+if TYPE_CHECKING:
+    from loraone.theory.lab import Answer  # it imports torch
 
 
 class TheoryWorkerDiedError(RuntimeError):
@@ -158,10 +162,6 @@ class TheoryWorker:
                 waiting.hand(None)
 
 
-class GivenUpError(Exception):
-    """Nobody waits for the answer any more."""
-
-
 def main(connection: Connection, threads: int) -> None:
     """Answer questions until the connection closes or the server is gone."""
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -169,7 +169,7 @@ def main(connection: Connection, threads: int) -> None:
     threading.Thread(target=die_with_parent, daemon=True).start()
     import torch
 
-    from loraone.theory.lab import answer
+    from loraone.theory.lab import answer, answer_steps
     from loraone.theory.presets import THEORY
 
     torch.set_num_threads(threads)
@@ -185,7 +185,7 @@ def main(connection: Connection, threads: int) -> None:
             while connection.poll():
                 _take(connection, questions, given_up)
             if question.key not in given_up:
-                _answer(connection, question, questions, given_up, answer)
+                _answer(connection, question, questions, given_up, answer_steps)
             given_up = {key for key in given_up if key > question.key}
         except (EOFError, OSError):
             return
@@ -204,26 +204,28 @@ def _answer(
     question: Question,
     questions: list[Question],
     given_up: set[int],
-    answer: Any,
+    answer_steps: Callable[..., Steps[Answer]],
 ) -> None:
+    """Report how far the answer is, then send it; stop where nobody waits for it any more."""
     reported = -1
+    with closing(_answering(connection, question, answer_steps)) as steps:
+        for progress in steps:
+            while connection.poll():
+                _take(connection, questions, given_up)
+            if question.key in given_up:
+                return
+            if progress.done > reported:
+                reported = progress.done
+                connection.send(Reply(question.key, progress.done, progress.total))
 
-    def progress(done: int, total: int) -> None:
-        nonlocal reported
-        while connection.poll():
-            _take(connection, questions, given_up)
-        if question.key in given_up:
-            raise GivenUpError
-        if done > reported:
-            reported = done
-            connection.send(Reply(question.key, done, total))
 
+def _answering(
+    connection: Connection, question: Question, answer_steps: Callable[..., Steps[Answer]]
+) -> Steps[None]:
+    """Work the answer out and send it, or what went wrong."""
     try:
-        answered = answer(
-            question.spec, quick=question.quick, theme=question.theme, on_progress=progress
-        )
-        connection.send(Reply(question.key, answer=asdict(answered)))
-    except GivenUpError:
-        return
+        answer = yield from answer_steps(question.spec, quick=question.quick, theme=question.theme)
     except (ArithmeticError, ValueError, RuntimeError) as error:
         connection.send(Reply(question.key, error=f"{type(error).__name__}: {error}"))
+    else:
+        connection.send(Reply(question.key, answer=asdict(answer)))

@@ -1,4 +1,4 @@
-"""Where a student begins: the catalogue's own initialisers, on the problem's one-step gradient."""
+"""What a student begins with: the initialisers of the catalogue on the one-step gradient."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from loraone.theory.teacher import Teacher
 
 
 @dataclass(frozen=True)
-class Start:
+class InitialFactors:
     """A student before its first step: base weights and, by layer, factors or a core between them.
 
     Without an adapter (full fine-tuning) ``factors`` is empty and the bases are trained.
     """
 
     bases: tuple[Tensor, ...]
-    found: Initialisation
+    initialisation: Initialisation
     gradients: Mapping[str, Decomposition]
 
 
@@ -41,23 +41,23 @@ class OneStep:
     def of(cls, problem: ProblemSpec, teacher: Teacher) -> OneStep:
         """G of every layer at W₀."""
         weights = [layer[None] for layer in teacher.start]
-        _, found = loss_of(problem.activation, [teacher]).gradients(weights)
-        matrices = {name: G[0] for name, G in zip(problem.names, found, strict=True)}
+        _, whole = loss_of(problem.activation, [teacher]).gradients(weights)
+        matrices = {name: G[0] for name, G in zip(problem.names, whole, strict=True)}
         narrow = problem.narrowest
         return cls(matrices, {name: truncated_svd(G, narrow) for name, G in matrices.items()})
 
 
-def start(run: RunSpec, teacher: Teacher, step: OneStep) -> Start:
+def initial_factors(run: RunSpec, teacher: Teacher, step: OneStep) -> InitialFactors:
     """What the run's method makes of the problem, computed as for a real model."""
     problem, row = run.problem, METHODS[run.method.name]
     weights = dict(zip(problem.names, teacher.start, strict=True))
     gradients = {name: step.triplets[name].top(run.rank * row.triplets) for name in weights}
     if row.trains == "all":
-        return Start(teacher.start, Initialisation({}), gradients)
+        return InitialFactors(teacher.start, Initialisation({}), gradients)
     draw = generator(run.seed, "factors")
     if row.vanilla:
         factors = {name: _vanilla(run, W, draw) for name, W in weights.items()}
-        return Start(teacher.start, Initialisation(factors), gradients)
+        return InitialFactors(teacher.start, Initialisation(factors), gradients)
     given = InitProblem(
         gradients=gradients,
         rank=run.rank,
@@ -70,14 +70,17 @@ def start(run: RunSpec, teacher: Teacher, step: OneStep) -> Start:
     )
     params = row.params.model_validate(run.method.params)
     assert row.initialise is not None  # specs with other methods are refused
-    found = resolve(row.initialise)(given, params)
+    initialisation = resolve(row.initialise)(given, params)
     bases = []
     for name, W in weights.items():
-        base = found.bases.get(name, W)
-        if found.offset_base:
-            base = W - problem.scaling * found.factors[name].B @ found.factors[name].A
+        base = initialisation.bases.get(name, W)
+        if initialisation.offset_base:
+            base = (
+                W
+                - problem.scaling * initialisation.factors[name].B @ initialisation.factors[name].A
+            )
         bases.append(base.to(W))
-    return Start(tuple(bases), found, gradients)
+    return InitialFactors(tuple(bases), initialisation, gradients)
 
 
 def _vanilla(run: RunSpec, W: Tensor, draw: torch.Generator) -> Factors:

@@ -14,11 +14,12 @@ import pandas as pd
 
 from loraone.analysis.figures import theory as figures
 from loraone.analysis.figures.style import Theme
+from loraone.progress import Steps, finish
 from loraone.spec.experiment import ExperimentSpec, expand
 from loraone.spec.synthetic import SYMBOLS
 from loraone.theory import predictions
 from loraone.theory.predictions import Prediction
-from loraone.theory.solve import OnProgress, Solution, solve
+from loraone.theory.solve import Solution, solve_steps
 
 TARGETS = (1e-12, 1e-6, 1e-4, 1e-2)
 # Points of a curve: more would not be seen. Losses are there at every step, subspaces cost time.
@@ -38,32 +39,33 @@ class Answer:
     seconds: float
 
 
-def answer(
-    spec: ExperimentSpec,
-    *,
-    quick: bool = False,
-    theme: Theme = "light",
-    on_progress: OnProgress | None = None,
-) -> Answer:
+def answer(spec: ExperimentSpec, *, quick: bool = False, theme: Theme = "light") -> Answer:
     """Solve all runs and draw them; ``quick`` takes the first seed alone."""
+    return finish(answer_steps(spec, quick=quick, theme=theme))
+
+
+def answer_steps(
+    spec: ExperimentSpec, *, quick: bool = False, theme: Theme = "light"
+) -> Steps[Answer]:
+    """:func:`answer`; progress counts the runs solved."""
     began = time.perf_counter()
     if quick:
         grid = spec.grid.model_copy(update={"seeds": spec.grid.seeds[:1]})
         spec = spec.model_copy(update={"grid": grid})
     runs = expand(spec)
     every = math.ceil(max(1, spec.training.steps) / MOST_SINES)
-    solutions = solve(runs, every=every, on_progress=on_progress)
+    solutions = yield from solve_steps(runs, every=every)
     several = len(spec.grid.learning_rates) > 1, len(spec.grid.ranks) > 1
-    series = [_series(one, *several) for one in solutions]
+    series = [_series(solution, *several) for solution in solutions]
     frame = pd.DataFrame(
         {
             "series": series,
-            "method": [one.run.method.name for one in solutions],
-            "method_label": [one.run.method.label for one in solutions],
+            "method": [solution.run.method.name for solution in solutions],
+            "method_label": [solution.run.method.label for solution in solutions],
         }
     )
-    told = [predictions.of_run(one) for one in solutions]
-    rows = _rows(series, told) + [_row("", p) for p in predictions.of_sweep(solutions)]
+    of_runs = [predictions.of_run(solution) for solution in solutions]
+    rows = _rows(series, of_runs) + [_row("", p) for p in predictions.of_sweep(solutions)]
     drawn, tables = _draw(spec, solutions, frame, rows, theme)
     return Answer(
         figures={name: figure.to_json() for name, figure in drawn.items()},
@@ -75,10 +77,10 @@ def answer(
     )
 
 
-def _series(one: Solution, rates: bool, ranks: bool) -> str:
+def _series(solution: Solution, rates: bool, ranks: bool) -> str:
     """The run's label, with the rank and learning rate where the grid has several."""
-    rank = f", r {one.run.rank}" if ranks and one.run.trains_adapter else ""
-    return one.run.label + rank + (f", lr {one.run.learning_rate:g}" if rates else "")
+    rank = f", r {solution.run.rank}" if ranks and solution.run.trains_adapter else ""
+    return solution.run.label + rank + (f", lr {solution.run.learning_rate:g}" if rates else "")
 
 
 def _draw(
@@ -93,10 +95,10 @@ def _draw(
     gathered: dict[str, dict[str, list[np.ndarray]]] = {
         name: defaultdict(list) for name in ("loss", "in", "out")
     }
-    for name, one in zip(frame["series"], solutions, strict=True):
-        gathered["loss"][name].append(one.losses[steps])
-        gathered["in"][name].append(_worst(one.sin_in))
-        gathered["out"][name].append(_worst(one.sin_out))
+    for name, solution in zip(frame["series"], solutions, strict=True):
+        gathered["loss"][name].append(solution.losses[steps])
+        gathered["in"][name].append(_worst(solution.sin_in))
+        gathered["out"][name].append(_worst(solution.sin_out))
     measured = solutions[0].measured
     tables = {
         name: figures.table(values, steps if name == "loss" else measured)
@@ -113,7 +115,7 @@ def _draw(
     shown = {"losses": tables["loss"], "subspaces": both}
     axis = _axis(spec)
     if axis is not None:
-        label, values = axis[0], [axis[1](one) for one in solutions]
+        label, values = axis[0], [axis[1](solution) for solution in solutions]
         target = _target(solutions)
         table = _sweep_table(solutions, frame, values, target)
         drawn["sweep"] = figures.sweep(table, frame, label=label, target=target, theme=theme)
@@ -132,18 +134,18 @@ def _axis(spec: ExperimentSpec) -> tuple[str, Any] | None:
     if spec.sweep is not None:
         parameter = spec.sweep.parameter
         symbol = SYMBOLS[parameter]
-        return symbol, lambda one: float(getattr(one.run.problem, parameter))
+        return symbol, lambda solution: float(getattr(solution.run.problem, parameter))
     if len(spec.grid.learning_rates) > 1:
-        return "Learning rate η", lambda one: one.run.learning_rate
+        return "Learning rate η", lambda solution: solution.run.learning_rate
     if len(spec.grid.ranks) > 1:
-        return "Rank r", lambda one: float(one.run.rank)
+        return "Rank r", lambda solution: float(solution.run.rank)
     return None
 
 
 def _target(solutions: Sequence[Solution]) -> float:
     """The smallest loss of :data:`TARGETS` that most runs got to."""
     for target in TARGETS:
-        if np.mean([one.steps_to(target) is not None for one in solutions]) > 0.5:
+        if np.mean([solution.steps_to(target) is not None for solution in solutions]) > 0.5:
             return target
     return TARGETS[-1]
 
@@ -151,22 +153,22 @@ def _target(solutions: Sequence[Solution]) -> float:
 def _sweep_table(
     solutions: Sequence[Solution], frame: pd.DataFrame, values: list[float], target: float
 ) -> pd.DataFrame:
-    reached = [one.steps_to(target) for one in solutions]
-    steps = [np.nan if found is None else float(found) for found in reached]
+    reached = [solution.steps_to(target) for solution in solutions]
+    steps = [np.nan if step is None else float(step) for step in reached]
     rows = frame.assign(value=values, steps=steps)
     grouped = rows.groupby(["method_label", "value"], sort=False)["steps"]
-    found = grouped.agg(["median", "min", "max", "count", "size"]).reset_index()
+    of_groups = grouped.agg(["median", "min", "max", "count", "size"]).reset_index()
     names = {"min": "least", "max": "greatest", "count": "reached", "size": "seeds"}
-    return found.rename(columns=names)
+    return of_groups.rename(columns=names)
 
 
-def _rows(series: list[str], told: Sequence[Sequence[Prediction]]) -> list[dict[str, Any]]:
+def _rows(series: list[str], of_runs: Sequence[Sequence[Prediction]]) -> list[dict[str, Any]]:
     """Medians over seeds of every prediction of a series."""
     groups: dict[tuple[str, str], list[Prediction]] = defaultdict(list)
-    for name, each in zip(series, told, strict=True):
-        for prediction in each:
+    for name, of_run in zip(series, of_runs, strict=True):
+        for prediction in of_run:
             groups[name, prediction.name].append(prediction)
-    found = []
+    rows = []
     for (name, _), members in groups.items():
         first = members[0]
         row = _row(name, first)
@@ -176,21 +178,21 @@ def _rows(series: list[str], told: Sequence[Sequence[Prediction]]) -> list[dict[
         row["measured"] = _median([p.measured for p in members])
         ratios = [p.ratio for p in members if p.ratio is not None]
         row["ratio"] = _median(list(ratios))
-        found.append(row)
-    return found
+        rows.append(row)
+    return rows
 
 
-def _row(series: str, told: Prediction) -> dict[str, Any]:
+def _row(series: str, prediction: Prediction) -> dict[str, Any]:
     return {
         "series": series,
-        "name": told.name,
-        "label": told.label,
-        "formula": told.formula,
-        "source": told.source,
-        "predicted": told.predicted,
-        "measured": told.measured,
-        "ratio": told.ratio,
-        "silent": told.reason,
+        "name": prediction.name,
+        "label": prediction.label,
+        "formula": prediction.formula,
+        "source": prediction.source,
+        "predicted": prediction.predicted,
+        "measured": prediction.measured,
+        "ratio": prediction.ratio,
+        "silent": prediction.reason_inapplicable,
     }
 
 

@@ -36,10 +36,14 @@ class LinearLoss:
     """
 
     def __init__(self, teachers: Sequence[Teacher]) -> None:
-        self._target = torch.stack([one.target[0] for one in teachers])
-        self._moment = torch.stack([one.x.T @ one.x / len(one.x) for one in teachers])
-        self._cross = torch.stack([one.noise.T @ one.x / len(one.x) for one in teachers])
-        squares = [(one.noise**2).sum() / (2 * len(one.x)) for one in teachers]
+        self._target = torch.stack([teacher.target[0] for teacher in teachers])
+        self._moment = torch.stack(
+            [teacher.x.T @ teacher.x / len(teacher.x) for teacher in teachers]
+        )
+        self._cross = torch.stack(
+            [teacher.noise.T @ teacher.x / len(teacher.x) for teacher in teachers]
+        )
+        squares = [(teacher.noise**2).sum() / (2 * len(teacher.x)) for teacher in teachers]
         self._floor = torch.stack(squares)
         self._noisy = bool(self._floor.any())
 
@@ -78,10 +82,12 @@ class NetworkLoss:
     """``ŷ = relu(x Wᵀ)``, or ``relu(x W₁ᵀ) W₂ᵀ`` for two layers."""
 
     def __init__(self, teachers: Sequence[Teacher]) -> None:
-        self._x = torch.stack([one.x for one in teachers])
-        self._fresh = torch.stack([one.fresh for one in teachers])
+        self._x = torch.stack([teacher.x for teacher in teachers])
+        self._fresh = torch.stack([teacher.fresh for teacher in teachers])
         target = [torch.stack(layer) for layer in zip(*(t.target for t in teachers), strict=True)]
-        self._y = _forward(self._x, target)[-1] + torch.stack([one.noise for one in teachers])
+        self._y = _forward(self._x, target)[-1] + torch.stack(
+            [teacher.noise for teacher in teachers]
+        )
         self._fresh_y = _forward(self._fresh, target)[-1]
 
     def gradients(self, weights: Weights) -> tuple[Tensor, list[Tensor]]:
@@ -90,14 +96,14 @@ class NetworkLoss:
         error = hidden[-1] - self._y
         count = self._x.shape[1]
         delta = error / count
-        found = []
+        gradients = []
         for i in reversed(range(len(weights))):
             if i == 0:  # the first layer is the one with a ReLU
                 delta = delta * (hidden[0] > 0)
             below = self._x if i == 0 else hidden[i - 1]
-            found.append(delta.mT @ below)
+            gradients.append(delta.mT @ below)
             delta = delta @ weights[i]
-        return (error**2).sum(dim=(1, 2)) / (2 * count), found[::-1]
+        return (error**2).sum(dim=(1, 2)) / (2 * count), gradients[::-1]
 
     def fresh(self, weights: Weights) -> Tensor:
         """Loss on fresh inputs."""
@@ -111,9 +117,9 @@ def _forward(x: Tensor, weights: Weights) -> list[Tensor]:
     return [first] if len(weights) == 1 else [first, first @ weights[1].mT]
 
 
-def inner_products(one: Tensor, other: Tensor) -> Tensor:
-    """⟨one, other⟩ of every problem, without a product of their size in between."""
-    return (one.flatten(1)[:, None] @ other.flatten(1)[..., None]).flatten()
+def inner_products(left: Tensor, right: Tensor) -> Tensor:
+    """⟨left, right⟩ of every problem, without a product of their size in between."""
+    return (left.flatten(1)[:, None] @ right.flatten(1)[..., None]).flatten()
 
 
 def loss_of(activation: str, teachers: Sequence[Teacher]) -> Loss:

@@ -67,12 +67,12 @@ class Oracle:
         """Run it with these seeds."""
         grid = self.spec.grid.model_copy(update={"seeds": tuple(seeds)})
         solutions = solve(expand(self.spec.model_copy(update={"grid": grid})))
-        found: list[dict[str, float]] = []
+        numbers: list[dict[str, float]] = []
         for seed in seeds:
             mine = {s.run.label: s for s in solutions if s.run.seed == seed}
-            found.append(self.measure(mine))
+            numbers.append(self.measure(mine))
         return [
-            Check(label, tuple(one[label] for one in found), *bound)
+            Check(label, tuple(of_seed[label] for of_seed in numbers), *bound)
             for label, bound in self.bounds.items()
         ]
 
@@ -83,18 +83,18 @@ def _steps(solution: Solution, loss: float) -> float:
 
 
 def _o1(series: Series) -> dict[str, float]:
-    (one,) = series.values()
-    sines = one.sin_in[:, 0]
+    (vanilla,) = series.values()
+    sines = vanilla.sin_in[:, 0]
     lowest = int(np.nanargmin(sines))
-    change = torch.linalg.svd(one.teacher.target[0] - one.teacher.start[0])[2]
-    k = one.run.problem.true_rank
-    V, G = change[:k].T, one.gradients["layer"].V[:, :k]
+    change = torch.linalg.svd(vanilla.teacher.target[0] - vanilla.teacher.start[0])[2]
+    k = vanilla.run.problem.true_rank
+    V, G = change[:k].T, vanilla.gradients["layer"].V[:, :k]
     between = float(torch.linalg.svdvals(V - G @ (G.T @ V))[0])
     return {
         "sin in side at step 0": float(sines[0]),
         "its minimum": float(sines[lowest]),
         "step of the minimum": float(lowest),
-        "sin out side from step 1, largest": float(np.max(one.sin_out[1:, 0])),
+        "sin out side from step 1, largest": float(np.max(vanilla.sin_out[1:, 0])),
         "end beside sin(V_Δ, V_G)": abs(float(sines[-1]) - between),
     }
 
@@ -106,41 +106,41 @@ def _o2(series: Series) -> dict[str, float]:
 
 def _o3(series: Series) -> dict[str, float]:
     by = {(s.run.method.name, s.run.problem.init_std): s for s in series.values()}
-    one, small, large = by["lora_one", 1e-4], by["lora", 1e-4], by["lora", 1e-2]
-    reached = _steps(one, 1e-6)
+    lora_one, small, large = by["lora_one", 1e-4], by["lora", 1e-4], by["lora", 1e-2]
+    reached = _steps(lora_one, 1e-6)
     return {
-        "sin in side at step 0": float(one.sin_in[0, 0]),
-        "sin out side at step 0": float(one.sin_out[0, 0]),
-        "loss after the init": float(one.losses[0]),
-        "R² of the log loss": _linearity(one, reached),
+        "sin in side at step 0": float(lora_one.sin_in[0, 0]),
+        "sin out side at step 0": float(lora_one.sin_out[0, 0]),
+        "loss after the init": float(lora_one.losses[0]),
+        "R² of the log loss": _linearity(lora_one, reached),
         "steps to 1e-6": reached,
         "vanilla, std 1e-4: times as many": _steps(small, 1e-6) / reached,
         "vanilla, std 1e-2: times as many": _steps(large, 1e-6) / reached,
-        "predicted rate over measured": _rate_ratio(one),
+        "predicted rate over measured": _rate_ratio(lora_one),
     }
 
 
-def _linearity(one: Solution, reached: float) -> float:
+def _linearity(solution: Solution, reached: float) -> float:
     """R² of a straight line through the log loss up to a step; NaN where it was not reached."""
     if math.isnan(reached) or reached < 2:
         return math.nan
-    logs = np.log(one.losses[: int(reached) + 1])
+    logs = np.log(solution.losses[: int(reached) + 1])
     return float(np.corrcoef(np.arange(len(logs)), logs)[0, 1] ** 2)
 
 
-def _rate_ratio(one: Solution) -> float:
-    rate = next(p for p in predictions.of_run(one) if p.name == "rate")
+def _rate_ratio(solution: Solution) -> float:
+    rate = next(p for p in predictions.of_run(solution) if p.name == "rate")
     return rate.ratio or math.nan
 
 
 def _o3n(series: Series) -> dict[str, float]:
-    one, control = series.values()
+    lora_one, control = series.values()
     # The wrong sign: the initialiser's own factors, taken away where they should be added.
-    pair = one.began["layer"]
-    turned = one.bases["layer"] - one.run.problem.scaling * pair.B @ pair.A
-    loss, _ = loss_of(one.run.problem.activation, [one.teacher]).gradients([turned[None]])
+    pair = lora_one.began["layer"]
+    turned = lora_one.bases["layer"] - lora_one.run.problem.scaling * pair.B @ pair.A
+    loss, _ = loss_of(lora_one.run.problem.activation, [lora_one.teacher]).gradients([turned[None]])
     return {
-        "loss after the init with +G": float(loss[0]) / one.start_loss,
+        "loss after the init with +G": float(loss[0]) / lora_one.start_loss,
         "loss after the init of the control": float(control.losses[0]),
     }
 
@@ -156,40 +156,41 @@ def _o4(series: Series) -> dict[str, float]:
 
 
 def _o4n(series: Series) -> dict[str, float]:
-    one, vanilla = series.values()
+    lora_one, vanilla = series.values()
     return {
-        "vanilla over LoRA-One, both preconditioned": _steps(vanilla, 1e-12) / _steps(one, 1e-12)
+        "vanilla over LoRA-One, both preconditioned": _steps(vanilla, 1e-12)
+        / _steps(lora_one, 1e-12)
     }
 
 
 def _o5(series: Series) -> dict[str, float]:
-    (one,) = series.values()
-    floor = next(p for p in predictions.of_run(one) if p.name == "floor")
-    k = one.run.problem.true_rank
-    learned = one.began["layer"].B.T @ one.gradients["layer"].U[:, :k]
+    (lora_ga,) = series.values()
+    floor = next(p for p in predictions.of_run(lora_ga) if p.name == "floor")
+    k = lora_ga.run.problem.true_rank
+    learned = lora_ga.began["layer"].B.T @ lora_ga.gradients["layer"].U[:, :k]
     return {
-        "loss before the first step": float(one.losses[0]),
-        "floor": float(one.losses.min()),
+        "loss before the first step": float(lora_ga.losses[0]),
+        "floor": float(lora_ga.losses.min()),
         "floor over its closed form, − 1": abs((floor.ratio or math.nan) - 1),
         "energy of B₀ in the gradient's out side": float((learned**2).sum()),
     }
 
 
 def _o6(series: Series) -> dict[str, float]:
-    one, vanilla = series.values()
-    reached = _steps(one, 1e-4)
+    lora_one, vanilla = series.values()
+    reached = _steps(lora_one, 1e-4)
     return {
         "steps to 1e-4": reached,
-        "R² of the log loss": _linearity(one, reached),
+        "R² of the log loss": _linearity(lora_one, reached),
         "vanilla: times as many": _steps(vanilla, 1e-4) / reached,
     }
 
 
 def _o7n(series: Series) -> dict[str, float]:
-    one, vanilla, preconditioned = series.values()
+    lora_one, vanilla, preconditioned = series.values()
     return {
-        "vanilla over LoRA-One, to 1e-2": _steps(vanilla, 1e-2) / _steps(one, 1e-2),
-        "LoRA-One over vanilla, to 1e-4": _steps(one, 1e-4) / _steps(vanilla, 1e-4),
+        "vanilla over LoRA-One, to 1e-2": _steps(vanilla, 1e-2) / _steps(lora_one, 1e-2),
+        "LoRA-One over vanilla, to 1e-4": _steps(lora_one, 1e-4) / _steps(vanilla, 1e-4),
         "preconditioned, steps to 1e-4": _steps(preconditioned, 1e-4),
     }
 

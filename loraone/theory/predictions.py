@@ -33,7 +33,7 @@ class Prediction:
     predicted: float | None
     measured: float | None
     # Why the theory does not apply, in words; empty where it does.
-    reason: str = ""
+    reason_inapplicable: str = ""
 
     @property
     def ratio(self) -> float | None:
@@ -50,7 +50,7 @@ OURS = "from section 3's setting; derived in docs/theory.md"
 def of_run(solution: Solution) -> list[Prediction]:
     """Phase length, final rate, and floor of one run."""
     run = solution.run
-    reason = inapplicable(run)
+    reason = reason_inapplicable(run)
     return [
         _phase(solution, reason or _not_vanilla(run)),
         _rate(solution, reason),
@@ -60,16 +60,16 @@ def of_run(solution: Solution) -> list[Prediction]:
 
 def of_sweep(solutions: Sequence[Solution], target: float = 1e-6) -> list[Prediction]:
     """Laws over several runs: log(1/std) of vanilla LoRA, and what κ costs."""
-    found = []
+    laws = []
     groups: dict[str, list[Solution]] = {}
     for solution in solutions:
         groups.setdefault(series(solution.run), []).append(solution)
     for label, members in groups.items():
-        if len({one.run.problem.init_std for one in members}) > 1:
-            found.append(_std_law(label, members, target))
-        if len({one.run.problem.condition for one in members}) > 1:
-            found.append(_condition_law(label, members))
-    return found
+        if len({member.run.problem.init_std for member in members}) > 1:
+            laws.append(_std_law(label, members, target))
+        if len({member.run.problem.condition for member in members}) > 1:
+            laws.append(_condition_law(label, members))
+    return laws
 
 
 def series(run: RunSpec) -> str:
@@ -77,20 +77,20 @@ def series(run: RunSpec) -> str:
     return run.method.label
 
 
-def inapplicable(run: RunSpec) -> str:
+def reason_inapplicable(run: RunSpec) -> str:
     """Why the rate and phase of the theory do not apply to this run; empty where they do."""
-    plan, problem = run.training, run.problem
+    training, problem = run.training, run.problem
     if problem.activation == "two-layer":
         return "the theory has one layer"
     if problem.activation == "relu":
         return "the closed forms are those of the linear model"
-    if not plan.optimizer.endswith("sgd"):
+    if not training.optimizer.endswith("sgd"):
         return "the theory is about gradient descent, not Adam"
     if METHODS[run.method.name].trains != "adapter":
         return "the theory is about two trained factors"
-    if plan.warmup_steps or plan.schedule != "constant":
+    if training.warmup_steps or training.schedule != "constant":
         return "the learning rate is not constant"
-    if plan.weight_decay:
+    if training.weight_decay:
         return "there is weight decay"
     return ""
 
@@ -240,18 +240,18 @@ def _floor(solution: Solution, reason: str) -> Prediction:
 
 
 def _std_law(label: str, members: Sequence[Solution], target: float) -> Prediction:
-    reason = next((why for one in members if (why := inapplicable(one.run))), "")
+    reason = next((why for member in members if (why := reason_inapplicable(member.run))), "")
     if not reason and not METHODS[members[0].run.method.name].vanilla:
         reason = "only vanilla LoRA has to find the subspace first"
     predicted = measured = None
     if not reason:
         points = [
-            (math.log10(1 / one.run.problem.init_std), reached)
-            for one in members
-            if one.run.problem.init_std is not None
-            and (reached := one.steps_to(target)) is not None
+            (math.log10(1 / member.run.problem.init_std), reached)
+            for member in members
+            if member.run.problem.init_std is not None
+            and (reached := member.steps_to(target)) is not None
         ]
-        predicted = math.log(10) / float(np.mean([growth(one) for one in members]))
+        predicted = math.log(10) / float(np.mean([growth(member) for member in members]))
         if len({x for x, _ in points}) > 1:
             measured = float(np.polyfit([x for x, _ in points], [y for _, y in points], 1)[0])
     return Prediction(
@@ -266,19 +266,19 @@ def _std_law(label: str, members: Sequence[Solution], target: float) -> Predicti
 
 
 def _condition_law(label: str, members: Sequence[Solution]) -> Prediction:
-    reason = next((why for one in members if (why := inapplicable(one.run))), "")
+    reason = next((why for member in members if (why := reason_inapplicable(member.run))), "")
     predicted = measured = None
     if not reason:
         pace: dict[float, list[float]] = {}
-        told: dict[float, list[float]] = {}
-        for one in members:
-            kappa = one.run.problem.condition
-            rate = observed_rate(one.losses)
+        expected: dict[float, list[float]] = {}
+        for member in members:
+            kappa = member.run.problem.condition
+            rate = observed_rate(member.losses)
             pace.setdefault(kappa, []).append(math.nan if rate is None else _steps_per_e(rate))
-            theirs = (1 - one.run.learning_rate * slowest(one)) ** 2
-            told.setdefault(kappa, []).append(_steps_per_e(theirs))
+            predicted_rate = (1 - member.run.learning_rate * slowest(member)) ** 2
+            expected.setdefault(kappa, []).append(_steps_per_e(predicted_rate))
         low, high = min(pace), max(pace)
-        predicted = float(np.median(told[high]) / np.median(told[low]))
+        predicted = float(np.median(expected[high]) / np.median(expected[low]))
         ratio = float(np.median(pace[high]) / np.median(pace[low]))
         measured = None if math.isnan(ratio) else ratio
     return Prediction(

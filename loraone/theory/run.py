@@ -18,7 +18,7 @@ from loraone.runs.environment import machine, memory_bytes
 from loraone.spec.experiment import RunSpec
 from loraone.theory import predictions
 from loraone.theory.solve import Solution, solve
-from loraone.theory.trained_student import Student
+from loraone.theory.trained_student import TrainedStudent
 
 CPU = torch.device("cpu")
 # A loss so many times its start does not come back: gradient descent has diverged.
@@ -40,21 +40,22 @@ def run(spec: RunSpec, **_: Any) -> Iterator[Event]:
     began = time.perf_counter()
     (solution,) = solve([spec], keep=True)
     seconds = time.perf_counter() - began
-    for note in solution.found.notes:
+    for note in solution.initialisation.notes:
         yield Note(note)
     yield from _start(solution)
     yield from _training(solution, seconds)
     yield from _end(solution)
-    for told in predictions.of_run(solution):
-        if told.ratio is not None:
-            yield Note(f"{told.label}: {told.measured:.4g}, predicted {told.predicted:.4g}")
+    for prediction in predictions.of_run(solution):
+        if prediction.ratio is not None:
+            numbers = f"{prediction.measured:.4g}, predicted {prediction.predicted:.4g}"
+            yield Note(f"{prediction.label}: {numbers}")
     yield Finished(_summary(solution, seconds))
 
 
 def _start(solution: Solution) -> Iterator[Event]:
     run, names = solution.run, solution.run.problem.names
     start = dict(zip(names, solution.teacher.start, strict=True))
-    student = Student(solution, solution.began)
+    student = TrainedStudent(solution, solution.began)
     for name in names:
         values = solution.step.triplets[name].S
         yield spectra.spectra(name, "gradient", values, run.rank)
@@ -70,19 +71,19 @@ def _start(solution: Solution) -> Iterator[Event]:
         "held_out_loss_before": 1.0,
         "held_out_loss_after": float(solution.fresh[0]),
     }
-    yield InitReport(columns, scalars, solution.found.chosen)
+    yield InitReport(columns, scalars, solution.initialisation.chosen)
     yield alignment.overlaps(0, student, student.layers(), solution.gradients, run.rank)
 
 
 def _training(solution: Solution, seconds: float) -> Iterator[Event]:
     run = solution.run
-    plan = run.training
+    training = run.training
     for i, step in enumerate(solution.measured):
         loss = float(solution.losses[step])
         if not (solution.losses[: step + 1] < DIVERGED).all():  # not a number is not below either
             raise TrainingError(
                 f"the loss has grown beyond {DIVERGED:g} times its start by step {step} of "
-                f"{plan.steps} (learning rate {run.learning_rate:g})",
+                f"{training.steps} (learning rate {run.learning_rate:g})",
                 field="learning_rate",
                 value=run.learning_rate,
                 hint="lower the learning rate; gradient descent diverges above 2/λ_max",
@@ -91,11 +92,11 @@ def _training(solution: Solution, seconds: float) -> Iterator[Event]:
         for name, sines in (("sin_in", solution.sin_in), ("sin_out", solution.sin_out)):
             if not np.isnan(sines[i]).all():
                 values[name] = float(np.nanmean(sines[i]))
-        if step % plan.eval_every == 0 or step == plan.steps:
-            share = step / max(1, plan.steps)
+        if step % training.eval_every == 0 or step == training.steps:
+            share = step / max(1, training.steps)
             yield Metric(step, values, share * seconds, step * run.problem.samples)
-        if step % run.measure.alignment_every == 0 or step == plan.steps:
-            student = Student(solution, solution.history[i])
+        if step % run.measure.alignment_every == 0 or step == training.steps:
+            student = TrainedStudent(solution, solution.history[i])
             yield alignment.align(
                 step,
                 student,
@@ -104,16 +105,16 @@ def _training(solution: Solution, seconds: float) -> Iterator[Event]:
                 solution.gradients,
                 run.rank,
             )
-    yield Progress("train", plan.steps, plan.steps)
+    yield Progress("train", training.steps, training.steps)
 
 
 def _end(solution: Solution) -> Iterator[Event]:
     run = solution.run
-    student = Student(solution, solution.ended)
+    student = TrainedStudent(solution, solution.ended)
     yield from reports.update_events(_measured(solution, student), run.training.steps)
 
 
-def _measured(solution: Solution, student: Student) -> MeasuredModel:
+def _measured(solution: Solution, student: TrainedStudent) -> MeasuredModel:
     """The student as the metrics of its layers see it."""
     run = solution.run
     start = dict(zip(run.problem.names, solution.teacher.start, strict=True))
@@ -135,12 +136,12 @@ def _summary(solution: Solution, seconds: float) -> dict[str, float | None]:
     trained = sum(pair.A.numel() + pair.B.numel() for pair in factors)
     if not factors:
         trained = sum(W.numel() for W in solution.weights.values())
-    if solution.found.cores:
-        trained = sum(core.numel() for core in solution.found.cores.values())
+    if solution.initialisation.cores:
+        trained = sum(core.numel() for core in solution.initialisation.cores.values())
     return {
         "relative_loss": float(solution.losses[-1]),
         "fresh_loss": float(solution.fresh[-1]),
-        "gamma": solution.found.chosen.get("gamma"),
+        "gamma": solution.initialisation.chosen.get("gamma"),
         "trained_parameters": float(trained),
         "train_seconds": seconds,
         "tokens": float(run.training.steps * run.problem.samples),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 import torch
@@ -13,23 +12,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from loraone.catalog import METHODS
+from loraone.events import Progress
 from loraone.linalg.svd import Decomposition
 from loraone.methods.base import Factors, Initialisation
+from loraone.progress import Steps, finish
 from loraone.spec.experiment import RunSpec
 from loraone.theory import student_optimizers
-from loraone.theory.initial_factors import OneStep, Start, start
+from loraone.theory.initial_factors import InitialFactors, OneStep, initial_factors
 from loraone.theory.losses import LinearLoss, Loss, loss_of
-from loraone.theory.student_batch import Students
+from loraone.theory.student_batch import StudentBatch
 from loraone.theory.teacher import Teacher, draw
 
-# Students in one batch: enough to keep the processor busy, few enough to stay in its cache.
+# StudentBatch in one batch: enough to keep the processor busy, few enough to stay in its cache.
 MOST_AT_ONCE = 32
 MOST_NETWORKS = 4
-# Steps between calls of on_progress within a batch.
+# Training steps between two of a batch's signs of progress.
 TICK = 50
 
 Floats = NDArray[np.float64]
-OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Solution:
     teacher: Teacher
     step: OneStep
     gradients: dict[str, Decomposition]
-    found: Initialisation
+    initialisation: Initialisation
     bases: dict[str, Tensor]
     start_loss: float
     losses: Floats
@@ -66,11 +66,7 @@ class Solution:
 
 
 def solve(
-    runs: Sequence[RunSpec],
-    *,
-    every: int | None = None,
-    keep: bool = False,
-    on_progress: OnProgress | None = None,
+    runs: Sequence[RunSpec], *, every: int | None = None, keep: bool = False
 ) -> list[Solution]:
     """Solve all runs; the result is the same as one by one, to rounding.
 
@@ -78,35 +74,37 @@ def solve(
         runs: of the teacher–student task.
         every: steps between measurements; what the spec says by default.
         keep: the factors at every measured step, as ``history``.
-        on_progress: called with the number of runs done and their total, and in between with
-            the same numbers, so that it can stop what nobody waits for by raising.
     """
+    return finish(solve_steps(runs, every=every, keep=keep))
+
+
+@torch.no_grad()
+def solve_steps(
+    runs: Sequence[RunSpec], *, every: int | None = None, keep: bool = False
+) -> Steps[list[Solution]]:
+    """:func:`solve`; progress counts the runs done, and comes within a batch of runs too."""
     teachers: dict[str, Teacher] = {}
     one_steps: dict[str, OneStep] = {}
     batches: dict[str, list[int]] = defaultdict(list)
     for i, run in enumerate(runs):
         batches[_shape_key(run)].append(i)
-    done = 0
-    found: dict[int, Solution] = {}
-    with torch.no_grad():
-        for members in batches.values():
-            size = _at_once(runs[members[0]])
-            for at in range(0, len(members), size):
-                part = members[at : at + size]
-                chosen = [runs[i] for i in part]
-                keys = [_problem_key(run) for run in chosen]
-                for key, run in zip(keys, chosen, strict=True):
-                    if key not in teachers:
-                        teachers[key] = draw(run.problem, run.seed)
-                        one_steps[key] = OneStep.of(run.problem, teachers[key])
-                known = [teachers[key] for key in keys], [one_steps[key] for key in keys]
-                tick = None if on_progress is None else partial(on_progress, done, len(runs))
-                solved = _solve(chosen, *known, every, keep, tick)
-                found.update(zip(part, solved, strict=True))
-                done += len(part)
-                if on_progress is not None:
-                    on_progress(done, len(runs))
-    return [found[i] for i in range(len(runs))]
+    solutions: dict[int, Solution] = {}
+    for members in batches.values():
+        size = _at_once(runs[members[0]])
+        for at in range(0, len(members), size):
+            part = members[at : at + size]
+            batch = [runs[i] for i in part]
+            keys = [_problem_key(run) for run in batch]
+            for key, run in zip(keys, batch, strict=True):
+                if key not in teachers:
+                    teachers[key] = draw(run.problem, run.seed)
+                    one_steps[key] = OneStep.of(run.problem, teachers[key])
+            known = [teachers[key] for key in keys], [one_steps[key] for key in keys]
+            so_far = Progress("solve", len(solutions), len(runs))
+            solved = yield from _solve(batch, *known, every, keep, so_far)
+            solutions.update(zip(part, solved, strict=True))
+            yield Progress("solve", len(solutions), len(runs))
+    return [solutions[i] for i in range(len(runs))]
 
 
 def _at_once(run: RunSpec) -> int:
@@ -117,7 +115,9 @@ def _measured(run: RunSpec, every: int | None) -> list[int]:
     """Steps at which more than the training loss is measured; the first and the last always."""
     intervals = (every,) if every else (run.measure.alignment_every, run.training.eval_every)
     last = run.training.steps
-    return [t for t in range(last + 1) if t == last or any(t % one == 0 for one in intervals)]
+    return [
+        t for t in range(last + 1) if t == last or any(t % interval == 0 for interval in intervals)
+    ]
 
 
 def _problem_key(run: RunSpec) -> str:
@@ -142,35 +142,35 @@ def _solve(
     one_steps: Sequence[OneStep],
     every: int | None,
     keep: bool,
-    tick: Callable[[], None] | None,
-) -> list[Solution]:
-    plan = runs[0].training
+    so_far: Progress,
+) -> Steps[list[Solution]]:
+    training = runs[0].training
     loss = loss_of(runs[0].problem.activation, teachers)
-    starts = [start(*each) for each in zip(runs, teachers, one_steps, strict=True)]
-    students = Students(runs, starts)
+    initial = [initial_factors(*each) for each in zip(runs, teachers, one_steps, strict=True)]
+    students = StudentBatch(runs, initial)
     untouched = [torch.stack(layer) for layer in zip(*(t.start for t in teachers), strict=True)]
     first, _ = loss.gradients(untouched)
     first_fresh = loss.fresh(untouched)
     rates = first.new_tensor([run.learning_rate for run in runs])[:, None, None]
-    optimizer = student_optimizers.build(students, rates, plan)
-    reference = _references(runs, starts)
+    optimizer = student_optimizers.build(students, rates, training)
+    reference = _references(runs, initial)
     began = _factors(students)
     measured = _measured(runs[0], every)
-    looked_at = set(measured)
+    measured_steps = set(measured)
     losses, fresh, sines = [], [], []
     history: list[list[dict[str, Factors]]] = []
-    look = _look(loss, students)
-    for t in range(plan.steps + 1):
-        if tick is not None and t % TICK == 0:
-            tick()
-        now, whole = look()
+    loss_now = _loss_of_students(loss, students)
+    for t in range(training.steps + 1):
+        if t % TICK == 0:
+            yield so_far
+        now, whole = loss_now()
         losses.append(now / first)
-        if t in looked_at:
+        if t in measured_steps:
             fresh.append(loss.fresh(students.weights()) / first_fresh)
             sines.append(_sines(students, reference))
             if keep:
                 history.append(_factors(students))
-        if t < plan.steps:
+        if t < training.steps:
             optimizer.step(students.gradients(whole))
     columns = torch.stack(losses, dim=1).double().numpy()
     fresh_columns = torch.stack(fresh, dim=1).double().numpy()
@@ -182,9 +182,9 @@ def _solve(
             run=run,
             teacher=teachers[i],
             step=one_steps[i],
-            gradients=dict(starts[i].gradients),
-            found=starts[i].found,
-            bases=dict(zip(names, starts[i].bases, strict=True)),
+            gradients=dict(initial[i].gradients),
+            initialisation=initial[i].initialisation,
+            bases=dict(zip(names, initial[i].bases, strict=True)),
             start_loss=float(first[i]),
             losses=columns[i],
             measured=tuple(measured),
@@ -200,7 +200,9 @@ def _solve(
     ]
 
 
-def _look(loss: Loss, students: Students) -> Callable[[], tuple[Tensor, list[Tensor]]]:
+def _loss_of_students(
+    loss: Loss, students: StudentBatch
+) -> Callable[[], tuple[Tensor, list[Tensor]]]:
     """The training loss and its gradients where the students are; cheaper where it is possible."""
     if not isinstance(loss, LinearLoss) or students.trains == "all":
         return lambda: loss.gradients(students.weights())
@@ -213,7 +215,7 @@ def _look(loss: Loss, students: Students) -> Callable[[], tuple[Tensor, list[Ten
     return at_product
 
 
-def _factors(students: Students) -> list[dict[str, Factors]]:
+def _factors(students: StudentBatch) -> list[dict[str, Factors]]:
     """Every student's factors by layer."""
     layers = students.factors()
     count = len(students.bases[0])
@@ -226,25 +228,27 @@ def _factors(students: Students) -> list[dict[str, Factors]]:
     ]
 
 
-def _references(runs: Sequence[RunSpec], starts: Sequence[Start]) -> list[tuple[Tensor, Tensor]]:
+def _references(
+    runs: Sequence[RunSpec], initial: Sequence[InitialFactors]
+) -> list[tuple[Tensor, Tensor]]:
     """By layer, the gradient's top right and left singular vectors, as many as can be learned."""
     k = min(runs[0].rank, runs[0].problem.true_rank)
-    found = []
+    bases = []
     for name in runs[0].problem.names:
-        tops = [start.gradients[name] for start in starts]
-        found.append(
-            (torch.stack([t.V[:, :k] for t in tops]), torch.stack([t.U[:, :k] for t in tops]))
-        )
-    return found
+        tops = [each.gradients[name] for each in initial]
+        right = torch.stack([top.V[:, :k] for top in tops])
+        left = torch.stack([top.U[:, :k] for top in tops])
+        bases.append((right, left))
+    return bases
 
 
-def _sines(students: Students, reference: list[tuple[Tensor, Tensor]]) -> Tensor:
+def _sines(students: StudentBatch, reference: list[tuple[Tensor, Tensor]]) -> Tensor:
     """Largest sines, (students, 2, layers): the in side, then the out side."""
     count = len(students.bases[0])
-    found = students.bases[0].new_full((count, 2, len(reference)), torch.nan)
+    largest = students.bases[0].new_full((count, 2, len(reference)), torch.nan)
     for i, (A, B) in enumerate(students.factors()):
-        found[:, 0, i], found[:, 1, i] = sines(A, B, *reference[i])
-    return found
+        largest[:, 0, i], largest[:, 1, i] = sines(A, B, *reference[i])
+    return largest
 
 
 def sines(A: Tensor, B: Tensor, right: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:

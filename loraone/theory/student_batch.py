@@ -12,30 +12,35 @@ from torch import Tensor
 
 from loraone.catalog import METHODS
 from loraone.spec.experiment import RunSpec
-from loraone.theory.initial_factors import Start
+from loraone.theory.initial_factors import InitialFactors
 
 
-class Students:
+class StudentBatch:
     """Bases (students, m, n) by layer and what is trained: A and B, the core between, or W."""
 
-    def __init__(self, runs: Sequence[RunSpec], starts: Sequence[Start]) -> None:
+    def __init__(self, runs: Sequence[RunSpec], initial: Sequence[InitialFactors]) -> None:
         first = runs[0]
         self.trains = METHODS[first.method.name].trains
         self.names = first.problem.names
-        self.bases = [torch.stack(layer) for layer in zip(*(s.bases for s in starts), strict=True)]
+        self.bases = [
+            torch.stack(layer) for layer in zip(*(each.bases for each in initial), strict=True)
+        ]
         like = self.bases[0]
         self.scaling = like.new_tensor([run.problem.scaling for run in runs])[:, None, None]
         self.A: list[Tensor] = []
         self.B: list[Tensor] = []
         self.cores: list[Tensor] = []
         if self.trains != "all":
-            factors = [[start.found.factors[name] for name in self.names] for start in starts]
+            factors = [
+                [each.initialisation.factors[name] for name in self.names] for each in initial
+            ]
             layers = list(zip(*factors, strict=True))
             self.A = [torch.stack([pair.A for pair in layer]) for layer in layers]
             self.B = [torch.stack([pair.B for pair in layer]) for layer in layers]
         if self.trains == "core":
             self.cores = [
-                torch.stack([start.found.cores[name] for start in starts]) for name in self.names
+                torch.stack([each.initialisation.cores[name] for each in initial])
+                for name in self.names
             ]
 
     def weights(self) -> list[Tensor]:

@@ -12,23 +12,23 @@ from torch import Tensor
 from loraone import catalog
 from loraone.spec.training import TrainingSpec
 from loraone.theory.losses import inner_products
-from loraone.theory.student_batch import Students
+from loraone.theory.student_batch import StudentBatch
 from loraone.training.schedule import rate
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
 
 
-def build(students: Students, rates: Tensor, plan: TrainingSpec) -> Descent:
-    """What moves the students by the optimiser that ``plan`` names.
+def build(students: StudentBatch, rates: Tensor, training: TrainingSpec) -> Descent:
+    """What moves the students by the optimiser that ``training`` names.
 
     Raises ValueError where its row names none for students.
     """
-    row = catalog.OPTIMIZERS[plan.optimizer]
+    row = catalog.OPTIMIZERS[training.optimizer]
     if row.student is None:
         known = ", ".join(other.name for other in catalog.OPTIMIZERS.values() if other.synthetic)
         raise ValueError(f"optimizer {row.name!r} has none for students; allowed: {known}")
-    optimizer: Descent = catalog.resolve(row.student)(students, rates, plan)
+    optimizer: Descent = catalog.resolve(row.student)(students, rates, training)
     return optimizer
 
 
@@ -36,21 +36,26 @@ class Descent:
     """Gradient descent on all students at once: clip, then ``p ← p − η (g + decay·p)``."""
 
     def __init__(
-        self, students: Students, rates: Tensor, plan: TrainingSpec, *, preconditioned: bool = False
+        self,
+        students: StudentBatch,
+        rates: Tensor,
+        training: TrainingSpec,
+        *,
+        preconditioned: bool = False,
     ) -> None:
         self._students = students
-        self._plan = plan
+        self._training = training
         self._preconditioned = preconditioned
         self._rates = [rates] * len(students.trained())
         self._steps = 0
 
     def step(self, gradients: list[Tensor]) -> None:
         """Move all students by one step."""
-        plan = self._plan
+        training = self._training
         if self._preconditioned:
-            gradients = preconditioned(self._students, gradients, plan.riemannian_damping)
-        gradients = clipped(gradients, plan.max_grad_norm)
-        factor = rate(plan, self._steps)
+            gradients = preconditioned(self._students, gradients, training.riemannian_damping)
+        gradients = clipped(gradients, training.max_grad_norm)
+        factor = rate(training, self._steps)
         self._steps += 1
         parameters = self._students.trained()
         self._students.replace(
@@ -61,8 +66,8 @@ class Descent:
         )
 
     def _moved(self, i: int, parameter: Tensor, g: Tensor, pace: Tensor) -> Tensor:
-        if self._plan.weight_decay:
-            g = g + self._plan.weight_decay * parameter
+        if self._training.weight_decay:
+            g = g + self._training.weight_decay * parameter
         return parameter - pace * g
 
 
@@ -71,14 +76,14 @@ class AdamW(Descent):
 
     def __init__(
         self,
-        students: Students,
+        students: StudentBatch,
         rates: Tensor,
-        plan: TrainingSpec,
+        training: TrainingSpec,
         *,
         preconditioned: bool = False,
         ratio: float | None = None,
     ) -> None:
-        super().__init__(students, rates, plan, preconditioned=preconditioned)
+        super().__init__(students, rates, training, preconditioned=preconditioned)
         parameters = students.trained()
         if ratio is not None:
             half = len(parameters) // 2
@@ -87,8 +92,8 @@ class AdamW(Descent):
         self._second = [torch.zeros_like(p) for p in parameters]
 
     def _moved(self, i: int, parameter: Tensor, g: Tensor, pace: Tensor) -> Tensor:
-        if self._plan.weight_decay:
-            parameter = parameter * (1 - pace * self._plan.weight_decay)
+        if self._training.weight_decay:
+            parameter = parameter * (1 - pace * self._training.weight_decay)
         return parameter - pace * self._direction(i, g)
 
     def _direction(self, i: int, g: Tensor) -> Tensor:
@@ -100,32 +105,32 @@ class AdamW(Descent):
         return first / (second.sqrt() + EPSILON)
 
 
-def adamw(students: Students, rates: Tensor, plan: TrainingSpec) -> Descent:
+def adamw(students: StudentBatch, rates: Tensor, training: TrainingSpec) -> Descent:
     """AdamW."""
-    return AdamW(students, rates, plan)
+    return AdamW(students, rates, training)
 
 
-def loraplus(students: Students, rates: Tensor, plan: TrainingSpec) -> Descent:
+def loraplus(students: StudentBatch, rates: Tensor, training: TrainingSpec) -> Descent:
     """AdamW where B is ``loraplus_ratio`` times as fast."""
-    return AdamW(students, rates, plan, ratio=plan.loraplus_ratio)
+    return AdamW(students, rates, training, ratio=training.loraplus_ratio)
 
 
-def riemannian(students: Students, rates: Tensor, plan: TrainingSpec) -> Descent:
+def riemannian(students: StudentBatch, rates: Tensor, training: TrainingSpec) -> Descent:
     """AdamW on preconditioned gradients."""
-    return AdamW(students, rates, plan, preconditioned=True)
+    return AdamW(students, rates, training, preconditioned=True)
 
 
-def sgd(students: Students, rates: Tensor, plan: TrainingSpec) -> Descent:
+def sgd(students: StudentBatch, rates: Tensor, training: TrainingSpec) -> Descent:
     """Plain descent."""
-    return Descent(students, rates, plan)
+    return Descent(students, rates, training)
 
 
-def riemannian_sgd(students: Students, rates: Tensor, plan: TrainingSpec) -> Descent:
+def riemannian_sgd(students: StudentBatch, rates: Tensor, training: TrainingSpec) -> Descent:
     """Descent on preconditioned gradients."""
-    return Descent(students, rates, plan, preconditioned=True)
+    return Descent(students, rates, training, preconditioned=True)
 
 
-def preconditioned(students: Students, gradients: list[Tensor], damping: float) -> list[Tensor]:
+def preconditioned(students: StudentBatch, gradients: list[Tensor], damping: float) -> list[Tensor]:
     """``g_A ← (BᵀB + λI)⁻¹ g_A`` and ``g_B ← g_B (AAᵀ + λI)⁻¹``, from the factors as they are.
 
     LoRA-One's second half, on raw gradients; λ is ``damping``.

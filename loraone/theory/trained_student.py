@@ -22,7 +22,7 @@ class WeightNow:
 
 
 @dataclass(frozen=True)
-class Student:
+class TrainedStudent:
     """A solution with the factors of one step; ``now`` is empty for full fine-tuning."""
 
     solution: Solution

@@ -70,9 +70,9 @@ def test_a_mutated_lora_one_breaks_an_oracle(mutant: Any, monkeypatch: pytest.Mo
 def test_a_lora_ga_whose_offset_is_added_or_left_out_breaks_its_oracle(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import loraone.theory.initial_factors as starts
+    import loraone.theory.initial_factors as initial_factors
 
-    real = starts.resolve
+    real = initial_factors.resolve
 
     def left_out(path: str) -> Any:
         def initialise(problem: Any, params: Any) -> Any:
@@ -82,17 +82,17 @@ def test_a_lora_ga_whose_offset_is_added_or_left_out_breaks_its_oracle(
 
     def added(path: str) -> Any:
         def initialise(problem: Any, params: Any) -> Any:
-            found = real(path)(problem, params)
+            initialisation = real(path)(problem, params)
             bases = {
                 name: problem.weights[name] + problem.scaling * pair.B @ pair.A
-                for name, pair in found.factors.items()
+                for name, pair in initialisation.factors.items()
             }
-            return replace(found, offset_base=False, bases=bases)
+            return replace(initialisation, offset_base=False, bases=bases)
 
         return initialise
 
     assert METHODS["lora_ga_paper"].initialise is not None
     for mutant in (left_out, added):
-        monkeypatch.setattr(starts, "resolve", mutant)
+        monkeypatch.setattr(initial_factors, "resolve", mutant)
         checks = ORACLES["O5"].check(range(2))
         assert any(not check.holds for check in checks), mutant.__name__

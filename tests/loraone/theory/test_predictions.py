@@ -28,7 +28,7 @@ def test_the_final_rate_is_that_of_the_slowest_mode(optimizer: str, kappa: float
         grid={"ranks": [2], "learning_rates": [0.1]},
         problem={"condition": kappa, "samples": 400},
     ):
-        assert one.reason == ""
+        assert one.reason_inapplicable == ""
         assert one.ratio == pytest.approx(1, abs=0.02)
 
 
@@ -88,7 +88,7 @@ def test_where_the_theory_says_nothing_the_reason_is_given(
     changes: dict[str, Any], why: str
 ) -> None:
     for one in told("rate", ONE, **changes):
-        assert why in one.reason
+        assert why in one.reason_inapplicable
         assert one.predicted is None
 
 
@@ -103,7 +103,7 @@ def test_the_log_law_and_the_cost_of_the_condition_number() -> None:
         solve(runs("lora", ONE, sweep=sweep, problem=problem, **shared))
     )
     assert law.ratio == pytest.approx(1, abs=0.15)
-    assert "vanilla" in reason.reason
+    assert "vanilla" in reason.reason_inapplicable
     sweep = {"parameter": "condition", "values": [1, 10]}
     plain, fast = predictions.of_sweep(
         solve(

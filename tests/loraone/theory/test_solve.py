@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loraone.catalog import METHODS
+from loraone.events import Progress
+from loraone.progress import Steps
 from loraone.spec.experiment import expand
 from loraone.theory import teacher
-from loraone.theory.initial_factors import OneStep, start
+from loraone.theory.initial_factors import OneStep, initial_factors
 from loraone.theory.losses import loss_of
-from loraone.theory.solve import solve
+from loraone.theory.solve import Solution, solve, solve_steps
 from tests.loraone.theory.conftest import ONE, experiment, runs
 
 ALL = [ONE if row.name == "lora_one" else row.name for row in METHODS.values() if row.synthetic]
@@ -73,7 +75,7 @@ def test_a_student_moves_as_under_torchs_own_optimiser(
     (run,) = runs(trains, training=plan, grid={"seeds": [1]}, problem={"scaling": 2.0})
     (found,) = solve([run])
     one = teacher.draw(run.problem, run.seed)
-    began = start(run, one, OneStep.of(run.problem, one)).found.factors
+    began = initial_factors(run, one, OneStep.of(run.problem, one)).initialisation.factors
     W = one.start[0].clone()
     if trains == "full":
         parameters = [W.requires_grad_()]
@@ -175,14 +177,32 @@ def test_what_does_not_depend_on_a_number_stays_when_it_changes() -> None:
 
 
 def test_the_same_experiment_gives_the_same_numbers_and_progress_reaches_the_end() -> None:
-    seen: list[tuple[int, int]] = []
     many = runs(sweep={"parameter": "init_std", "values": [1e-3, 1e-2]})
-    first = solve(many, on_progress=lambda done, total: seen.append((done, total)))
+    seen, first = _steps_and_value(solve_steps(many))
     second = solve(many)
     for one, two in zip(first, second, strict=True):
         np.testing.assert_array_equal(one.losses, two.losses)
         np.testing.assert_array_equal(one.sin_in, two.sin_in)
-    assert seen[-1] == (len(many), len(many))
+    assert (seen[-1].done, seen[-1].total) == (len(many), len(many))
+
+
+def _steps_and_value(steps: Steps[list[Solution]]) -> tuple[list[Progress], list[Solution]]:
+    """All signs of progress, and what the steps come to."""
+    seen: list[Progress] = []
+    while True:
+        try:
+            seen.append(next(steps))
+        except StopIteration as end:
+            return seen, end.value
+
+
+def test_progress_comes_within_a_batch_and_whoever_reads_it_may_take_gradients() -> None:
+    (run,) = runs(ONE, grid={"seeds": [0]}, training={"steps": 200})
+    steps = solve_steps([run])
+    assert [next(steps).done for _ in range(5)] == [0] * 5  # steps 0, 50, 100, 150 and 200
+    assert torch.is_grad_enabled()
+    steps.close()
+    assert torch.is_grad_enabled()
 
 
 def test_150_runs_of_300_steps_take_under_two_seconds_on_one_core(one_thread: None) -> None:
