@@ -1,48 +1,38 @@
 """Lanes in a Ray cluster: one actor for each GPU, or for each node where there is no GPU at all.
 
-The actor does what a local worker process does, see :class:`~.worker.Performer`. Events, what it
-prints, and the files that it writes stream back, so a node needs neither the database nor a shared
-disk; models and data must lie under the allowed roots on every node.
+What an actor does on its node stands in :mod:`.ray_actor`.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import queue
-import shutil
-import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from backend.scheduling import disk
-from backend.scheduling.executors.worker import Performer, beat
+from backend.scheduling.executors.ray_actor import Actor, ping
 from backend.scheduling.jobs import (
     PATIENCE_S,
-    Beat,
     Device,
     Job,
     Message,
-    Printed,
     Sent,
     WorkerDiedError,
-    Written,
     ends,
 )
 from backend.settings import Settings
-from loraone.events import Artifact, Event, Failed
+from loraone.events import Artifact
 
-# Ray notices the death of a node within a quarter of a minute.
-NODE_S = 20.0
-PIECE_BYTES = 4_000_000
+# Ray notices the death of a node within a quarter of a minute, and later where all are busy.
+NODE_S = 90.0
 
 log = logging.getLogger(__name__)
 
@@ -113,12 +103,14 @@ class RayWorker:
         self.device = device
         self._lock = threading.Lock()
         self._actor: Any = None
+        self._killed = threading.Event()
 
     def run(self, job: Job) -> Iterator[Sequence[Message]]:
         """Run one job on the actor and yield what it says, at least once a second.
 
         Raises WorkerDiedError where actor or node ends before the job does.
         """
+        self._killed.clear()
         try:
             stream = self._ready().perform.remote(job)
             while True:
@@ -133,10 +125,11 @@ class RayWorker:
                 if any(ends(message) for message in messages):
                     return
         except StopIteration as error:
-            self.kill()
+            self._end()
+            self._wait_for_node()
             raise WorkerDiedError("the actor ended without a result") from error
         except RayError as error:
-            self.kill()
+            self._end()
             self._wait_for_node()
             raise WorkerDiedError(
                 f"the actor or its node ended ({type(error).__name__})"
@@ -154,15 +147,27 @@ class RayWorker:
             return self._actor
 
     def _wait_for_node(self) -> None:
-        """Until it is known whether the node lives: its lane must not take the run again if not."""
-        with suppress(RayError):  # also GetTimeoutError, and what Ray says of a dead node
-            ray.get(_ping.options(scheduling_strategy=self._place()).remote(), timeout=NODE_S)
+        """Until Ray knows whether the node lives: its lane must not take the run again if not.
+
+        Ends early where the worker is killed meanwhile: whoever stops a lane waits for it.
+        """
+        with suppress(RayError):
+            answer = ping.options(scheduling_strategy=self._place()).remote()
+            until = time.monotonic() + NODE_S
+            while time.monotonic() < until and not self._killed.is_set():
+                known, _ = ray.wait([answer], timeout=PATIENCE_S)
+                if known:  # by an answer, or by the error that a dead node's call ends with
+                    return
 
     def _place(self) -> NodeAffinitySchedulingStrategy:
         return NodeAffinitySchedulingStrategy(self.device.node, soft=False)
 
     def kill(self) -> None:
         """End the actor at once; the lane's next job starts a new one."""
+        self._killed.set()
+        self._end()
+
+    def _end(self) -> None:
         with self._lock:
             actor, self._actor = self._actor, None
         if actor is not None:
@@ -180,111 +185,3 @@ def _at_home(message: Message, job: Job) -> Message:
         path = str(job.output / message.event.path)
         return replace(message, event=replace(message.event, path=path))
     return message
-
-
-@ray.remote(num_cpus=0, max_retries=0)  # type: ignore[untyped-decorator]
-def _ping() -> None:
-    """Done by a node that lives."""
-
-
-@ray.remote(max_restarts=0, max_task_retries=0)
-class Actor:
-    """A worker on some node; dies with the server that started it, as all actors of a driver."""
-
-    def __init__(self, device: Device) -> None:
-        self._device = device
-        self._performer: Performer | None = None
-        self._scratch = Path(tempfile.mkdtemp(prefix="loraone-"))
-
-    def perform(self, job: Job) -> Iterator[list[Message]]:
-        """Stream what happens in a job; the last list ends with Finished or Failed."""
-        outbox: queue.Queue[Message | None] = queue.Queue(maxsize=1000)
-        settings = Settings()  # of this node: its actors share gradients on its own disk
-        disk.trim(settings)
-        scratch = self._scratch / f"{job.run_id}-{job.attempt}"
-        here = replace(
-            job, output=scratch / "output", log=scratch / "log", gradients=settings.gradients
-        )
-        busy = threading.Event()
-        busy.set()
-
-        def work() -> None:
-            try:
-                if self._performer is None:
-                    self._performer = Performer(self._device)
-                self._performer.perform(here, lambda message: _put(outbox, message, here))
-            except BaseException as error:
-                failed = Failed("internal", f"{type(error).__name__}: {error}")
-                outbox.put(Sent(job.run_id, job.attempt, 2**31 - 1, failed))
-            finally:
-                busy.clear()
-                outbox.put(None)
-
-        threading.Thread(target=beat, args=(self._device, outbox.put, busy), daemon=True).start()
-        threading.Thread(target=work, daemon=True).start()
-        read = 0
-        held: list[Message] = []
-        ended = False
-        while not ended:
-            messages, ended = _drain(outbox)
-            text, read = _printed(here.log, read)
-            # The end comes last: whoever sees it asks no more.
-            held = [message for message in messages if ends(message)]
-            first = [message for message in messages if not ends(message)]
-            if text or first:
-                yield [*([Printed(text)] if text else []), *first]
-            if held:
-                break
-        text, read = _printed(here.log, read)
-        shutil.rmtree(scratch, ignore_errors=True)
-        yield [*([Printed(text)] if text else []), *held]
-
-
-def _put(outbox: queue.Queue[Message | None], message: Message, job: Job) -> None:
-    """Hand a message on; what an artifact consists of goes before it, in pieces."""
-    event: Event | None = message.event if isinstance(message, Sent) else None
-    if isinstance(event, Artifact):
-        written = Path(event.path)
-        files = [written] if written.is_file() else sorted(written.rglob("*"))
-        for file in files:
-            if file.is_file():
-                _put_file(outbox, file, str(file.relative_to(job.output)))
-        assert isinstance(message, Sent)
-        relative = replace(event, path=str(written.relative_to(job.output)))
-        message = replace(message, event=relative)
-    outbox.put(message)
-
-
-def _put_file(outbox: queue.Queue[Message | None], file: Path, path: str) -> None:
-    with file.open("rb") as opened:
-        outbox.put(Written(path, opened.read(PIECE_BYTES), first=True))
-        while data := opened.read(PIECE_BYTES):
-            outbox.put(Written(path, data, first=False))
-
-
-def _drain(outbox: queue.Queue[Message | None]) -> tuple[list[Message], bool]:
-    """What there is, after a short wait, and whether it was the last; few large pieces at once."""
-    messages: list[Message] = []
-    with suppress(queue.Empty):
-        message = outbox.get(timeout=0.2)
-        while message is not None:
-            messages.append(message)
-            if isinstance(message, Written | Beat) or len(messages) >= 200:
-                return messages, False
-            message = outbox.get_nowait()
-        return messages, True
-    return messages, False
-
-
-def _printed(log_file: Path, read: int) -> tuple[str, int]:
-    """What was printed since the last time, and how far that is; a log that was cut starts over."""
-    try:
-        size = log_file.stat().st_size
-        if size <= read:
-            return "", min(read, size)
-        with log_file.open("rb") as file:
-            file.seek(read)
-            text = file.read(size - read)
-    except OSError:
-        return "", read
-    return text.decode("utf-8", errors="replace"), size
