@@ -21,6 +21,7 @@ from sqlalchemy import create_engine
 
 from backend.settings import Settings
 from backend.web.app import create_app
+from backend.web.page import PAGE
 from tests.conftest import DatabaseUrl
 from tests.ray_nodes import RayNodes
 
@@ -33,6 +34,13 @@ def app(
     roots = ":".join(str(path) for path in (*tiny_models.values(), texts_csv.parent))
     home = tmp_path / "home"
     return create_app(Settings(home=home, allowed_roots=roots, database_url=database_url(home)))
+
+
+@pytest.fixture(scope="session")
+def built_page() -> Path:
+    """The folder of the page as it is built."""
+    assert (PAGE / "index.html").is_file(), "the page has not been built: run 'make page'"
+    return PAGE
 
 
 @pytest.fixture

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
 
-from tests.backend.conftest import Process
+from tests.backend.conftest import Process, built_page
+
+__all__ = ["built_page"]
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +32,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def server(built_page: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """One server on an empty data folder for all stories."""
     found = Process(tmp_path_factory.mktemp("home"), [], LORAONE_BENCHMARK_DEVICE="true")
     yield found

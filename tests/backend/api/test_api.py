@@ -259,7 +259,9 @@ def test_answers_carry_security_headers(client: TestClient) -> None:
     assert headers["x-content-type-options"] == "nosniff"
 
 
-def test_paths_of_the_page_give_the_page_and_not_files_of_the_machine(client: TestClient) -> None:
+def test_paths_of_the_page_give_the_page_and_not_files_of_the_machine(
+    built_page: Path, client: TestClient
+) -> None:
     page = client.get("/experiments/3")
     assert page.status_code == 200
     assert 'id="root"' in page.text
