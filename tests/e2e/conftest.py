@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.backend.conftest import Process, built_page
+from tests.e2e.form import launch_two_runs
 
 __all__ = ["built_page"]
+
+MINUTES = 60_000
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +46,20 @@ def server(built_page: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def base_url(server: Process) -> str:
     """Where the browser's relative URLs begin."""
     return server.url
+
+
+@pytest.fixture(scope="session")
+def experiment_path(browser: Browser, base_url: str) -> str:
+    """Where an experiment is that was launched from the form and has ended."""
+    page = browser.new_page(base_url=base_url)
+    page.goto("/launch")
+    launch_two_runs(page, "From the form", steps=8)
+    expect(page.get_by_role("table", name="Runs").get_by_text("succeeded")).to_have_count(
+        2, timeout=3 * MINUTES
+    )
+    path = page.url
+    page.close()
+    return path
 
 
 @pytest.fixture(autouse=True)

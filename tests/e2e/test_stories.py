@@ -8,22 +8,22 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.backend.conftest import Process
 from tests.e2e.figures import drawn, traces
 from tests.e2e.form import launch_two_runs, tag
 
 MINUTES = 60_000
 
 
-@pytest.fixture(scope="session")
-def experiment_path() -> list[str]:
-    """Where the launch story left its experiment, for the stories that follow it."""
-    return []
-
-
-def test_first_start_offers_the_demo_and_says_nothing_else_is_there(page: Page) -> None:
-    page.goto("/")
+def test_first_start_offers_the_demo_and_says_nothing_else_is_there(
+    page: Page, built_page: Path, tmp_path: Path
+) -> None:
+    empty = Process(tmp_path, [])
+    page.goto(f"{empty.url}/")
     expect(page).to_have_url(re.compile("/history"))
     expect(page.get_by_role("button", name="Launch the demo")).to_be_visible()
+    page.goto("about:blank")
+    empty.stop()
 
 
 def test_wrong_fields_are_marked_where_they_are_while_one_types(page: Page) -> None:
@@ -59,10 +59,9 @@ def test_a_field_appears_with_what_it_belongs_to_and_a_closed_section_says_its_p
     expect(page.get_by_role("button", name="Measurements 1 problem", exact=True)).to_be_visible()
 
 
-def test_launch_from_the_form_and_watch_it_finish(page: Page, experiment_path: list[str]) -> None:
+def test_launch_from_the_form_and_watch_it_finish(page: Page) -> None:
     page.goto("/launch")
-    launch_two_runs(page, "From the form", steps=8)
-    experiment_path.append(page.url)
+    launch_two_runs(page, "Watched live", steps=8)
     # Live: a bar moves while the run does, without a reload.
     expect(page.get_by_role("progressbar").first).to_be_visible(timeout=MINUTES)
     expect(page.get_by_text(re.compile(r"training \d of 8"))).to_be_visible(timeout=2 * MINUTES)
@@ -93,9 +92,9 @@ def test_the_queue_shows_the_lane(page: Page) -> None:
     ],
 )
 def test_no_figure_is_empty_and_a_reload_shows_the_same(
-    page: Page, experiment_path: list[str], tab: str, label: str, least: int
+    page: Page, experiment_path: str, tab: str, label: str, least: int
 ) -> None:
-    page.goto(experiment_path[0])
+    page.goto(experiment_path)
     page.get_by_role("tab", name=tab, exact=True).click()
     before = traces(drawn(page, label))
     assert len(before) >= least
@@ -105,10 +104,8 @@ def test_no_figure_is_empty_and_a_reload_shows_the_same(
     assert traces(drawn(page, label)) == before
 
 
-def test_a_figure_is_saved_as_it_is_shown(
-    page: Page, experiment_path: list[str], tmp_path: Path
-) -> None:
-    page.goto(f"{experiment_path[0]}?tab=alignment")
+def test_a_figure_is_saved_as_it_is_shown(page: Page, experiment_path: str, tmp_path: Path) -> None:
+    page.goto(f"{experiment_path}?tab=alignment")
     drawn(page, "Alignment over training")
     for form, start in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
         with page.expect_download() as downloading:
@@ -119,9 +116,9 @@ def test_a_figure_is_saved_as_it_is_shown(
 
 
 def test_a_click_on_the_map_opens_that_layers_spectra_and_keys_step(
-    page: Page, experiment_path: list[str]
+    page: Page, experiment_path: str
 ) -> None:
-    page.goto(f"{experiment_path[0]}?tab=spectra")
+    page.goto(f"{experiment_path}?tab=spectra")
     figure = drawn(page, "Map of all layers")
     box = figure.locator(".nsewdrag").first.bounding_box()
     assert box
@@ -148,7 +145,9 @@ def test_a_click_on_the_map_opens_that_layers_spectra_and_keys_step(
     assert not any("LoRA-One" in name for name in names)
 
 
-def test_history_finds_by_words_and_the_link_keeps_the_search(page: Page) -> None:
+def test_history_finds_by_words_and_the_link_keeps_the_search(
+    page: Page, experiment_path: str
+) -> None:
     page.goto("/history")
     expect(page.get_by_role("link", name="From the form")).to_be_visible()
     page.get_by_label("Search experiments").fill("zebra")
@@ -161,9 +160,9 @@ def test_history_finds_by_words_and_the_link_keeps_the_search(page: Page) -> Non
 
 
 def test_an_experiment_is_starred_tagged_written_about_and_archived(
-    page: Page, experiment_path: list[str]
+    page: Page, experiment_path: str
 ) -> None:
-    page.goto(experiment_path[0])
+    page.goto(experiment_path)
     page.get_by_role("button", name="Star From the form").click()
     expect(page.get_by_role("button", name="Star From the form")).to_have_attribute(
         "aria-pressed", "true"
@@ -198,9 +197,9 @@ def test_an_experiment_is_starred_tagged_written_about_and_archived(
 
 
 def test_a_report_opens_offline_with_all_its_figures(
-    page: Page, experiment_path: list[str], tmp_path: Path
+    page: Page, experiment_path: str, tmp_path: Path
 ) -> None:
-    page.goto(experiment_path[0])
+    page.goto(experiment_path)
     with page.expect_download() as downloading:
         page.get_by_role("link", name="Report").click()
     file = tmp_path / "report.html"
@@ -219,9 +218,9 @@ def test_a_report_opens_offline_with_all_its_figures(
 
 
 def test_an_old_experiment_is_a_template_and_can_be_cancelled(
-    page: Page, experiment_path: list[str]
+    page: Page, experiment_path: str
 ) -> None:
-    page.goto(experiment_path[0])
+    page.goto(experiment_path)
     page.get_by_role("link", name="Use as template").click()
     expect(page.get_by_label("Name", exact=True)).to_have_value("From the form")
     page.get_by_label("Name", exact=True).fill("Second thoughts")
@@ -232,60 +231,3 @@ def test_an_old_experiment_is_a_template_and_can_be_cancelled(
     expect(
         page.get_by_role("table", name="Runs").get_by_text("cancelled", exact=True)
     ).to_have_count(2, timeout=MINUTES)
-
-
-AXE = Path(__file__).parents[2] / "frontend/node_modules/axe-core/axe.min.js"
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_violation_on_any_page(
-    page: Page, experiment_path: list[str], scheme: str
-) -> None:
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    tabs = ("overview", "curves", "learning-rate", "spectra", "alignment", "step0", "update")
-    paths = ["/history", "/history?q=colour:red", "/queue", "/launch", "/theory", "/settings"]
-    key = experiment_path[0].rpartition("/")[2]
-    paths += ["/compare", f'/compare?of=["e{key}"]', f'/compare?of=["e{key}"]&tab=differences']
-    own = (*tabs, "cost", "runs", "recipe", "notes")
-    paths += [f"{experiment_path[0]}?tab={tab}" for tab in own]
-    found = []
-    for path in paths:
-        page.goto(path)
-        page.get_by_role("heading", level=2).wait_for()
-        page.wait_for_timeout(1500)
-        page.evaluate(AXE.read_text())
-        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        found += [
-            (path, row["id"], row["nodes"][0]["html"][:200])
-            for row in result["violations"]
-            if row["impact"] in ("serious", "critical")
-        ]
-    assert found == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_sticks_out_at_phone_width(
-    page: Page, experiment_path: list[str], scheme: str
-) -> None:
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    paths = ["/history", "/queue", "/launch", "/theory"]
-    paths += [
-        f"{experiment_path[0]}?tab={tab}"
-        for tab in (
-            "overview",
-            "spectra",
-            "alignment",
-            "step0",
-            "update",
-            "cost",
-            "recipe",
-            "notes",
-        )
-    ]
-    for path in paths:
-        page.goto(path)
-        page.get_by_role("heading", level=2).wait_for()
-        page.wait_for_load_state("networkidle") if "queue" in path else page.wait_for_timeout(300)
-        width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= 390, path
