@@ -74,6 +74,23 @@ def commands(document: Path) -> list[list[str]]:
     return found
 
 
+def test_the_documents_have_what_is_checked_here() -> None:
+    texts = [document.read_text() for document in DOCUMENTS]
+    for language in ("sh", "python", "yaml"):
+        assert any(fences(document, language) for document in DOCUMENTS), language
+    assert any(commands(document) for document in DOCUMENTS)
+    for pattern in (
+        r"`loraone \w",
+        r"`make \w",
+        r"`backend/",
+        r"`loraone/",
+        r"`tests/",
+        "LORAONE_",
+    ):
+        assert any(re.search(pattern, text) for text in texts), pattern
+    assert any(_LINK.search(text) for text in texts)
+
+
 @each_document
 def test_every_command_line_parses(document: Path) -> None:
     group = typer.main.get_group(app)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,15 +41,47 @@ def test_the_server_and_the_command_line_start_without_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
+ROWS = (
+    catalog.METHODS,
+    catalog.TASKS,
+    catalog.OPTIMIZERS,
+    catalog.SOURCES,
+    catalog.METRICS,
+    catalog.SUMMARY,
+    catalog.LAYER_METRICS,
+    catalog.FIGURES,
+)
+
+
+def named_functions() -> Iterator[Any]:
+    """Every ``module:function`` in any field of any row of the catalogue."""
+    for rows in ROWS:
+        for row in rows.values():
+            for field in dataclasses.fields(row):
+                value = getattr(row, field.name)
+                if isinstance(value, str) and re.fullmatch(r"[a-z_]\w*(\.\w+)+:\w+", value):
+                    yield pytest.param(value, id=f"{row.name}.{field.name}")
+
+
+@pytest.mark.parametrize("path", named_functions())
+def test_every_implementation_that_the_catalogue_names_exists(path: str) -> None:
+    assert callable(catalog.resolve(path))
+
+
+def test_every_field_that_names_an_implementation_is_among_those_checked() -> None:
+    checked = {str(param.id).partition(".")[2] for param in named_functions()}
+    fields = {"initialise", "prepare", "peft_code", "run", "build", "student", "load", "score"}
+    assert checked == fields | {"produce"}
+
+
 @pytest.mark.parametrize("row", catalog.METHODS.values(), ids=lambda row: row.name)
-def test_every_implementation_that_the_catalogue_names_exists(row: catalog.Method) -> None:
-    if row.initialise is not None:
-        assert callable(catalog.resolve(row.initialise))
+def test_every_method_has_a_summary_and_its_paper_an_address(row: catalog.Method) -> None:
     assert row.summary
     assert row.paper is None or row.paper.url.startswith("https://arxiv.org/")
 
 
 def test_every_source_and_task_of_the_catalogue_exists() -> None:
+    assert catalog.SOURCES and catalog.TASKS
     for source in catalog.SOURCES.values():
         assert callable(catalog.resolve(source.load))
     for task in catalog.TASKS.values():
@@ -57,19 +93,22 @@ GENERATED = ("frontend/src/api/schema.ts",)
 
 def test_files_stay_readable() -> None:
     for folder in ("loraone", "backend", "benchmarks", "docs", "tests"):
+        assert (ROOT / folder).is_dir(), folder
         for file in (ROOT / folder).rglob("*.py"):
             if "versions" not in file.parts:
                 assert len(file.read_text().splitlines()) <= 300, file
                 if folder != "tests":
                     assert ast.get_docstring(ast.parse(file.read_text())), file
-    for file in (ROOT / "frontend" / "src").rglob("*.ts*"):
+    sources = list((ROOT / "frontend" / "src").rglob("*.ts*"))
+    assert sources
+    for file in sources:
         if str(file.relative_to(ROOT)) not in GENERATED:
             assert len(file.read_text().splitlines()) <= 300, file
 
 
 def test_no_file_names_a_package_registry_or_a_path_of_this_machine() -> None:
     if not (ROOT / ".git").exists():
-        pytest.skip("only a checkout knows which files are committed")
+        pytest.skip(f"{ROOT} is no checkout: git alone knows which files are committed")
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split("\0")

@@ -59,7 +59,10 @@ def archive(
     """A server on the database of one schema, and what its own release said of it."""
     folder = HERE / request.param
     client = served(folder / "loraone.db", tmp_path_factory.mktemp("archive") / "home")
-    return client, json.loads((folder / "numbers.json").read_text())
+    then = json.loads((folder / "numbers.json").read_text())
+    assert then["experiments"]
+    assert then["runs"] and all(then["runs"].values())
+    return client, then
 
 
 Archive = tuple[TestClient, dict[str, Any]]

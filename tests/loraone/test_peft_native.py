@@ -37,16 +37,17 @@ def config(name: str, **options: Any) -> LoraOneConfig:
 def autograd(model: Any, names: list[str], *batches: dict[str, torch.Tensor]) -> dict[str, Any]:
     """The gradient of the mean loss over all batches' tokens, (out, in), by ``.grad``."""
     model.eval()
-    tokens = [one["labels"][:, 1:].numel() for one in batches]
-    for one, count in zip(batches, tokens, strict=True):
-        (model(**one).loss * count / sum(tokens)).backward()
-    found = {}
+    tokens = [batch["labels"][:, 1:].numel() for batch in batches]
+    for batch, count in zip(batches, tokens, strict=True):
+        (model(**batch).loss * count / sum(tokens)).backward()
+    gradients = {}
     for name, module in model.named_modules():
         if name.rsplit(".", 1)[-1] in names:
             grad = module.weight.grad.double().numpy()
-            found[name] = grad.T if type(module).__name__ == "Conv1D" else grad
+            gradients[name] = grad.T if type(module).__name__ == "Conv1D" else grad
     model.zero_grad()
-    return found
+    assert gradients
+    return gradients
 
 
 def expected(G: np.ndarray, r: int, s: float, gamma: float) -> np.ndarray:

@@ -103,4 +103,4 @@ def test_every_marker_belongs_to_a_part() -> None:
         named = {part.name for part in PARTS if ROOT / part.document == document}
         lines = document.read_text().splitlines()
         found = {line[16:-4] for line in lines if line.startswith("<!-- generated: ")}
-        assert named <= found
+        assert named == found

@@ -204,6 +204,7 @@ def test_the_learning_rate_figure_has_a_point_for_every_rate(server: Process) ->
 def test_cost_is_drawn_as_stored_each_method_at_its_best_rate(server: Process) -> None:
     best = {row["label"]: row for row in server.get("/api/overview?of=e1")["rows"]}
     drawn = lines(figure(server, "cost", cost="trained_parameters"))
+    assert best
     for label, row in best.items():
         assert values(drawn[label]["y"]) == pytest.approx([row["values"]["eval_loss"]["mean"]])
         assert values(drawn[label]["x"]) == pytest.approx(

@@ -187,6 +187,7 @@ def test_weights_in_bfloat16_still_get_a_float32_gradient(tiny_models: dict[str,
     half, _ = one_step_gradient(ready.model, ready.layers, [batch])
     full_model = loaded(tiny_models["llama"], "causal-lm")
     full, _ = one_step_gradient(full_model.model, full_model.layers, [batch])
+    assert half.keys() == full.keys() == {layer.name for layer in ready.layers}
     for name, gradient in half.items():
         assert gradient.dtype == torch.float32
         assert float((gradient - full[name]).norm() / full[name].norm()) < 0.1

@@ -24,6 +24,7 @@ def test_layer_by_layer_is_the_decomposition_of_the_exact_gradient(
     batch = texts_of(task, [4, 7, 5, 9]).batch(range(4), CPU)
     exact, _ = one_step_gradient(ready.model, ready.layers, [batch])
     triplets = layerwise(ready.model, ready.layers, batch, 3)
+    assert triplets.keys() == exact.keys() == {layer.name for layer in ready.layers}
     for name, gradient in exact.items():
         expected = truncated_svd(gradient, 3)
         torch.testing.assert_close(triplets[name].S, expected.S, rtol=1e-4, atol=1e-7)
@@ -34,6 +35,7 @@ def test_a_layer_called_twice_and_a_tied_one_are_right() -> None:
     model, layers, batch = twice()
     exact, _ = one_step_gradient(model, layers, [batch])
     triplets = layerwise(model, layers, batch, 2)
+    assert triplets.keys() == exact.keys() == {layer.name for layer in layers}
     for name, gradient in exact.items():
         reproduces(triplets[name], gradient, 1e-4)
 
@@ -45,6 +47,7 @@ def test_checkpointing_changes_nothing_where_blocks_share_no_layer(reentrant: bo
     batch = texts([5, 5], causal=True).batch([0, 1], CPU)
     exact, _ = one_step_gradient(model, layers, [batch])
     triplets = layerwise(model, layers, batch, 2)
+    assert triplets.keys() == exact.keys() == {layer.name for layer in layers}
     for name, gradient in exact.items():
         reproduces(triplets[name], gradient, 1e-4)
 
@@ -62,6 +65,6 @@ def test_each_gradient_can_be_inspected_while_it_exists() -> None:
     exact, _ = one_step_gradient(model, layers, [batch])
     seen: dict[str, torch.Tensor] = {}
     layerwise(model, layers, batch, 2, inspect=lambda name, G: seen.update({name: G.clone()}))
-    assert seen.keys() == exact.keys()
+    assert seen.keys() == exact.keys() == {layer.name for layer in layers}
     for name, gradient in exact.items():
         torch.testing.assert_close(seen[name], gradient, rtol=1e-5, atol=1e-7)

@@ -25,6 +25,7 @@ def test_a_sketch_is_as_good_as_the_best_rank_r_part_for_every_split_of_the_batc
     exact, _ = one_step_gradient(ready.model, ready.layers, [data.batch(range(4), CPU)])
     batches = list(data.batches(range(4), size, CPU))
     triplets = sketch(ready.model, ready.layers, batches, 3)
+    assert triplets.keys() == exact.keys() == {layer.name for layer in ready.layers}
     for name, gradient in exact.items():
         reproduces(triplets[name], gradient, 1e-3)
         torch.testing.assert_close(
@@ -36,6 +37,7 @@ def test_a_layer_called_twice_and_a_tied_one_are_right() -> None:
     model, layers, batch = twice()
     exact, _ = one_step_gradient(model, layers, [batch])
     triplets = sketch(model, layers, [batch], 2)
+    assert triplets.keys() == exact.keys() == {layer.name for layer in layers}
     for name, gradient in exact.items():
         reproduces(triplets[name], gradient, 1e-4)
 
@@ -47,6 +49,7 @@ def test_checkpointing_changes_nothing_where_blocks_share_no_layer(reentrant: bo
     batch = texts([5, 5], causal=True).batch([0, 1], CPU)
     exact, _ = one_step_gradient(model, layers, [batch])
     triplets = sketch(model, layers, [batch], 2)
+    assert triplets.keys() == exact.keys() == {layer.name for layer in layers}
     for name, gradient in exact.items():
         reproduces(triplets[name], gradient, 1e-4)
 

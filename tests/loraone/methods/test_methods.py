@@ -235,7 +235,9 @@ def test_dora_magnitudes_are_the_row_norms_of_the_initialised_weight(
         for layer in loaded.layers
     }
     adapted.install(Initialisation(factors))
-    for name, magnitude in adapted.export().magnitudes.items():
+    magnitudes = adapted.export().magnitudes
+    assert magnitudes.keys() == factors.keys()
+    for name, magnitude in magnitudes.items():
         pair = factors[name]
         moved = pretrained[name] + adapted.scaling * pair.B @ pair.A
         torch.testing.assert_close(magnitude, moved.norm(dim=1))

@@ -13,8 +13,9 @@ from tests.loraone.theory.conftest import ONE, runs
 
 
 def told(name: str, *methods: Any, **changes: Any) -> list[predictions.Prediction]:
-    found = [predictions.of_run(one) for one in solve(runs(*methods, **changes))]
-    return [next(p for p in each if p.name == name) for each in found]
+    of_runs = [predictions.of_run(solution) for solution in solve(runs(*methods, **changes))]
+    assert of_runs
+    return [next(p for p in of_run if p.name == name) for of_run in of_runs]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "riemannian-sgd"])
