@@ -38,8 +38,8 @@ Triplets = tuple[Tensor, Tensor, Tensor]
 
 
 def ours(G: Tensor) -> Triplets:
-    found = truncated_svd(G, R)
-    return found.U, found.S, found.V
+    top = truncated_svd(G, R)
+    return top.U, top.S, top.V
 
 
 def official(G: Tensor) -> Triplets:
@@ -74,9 +74,9 @@ def slow_spectrum(m: int, n: int, device: torch.device) -> tuple[Tensor, Tensor]
     return left * values.to(device) @ right.T, values.double()
 
 
-def error(G: Tensor, found: Triplets, values: Tensor) -> float:
+def error(G: Tensor, triplets: Triplets, values: Tensor) -> float:
     """``‖G − Ĝ_r‖_F / ‖G − G_r‖_F − 1``."""
-    U, S, V = (part.double().cpu() for part in found)
+    U, S, V = (part.double().cpu() for part in triplets)
     left = torch.linalg.norm(G.double().cpu() - U * S @ V.T)
     best = torch.sqrt((values[R:] ** 2).sum())
     return float(left / best) - 1
@@ -93,8 +93,10 @@ def decomposition(
     for name, way in WAYS.items():
         slow = name.startswith(("official", "torch")) and matrices[0][0].numel() > 1e7
         count = 1 if slow else repeats
-        seconds, found = timed(lambda way=way: [way(G) for G, _ in matrices], count, device)
-        worst = max(error(G, one, S) for (G, S), one in zip(matrices, found, strict=True))
+        seconds, of_all = timed(lambda way=way: [way(G) for G, _ in matrices], count, device)
+        worst = max(
+            error(G, triplets, S) for (G, S), triplets in zip(matrices, of_all, strict=True)
+        )
         measured[name] = (seconds, worst)
     base = measured["official: svd_lowrank(q=512, niter=16)"][0]
     for name, (seconds, worst) in measured.items():
@@ -203,10 +205,10 @@ def whole_init(device: torch.device, repeats: int) -> None:
             for name, (action, held) in ways.items()
         }
     base_time, _, base_held, _ = measured["official: all gradients kept"]
-    for name, (seconds, found, held, peak) in measured.items():
+    for name, (seconds, of_layers, held, peak) in measured.items():
         worst = "–"
-        if found is not None:
-            parts_of = {key: (one.U, one.S, one.V) for key, one in found.items()}
+        if of_layers is not None:
+            parts_of = {key: (top.U, top.S, top.V) for key, top in of_layers.items()}
             errors = [error(exact[key], parts_of[key], spectra[key]) for key in exact]
             worst = f"{max(errors):.1e}"
         row(

@@ -75,7 +75,7 @@ def measure(http: httpx.Client, server: psutil.Process, count: int) -> dict[str,
 
 def count_ended(http: httpx.Client, keys: list[int]) -> int:
     counts = [http.get(f"/api/experiments/{key}").json()["counts"] for key in keys]
-    return sum(one["succeeded"] + one["failed"] + one["cancelled"] for one in counts)
+    return sum(count["succeeded"] + count["failed"] + count["cancelled"] for count in counts)
 
 
 def at(text: str) -> float:
@@ -83,5 +83,5 @@ def at(text: str) -> float:
 
 
 if __name__ == "__main__":
-    found = main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)
-    print(json.dumps(found, indent=2))
+    measured = main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)
+    print(json.dumps(measured, indent=2))

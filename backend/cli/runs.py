@@ -112,9 +112,9 @@ def run(
     opened = results.open("w", encoding="utf-8") if results else nullcontext(sys.stdout)
     failed = 0
     with opened as lines, _bar() as bar:
-        for number, one in enumerate(runs, 1):
+        for number, run in enumerate(runs, 1):
             folder = output / f"run-{number:03d}" if output else None
-            if not _run_one(one, f"{number}/{len(runs)}", workspace, folder, lines, bar):
+            if not _run_one(run, f"{number}/{len(runs)}", workspace, folder, lines, bar):
                 failed += 1
     console.print(f"{len(runs) - failed} of {len(runs)} runs succeeded")
     if failed:

@@ -98,8 +98,8 @@ FIGURES = discover("loraone.analysis.figures.rows", FigureRow)
 def resolve(path: str) -> Callable[..., Any]:
     """The function that ``"module:function"`` names, imported when it is first needed."""
     module, _, function = path.partition(":")
-    found: Callable[..., Any] = getattr(import_module(module), function)
-    return found
+    implementation: Callable[..., Any] = getattr(import_module(module), function)
+    return implementation
 
 
 # Last: the rows of methods import what they need from here.

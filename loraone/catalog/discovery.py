@@ -39,15 +39,15 @@ def discover(where: str, kind: type[_Row]) -> dict[str, _Row]:
 
     Raises ValueError where two rows have one name, TypeError where a row is of another kind.
     """
-    found: dict[str, _Row] = {}
+    rows: dict[str, _Row] = {}
     for module in _modules(where):
         for row in _of(module):
             if not isinstance(row, kind):
                 raise TypeError(f"{module.__name__}: {row!r} is not a {kind.__name__}")
-            if row.name in found:
+            if row.name in rows:
                 raise ValueError(f"{module.__name__}: the name {row.name!r} is taken already")
-            found[row.name] = row
-    return dict(sorted(found.items(), key=lambda item: item[1].place))
+            rows[row.name] = row
+    return dict(sorted(rows.items(), key=lambda item: item[1].place))
 
 
 def _modules(where: str) -> Iterator[ModuleType]:

@@ -157,7 +157,7 @@ class Task:
 @dataclass(frozen=True)
 class Optimizer:
     """How parameters are moved. ``build`` names the function ``(trainable, spec)`` that makes one;
-    ``student`` that of the theory's students, ``(students, rates, plan)``, if there is one.
+    ``student`` that of the theory's students, ``(students, rates, training)``, if there is one.
     """
 
     name: str

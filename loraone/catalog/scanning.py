@@ -43,8 +43,8 @@ def row_of(package: str) -> Method:
 
 def built_in() -> Iterator[Method]:
     """The rows of the folders of ``loraone/methods``, in the order that they ask for."""
-    found = find_spec(BUILT_IN)
-    paths = found.submodule_search_locations if found is not None else None
+    package = find_spec(BUILT_IN)
+    paths = package.submodule_search_locations if package is not None else None
     packages = [module.name for module in pkgutil.iter_modules(paths) if module.ispkg]
     rows = [row_of(f"{BUILT_IN}.{name}") for name in packages]
     yield from sorted(rows, key=lambda row: (row.order, row.name))

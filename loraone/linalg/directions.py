@@ -44,8 +44,8 @@ def agreement(
     """
     if layer not in first or layer not in second:
         return float("nan"), float("nan")
-    one, two = first[layer], second[layer]
-    k = min(one.rank(), two.rank())
+    change, other = first[layer], second[layer]
+    k = min(change.rank(), other.rank())
     if k == 0:
         return float("nan"), float("nan")
 
@@ -53,4 +53,4 @@ def agreement(
         inner = a[:, :k].astype(np.float64).T @ b[:, :k].astype(np.float64)
         return float((inner**2).sum()) / k
 
-    return mean_cos2(one.U, two.U), mean_cos2(one.V, two.V)
+    return mean_cos2(change.U, other.U), mean_cos2(change.V, other.V)

@@ -66,8 +66,8 @@ def agreement(first: Decomposition, second: Decomposition) -> Agreement:
     if k == 0:
         return Agreement(float("nan"), float("nan"))
 
-    def mean_cos2(one: Tensor, other: Tensor) -> float:
-        return float(torch.cos(principal_angles(one[:, :k], other[:, :k])).square().mean())
+    def mean_cos2(basis: Tensor, other: Tensor) -> float:
+        return float(torch.cos(principal_angles(basis[:, :k], other[:, :k])).square().mean())
 
     return Agreement(mean_cos2(first.U, second.U), mean_cos2(first.V, second.V))
 
@@ -78,8 +78,8 @@ def overlap(basis: Tensor, reference: Tensor, size: int) -> Tensor:
     Its sums give the LoRA paper's ``φ(i, j) = Σ_{a≤i, b≤j} (U_aᵀ Q_b)² / min(i, j)``
     (arXiv 2106.09685, section 7.2), which compares the first i directions with the first j.
     """
-    found = torch.full((size, size), torch.nan)
+    squares = torch.full((size, size), torch.nan)
     rows, columns = min(size, reference.shape[1]), min(size, basis.shape[1])
     cosines = reference[:, :rows].double().T @ basis[:, :columns].double()
-    found[:rows, :columns] = cosines.square().float()
-    return found
+    squares[:rows, :columns] = cosines.square().float()
+    return squares

@@ -83,8 +83,8 @@ def truncated_svd(
     matrix = matrix.float()
     if (r + OVERSAMPLING) * DEPTH > min(matrix.shape) // 2:
         return _exact(matrix, r)
-    found = _krylov(matrix, r, seed, tolerance)
-    return found if found is not None else _exact(matrix, r)
+    decomposition = _krylov(matrix, r, seed, tolerance)
+    return decomposition if decomposition is not None else _exact(matrix, r)
 
 
 def _exact(matrix: Tensor, r: int) -> Decomposition:

@@ -39,8 +39,8 @@ def align(
     left, right = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
     energy = np.full(len(layers), np.nan, np.float32)
     for i, layer in enumerate(layers):
-        found = decompositions[layer.name]
-        rank = min(r, found.rank())
+        gradient = decompositions[layer.name]
+        rank = min(r, gradient.rank())
         pair = trainable.factors(layer.name)
         if pair is not None:
             Q_B, Q_A = orthonormal(pair.B), orthonormal(pair.A.T)
@@ -49,13 +49,13 @@ def align(
             known = top.rank()
             Q_B, Q_A = top.U[:, :known].double(), top.V[:, :known].double()
         if Q_B.shape[1]:
-            left[i, :rank] = principal_angles(Q_B, found.U[:, :rank]).numpy()
+            left[i, :rank] = principal_angles(Q_B, gradient.U[:, :rank]).numpy()
         if Q_A.shape[1]:
-            right[i, :rank] = principal_angles(Q_A, found.V[:, :rank]).numpy()
+            right[i, :rank] = principal_angles(Q_A, gradient.V[:, :rank]).numpy()
         if Q_B.shape[1] and Q_A.shape[1] and rank and layer.name in gradients:
             G = gradients[layer.name]
             inner = Q_B.to(G).T @ G @ Q_A.to(G)
-            energy[i] = float((inner.double() ** 2).sum()) / found.truncated_energy(r)
+            energy[i] = float((inner.double() ** 2).sum()) / gradient.truncated_energy(r)
     return Alignment(step, left, right, energy)
 
 

@@ -51,10 +51,10 @@ def _lanczos(grads: Sequence[Tensor], parameters: Sequence[nn.Parameter], seed: 
     def product(vector: Tensor) -> Tensor:
         parts = torch.split(vector, [p.numel() for p in parameters])
         given = [part.reshape(p.shape).to(p) for part, p in zip(parts, parameters, strict=True)]
-        found = torch.autograd.grad(
+        products = torch.autograd.grad(
             grads, list(parameters), given, retain_graph=True, materialize_grads=True
         )
-        return torch.cat([one.reshape(-1).float() for one in found])
+        return torch.cat([part.reshape(-1).float() for part in products])
 
     count = sum(p.numel() for p in parameters)
     draw = torch.Generator().manual_seed(seed)
@@ -67,8 +67,8 @@ def _lanczos(grads: Sequence[Tensor], parameters: Sequence[nn.Parameter], seed: 
         image = product(basis[-1])
         diagonal.append(float(image @ basis[-1]))
         for _ in range(2):  # twice is enough to stay orthogonal in float32
-            for one in basis:
-                image -= (image @ one) * one
+            for direction in basis:
+                image -= (image @ direction) * direction
         T = torch.diag(torch.tensor(diagonal, dtype=torch.float64))
         for i, value in enumerate(beside):
             T[i, i + 1] = T[i + 1, i] = value

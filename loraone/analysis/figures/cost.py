@@ -26,7 +26,7 @@ def table(runs: pd.DataFrame, metric: str, cost: str) -> pd.DataFrame:
     """
     known = runs.dropna(subset=[metric, cost])
     grouped = known.groupby("series", sort=False)
-    found = grouped.agg(
+    points = grouped.agg(
         value=(metric, "mean"),
         value_std=(metric, "std"),
         cost=(cost, "mean"),
@@ -34,8 +34,8 @@ def table(runs: pd.DataFrame, metric: str, cost: str) -> pd.DataFrame:
         seeds=(metric, "count"),
     ).reset_index()
     if shown := COSTS[cost].shown:
-        found[["cost", "cost_std"]] /= shown.size
-    return found.assign(front=pareto(found["cost"], found["value"], METRICS[metric].better))
+        points[["cost", "cost_std"]] /= shown.size
+    return points.assign(front=pareto(points["cost"], points["value"], METRICS[metric].better))
 
 
 def pareto(costs: pd.Series[float], values: pd.Series[float], better: str) -> list[bool]:

@@ -31,7 +31,7 @@ def table(
     joined = metrics.merge(runs[["run_id", "series", "learning_rate"]], on="run_id")
     joined = joined.assign(before=joined["run_id"].map(dict(before or {})).astype("float64"))
     grouped = joined.groupby(["series", "learning_rate", "step"], sort=False)
-    found = grouped.agg(
+    means = grouped.agg(
         mean=("value", "mean"),
         std=("value", "std"),
         n=("value", "count"),
@@ -39,7 +39,7 @@ def table(
         seconds=("seconds", "mean"),
         before=("before", "mean"),
     )
-    return found.reset_index().sort_values(["series", "learning_rate", "step"], kind="stable")
+    return means.reset_index().sort_values(["series", "learning_rate", "step"], kind="stable")
 
 
 def draw(

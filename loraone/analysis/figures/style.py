@@ -31,7 +31,7 @@ class SeriesStyle:
 
 def series_styles(runs: pd.DataFrame, theme: Theme) -> dict[str, SeriesStyle]:
     """A style for each series label, the same in every figure of the experiment."""
-    found: dict[str, SeriesStyle] = {}
+    styles: dict[str, SeriesStyle] = {}
     count: dict[str, int] = {}
     for method, series in runs[["method", "series"]].drop_duplicates().itertuples(index=False):
         nth = count.get(method, 0)
@@ -39,8 +39,8 @@ def series_styles(runs: pd.DataFrame, theme: Theme) -> dict[str, SeriesStyle]:
         colour = METHODS[method].colour if method in METHODS else MUTED
         if theme == "dark":
             colour = _ON_DARK.get(colour, colour)
-        found[series] = SeriesStyle(colour, _DASHES[nth % 5], _SYMBOLS[(nth + nth // 5) % 5])
-    return found
+        styles[series] = SeriesStyle(colour, _DASHES[nth % 5], _SYMBOLS[(nth + nth // 5) % 5])
+    return styles
 
 
 def figure(theme: Theme, **layout: Any) -> go.Figure:

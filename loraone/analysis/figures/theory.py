@@ -69,14 +69,14 @@ def shades(runs: pd.DataFrame, theme: Theme) -> dict[str, SeriesStyle]:
     """Colour says the method, dash its variant, and what is swept gets paler value by value."""
     variants = series_styles(runs.assign(series=runs["method_label"]), theme)
     ground = "#1a1b1e" if theme == "dark" else "#ffffff"
-    found = {}
+    paled = {}
     for variant, part in runs.groupby("method_label", sort=False):
         names = list(part["series"].drop_duplicates())
         style = variants[str(variant)]
         for i, name in enumerate(names):
             paler = 0.6 * i / max(1, len(names) - 1)
-            found[name] = SeriesStyle(blend(style.colour, ground, paler), style.dash, style.symbol)
-    return found
+            paled[name] = SeriesStyle(blend(style.colour, ground, paler), style.dash, style.symbol)
+    return paled
 
 
 def losses(
@@ -107,8 +107,8 @@ def losses(
         line = rows[rows["series"] == series]
         style = styles[series]
         _line(drawn, line, series, style, lowest=FLOOR)
-        told = predicted[predicted["series"] == series].set_index("name")["predicted"]
-        _predictions(drawn, line, told, style)
+        numbers = predicted[predicted["series"] == series].set_index("name")["predicted"]
+        _predictions(drawn, line, numbers, style)
     drawn.update_yaxes(range=_decades(rows))
     return drawn
 
@@ -119,21 +119,23 @@ def _decades(rows: pd.DataFrame) -> tuple[float, float]:
     return np.log10(low) - 0.5, np.log10(max(high, low * 10)) + 0.3
 
 
-def _predictions(drawn: go.Figure, line: pd.DataFrame, told: pd.Series, style: SeriesStyle) -> None:
+def _predictions(
+    drawn: go.Figure, line: pd.DataFrame, numbers: pd.Series, style: SeriesStyle
+) -> None:
     steps, values = line["step"].to_numpy(), line["median"].to_numpy()
     dotted = {"color": style.colour, "width": 1.5, "dash": "dot"}
-    if told.get("rate") is not None and not np.isnan(told["rate"]):
+    if numbers.get("rate") is not None and not np.isnan(numbers["rate"]):
         late = np.flatnonzero(values < 1e-2)
-        if len(late) and 0 < told["rate"] < 1:
+        if len(late) and 0 < numbers["rate"] < 1:
             first = late[0]
-            exact = values[first] * told["rate"] ** (steps[first:] - steps[first])
+            exact = values[first] * numbers["rate"] ** (steps[first:] - steps[first])
             shown = exact > FLOOR
             _extra(drawn, steps[first:][shown], exact[shown], "predicted rate", dotted)
-    if told.get("floor", 0) and told["floor"] > 0:
+    if numbers.get("floor", 0) and numbers["floor"] > 0:
         ends = np.array([steps[0], steps[-1]])
-        _extra(drawn, ends, np.full(2, told["floor"]), "predicted floor", dotted)
-    if told.get("phase") is not None and not np.isnan(told["phase"]):
-        x = float(told["phase"])
+        _extra(drawn, ends, np.full(2, numbers["floor"]), "predicted floor", dotted)
+    if numbers.get("phase") is not None and not np.isnan(numbers["phase"]):
+        x = float(numbers["phase"])
         _extra(drawn, np.array([x, x]), np.array([0.05, 1.0]), "predicted end of the phase", dotted)
 
 

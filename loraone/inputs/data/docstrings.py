@@ -41,7 +41,7 @@ def load(spec: DataSpec, labelled: bool) -> Rows:
 @lru_cache(maxsize=1)
 def _collect() -> tuple[tuple[str, ...], tuple[str, ...]]:
     root = Path(sysconfig.get_paths()["stdlib"])
-    found: dict[str, list[str]] = {}
+    by_package: dict[str, list[str]] = {}
     seen: set[str] = set()
     for folder in sorted(p for p in root.iterdir() if (p / "__init__.py").is_file()):
         if folder.name in _SKIP or folder.name.startswith("_"):
@@ -55,11 +55,12 @@ def _collect() -> tuple[tuple[str, ...], tuple[str, ...]]:
                     seen.add(text)
                     texts.append(text)
         if len(texts) >= MIN_PER_PACKAGE:
-            found[folder.name] = texts
-    largest = sorted(sorted(found, key=lambda name: (-len(found[name]), name))[:MAX_PACKAGES])
+            by_package[folder.name] = texts
+    by_size = sorted(by_package, key=lambda name: (-len(by_package[name]), name))
+    largest = sorted(by_size[:MAX_PACKAGES])
     return (
-        tuple(text for name in largest for text in found[name]),
-        tuple(name for name in largest for _ in found[name]),
+        tuple(text for name in largest for text in by_package[name]),
+        tuple(name for name in largest for _ in by_package[name]),
     )
 
 
