@@ -7,7 +7,7 @@ server and the command line do, imports neither torch nor PEFT.
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
 from loraone.catalog.discovery import discover
@@ -21,18 +21,8 @@ from loraone.catalog.quantities import (
     SPECTRA,
     SUMMARY,
 )
-from loraone.catalog.rows import (
-    FigureRow,
-    LayerMetric,
-    Method,
-    NoParams,
-    Optimizer,
-    Paper,
-    Quantity,
-    Result,
-    Source,
-    Task,
-)
+from loraone.catalog.quantity_rows import LayerMetric, Quantity, Result
+from loraone.catalog.rows import FigureRow, Method, NoParams, Optimizer, Paper, Source, Task
 from loraone.catalog.scanning import METHODS, register, register_all
 from loraone.catalog.tasks import JUDGES, TASKS
 
@@ -97,9 +87,8 @@ FIGURES = discover("loraone.analysis.figures.rows", FigureRow)
 
 def resolve(path: str) -> Callable[..., Any]:
     """The function that ``"module:function"`` names, imported when it is first needed."""
-    module, _, function = path.partition(":")
-    implementation: Callable[..., Any] = getattr(import_module(module), function)
-    return implementation
+    function: Callable[..., Any] = resolve_name(path)
+    return function
 
 
 # Last: the rows of methods import what they need from here.

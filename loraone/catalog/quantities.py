@@ -6,7 +6,7 @@ All lists of quantities, on the page, in reports and in tables, follow from thes
 from __future__ import annotations
 
 from loraone.catalog.discovery import discover
-from loraone.catalog.rows import (
+from loraone.catalog.quantity_rows import (
     AlignmentMeasure,
     LayerMetric,
     Result,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from loraone.catalog.rows import LayerMetric
+from loraone.catalog.quantity_rows import LayerMetric
 
 if TYPE_CHECKING:
     from loraone.linalg.directions import Directions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loraone.catalog.rows import LayerMetric
+from loraone.catalog.quantity_rows import LayerMetric
 
 if TYPE_CHECKING:
     from loraone.measure.model import MeasuredLayer
