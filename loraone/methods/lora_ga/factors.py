@@ -7,8 +7,8 @@ With ``+G ≈ U diag(S) Vᵀ``, zero-based columns:
 
 and W_base = W₀ − s·B·A. Sources: arXiv 2407.05000 section 3.3 and github Outsider565/LoRA-GA; PEFT
 0.21 ``lora_ga_init`` with ``direction="ArB2r", scale="stable"``. PEFT's B carries the singular
-values, so it shrinks with the loss (and its m is in_features on Conv1D, which is corrected here: m is
-always out_features). Both need 2r ≤ min(m, n).
+values, so it shrinks with the loss (and its m is in_features on Conv1D, which is corrected here: m
+is always out_features). Both need 2r ≤ min(m, n).
 """
 
 from __future__ import annotations
