@@ -34,7 +34,7 @@ from backend.scheduling.theory_worker import TheoryWorker
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.web import page, problems
-from backend.web.security import Guard
+from backend.web.security import SecurityMiddleware
 from loraone import __version__
 
 
@@ -80,7 +80,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.device_benchmarks = device_benchmarks
     app.state.executor = executor
     app.add_middleware(GZipMiddleware, minimum_size=2000)
-    app.add_middleware(Guard, max_upload=int(settings.max_upload_mb * 1e6))
+    app.add_middleware(SecurityMiddleware, max_upload=int(settings.max_upload_mb * 1e6))
     problems.install(app)
     api = APIRouter(
         prefix="/api",

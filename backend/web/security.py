@@ -33,7 +33,7 @@ MAX_BODY = 2_000_000
 _UPLOADS = ("/api/experiments/import",)
 
 
-class Guard:
+class SecurityMiddleware:
     """Plain ASGI middleware: checks ``Host``, ``Origin`` and size, adds security headers."""
 
     def __init__(self, app: ASGIApp, max_upload: int) -> None:

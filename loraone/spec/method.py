@@ -27,7 +27,7 @@ class MethodSpec(Spec):
     name: str = Field(
         title="Method", description="A name of the catalogue", json_schema_extra=form(hidden=True)
     )
-    params: dict[str, float | str | bool] = Field(
+    params: dict[str, int | float | str | bool] = Field(
         default_factory=dict,
         title="Parameters",
         description="Those of the method; see its row",

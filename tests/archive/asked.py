@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+
+
+def module(*places: str) -> Any:
+    """The first of these modules that the commit has: files move from release to release."""
+    for place in places:
+        with contextlib.suppress(ModuleNotFoundError):
+            return import_module(place)
+    raise ModuleNotFoundError(f"the commit has none of {places}")
+
+
+def spec_module() -> Any:
+    """Where ``ExperimentSpec`` and ``expand`` are."""
+    return module("loraone.spec.experiment", "loraone.specs")
+
 
 WORDS = [
     *("the", "a", "cat", "dog", "runs", "sits", "eats", "sees", "red", "blue"),
@@ -58,9 +74,9 @@ def models_and_data() -> None:
 
 def known(methods: list[Any]) -> list[Any]:
     """Those of the methods that the commit has; without their own optimiser where it has none."""
-    from loraone.specs import MethodSpec
-
     from loraone.catalog import METHODS
+
+    MethodSpec = module("loraone.spec.method", "loraone.specs").MethodSpec
 
     named = [m if isinstance(m, dict) else {"name": m} for m in methods]
     fields = set(MethodSpec.model_fields)
@@ -70,7 +86,7 @@ def known(methods: list[Any]) -> list[Any]:
 
 def section(name: str, **values: Any) -> dict[str, Any]:
     """A section of a spec, with those of its fields that the commit has."""
-    from loraone.specs import ExperimentSpec
+    ExperimentSpec = spec_module().ExperimentSpec
 
     fields = type(getattr(ExperimentSpec(), name)).model_fields
     return {key: value for key, value in values.items() if key in fields}
@@ -78,7 +94,7 @@ def section(name: str, **values: Any) -> dict[str, Any]:
 
 def experiments() -> dict[str, dict[str, Any]]:
     """The experiments that are run to their end, by a short name, as a user writes them."""
-    from loraone.specs import ExperimentSpec
+    ExperimentSpec = spec_module().ExperimentSpec
 
     tiny: dict[str, Any] = {
         "data": {
@@ -174,9 +190,9 @@ def changed(base: dict[str, Any], name: str, **training: Any) -> dict[str, Any]:
 
 def rich_specs() -> list[dict[str, Any]]:
     """Experiments that set what the commit has: every method, then every section's fields."""
-    from loraone.specs import ExperimentSpec
-
     from loraone.catalog import METHODS
+
+    ExperimentSpec = spec_module().ExperimentSpec
 
     own = {
         "lora_one": {"scale": "gradient", "gamma": "auto"},
@@ -203,7 +219,8 @@ def rich_specs() -> list[dict[str, Any]]:
             "model": {"id": "org/name@main", "dtype": "float16", "targets": ["query", "value"]},
             "data": {"source": "org/texts", "label_column": "stars", "max_length": 128},
             "gradient": section(
-                "gradient", samples=32, micro_batch=32, way="immediate", checkpointing=True,
+                "gradient", samples=32, micro_batch=32, way="immediate",
+                strategy="layerwise", checkpointing=True,
                 head_warmup_steps=5, head_learning_rate=0.01,
             ),
             "adapter": section("adapter", alpha=32, rslora=False, dora=True, dropout=0.05),
@@ -214,6 +231,7 @@ def rich_specs() -> list[dict[str, Any]]:
             ),
             "measure": section(
                 "measure", alignment_every=10, held_out_samples=32, gradient_trust=False,
+                split_half_agreement=False,
                 intruders=True, intruder_top=5, intruder_epsilon=0.5, hessian=True,
                 hessian_samples=8, save_adapter=False,
             ),

@@ -29,7 +29,15 @@ from typing import Any
 import httpx
 import yaml
 from answers import commit, has, json_of, numbers
-from asked import HERE, changed, experiments, models_and_data, rich_specs
+from asked import (
+    HERE,
+    changed,
+    experiments,
+    models_and_data,
+    module,
+    rich_specs,
+    spec_module,
+)
 
 # Starts compared, some that failed, a teacher, some that wait or were cancelled: see fill().
 EXPORTED = (1, 2, 4, 6)
@@ -43,7 +51,7 @@ class Server:
 
     def __init__(self, home: Path) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "loraone.cli", "serve", "--port", "0", "--home", str(home)],
+            [sys.executable, "-m", command_line(), "serve", "--port", "0", "--home", str(home)],
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -91,14 +99,18 @@ def serving(home: Path) -> Iterator[Server]:
 @contextmanager
 def no_lanes(home: Path) -> Iterator[httpx.Client]:
     """The commit's API in this process without a scheduler: what is launched stays queued."""
-    from backend.app import create_app
     from fastapi.testclient import TestClient
 
     from backend.settings import Settings
 
-    app = create_app(Settings(home=home))
+    app = module("backend.web.app", "backend.app").create_app(Settings(home=home))
     yield TestClient(app, base_url="http://127.0.0.1:8111/api")
     app.state.database.close()
+
+
+def command_line() -> str:
+    """The module of the commit's command line."""
+    return str(module("backend.cli", "loraone.cli").__name__)
 
 
 def fill(home: Path) -> None:
@@ -146,14 +158,13 @@ def write_history(api: httpx.Client, waiting: int, cancelled: int) -> None:
 
 def write_specs(folder: Path) -> None:
     """Specs in files, as a user writes them and as the commit writes them."""
-    from loraone.presets import PRESETS
-    from loraone.specs import ExperimentSpec
-
+    PRESETS = module("loraone.spec.presets", "loraone.presets").PRESETS
+    ExperimentSpec = spec_module().ExperimentSpec
     try:
-        from loraone.recipes import as_yaml
+        as_yaml = module("loraone.spec.recipes", "loraone.recipes").as_yaml
     except ImportError:
         # The commit writes no YAML yet: every field of the spec, as it stores and answers them.
-        def as_yaml(spec: ExperimentSpec) -> str:
+        def as_yaml(spec: Any) -> str:
             return dump(spec.model_dump(mode="json"))
 
     for name, body in experiments().items():
@@ -204,7 +215,7 @@ def write_backup(home: Path, target: Path) -> None:
     with serving(home) as server:
         server.settle(server.launch(experiments()["words"]))
     tidy(home)
-    command = [sys.executable, "-m", "loraone.cli", "backup", "--home", str(home)]
+    command = [sys.executable, "-m", command_line(), "backup", "--home", str(home)]
     subprocess.run([*command, "--output", str(target)], check=True)
 
 
@@ -232,7 +243,7 @@ def write_schema(checkout: Path) -> None:
 
 def write_spec(checkout: Path, name: str) -> None:
     """Rich specs, each with one of its runs, as the commit stores them."""
-    from loraone.specs import ExperimentSpec, expand
+    ExperimentSpec, expand = spec_module().ExperimentSpec, spec_module().expand
 
     found = []
     for body in rich_specs():
@@ -258,7 +269,7 @@ def main() -> None:
         "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": "1",
         "LORAONE_ALLOWED_ROOTS": ".",
-        "LORAONE_CALIBRATE": "false",
+        "LORAONE_CALIBRATE": "false",  # of later commits an alias
         "LORAONE_USER": "ada",
     }
     sys.path.insert(0, str(checkout))
