@@ -56,7 +56,9 @@ class InvalidError(RefusedError):
     def __init__(self, *problems: FieldProblem) -> None:
         first = problems[0]
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        super().__init__(f"{first.path}: {first.message}{more}")
+        # The library's sentences may begin with the field already.
+        field = f"{first.path}: "
+        super().__init__(f"{field}{first.message.removeprefix(field)}{more}")
         self.problems: Sequence[FieldProblem] = problems
 
 

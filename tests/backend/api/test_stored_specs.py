@@ -138,6 +138,7 @@ def test_it_cannot_be_launched_again_and_the_reason_is_said(
         refused = verb(f"/api/runs/{of_method[GONE]}/{path}")
         assert refused.status_code == 422
         assert SAID in refused.json()["detail"]
+        assert refused.json()["detail"] == f"method: {SAID}"
         assert "install the plug-in" in refused.json()["errors"][0]["hint"]
     assert client.get(f"/api/runs/{of_method['lora']}/template").status_code == 200
     assert client.post("/api/experiments", json=detail["spec"]).status_code == 422
