@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -67,8 +68,7 @@ class StoredSpec(Generic[S]):
         error = self._validated
         if not isinstance(error, ValidationError):
             return []
-        kinds = {item["type"] for item in error.errors() if _is_malformation(item["type"])}
-        return problems([item for item in error.errors() if item["type"] in kinds])
+        return problems([item for item in error.errors() if _is_malformation(item["type"])])
 
     @property
     def spec(self) -> S:
@@ -138,19 +138,28 @@ def is_synthetic(document: Mapping[str, Any]) -> bool:
     return task is not None and task.synthetic
 
 
+@cache
+def _defaults(kind: type[BaseModel]) -> Mapping[str, Any]:
+    """The defaults of a class of specs as JSON: they do not change, and every run is filled."""
+    defaults: dict[str, Any] = {}
+    for name, info in kind.model_fields.items():
+        if isinstance(info.default, BaseModel):
+            defaults[name] = info.default.model_dump(mode="json")
+        elif name == "methods":
+            defaults[name] = [each.model_dump(mode="json") for each in info.default]
+        elif info.default is not PydanticUndefined:
+            defaults[name] = info.default
+    return MappingProxyType(defaults)
+
+
 def _filled(document: Mapping[str, Any], kind: type[BaseModel]) -> Document:
     """The document in the current version with every absent field at its default."""
     filled = upgraded(document)
-    for name, info in kind.model_fields.items():
-        if info.default is PydanticUndefined:
-            continue
-        default = info.default
-        if isinstance(default, BaseModel) and isinstance(filled.get(name, {}), Mapping):
-            filled[name] = {**default.model_dump(mode="json"), **filled.get(name, {})}
+    for name, default in _defaults(kind).items():
+        if isinstance(default, Mapping) and isinstance(filled.get(name, {}), Mapping):
+            filled[name] = {**default, **filled.get(name, {})}
         elif name not in filled:
-            filled[name] = (
-                [each.model_dump(mode="json") for each in default] if name == "methods" else default
-            )
+            filled[name] = default
     if isinstance(filled.get("method"), Mapping):
         filled["method"] = _filled_method(filled["method"])
     if isinstance(filled.get("methods"), list):

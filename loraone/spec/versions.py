@@ -44,13 +44,14 @@ def version_of(document: Mapping[str, Any]) -> int | None:
 def upgraded(document: Mapping[str, Any]) -> Document:
     """A copy in the current version, of an experiment's spec or a run's.
 
-    What a step does not know stays as it is, for the spec's own validation to name. A document of a
-    newer release, or without a usable version, is returned unchanged.
+    What a step does not know stays as it is, for the spec's own validation to name. A document of
+    the current version, of a newer release, or without a usable version is returned unchanged;
+    its sections are then those of ``document``.
     """
-    current = copy.deepcopy(dict(document))
     version = version_of(document)
-    if version is None or version > CURRENT:
-        return current
+    if version is None or version >= CURRENT:
+        return dict(document)
+    current = copy.deepcopy(dict(document))
     for step in STEPS[version - 1 :]:
         step(current)
     current["version"] = CURRENT
