@@ -42,6 +42,9 @@ class Actor:
         self._performer: Performer | None = None
         self._scratch = Path(tempfile.mkdtemp(prefix="loraone-"))
 
+    def answer(self) -> None:
+        """Done by an actor that lives."""
+
     def perform(self, job: Job) -> Iterator[list[Message]]:
         """Stream what happens in a job; the last list ends with Finished or Failed."""
         outbox: queue.Queue[Message | None] = queue.Queue(maxsize=1000)

@@ -33,6 +33,8 @@ from loraone.events import Artifact
 
 # Ray notices the death of a node within a quarter of a minute, and later where all are busy.
 NODE_S = 90.0
+# An actor that has nothing to do answers within milliseconds.
+ANSWER_S = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ class RayExecutor:
     def devices(self) -> list[Device]:
         """A device for each GPU of the nodes that are alive, or one CPU device for each node."""
         try:
-            nodes = [node for node in ray.nodes() if node["Alive"]]
+            nodes = list(_alive().values())
         except Exception as error:  # the head is away: what there was may still be there
             log.warning("the Ray cluster does not answer: %s", error)
             return self._known
@@ -72,6 +74,11 @@ class RayExecutor:
     def stop(self) -> None:
         """Leave the cluster."""
         ray.shutdown()
+
+
+def _alive() -> dict[str, dict[str, Any]]:
+    """The nodes that Ray's head believes to live, by their ids."""
+    return {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
 
 
 def _cores(node: dict[str, Any]) -> int:
@@ -136,6 +143,8 @@ class RayWorker:
             ) from error
 
     def _ready(self) -> Any:
+        if self._actor is not None and not self._answers(self._actor):
+            self._end()
         with self._lock:
             if self._actor is None:
                 gpu = self.device.gpu is not None
@@ -146,18 +155,36 @@ class RayWorker:
                 ).remote(self.device)
             return self._actor
 
-    def _wait_for_node(self) -> None:
-        """Until Ray knows whether the node lives: its lane must not take the run again if not.
+    @staticmethod
+    def _answers(actor: Any) -> bool:
+        """Whether an actor without a job still lives: one that died idle must cost no attempt."""
+        try:
+            ray.get(actor.answer.remote(), timeout=ANSWER_S)
+        except RayError:
+            return False
+        return True
 
-        Ends early where the worker is killed meanwhile: whoever stops a lane waits for it.
+    def _wait_for_node(self) -> None:
+        """Until the node answers, or is known to be dead: no run may be taken on a dead one.
+
+        A call that fails says neither: the node's own process may be gone before Ray's head has
+        noticed, and until then a lane would take the run again. Ends early where the worker is
+        killed meanwhile: whoever stops a lane waits for it.
         """
-        with suppress(RayError):
-            answer = ping.options(scheduling_strategy=self._place()).remote()
-            until = time.monotonic() + NODE_S
-            while time.monotonic() < until and not self._killed.is_set():
-                known, _ = ray.wait([answer], timeout=PATIENCE_S)
-                if known:  # by an answer, or by the error that a dead node's call ends with
+        until = time.monotonic() + NODE_S
+        answer = None
+        while time.monotonic() < until and not self._killed.is_set():
+            try:
+                if self.device.node not in _alive():
                     return
+                answer = answer or ping.options(scheduling_strategy=self._place()).remote()
+                ready, _ = ray.wait([answer], timeout=PATIENCE_S)
+                if ready:
+                    ray.get(answer)
+                    return
+            except RayError:
+                answer = None
+                self._killed.wait(PATIENCE_S / 4)
 
     def _place(self) -> NodeAffinitySchedulingStrategy:
         return NodeAffinitySchedulingStrategy(self.device.node, soft=False)

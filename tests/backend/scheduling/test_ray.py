@@ -110,6 +110,20 @@ def test_a_killed_actor_costs_its_run_an_attempt(
     assert (run["status"], run["attempt"]) == ("succeeded", 2)
 
 
+def test_an_actor_that_dies_idle_costs_no_run_an_attempt(
+    server: Process, cluster: RayNodes, long_spec: dict[str, Any]
+) -> None:
+    long_spec["training"]["steps"] = 100
+    server.settle(server.post("/api/experiments", long_spec)["id"])
+    idle = cluster.actors()
+    assert len(idle) == 2
+    for process in idle:
+        process.kill()
+    server.wait(lambda: not cluster.actors())
+    runs = server.settle(server.post("/api/experiments", long_spec)["id"])
+    assert [(run["status"], run["attempt"]) for run in runs] == [("succeeded", 1)] * 2
+
+
 def test_the_runs_of_a_node_that_dies_go_on_at_another(
     server: Process, cluster: RayNodes, long_spec: dict[str, Any]
 ) -> None:
