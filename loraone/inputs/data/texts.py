@@ -10,6 +10,7 @@ import numpy as np
 
 from loraone.catalog import SOURCES, resolve
 from loraone.errors import DataError
+from loraone.inputs.data.split import stratified
 from loraone.spec.data import DataSpec
 
 
@@ -93,21 +94,6 @@ def source_of(name: str) -> str:
             allowed=known,
         )
     return "file" if name.lower().endswith((".csv", ".jsonl", ".json", ".parquet")) else "hub"
-
-
-def stratified(codes: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """``count`` indices, each label in proportion to its share (largest remainder), sorted."""
-    generator = np.random.default_rng(seed)
-    values, sizes = np.unique(codes, return_counts=True)
-    exact = sizes * (count / len(codes))
-    take = np.floor(exact).astype(int)
-    short = count - int(take.sum())
-    take[np.argsort(take - exact, kind="stable")[:short]] += 1
-    chosen = [
-        generator.choice(np.flatnonzero(codes == value), size=n, replace=False)
-        for value, n in zip(values, take, strict=True)
-    ]
-    return np.sort(np.concatenate(chosen))
 
 
 def fingerprint(texts: Sequence[str], labels: Sequence[str]) -> str:

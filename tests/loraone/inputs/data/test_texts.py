@@ -7,17 +7,14 @@ from collections import Counter
 from pathlib import Path
 
 import datasets
-import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pyarrow import parquet
 
 from loraone.errors import DataError
 from loraone.inputs.data import docstrings, hub
 from loraone.inputs.data.batches import shuffled
-from loraone.inputs.data.texts import fingerprint, load, source_of, stratified
+from loraone.inputs.data.texts import fingerprint, load, source_of
 from loraone.spec.data import DataSpec
 
 ROWS = [{"body": f"text number {i}", "kind": ("x", "y", "z")[i % 3]} for i in range(60)]
@@ -131,22 +128,6 @@ def test_class_labels_of_a_hub_data_set_appear_by_name(monkeypatch: pytest.Monke
     data = load(DataSpec(source="org/name@v2"), labelled=True)
     assert data.label_names == ("no", "yes")
     assert asked["revision"] == "v2"
-
-
-@given(
-    sizes=st.lists(st.integers(1, 40), min_size=1, max_size=6),
-    share=st.floats(0.05, 1.0),
-    seed=st.integers(0, 5),
-)
-def test_a_stratified_sample_keeps_every_share_to_within_one(
-    sizes: list[int], share: float, seed: int
-) -> None:
-    codes = np.repeat(np.arange(len(sizes)), sizes)
-    count = int(share * len(codes))
-    chosen = stratified(codes, count, seed)
-    assert len(chosen) == len(set(chosen.tolist())) == count
-    for code, size in enumerate(sizes):
-        assert abs((codes[chosen] == code).sum() - size * count / len(codes)) < 1
 
 
 def test_every_seed_and_every_purpose_has_an_order_of_its_own() -> None:
