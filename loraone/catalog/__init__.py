@@ -68,9 +68,10 @@ _ROWS_SOURCE = (
     Source(
         "file",
         "A local file",
-        "CSV, JSONL or Parquet with named columns",
+        "CSV, JSON or Parquet with named columns",
         "",
         "loraone.inputs.data.files:load",
+        (".csv", ".jsonl", ".json", ".parquet"),
     ),
     Source(
         "hub",

@@ -180,13 +180,29 @@ class Optimizer:
 
 @dataclass(frozen=True)
 class Source:
-    """A place that texts come from; ``prefix`` is how a spec names it."""
+    """A place that texts come from.
+
+    ``prefix`` is how a spec names it; ``suffixes`` are the ends of its names where it is files,
+    each of which may be followed by ``.gz``.
+    """
 
     name: str
     label: str
     summary: str
     prefix: str
     load: str
+    suffixes: tuple[str, ...] = ()
+
+    @property
+    def file_kinds(self) -> str:
+        """Its suffixes in words, for descriptions and messages."""
+        *others, last = self.suffixes
+        return f"{', '.join(others)} or {last} file (or any of them with .gz)"
+
+    def suffix(self, name: str) -> str | None:
+        """Which of its suffixes ``name`` has, with or without ``.gz``; None where it has none."""
+        bare = name.lower().removesuffix(".gz")
+        return next((suffix for suffix in self.suffixes if bare.endswith(suffix)), None)
 
 
 @dataclass(frozen=True)

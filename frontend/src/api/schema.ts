@@ -1144,6 +1144,12 @@ export interface components {
          */
         DataSpec: {
             /**
+             * Encoding
+             * @description Of a CSV or JSON file, such as utf-8, utf-16 or cp1252
+             * @default utf-8
+             */
+            encoding: string;
+            /**
              * Evaluation texts
              * @description At most so many
              * @default 256
@@ -1162,8 +1168,29 @@ export interface components {
              */
             max_length: number;
             /**
+             * Missing labels
+             * @description Refuse data in which texts have no label, or leave these texts out
+             * @default refuse
+             * @enum {string}
+             */
+            missing_labels: "refuse" | "drop";
+            /**
+             * Words for a missing label
+             * @description In upper or lower case; what is not listed is a class. An empty label is always missing
+             * @default [
+             *       "NA",
+             *       "N/A",
+             *       "#N/A",
+             *       "<NA>",
+             *       "NaN",
+             *       "null",
+             *       "None"
+             *     ]
+             */
+            missing_words: string[];
+            /**
              * Data
-             * @description builtin:stdlib-docstrings, a .csv, .jsonl or .parquet file, or a hub id
+             * @description builtin:stdlib-docstrings, a .csv, .jsonl, .json or .parquet file (or any of them with .gz), or a hub id
              * @default builtin:stdlib-docstrings
              */
             source: string;
@@ -1359,9 +1386,20 @@ export interface components {
             adapter: components["schemas"]["AdapterSpec"];
             /**
              * @default {
+             *       "encoding": "utf-8",
              *       "eval_samples": 256,
              *       "label_column": "label",
              *       "max_length": 64,
+             *       "missing_labels": "refuse",
+             *       "missing_words": [
+             *         "NA",
+             *         "N/A",
+             *         "#N/A",
+             *         "<NA>",
+             *         "NaN",
+             *         "null",
+             *         "None"
+             *       ],
              *       "source": "builtin:stdlib-docstrings",
              *       "split_seed": 0,
              *       "text_column": "text",

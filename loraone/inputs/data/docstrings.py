@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from loraone.errors import DataError
-from loraone.inputs.data.texts import Rows
+from loraone.inputs.data.rows import Rows
 from loraone.spec.data import DataSpec
 
 MIN_WORDS = 4
@@ -33,9 +33,9 @@ def load(spec: DataSpec, labelled: bool) -> Rows:
             "this Python has no standard library source to read docstrings from",
             field="data.source",
             value=spec.source,
-            hint="name a CSV, JSONL or Parquet file instead",
+            hint="name a CSV, JSON or Parquet file instead",
         )
-    return Rows(texts, labels if labelled else None)
+    return Rows(texts, labels if labelled else None, declared=True)
 
 
 @lru_cache(maxsize=1)

@@ -1,88 +1,119 @@
-"""Local CSV, JSONL and Parquet files with named columns."""
+"""Local CSV, JSON and Parquet files with named columns, packed with gzip or not."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+import io
+import zlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
+from loraone.catalog import SOURCES
 from loraone.errors import DataError
-from loraone.inputs.data.texts import Rows
+from loraone.inputs.data import arrow_columns
+from loraone.inputs.data.columns import Column, wanted
+from loraone.inputs.data.csv_table import CsvTable
+from loraone.inputs.data.json_table import JsonTable
+from loraone.inputs.data.missing import complete
+from loraone.inputs.data.rows import Row, Rows
+from loraone.inputs.data.streams import Text, opened
 from loraone.spec.data import DataSpec
+
+# So many rows are checked before a run is taken in, and so many looked through for a column.
+FIRST_ROWS = 1000
+SEARCHED_ROWS = 100_000
+
+
+class Table(Protocol):
+    """A file of any format, from its beginning; it is read once."""
+
+    def rows(self, columns: Sequence[Column]) -> Iterator[Row]:
+        """The values of ``columns``, row by row.
+
+        Raises DataError for a column that is not there, and for what is not as it should be in a
+        row.
+        """
+
+    def has(self, columns: Sequence[Column]) -> bool:
+        """Whether ``columns`` are there, as far as is known from the rows that were read."""
 
 
 def load(spec: DataSpec, labelled: bool) -> Rows:
     """Read the text column, and the label column where labels are wanted."""
-    table = read(Path(spec.source))
-    names = {"text_column": spec.text_column}
-    if labelled:
-        names["label_column"] = spec.label_column
-    check_columns(table.column_names, names, spec.source)
-    columns = {
-        field: ["" if value is None else str(value) for value in table.column(name).to_pylist()]
-        for field, name in names.items()
-    }
-    return Rows(columns["text_column"], columns.get("label_column"))
+    columns = wanted(spec, labelled)
+    with _table(spec) as table:
+        return Rows.collect(columns, table.rows(columns))
 
 
-def read(path: Path) -> Any:
-    """The file as an Arrow table. Raises DataError where it is missing or not what it says."""
-    from pyarrow import csv, parquet
-    from pyarrow import json as arrow_json
+def check(spec: DataSpec, labelled: bool) -> None:
+    """Raise the DataError that :func:`load`, and what follows it, would raise for the beginning.
 
-    with _readable(path):
-        if path.suffix.lower() == ".csv":
-            return csv.read_csv(path)
-        if path.suffix.lower() == ".parquet":
-            return parquet.read_table(path)
-        return arrow_json.read_json(path)
-
-
-def columns(path: Path) -> list[str]:
-    """The file's column names, from its beginning alone. Raises DataError as :func:`read`."""
-    from pyarrow import csv, parquet
-
-    with _readable(path):
-        if path.suffix.lower() == ".csv":
-            with csv.open_csv(path) as reader:
-                return list(reader.schema.names)
-        if path.suffix.lower() == ".parquet":
-            return list(parquet.read_schema(path).names)
-        with path.open(encoding="utf-8") as lines:
-            first = json.loads(next((line for line in lines if line.strip()), "{}"))
-        if not isinstance(first, dict):
-            raise ValueError("its first line is not a JSON object")
-        return list(first)
+    Where formats have no header, rows are read on until all columns are found; in a long file one
+    that only later rows have is not missed yet.
+    """
+    columns = wanted(spec, labelled)
+    with _table(spec) as table:
+        rows = table.rows(columns)
+        first = Rows.collect(columns, islice(rows, FIRST_ROWS))
+        first = replace(first, part=next(rows, None) is not None)
+        if not table.has(columns):
+            any(table.has(columns) for _ in islice(rows, SEARCHED_ROWS))
+        complete(first, spec)
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    if not path.is_file():
-        raise DataError(
-            f"there is no file {path}",
-            field="data.source",
-            value=path,
-            allowed="an existing .csv, .jsonl or .parquet file",
-        )
+def _table(spec: DataSpec) -> Iterator[Table]:
+    from pyarrow import ArrowException
+
+    path = Path(spec.source).expanduser()
+    suffix = SOURCES["file"].suffix(spec.source)
     try:
-        yield
-    except (OSError, ValueError) as error:
+        if not path.is_file():
+            raise DataError(
+                f"there is no file {spec.source}",
+                field="data.source",
+                value=spec.source,
+                allowed=f"an existing {SOURCES['file'].file_kinds}",
+            )
+        with opened(path) as stream:
+            if suffix == ".parquet":
+                yield ParquetTable(stream)
+            elif suffix == ".csv":
+                yield CsvTable(Text(stream, spec.encoding), spec.source)
+            else:
+                yield JsonTable(Text(stream, spec.encoding, translated=True), spec.source)
+    except MemoryError:  # Arrow's is an ArrowException too
+        raise
+    # What a broken or foreign file leads to in csv, json, gzip and Arrow.
+    except (OSError, EOFError, ValueError, zlib.error, ArrowException) as error:
+        kind = (suffix or "")[1:].upper() + " in gzip" * path.name.lower().endswith(".gz")
         raise DataError(
-            f"{path} cannot be read as {path.suffix[1:].upper()}: {error}",
+            f"{spec.source} cannot be read as {kind}: {error}",
             field="data.source",
-            value=path,
+            value=spec.source,
         ) from error
 
 
-def check_columns(have: list[str], wanted: dict[str, str], source: str) -> None:
-    """Raise DataError for the first of ``wanted`` (field → column) that ``have`` lacks."""
-    for field, name in wanted.items():
-        if name not in have:
-            raise DataError(
-                f"{source} has no column {name!r}; its columns: {', '.join(have)}",
-                field=f"data.{field}",
-                value=name,
-                allowed=", ".join(have),
-            )
+class ParquetTable:
+    """A Parquet file, a batch of rows at a time."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        from pyarrow import parquet
+
+        # Its columns stand anywhere: what is packed is unpacked whole.
+        source = stream if stream.seekable() else io.BytesIO(stream.read())
+        self._file: Any = parquet.ParquetFile(source)
+
+    def rows(self, columns: Sequence[Column]) -> Iterator[Row]:
+        """The values of ``columns``, row by row; their types are checked before."""
+        arrow_columns.check_schema(columns, self._file.schema_arrow)
+        names = list(dict.fromkeys(column.name for column in columns))
+        batches = self._file.iter_batches(columns=names, batch_size=8 * FIRST_ROWS)
+        return arrow_columns.rows(columns, batches)
+
+    def has(self, columns: Sequence[Column]) -> bool:
+        """The schema says it before any row."""
+        return True

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+from loraone.catalog import SOURCES
 from loraone.errors import DataError
-from loraone.inputs.data.files import check_columns
-from loraone.inputs.data.texts import Rows
+from loraone.inputs.data import arrow_columns
+from loraone.inputs.data.columns import Column, wanted
+from loraone.inputs.data.rows import Row, Rows
 from loraone.spec.data import DataSpec
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?(@[\w./-]+)?")
@@ -19,14 +23,21 @@ def check_name(source: str) -> None:
     ``datasets`` would read a local folder of that name: local data is read by its file's name
     alone, where the allowed roots are checked.
     """
-    if not _NAME.fullmatch(source) or Path(source.partition("@")[0]).exists():
+    if not _NAME.fullmatch(source) or _is_there(source.partition("@")[0]):
+        kinds = SOURCES["file"].file_kinds
         raise DataError(
-            f"data {source!r} is neither a .csv, .jsonl or .parquet file nor a hub id",
+            f"data {source!r} is neither a {kinds} nor a hub id",
             field="data.source",
             value=source,
-            allowed="builtin:stdlib-docstrings, a .csv, .jsonl or .parquet file, or "
-            "org/name[@revision]",
+            allowed=f"builtin:stdlib-docstrings, a {kinds}, or org/name[@revision]",
         )
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except OSError:  # too long for a file's name
+        return False
 
 
 def load(spec: DataSpec, labelled: bool) -> Rows:
@@ -44,14 +55,24 @@ def load(spec: DataSpec, labelled: bool) -> Rows:
             value=spec.source,
             hint="check the name, the network, and HF_TOKEN for a private data set",
         ) from error
-    names = {"text_column": spec.text_column}
-    if labelled:
-        names["label_column"] = spec.label_column
-    check_columns(table.column_names, names, spec.source)
-    labels = None
-    if labelled:
-        feature = table.features[spec.label_column]
-        values = table[spec.label_column]
-        is_class = isinstance(feature, datasets.ClassLabel)
-        labels = [feature.int2str(v) if is_class else str(v) for v in values]
-    return Rows([str(text or "") for text in table[spec.text_column]], labels)
+    columns = wanted(spec, labelled)
+    arrow_columns.check_schema(columns, table.features.arrow_schema)
+    names = list(dict.fromkeys(column.name for column in columns))
+    batches = table.select_columns(names).with_format("arrow").iter(batch_size=10_000)
+    rows = arrow_columns.rows(columns, batches)
+    feature = table.features[columns[-1].name]
+    if not labelled or not isinstance(feature, datasets.ClassLabel):
+        return Rows.collect(columns, rows)
+    collected = Rows.collect(columns, _with_names(rows, columns[-1], feature.names))
+    return Rows(collected.texts, collected.labels, declared=True)
+
+
+def _with_names(rows: Iterator[Row], column: Column, names: Sequence[Any]) -> Iterator[Row]:
+    """Classes by their names; -1 is what data sets write where there is no label."""
+    for number, (_, (text, code)) in enumerate(rows, 1):
+        if code is None or code == "-1":
+            yield 0, (text, None)
+        elif int(code) in range(len(names)):
+            yield 0, (text, str(names[int(code)]))
+        else:
+            raise column.refused(number, 0, f"has classes 0 to {len(names) - 1}, not", value=code)

@@ -10,21 +10,20 @@ import numpy as np
 
 from loraone.catalog import SOURCES, resolve
 from loraone.errors import DataError
+from loraone.inputs.data.missing import complete
+from loraone.inputs.data.rows import Rows
 from loraone.inputs.data.split import stratified
 from loraone.spec.data import DataSpec
 
-
-@dataclass(frozen=True)
-class Rows:
-    """What a source yields: texts in a fixed order, and their labels as written there."""
-
-    texts: Sequence[str]
-    labels: Sequence[str] | None
+LEAST_TEXTS = 16
 
 
 @dataclass(frozen=True)
 class TextData:
-    """A split data set; ``fingerprint`` is a hash of every text and label in order."""
+    """A split data set.
+
+    ``fingerprint`` is a hash of every text and label in order; ``notes`` say what was left out.
+    """
 
     train_texts: tuple[str, ...]
     train_labels: tuple[int, ...]
@@ -32,19 +31,32 @@ class TextData:
     eval_labels: tuple[int, ...]
     label_names: tuple[str, ...]
     fingerprint: str
+    notes: tuple[str, ...] = ()
 
 
 def load(spec: DataSpec, *, labelled: bool) -> TextData:
     """Read, check, and split the data that ``spec`` names.
 
     With labels the split is stratified: every label keeps its share on both sides. Without, all
-    labels are 0. Raises DataError for what cannot be read, lacks a column, or is too small.
+    labels are 0. Raises DataError for what cannot be read, lacks a column or labels, or is too
+    small.
     """
     rows: Rows = resolve(SOURCES[source_of(spec.source)].load)(spec, labelled)
-    keep = [i for i, text in enumerate(rows.texts) if text.strip()]
-    texts = [rows.texts[i] for i in keep]
-    labels = [str(rows.labels[i]) for i in keep] if rows.labels is not None else [""] * len(texts)
+    usable = complete(rows, spec)
+    texts = [rows.texts[i] or "" for i in usable.rows]
+    labels = [""] * len(texts)
+    if rows.labels is not None:
+        labels = [rows.labels[i] or "" for i in usable.rows]
     names = tuple(sorted(set(labels)))
+    if len(texts) < LEAST_TEXTS:
+        raise DataError(
+            f"{spec.source} has {len(texts)} texts that are not empty; allowed: at least "
+            f"{LEAST_TEXTS}",
+            field="data.source",
+            value=spec.source,
+            allowed=f"at least {LEAST_TEXTS} texts",
+            hint=" ".join(usable.notes) or None,
+        )
     if labelled and len(names) < 2:
         raise DataError(
             f"column {spec.label_column!r} of {spec.source} has {len(names)} distinct labels; "
@@ -52,13 +64,6 @@ def load(spec: DataSpec, *, labelled: bool) -> TextData:
             field="data.label_column",
             value=spec.label_column,
             allowed="a column with at least 2 distinct values",
-        )
-    if len(texts) < 16:
-        raise DataError(
-            f"{spec.source} has {len(texts)} texts that are not empty; allowed: at least 16",
-            field="data.source",
-            value=spec.source,
-            allowed="at least 16 texts",
         )
     index = {name: i for i, name in enumerate(names)}
     codes = np.array([index[label] for label in labels])
@@ -74,6 +79,7 @@ def load(spec: DataSpec, *, labelled: bool) -> TextData:
         eval_labels=tuple(int(codes[i]) for i in eval_ids),
         label_names=names,
         fingerprint=fingerprint(texts, labels),
+        notes=usable.notes,
     )
 
 
@@ -93,7 +99,7 @@ def source_of(name: str) -> str:
             value=name,
             allowed=known,
         )
-    return "file" if name.lower().endswith((".csv", ".jsonl", ".json", ".parquet")) else "hub"
+    return "file" if SOURCES["file"].suffix(name) else "hub"
 
 
 def fingerprint(texts: Sequence[str], labels: Sequence[str]) -> str:

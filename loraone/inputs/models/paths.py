@@ -11,7 +11,6 @@ from loraone.catalog import TASKS
 from loraone.errors import DataError, LoraOneError, ModelError
 from loraone.inputs.data import files, hub
 from loraone.inputs.data.texts import source_of
-from loraone.spec.data import DataSpec
 from loraone.spec.experiment import _Shared
 from loraone.spec.model import ModelSpec
 
@@ -114,14 +113,7 @@ def _check_data(spec: _Shared, roots: Sequence[Path] | None) -> None:
         hub.check_name(spec.data.source)
     if source == "file":
         _check_root("data.source", spec.data.source, roots, DataError, always=True)
-        _check_file(spec.data, labelled=TASKS[spec.task].labelled)
-
-
-def _check_file(spec: DataSpec, labelled: bool) -> None:
-    names = {"text_column": spec.text_column}
-    if labelled:
-        names["label_column"] = spec.label_column
-    files.check_columns(files.columns(Path(spec.source)), names, spec.source)
+        files.check(spec.data, labelled=TASKS[spec.task].labelled)
 
 
 def _check_root(

@@ -1,0 +1,105 @@
+"""Files as streams: unpacked where they are gzip, decoded without losing a byte.
+
+Bytes that are none of the encoding's do not stop the reading: each becomes the surrogate
+``U+DC00 + byte``, which no decoder gives, so that it can be refused where it stands, by row and
+column, and does not matter in a column that is not asked for.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+from loraone.errors import DataError
+
+# What a .gz may unpack to, in bytes: a small file can hold any amount.
+MAX_UNPACKED = 4 * 2**30
+# The longest row, in characters, so that what is no table is refused before memory is full.
+MAX_ROW = 64 * 2**20
+
+_ERRORS = "loraone.undecodable"
+
+
+def _as_surrogates(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    wrong = error.object[error.start : error.end]
+    return "".join(chr(0xDC00 + byte) for byte in wrong), error.end
+
+
+codecs.register_error(_ERRORS, _as_surrogates)
+
+
+def opened(path: Path) -> IO[bytes]:
+    """The file's bytes, unpacked where its name ends in ``.gz``.
+
+    Reading on raises DataError beyond :data:`MAX_UNPACKED`, and OSError or EOFError where it is not
+    gzip, or was cut off.
+    """
+    if path.suffix.lower() != ".gz":
+        return path.open("rb")
+    packed = cast("IO[bytes]", gzip.GzipFile(path))
+    return cast("IO[bytes]", io.BufferedReader(_Bounded(packed, path), 2**20))
+
+
+class _Bounded(io.RawIOBase):
+    """Reads on from ``stream`` up to :data:`MAX_UNPACKED`."""
+
+    def __init__(self, stream: IO[bytes], path: Path) -> None:
+        self._stream = stream
+        self._path = path
+        self._read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        block = self._stream.read(len(buffer))
+        self._read += len(block)
+        if self._read > MAX_UNPACKED:
+            raise DataError(
+                f"{self._path} unpacks to more than {MAX_UNPACKED / 2**30:g} GiB",
+                field="data.source",
+                value=self._path,
+                allowed=f"up to {MAX_UNPACKED / 2**30:g} GiB unpacked",
+                hint="unpack it yourself and name the unpacked file",
+            )
+        buffer[: len(block)] = block
+        return len(block)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+class Text:
+    """The text of a stream of bytes; a byte order mark at its beginning is no part of it.
+
+    Lines end at ``\\n``, ``\\r`` or ``\\r\\n``, which stay as they are, or become ``\\n`` where
+    they are ``translated``.
+    """
+
+    def __init__(self, stream: IO[bytes], encoding: str, *, translated: bool = False) -> None:
+        self.encoding = encoding
+        newline = None if translated else ""
+        self._text = io.TextIOWrapper(stream, encoding, errors=_ERRORS, newline=newline)
+        self._begun = False
+
+    def read(self, count: int) -> str:
+        """The next ``count`` characters, fewer at the end."""
+        return self._without_mark(self._text.read(count))
+
+    def lines(self) -> Iterator[str]:
+        """The lines with their ends. Raises ValueError for one above :data:`MAX_ROW`."""
+        while line := self._text.readline(MAX_ROW + 1):
+            if len(line) > MAX_ROW:
+                raise ValueError(f"it has a line of more than {MAX_ROW} characters")
+            yield self._without_mark(line)
+
+    def _without_mark(self, text: str) -> str:
+        begun, self._begun = self._begun, True
+        return text if begun else text.removeprefix("\ufeff")
