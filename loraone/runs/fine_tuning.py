@@ -109,6 +109,8 @@ class FineTuning:
         ready = workspace.prepared
         strategy = workspace.strategy(spec)
         yield Started(describe(spec, ready.loaded, ready.texts, workspace.device, strategy))
+        for note in ready.notes:
+            yield Note(note)
         applicability.check_layers(self._layers, self.method, spec.rank, spec.method.params)
         applicability.check_strategy(self.method, strategy.name, strategy.reason)
         if spec.gradient.strategy == "auto" and strategy.name != "accumulate":

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from loraone.catalog import TASKS
+from loraone.errors import DataError
 from loraone.events import Progress
 from loraone.inputs.data import batches
 from loraone.inputs.data.batches import Encoded
@@ -21,7 +22,10 @@ from loraone.spec.experiment import RunSpec
 
 @dataclass(frozen=True)
 class Prepared:
-    """A loaded model with its data; ``pretrained`` are copies of the target weights, (out, in)."""
+    """A loaded model with its data; ``pretrained`` are copies of the target weights, (out, in).
+
+    ``notes`` say what of the data is not used, or cannot be learnt from.
+    """
 
     loaded: LoadedModel
     texts: TextData
@@ -29,6 +33,7 @@ class Prepared:
     evaluation: Encoded
     snapshot: dict[str, Tensor]
     pretrained: dict[str, Tensor]
+    notes: tuple[str, ...] = ()
     left_vectors: dict[str, Tensor] = field(default_factory=dict)
 
 
@@ -56,4 +61,37 @@ def load(spec: RunSpec, device: torch.device) -> Steps[Prepared]:
         for x in loaded.layers
     }
     yield Progress("load", 2, 2)
-    return Prepared(loaded, texts, sides[0], sides[1], snapshot, pretrained)
+    notes = _notes(spec, texts, *sides)
+    return Prepared(loaded, texts, sides[0], sides[1], snapshot, pretrained, notes)
+
+
+def _notes(spec: RunSpec, texts: TextData, train: Encoded, evaluation: Encoded) -> tuple[str, ...]:
+    """What was left out on the way, and labels that training never sees.
+
+    Raises DataError where a side of the split has no text with enough tokens.
+    """
+    notes = list(texts.notes)
+    for side, given, encoded in (
+        ("training", texts.train_texts, train),
+        ("evaluation", texts.eval_texts, evaluation),
+    ):
+        if not len(encoded):
+            raise DataError(
+                f"none of the {len(given)} {side} texts of {spec.data.source} has enough tokens "
+                "for a loss",
+                field="data.text_column",
+                value=spec.data.text_column,
+                allowed="texts of at least 2 tokens, 1 where a label is predicted",
+            )
+        if len(encoded) < len(given):
+            short = len(given) - len(encoded)
+            notes.append(f"{short} of {len(given)} {side} texts have too few tokens for a loss")
+    if TASKS[spec.task].predicts == "class":
+        seen = set(train.labels)
+        unseen = [label for label in evaluation.labels if label not in seen]
+        if unseen:
+            notes.append(
+                f"{len(unseen)} of {len(evaluation)} evaluation texts have a label that no "
+                f"training text has ({len(set(unseen))} labels): they cannot be predicted"
+            )
+    return tuple(notes)
