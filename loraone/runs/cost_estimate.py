@@ -21,7 +21,7 @@ _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 # arithmetic. Measured with MiniLM on two cores; the factor of finished runs corrects it elsewhere.
 _LOAD, _START, _EXPORT = 8.0, 1.5, 1.5
 # A search for a parameter (γ = auto) takes the held-out loss so many times.
-_SEARCHED = 12
+_SEARCHED = 29
 # Activations of a block for its backward pass in units of tokens × width × bytes: Korthikanti et
 # al., arXiv 2205.05198, section 4.1: 34 bytes in 16 bit, so 17 numbers, without the attention map.
 _ACTIVATIONS = 17

@@ -12,6 +12,7 @@ printed in huggingface/peft#2882. The base weight is not changed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import torch
@@ -21,8 +22,9 @@ from loraone.linalg.svd import Decomposition
 from loraone.methods.base import Factors, Initialisation, InitProblem, kaiming_rows
 from loraone.methods.lora_one.row import LoraOneParams
 
-LARGEST_GAMMA = 2.0**16
-SMALLEST_GAMMA = 2.0**-10
+# What is tried of γ at first, from hardly any step at all to large ones.
+GRID = tuple(2.0**exponent for exponent in range(16, -11, -1))
+LARGEST_GAMMA, SMALLEST_GAMMA = GRID[0], GRID[-1]
 
 
 def initialise(problem: InitProblem, params: LoraOneParams) -> Initialisation:
@@ -53,14 +55,15 @@ def initialise(problem: InitProblem, params: LoraOneParams) -> Initialisation:
     def loss_at(gamma: float) -> float:
         return problem.held_out_loss(_all_at(unit, problem.gradients, gamma))
 
-    gamma, loss = search_gamma(loss_at)
-    before = problem.held_out_loss(None)
-    if loss >= before:
-        notes.append(
-            f"no γ lowered the held-out loss ({before:.4g}); γ = {gamma:g} raised it least"
-        )
+    tried: dict[float, float] = {}
+    gamma, loss = search_gamma(loss_at, tried)
+    notes += _said_of_search(gamma, loss, problem.held_out_loss(None), tried)
+    # What was searched is kept beside what was found: the loss at each γ.
+    searched = {f"held_out_loss_at_gamma_{at:.4g}": tried[at] for at in sorted(tried)}
     return Initialisation(
-        _all_at(unit, problem.gradients, gamma), chosen={"gamma": gamma}, notes=tuple(notes)
+        _all_at(unit, problem.gradients, gamma),
+        chosen={"gamma": gamma, **searched},
+        notes=tuple(notes),
     )
 
 
@@ -102,29 +105,46 @@ def _all_at(
     return found
 
 
-def search_gamma(loss_at: Callable[[float], float]) -> tuple[float, float]:
-    """The γ of lowest ``loss_at(γ)``, to within a factor of √2, and that loss.
+def search_gamma(
+    loss_at: Callable[[float], float], tried: dict[float, float] | None = None
+) -> tuple[float, float]:
+    """The γ of the lowest ``loss_at(γ)`` of all that are tried, and that loss.
 
-    From no step at all (large γ) towards larger steps by factors of 4, until the loss has been
-    rising twice in a row; then halving the factor around the best.
+    All of the grid 2¹⁶, 2¹⁵, … 2⁻¹⁰ is tried, since a loss may be flat or have several valleys;
+    then √2 times the lowest and 1/√2 of it: at most 29 losses, which ``tried`` collects. Of equal
+    losses the larger γ, the smaller step, is taken. One that is not finite counts as infinite.
     """
-    tried: dict[float, float] = {}
+    tried = {} if tried is None else tried
 
-    def loss(gamma: float) -> float:
+    def rank(gamma: float) -> tuple[float, float]:
         if gamma not in tried:
             value = loss_at(gamma)
-            tried[gamma] = value if value == value else float("inf")
-        return tried[gamma]
+            tried[gamma] = value if math.isfinite(value) else math.inf
+        return tried[gamma], -gamma
 
-    gamma, rising = LARGEST_GAMMA, 0
-    best = gamma
-    loss(gamma)
-    while gamma > SMALLEST_GAMMA and rising < 2:
-        gamma /= 4
-        if loss(gamma) < loss(best):
-            best, rising = gamma, 0
-        else:
-            rising += 1
-    for factor in (2.0, 2.0**0.5):
-        best = min((best, best * factor, best / factor), key=loss)
-    return best, loss(best)
+    best = min(GRID, key=rank)
+    near = (best, best * 2.0**0.5, best / 2.0**0.5)
+    best = min((at for at in near if SMALLEST_GAMMA <= at <= LARGEST_GAMMA), key=rank)
+    return best, tried[best]
+
+
+def _said_of_search(
+    gamma: float, loss: float, before: float, tried: Mapping[float, float]
+) -> list[str]:
+    """What a reader must know of a search that did not end as one would wish."""
+    extent = f"of {len(tried)} tried from {min(tried):.3g} to {max(tried):g}"
+    if not math.isfinite(loss):
+        return [
+            f"no γ {extent} has a finite held-out loss; the largest, the smallest step, is used"
+        ]
+    if not loss < before:
+        return [
+            f"no γ lowered the held-out loss ({before:.6g}): {extent}, γ = {gamma:.4g} has the "
+            f"lowest, {loss:.6g}"
+        ]
+    if gamma in (LARGEST_GAMMA, SMALLEST_GAMMA):
+        return [
+            f"the lowest held-out loss, {loss:.6g}, is at the end of the range that was searched: "
+            f"{extent}, γ = {gamma:.4g}"
+        ]
+    return []

@@ -15,7 +15,7 @@ from transformers.pytorch_utils import Conv1D
 
 from loraone.linalg.svd import truncated_svd
 from loraone.methods.base import Factors, InitProblem
-from loraone.methods.lora_one.factors import initialise, search_gamma
+from loraone.methods.lora_one.factors import GRID, initialise, search_gamma
 from loraone.methods.lora_one.row import LoraOneParams
 
 SCALES = ("spectral", "gradient", "squared")
@@ -161,6 +161,85 @@ def test_the_search_survives_losses_that_are_not_numbers() -> None:
     gamma, loss = search_gamma(lambda value: float("nan") if value < 100 else value)
     assert gamma >= 100
     assert loss == loss
+
+
+LOSSES = st.one_of(
+    st.floats(0.5, 1.0),
+    # bfloat16 near 0.7: plateaus.
+    st.integers(160, 190).map(lambda k: k / 256),
+    st.sampled_from([float("nan"), float("inf"), float("-inf"), 0.6719, 0.6797]),
+)
+
+
+@given(at_grid=st.lists(LOSSES, min_size=len(GRID), max_size=len(GRID)), elsewhere=LOSSES)
+def test_no_gamma_of_the_grid_is_better_than_the_one_that_is_found(
+    at_grid: list[float], elsewhere: float
+) -> None:
+    known = dict(zip(GRID, at_grid, strict=True))
+    tried: dict[float, float] = {}
+    gamma, loss = search_gamma(lambda value: known.get(value, elsewhere), tried)
+    finite = [value for value in at_grid if np.isfinite(value)]
+    assert set(GRID) <= set(tried)
+    assert len(tried) <= 29
+    assert GRID[-1] <= gamma <= GRID[0]
+    assert loss == tried[gamma] == min(tried.values())
+    assert not finite or loss <= min(finite)
+    # Of equal losses the smallest step.
+    assert gamma == max(value for value, of in tried.items() if of == loss)
+
+
+@pytest.mark.parametrize("valley", [32.0, 0.25, 2.0**-10])
+def test_the_search_goes_on_over_a_plateau_and_over_a_bump(valley: float) -> None:
+    def plateau(gamma: float) -> float:
+        return 0.6719 if 0.9 < gamma / valley < 1.1 else 0.6797
+
+    def bump(gamma: float) -> float:
+        return plateau(gamma) + 0.5 * (valley < gamma < 2.0**14)
+
+    for loss in (plateau, bump):
+        assert search_gamma(loss) == (valley, 0.6719)
+
+
+def searched(losses: Any, before: float) -> Any:
+    """What a search says where the loss at γ = 1 / ‖B‖² of a gradient of rank 1 is losses(γ)."""
+
+    def held_out_loss(found: Any) -> float:
+        if found is None:
+            return before
+        return float(losses(1 / float((found["layer"].B ** 2).sum())))
+
+    G = torch.zeros(6, 5)
+    G[0, 0] = 1.0
+    return factors(G, 1, 1.0, {"gamma": "auto"}, held_out_loss)[1]
+
+
+@pytest.mark.parametrize("lowest", [1.0, 2.0, float("nan")])
+def test_the_note_says_the_truth_of_a_search_in_vain(lowest: float) -> None:
+    """Equal to the loss before is in vain too, and of no finite loss nothing is said to be low."""
+    found = searched(lambda gamma: lowest + (gamma > 100), before=1.0)
+    (note,) = found.notes
+    if lowest == lowest:
+        assert "no γ lowered the held-out loss (1)" in note
+        assert f"has the lowest, {lowest:.6g}" in note
+        assert found.chosen["gamma"] <= 100
+    else:
+        assert note.startswith("no γ of 28 tried from 0.000977 to 65536 has a finite held-out loss")
+        assert found.chosen["gamma"] == GRID[0]
+
+
+def test_a_gamma_that_helps_is_not_said_not_to_and_all_that_was_tried_is_kept() -> None:
+    found = searched(lambda gamma: 0.6719 if abs(gamma - 64) < 1 else 0.6797, before=0.6797)
+    assert found.notes == ()
+    assert found.chosen["gamma"] == pytest.approx(64)
+    kept = {n: v for n, v in found.chosen.items() if n.startswith("held_out_loss_at_gamma_")}
+    assert len(kept) == 29
+    assert min(kept, key=kept.__getitem__) == "held_out_loss_at_gamma_64"
+
+
+def test_a_lowest_loss_at_the_end_of_the_range_is_said() -> None:
+    found = searched(lambda gamma: gamma / 2.0**17, before=1.0)
+    assert "at the end of the range" in found.notes[0]
+    assert found.chosen["gamma"] == GRID[-1]
 
 
 def test_no_gamma_that_helps_is_said() -> None:
