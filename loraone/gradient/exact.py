@@ -15,8 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from loraone.events import Progress
+from loraone.gradient.finite import check_loss
 from loraone.gradient.taps import Consume, frozen, outer, tapping
 from loraone.inputs.data.batches import Batch, loss_tokens
+from loraone.inputs.models.loss import dtype_of, loss_scale, mean_loss
 from loraone.inputs.models.targets import TargetLayer
 from loraone.progress import Steps, finish
 
@@ -53,13 +55,15 @@ def gradient_steps(
     total = sum(loss_tokens(batch, model) for batch in batches)
     loss_sum = 0.0
     was_training = model.training
-    with frozen(model), collecting(layers) as sums:
+    scale = loss_scale(model)
+    with frozen(model), collecting(layers, scale) as sums:
         model.train(dropout)
         try:
             for done, batch in enumerate(batches, 1):
                 share = loss_tokens(batch, model) / total
-                loss = model(**batch).loss
-                (loss * share).backward()
+                loss = mean_loss(model, model(**batch), batch)
+                check_loss(loss, dtype_of(model))
+                (loss * (share * scale)).backward()
                 loss_sum += float(loss.detach()) * share
                 yield Progress("gradient", done, len(batches))
         finally:
@@ -68,13 +72,14 @@ def gradient_steps(
 
 
 @contextmanager
-def collecting(layers: Sequence[TargetLayer]) -> Iterator[dict[str, Tensor]]:
+def collecting(layers: Sequence[TargetLayer], scale: float = 1.0) -> Iterator[dict[str, Tensor]]:
     """While the context lasts, every backward pass adds ``Σ δᵀ x`` of each layer to its sum.
 
-    Sums are float32 on the CPU, (out, in); whoever calls ``backward`` weights the losses.
+    Sums are float32 on the CPU, (out, in); whoever calls ``backward`` weights the losses, and
+    multiplies them by ``scale``.
     """
     sums = {layer.name: torch.zeros(layer.shape) for layer in layers}
-    with tapping([(layer, _adder(sums[layer.name])) for layer in layers]):
+    with tapping([(layer, _adder(sums[layer.name])) for layer in layers], scale):
         yield sums
 
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from torch import nn
 
+from loraone.gradient.finite import check_loss
 from loraone.gradient.taps import Consume, frozen, tapping
 from loraone.inputs.data.batches import Batch, loss_tokens
+from loraone.inputs.models.loss import dtype_of, loss_scale, mean_loss
 from loraone.inputs.models.targets import TargetLayer
 from loraone.linalg.svd import Decomposition
 
@@ -20,11 +22,14 @@ def backward(
     batches = list(batches)
     total = sum(loss_tokens(batch, model) for batch in batches)
     training = model.training
-    with frozen(model), tapping(taps):
+    scale = loss_scale(model)
+    with frozen(model), tapping(taps, scale):
         model.eval()
         try:
             for batch in batches:
-                (model(**batch).loss * (loss_tokens(batch, model) / total)).backward()
+                loss = mean_loss(model, model(**batch), batch)
+                check_loss(loss, dtype_of(model))
+                (loss * (loss_tokens(batch, model) / total * scale)).backward()
         finally:
             model.train(training)
 

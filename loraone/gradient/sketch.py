@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from loraone.gradient.finite import check_gradient
 from loraone.gradient.passes import backward, on_cpu
 from loraone.gradient.taps import Consume
 from loraone.inputs.data.batches import Batch
@@ -52,7 +53,9 @@ def sketch(
     rows = _products(model, layers, batches, bases, transposed=True)  # Gᵀ Q
     triplets = {}
     for layer in layers:
-        V, S, Uh = torch.linalg.svd(rows.pop(layer.name).double(), full_matrices=False)
+        products = rows.pop(layer.name)
+        check_gradient(layer.name, products, layer.parameter.dtype)
+        V, S, Uh = torch.linalg.svd(products.double(), full_matrices=False)
         U = bases.pop(layer.name) @ Uh[:r].T.float()
         gap = float(S[r] / S[r - 1]) if len(S) > r and S[r - 1] > 0 else None
         top = signed(U, S[:r].float(), V[:, :r].float(), float("nan"), float("nan"), gap)

@@ -24,21 +24,22 @@ def outer(delta: Tensor, x: Tensor) -> Tensor:
 
 
 @contextmanager
-def tapping(taps: Sequence[tuple[TargetLayer, Consume]]) -> Iterator[None]:
+def tapping(taps: Sequence[tuple[TargetLayer, Consume]], scale: float = 1.0) -> Iterator[None]:
     """While the context lasts, every call of a layer hands its input and output gradient on.
 
     ``consume(x, δ)`` is called in the backward pass with x (tokens, in) and δ (tokens, out), both
     float32, once for each call of the layer in the forward pass. An embedding's x are the one-hot
-    vectors of its ids, as a sparse matrix.
+    vectors of its ids, as a sparse matrix. ``scale`` is what the loss was multiplied by: δ is
+    handed on without it.
     """
     with ExitStack() as hooks:
         for layer, consume in taps:
-            hook = layer.module.register_forward_hook(_tap(consume))
+            hook = layer.module.register_forward_hook(_tap(consume, scale))
             hooks.callback(hook.remove)
         yield
 
 
-def _tap(consume: Consume) -> Callable[[nn.Module, Any, Tensor], Tensor | None]:
+def _tap(consume: Consume, scale: float) -> Callable[[nn.Module, Any, Tensor], Tensor | None]:
     def hook(module: nn.Module, args: Any, output: Tensor) -> Tensor | None:
         if not torch.is_grad_enabled():
             return None  # the first, discarded pass of reentrant gradient checkpointing
@@ -48,6 +49,8 @@ def _tap(consume: Consume) -> Callable[[nn.Module, Any, Tensor], Tensor | None]:
 
         def arrived(inputs: Tensor, delta: Tensor) -> None:
             delta = delta.detach().reshape(-1, delta.shape[-1]).float()
+            if scale != 1:
+                delta = delta / scale
             if isinstance(module, nn.Embedding):
                 x = _one_hot(inputs.reshape(-1), module)
             else:

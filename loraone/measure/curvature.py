@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from loraone.inputs.data.batches import Batch
+from loraone.inputs.models.loss import mean_loss
 
 STEPS = 30
 TOLERANCE = 0.02
@@ -34,13 +35,14 @@ def largest_eigenvalue(
     reorthogonalised, until the residual is below 2 % or after 30 products: power iteration, its
     first step repeated, does not converge where B = 0, since the Hessian's off-diagonal blocks
     then make eigenvalues come in pairs ±λ. The gradient's graph is kept, so each product is one
-    backward pass. Attention runs as plain matrix products: fused kernels have no second derivative.
+    backward pass; where one is not finite, as may be in float16, neither is the eigenvalue.
+    Attention runs as plain matrix products: fused kernels have no second derivative.
     """
     training = model.training
     model.eval()
     try:
         with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
-            loss = model(**batch).loss
+            loss = mean_loss(model, model(**batch), batch)
             grads = torch.autograd.grad(loss, list(parameters), create_graph=True)
             return _lanczos(grads, parameters, seed)
     finally:
@@ -65,6 +67,8 @@ def _lanczos(grads: Sequence[Tensor], parameters: Sequence[nn.Parameter], seed: 
     best = Eigenvalue(float("nan"), float("nan"))
     for _ in range(min(STEPS, count)):
         image = product(basis[-1])
+        if not image.isfinite().all():
+            return Eigenvalue(float("nan"), float("nan"))
         diagonal.append(float(image @ basis[-1]))
         for _ in range(2):  # twice is enough to stay orthogonal in float32
             for direction in basis:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -36,8 +37,12 @@ def initialise(
     def held_out_loss(factors: Mapping[str, Factors] | None) -> float:
         if factors is None:
             return held_out_loss_before
-        adapted.install(Initialisation(factors))
-        return evaluator.held_out_loss(adapted.model)
+        loss = _loss_with(factors, adapted, evaluator)
+        if spec.model.dtype != "float16" or not math.isfinite(loss):
+            return loss
+        # Training needs room: in float16 a step counts only where one of four times is finite too.
+        larger = {name: Factors(pair.A, pair.B * 4) for name, pair in factors.items()}
+        return loss if math.isfinite(_loss_with(larger, adapted, evaluator)) else math.inf
 
     problem = InitProblem(
         gradients=start.decompositions[spec.rank * row.triplets],
@@ -53,6 +58,11 @@ def initialise(
     initialisation: Initialisation = catalog.resolve(row.initialise)(problem, params)
     _check_finite(row, initialisation)
     return initialisation
+
+
+def _loss_with(factors: Mapping[str, Factors], adapted: Adapted, evaluator: Evaluator) -> float:
+    adapted.install(Initialisation(factors))
+    return evaluator.held_out_loss(adapted.model)
 
 
 def _check_finite(row: catalog.Method, initialisation: Initialisation) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from loraone.errors import SpecError, TrainingError
+from loraone.errors import SpecError
 from loraone.events import Progress
 from loraone.gradient.computation import GradientComputation
+from loraone.gradient.finite import check_gradient
 from loraone.gradient.starting_point import StartingPoint
 from loraone.gradient.strategy import GradientStrategy
 from loraone.gradient.triplets import TopTriplets
@@ -47,7 +48,7 @@ def compute_start(
         start.spectra["weight", layer.name] = singular_values(weight)
         if layer.name in start.gradients:
             gradient = start.gradients[layer.name]
-            _check_finite(layer.name, gradient, spec)
+            check_gradient(layer.name, gradient, spec.model.dtype)
             start.spectra["gradient", layer.name] = singular_values(gradient).cpu()
     return start
 
@@ -66,7 +67,7 @@ def compute_triplets(
         return TopTriplets(triplets, spectra)
 
     def inspect(name: str, gradient: Tensor) -> None:
-        _check_finite(name, gradient, spec)
+        check_gradient(name, gradient, spec.model.dtype)
         if name not in spectra:
             spectra[name] = singular_values(gradient).cpu()
 
@@ -75,7 +76,7 @@ def compute_triplets(
     triplets = {name: by_layer[name] for name in names}
     if not start.knows_whole_spectra:
         for name, top in triplets.items():
-            _check_finite(name, top.S, spec)
+            check_gradient(name, top.S, spec.model.dtype)
             spectra[name] = top.S
     return TopTriplets(triplets, spectra)
 
@@ -94,13 +95,3 @@ def _draw_rows(spec: RunSpec, count: int) -> tuple[list[int], list[int]]:
         )
     order = batches.shuffled(count, spec.seed, "gradient batch")
     return order[:samples], order[samples : samples + held_out]
-
-
-def _check_finite(name: str, gradient: Tensor, spec: RunSpec) -> None:
-    if not gradient.isfinite().all():
-        raise TrainingError(
-            f"the one-step gradient of layer {name} is not finite",
-            field="model.dtype",
-            value=spec.model.dtype,
-            hint="use bfloat16 or float32 instead of float16, and check the weights",
-        )

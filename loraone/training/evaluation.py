@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from loraone.inputs.data.batches import IGNORED, Encoded, loss_tokens
+from loraone.inputs.models.loss import mean_loss
 from loraone.training.scores import Outcome
 
 # Texts of a batch at the least: nothing is kept for a backward pass.
@@ -19,7 +20,7 @@ LEAST_BATCH = 32
 def evaluate(
     model: Any, data: Encoded, rows: Sequence[int], batch_size: int, device: torch.device
 ) -> Outcome:
-    """The mean loss, weighted by loss tokens, and how many answers were right.
+    """The mean loss in float32, weighted by loss tokens, and how many answers were right.
 
     ``batch_size`` texts at a time, or 32 where that is more.
     """
@@ -31,7 +32,7 @@ def evaluate(
         output = model(**batch)
         count = loss_tokens(batch, model)
         total += count
-        loss += float(output.loss) * count
+        loss += float(mean_loss(model, output, batch)) * count
         if not data.tokenwise:
             right += int((output.logits.argmax(dim=-1) == batch["labels"]).sum())
     return Outcome(loss / total, right, total)

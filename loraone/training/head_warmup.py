@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,8 +10,10 @@ import torch
 
 from loraone.events import Progress
 from loraone.inputs.data.batches import Encoded, training_rows
+from loraone.inputs.models.loss import dtype_of, mean_loss
 from loraone.progress import Steps
 from loraone.spec.experiment import RunSpec
+from loraone.training.half_precision import Float32Steps
 
 
 def warm_head(
@@ -27,11 +30,11 @@ def warm_head(
     for parameter in parameters:
         parameter.requires_grad_(True)
     optimizer = torch.optim.AdamW(parameters, lr=spec.gradient.head_learning_rate, weight_decay=0.0)
+    descent = Float32Steps(optimizer, parameters, dtype_of(model))
     batches = training_rows(len(data), spec.training.batch_size, spec.seed)
     for step in range(1, steps + 1):
-        loss = model(**data.batch(next(batches), device)).loss
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        batch = data.batch(next(batches), device)
+        descent.backward(mean_loss(model, model(**batch), batch), math.inf)
+        descent.step()
         yield Progress("head", step, steps)
     model.requires_grad_(False)

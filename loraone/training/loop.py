@@ -7,15 +7,16 @@ import time
 from collections.abc import Iterator
 
 import torch
-from torch import nn
 
 from loraone.adapters.interfaces import Trainable
 from loraone.errors import TrainingError
 from loraone.events import Metric
 from loraone.inputs.data.batches import Encoded, training_rows
+from loraone.inputs.models.loss import dtype_of, mean_loss
 from loraone.spec.experiment import RunSpec
 from loraone.training import optimizers
 from loraone.training.evaluation import evaluate
+from loraone.training.half_precision import Float32Steps
 from loraone.training.schedule import rate
 from loraone.training.scores import scored
 
@@ -35,6 +36,7 @@ def train(
     everything = range(len(evaluation))
     optimizer = optimizers.build(trainable, spec)
     parameters = trainable.parameters()  # after the optimiser: LoRA-FA freezes lora_A
+    descent = Float32Steps(optimizer, parameters, dtype_of(model))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(training, step))
     seconds, tokens = 0.0, 0
 
@@ -50,14 +52,13 @@ def train(
             began = time.perf_counter()
             batch = data.batch(next(batches), device)
             model.train()
-            loss = model(**batch).loss
+            loss = mean_loss(model, model(**batch), batch)
             used = float(schedule.get_last_lr()[0])
             value = _finite(float(loss.detach()), "training loss", step, spec)
-            optimizer.zero_grad()
-            loss.backward()
-            norm = float(nn.utils.clip_grad_norm_(parameters, training.max_grad_norm))
+            norm = descent.backward(loss, training.max_grad_norm)
+            del loss  # and its graph
             _finite(norm, "gradient norm", step, spec)
-            optimizer.step()
+            descent.step()
             schedule.step()
             seconds += time.perf_counter() - began
             tokens += int(batch["attention_mask"].sum())
