@@ -60,10 +60,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class Note:
-    """Something a reader of the results should know, such as a rank-deficient gradient."""
+    """Something a reader of the results should know, such as a rank-deficient gradient.
+
+    With ``warning`` one of the run's results is not what it is expected to be.
+    """
 
     kind: ClassVar[str] = "note"
     message: str
+    warning: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,8 +160,9 @@ class InitReport:
 class Artifact:
     """A file or folder the run wrote.
 
-    ``verified`` says that it was read back and compared before this was said; ``max_error`` is the
-    largest difference that was seen: of logits for an adapter, of entries for tensors.
+    ``verified`` says that it was read back and found the same before this was said; ``max_error``
+    is the largest difference that was seen: of logits for an adapter, of entries for tensors. Where
+    it is more than rounding explains the run is kept unverified, and a warning says so.
     """
 
     kind: ClassVar[str] = "artifact"

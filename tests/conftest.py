@@ -49,6 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """``--postgresql``: all is stored there, not in SQLite; ``--ray``: runs are on a node."""
     parser.addoption("--postgresql", action="store_true", help="test on PostgreSQL")
     parser.addoption("--ray", action="store_true", help="test on a Ray cluster of one node")
+    parser.addoption("--every-dtype", action="store_true", help="all methods in all formats")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

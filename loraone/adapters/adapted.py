@@ -53,6 +53,7 @@ class Adapted:
         calibration: Calibration,
     ) -> None:
         from peft import LoraConfig, get_peft_model
+        from peft.tuners.tuners_utils import cast_adapter_dtype
 
         row = METHODS[spec.method.name]
         self._pretrained = pretrained
@@ -90,6 +91,8 @@ class Adapted:
             self.model: Any = get_peft_model(loaded.model, config)
             if finish is not None:
                 finish(self.model)
+                # EVA builds layers anew, in the base's format: all methods train float32 factors.
+                cast_adapter_dtype(self.model, ADAPTER)
         modules = dict(self.model.base_model.model.named_modules())
         self._lora: dict[str, Any] = {
             layer.name: modules[layer.name]
@@ -213,6 +216,10 @@ class Adapted:
         return next(layer for layer in self._loaded.layers if layer.name == name)
 
     def _base(self, name: str) -> Tensor:
+        """The base in float32: where s·B₀A₀ was taken out of it, without the format's rounding."""
+        if self._changes_base and not self._row.quantises:
+            start = self._start[name]
+            return self._pretrained[name] - self._scaling(name) * start.B @ start.A
         return self._layer(name).weight.float().cpu()
 
     def _effective(self, name: str) -> Tensor:

@@ -144,6 +144,20 @@ _ROWS_SUMMARY = (
         cost=True,
     ),
     Result("tokens", "Training tokens", "", "none", "Without padding"),
+    Result(
+        "export_difference",
+        "Export difference",
+        "",
+        "lower",
+        "Largest difference of a logit between the trained model and its adapter in plain PEFT",
+    ),
+    Result(
+        "export_allowed",
+        "Export tolerance",
+        "",
+        "none",
+        "What rounding in the model's number format explains of the export difference",
+    ),
 )
 # What a run says of itself at its end, beside the last value of every metric.
 SUMMARY: dict[str, Result] = {row.name: row for row in _ROWS_SUMMARY}

@@ -31,6 +31,10 @@ class LowRank:
         """The matrix itself, (m, n)."""
         return self.left @ self.right
 
+    def times(self, vectors: Tensor) -> Tensor:
+        """Its product with the columns of ``vectors`` (n, p): (m, p)."""
+        return self.left @ (self.right @ vectors)
+
     def inner(self, other: Tensor) -> float:
         """⟨self, other⟩ = Σ_ij self_ij other_ij, other (m, n)."""
         return float(((self.left.T @ other) * self.right).double().sum())
@@ -53,6 +57,10 @@ class Dense:
     def dense(self) -> Tensor:
         """The matrix itself, (m, n)."""
         return self.matrix
+
+    def times(self, vectors: Tensor) -> Tensor:
+        """Its product with the columns of ``vectors`` (n, p): (m, p)."""
+        return self.matrix @ vectors
 
     def inner(self, other: Tensor) -> float:
         """⟨self, other⟩ = Σ_ij self_ij other_ij, other (m, n)."""

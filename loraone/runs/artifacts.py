@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -11,14 +12,26 @@ from torch import Tensor
 
 from loraone.adapters import export
 from loraone.adapters.interfaces import Layer, Measurable, PortableAdapter
+from loraone.adapters.verification import (
+    different_heads,
+    logits_allowed,
+    logits_difference,
+    worst_layer,
+)
 from loraone.errors import ExportError
-from loraone.events import Artifact
+from loraone.events import Artifact, Event, Note, Number
 from loraone.inputs.models.loading import LoadedModel
 from loraone.measure.evaluator import Evaluator
 from loraone.spec.experiment import RunSpec
 
-# Logits of an exported adapter must agree to this much with the trained model's.
-EXPORT_TOLERANCE = 1e-4
+
+@dataclass(frozen=True)
+class Trained:
+    """What is kept of a trained model to write it and to compare it with what is read back."""
+
+    portable: PortableAdapter
+    logits: Tensor
+    responses: dict[str, Tensor]
 
 
 def write_directions(
@@ -55,32 +68,45 @@ def _same_bits(tensor: Tensor, again: dict[str, Tensor], name: str) -> bool:
 
 
 def write_adapter(
-    spec: RunSpec,
-    loaded: LoadedModel,
-    portable: PortableAdapter,
-    output: Path,
-    final: Tensor,
-    evaluator: Evaluator,
-) -> Artifact:
-    """Write the adapter, read it back with plain PEFT on the restored base, compare logits.
+    spec: RunSpec, loaded: LoadedModel, trained: Trained, output: Path, evaluator: Evaluator
+) -> Generator[Event, None, dict[str, Number]]:
+    """Write the adapter, read it back with plain PEFT on the restored base, compare.
 
-    Raises ExportError where they are not ``final``, to a ten-thousandth of the largest.
+    It is verified where every layer's change and every head is what was trained, in float32, and
+    the logits differ by no more than rounding in the model's format explains; see
+    :mod:`loraone.adapters.verification`. Otherwise a warning says what differs. Both differences
+    of the logits are handed on for the run's summary.
     """
     folder = output / "adapter"
-    export.write(portable, loaded, spec, folder)
+    export.write(trained.portable, loaded, spec, folder)
     heads = {name: getattr(loaded.model, name) for name in loaded.heads}
+    dtype = loaded.layers[0].parameter.dtype
     again = export.reload(loaded, folder)
     try:
-        error = float((evaluator.logits(again) - final).abs().max())
+        difference = logits_difference(evaluator.logits(again), trained.logits)
+        worst = worst_layer(again, loaded.layers, trained.responses)
+        lost = different_heads(again, trained.portable)
     finally:
         again.unload()
         for name, module in heads.items():
             setattr(loaded.model, name, module)
-    size = sum(file.stat().st_size for file in folder.iterdir())
-    if not error <= EXPORT_TOLERANCE * max(1.0, float(final.abs().max())):
-        raise ExportError(
-            f"the adapter reads back with logits that differ by {error:.3g}; "
-            f"allowed: {EXPORT_TOLERANCE:g} of the largest logit",
-            value=error,
+    allowed = logits_allowed(trained.logits, dtype, len(loaded.layers))
+    wrong = []
+    if difference > allowed:
+        wrong.append(
+            f"logits that differ by {difference:.3g} where rounding in {spec.model.dtype} explains "
+            f"{allowed:.3g}"
         )
-    return Artifact("adapter", str(folder), size, error, True)
+    if not worst.excess <= 1:
+        wrong.append(worst.said)
+    if lost:
+        wrong.append(f"another {' and '.join(lost)}")
+    if wrong:
+        yield Note(
+            f"the exported adapter is not the trained one: it reads back with "
+            f"{'; and with '.join(wrong)}. The run's own numbers are those of the trained model",
+            warning=True,
+        )
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    yield Artifact("adapter", str(folder), size, difference, not wrong)
+    return {"export_difference": difference, "export_allowed": allowed}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,8 @@ from torch import Tensor
 from loraone import catalog
 from loraone.adapters.adapted import Adapted
 from loraone.adapters.fully_tuned import FullyTuned
-from loraone.adapters.interfaces import PortableAdapter, Trainable
+from loraone.adapters.interfaces import Trainable
+from loraone.adapters.verification import responses
 from loraone.events import (
     Event,
     Finished,
@@ -26,7 +28,7 @@ from loraone.events import (
 from loraone.inputs.models.paths import preflight
 from loraone.inputs.models.targets import TargetLayer
 from loraone.measure.evaluator import Evaluator
-from loraone.runs.artifacts import write_adapter, write_directions
+from loraone.runs.artifacts import Trained, write_adapter, write_directions
 from loraone.runs.environment import describe, memory_bytes
 from loraone.runs.initialisation import initialise
 from loraone.runs.layer_measurement import LayerMeasurement
@@ -95,12 +97,12 @@ class FineTuning:
             final = evaluator.logits(trainable.model)
             if self.output is not None:
                 yield write_directions(trainable, self._layers, self.spec.rank, self.output)
-            portable = self._portable(trainable)
+            trained = self._trained(trainable, final)
         finally:
             trainable.remove()
         self.workspace.restore()
-        yield from self._export(portable, evaluator, final)
-        yield Finished(_summary(report, parameters, last, memory))
+        exported = yield from self._export(trained, evaluator)
+        yield Finished(_summary(report, parameters, last, memory) | exported)
 
     def _prepare(self) -> Iterator[Event]:
         """Load model and data; say what the run is made on, and refuse what cannot be."""
@@ -201,7 +203,13 @@ class FineTuning:
             if self.spec.adapter.dora and self.spec.trains_adapter:
                 yield Note("no Hessian eigenvalue: DoRA's gradient leaves a term out and has none")
             else:
-                scalars |= self.measurement.curvature(trainable)
+                curvature = self.measurement.curvature(trainable)
+                if all(map(math.isfinite, curvature.values())):
+                    scalars |= curvature
+                else:
+                    yield Note(
+                        f"no Hessian eigenvalue: it is not finite in {self.spec.model.dtype}"
+                    )
         report = InitReport(columns, scalars, chosen)
         yield report
         yield self.measurement.overlaps(0, trainable)
@@ -220,22 +228,24 @@ class FineTuning:
         assert metric is not None
         return metric
 
-    def _portable(self, trainable: Trainable) -> PortableAdapter | None:
-        """The adapter as it is written, where it is to be."""
-        wanted = self.output is not None and self.spec.measure.save_adapter
-        return trainable.export() if wanted else None
+    def _trained(self, trainable: Trainable, logits: Tensor) -> Trained | None:
+        """What is written, where it is to be, and what is compared with it."""
+        if self.output is None or not self.spec.measure.save_adapter:
+            return None
+        return Trained(trainable.export(), logits, responses(trainable, self._layers))
 
     def _export(
-        self, portable: PortableAdapter | None, evaluator: Evaluator, final: Tensor
-    ) -> Iterator[Event]:
+        self, trained: Trained | None, evaluator: Evaluator
+    ) -> Generator[Event, None, dict[str, Number | None]]:
         """Write the adapter and read it back on the restored base."""
-        if portable is None or self.output is None:
-            return
+        if trained is None or self.output is None:
+            return {}
         yield Progress("export", 0, 1)
         loaded = self.workspace.prepared.loaded
-        artifact = write_adapter(self.spec, loaded, portable, self.output, final, evaluator)
+        exported = yield from write_adapter(self.spec, loaded, trained, self.output, evaluator)
         self.workspace.restore()
-        yield artifact
+        # What is not finite has no word in JSON: the warning has told of it.
+        return {k: v if math.isfinite(v) else None for k, v in exported.items()}
 
     @property
     def _layers(self) -> tuple[TargetLayer, ...]:

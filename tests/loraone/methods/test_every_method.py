@@ -12,7 +12,9 @@ from pydantic import ValidationError
 
 from loraone.adapters import export
 from loraone.catalog import METHODS
-from loraone.events import Alignment, InitReport, Layers, Metric, Spectra
+from loraone.events import Alignment, Artifact, Finished, InitReport, Layers, Metric, Note, Spectra
+from loraone.runs.run import run
+from loraone.runs.workspace import Workspace
 from tests.conftest import tiny_run
 from tests.loraone.methods.tiny import (
     ARCHITECTURES,
@@ -138,7 +140,7 @@ def test_the_catalogue_is_covered_by_these_tests() -> None:
     assert names == set(METHODS)
 
 
-def test_an_adapter_that_reads_back_otherwise_ends_the_run(
+def test_an_adapter_that_reads_back_otherwise_is_said_to_and_the_run_is_kept(
     tiny_models: dict[str, Path],
     texts_csv: Path,
     tmp_path: Path,
@@ -154,5 +156,12 @@ def test_an_adapter_that_reads_back_otherwise_ends_the_run(
         return model
 
     monkeypatch.setattr("loraone.adapters.export.reload", damaged)
-    failed = refused(tiny_run(tiny_models["llama"], texts_csv, "lora_one"), tmp_path)
-    assert "reads back with logits that differ" in failed.message
+    spec = tiny_run(tiny_models["llama"], texts_csv, "lora_one")
+    events = list(run(spec, workspace=Workspace("cpu"), output=tmp_path))
+    assert isinstance(events[-1], Finished)
+    (warning,) = (e for e in events if isinstance(e, Note) and e.warning)
+    assert "reads back with logits that differ" in warning.message
+    (artifact,) = (e for e in events if isinstance(e, Artifact) and e.name == "adapter")
+    assert not artifact.verified
+    assert artifact.max_error == events[-1].summary["export_difference"]
+    assert "eval_loss" in events[-1].summary
