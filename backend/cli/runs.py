@@ -149,7 +149,8 @@ def _run_one(
             title = f"{number} {spec.title}: {event.phase}"
             bar.update(task, description=title, completed=event.done, total=event.total)
         elif isinstance(event, events.Note):
-            console.print(f"note: {event.message}", markup=False)
+            said, style = ("warning", "yellow") if event.warning else ("note", None)
+            console.print(f"{said}: {event.message}", style=style, markup=False)
         elif isinstance(event, events.Failed):
             hint = f" ({event.hint})" if event.hint else ""
             console.print(f"{spec.title} failed: {event.message}{hint}", style="red", markup=False)

@@ -43,6 +43,7 @@ def report(session: Session, experiment: Experiment) -> str:
         Section("Verdict", verdicts.verdict(done, judge), _methods(best, judge)),
         *_figures(session, rows, everything, best, judge, experiment.task),
         Section("All runs", table=_runs(everything, judge)),
+        *_warnings(rows),
         *_notes(session, experiment.id),
         Section(
             "Recipe",
@@ -171,6 +172,14 @@ def _runs(everything: pd.DataFrame, judge: str) -> pd.DataFrame:
         price.name: title(price.label, price.unit),
     }
     return everything[list(names)].rename(columns=names)
+
+
+def _warnings(rows: list[Run]) -> list[Section]:
+    """What is wrong with results that are shown."""
+    warned = [(run.id, run.label, warning) for run in rows for warning in run.warnings]
+    if not warned:
+        return []
+    return [Section("Warnings", table=pd.DataFrame(warned, columns=["Run", "Method", "Warning"]))]
 
 
 def _notes(session: Session, experiment_id: int) -> list[Section]:

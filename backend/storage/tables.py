@@ -104,6 +104,10 @@ class SavedView(Base):
     query: Mapped[str] = mapped_column(String(500))
 
 
+# How a note begins that is a warning, wherever it is read.
+WARNING = "Warning: "
+
+
 class Run(Base):
     """One run, and its place in the queue: the database is the queue."""
 
@@ -149,6 +153,11 @@ class Run(Base):
     notes: Mapped[list[Any]] = mapped_column(JSON, default=list)
     init_scalars: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     summary: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Those notes that say what is wrong with a result of the run."""
+        return [note for note in self.notes if note.startswith(WARNING)]
 
 
 # SQLite's whole numbers have 64 bits whatever they are called.

@@ -46,6 +46,7 @@ class RunOut(Out):
     started_at: datetime | None
     finished_at: datetime | None
     notes: list[str]
+    warnings: list[str]
     has_adapter: bool
     summary: dict[str, float | None] | None
 

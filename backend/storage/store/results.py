@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from backend.storage.store import changes, runs
 from backend.storage.tables import (
+    WARNING,
     AlignmentRow,
     ArtifactRow,
     LayerColumn,
@@ -78,7 +79,9 @@ def _store(session: Session, run: Run, event: Event, artifacts: Path) -> None:
             run.phase, run.done, run.total = event.phase, event.done, event.total
             changes.add(session, run, "progress")
         case Note():
-            if len(run.notes) < MAX_NOTES:
+            if event.warning:
+                run.notes = [f"{WARNING}{event.message}"[:MAX_NOTE], *run.notes][:MAX_NOTES]
+            elif len(run.notes) < MAX_NOTES:
                 run.notes = [*run.notes, event.message[:MAX_NOTE]]
         case Layers():
             run.layers = {

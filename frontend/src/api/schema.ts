@@ -2335,6 +2335,8 @@ export interface components {
             } | null;
             /** Total */
             total: number;
+            /** Warnings */
+            warnings: string[];
         };
         /**
          * RunOut
@@ -2392,6 +2394,8 @@ export interface components {
             } | null;
             /** Total */
             total: number;
+            /** Warnings */
+            warnings: string[];
         };
         /**
          * RunTableOut

@@ -10,15 +10,17 @@ export function RunStatus({ run }: { run: Run }) {
     : run.status === "succeeded"
       ? run.notes.join("; ")
       : run.reason;
+  const warned = !run.error && run.warnings.length > 0;
   return (
     <Group gap="xs" wrap="nowrap" align="flex-start">
       <StatusBadge status={run.status} />
       {note && (
         <Text
           size="xs"
-          c={run.error ? "red" : "dimmed"}
+          c={run.error ? "red" : warned ? undefined : "dimmed"}
+          fw={warned ? 500 : undefined}
           maw={360}
-          lineClamp={run.error ? undefined : 2}
+          lineClamp={run.error || warned ? undefined : 2}
           title={note}
           style={{ overflowWrap: "anywhere" }}
         >
