@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 NPM := $(BIN)/python hatch_build.py npm
 SOURCES := pyproject.toml constraints.txt hatch_build.py loraone/__init__.py
 
-.PHONY: demo serve test unit faults e2e bench soak check format types docs page system clean
+.PHONY: demo serve test unit formats faults e2e bench soak check format types docs page system clean
 
 demo: $(VENV)/demo.stamp page  ## install, build the page, start the server, launch the demo
 	$(BIN)/loraone serve --demo
@@ -32,6 +32,9 @@ unit: $(VENV)/dev.stamp system page frontend/node_modules  ## all but those belo
 	$(PYTEST) tests --ignore=tests/e2e --ignore=tests/faults
 	$(PYTEST) tests/backend --postgresql $(addprefix --ignore=tests/backend/,$(NO_DATABASE))
 	$(BIN)/python -m pytest tests/backend/scheduling/test_crashes.py --ray
+
+formats: $(VENV)/dev.stamp  ## every method in every number format on every architecture, not a sample
+	$(BIN)/python -m pytest tests/loraone/methods/test_every_dtype.py --every-dtype
 
 # The deployments are slow and mind no company, unlike the other browser tests.
 faults: $(VENV)/dev.stamp system page  ## everything that can go wrong, and every deployment

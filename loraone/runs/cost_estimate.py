@@ -124,6 +124,8 @@ def _memory(
     copies = (width + FLOAT32) * targets
     gradients = 0 if spec.gradient.strategy in ("layerwise", "sketch") else FLOAT32 * targets
     states = 3 * FLOAT32 * trained
+    if METHODS[spec.method.name].trains == "all" and width < FLOAT32:
+        states += FLOAT32 * trained  # the copies that are stepped
     tokens = max(spec.training.batch_size, spec.gradient.micro_batch) * spec.data.max_length
     activations = _ACTIVATIONS * width * tokens * checkpoint.width * checkpoint.blocks
     return base + _KEPT * (weights + copies + gradients + states + activations)

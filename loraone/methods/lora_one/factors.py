@@ -142,9 +142,17 @@ def _said_of_search(
             f"no γ lowered the held-out loss ({before:.6g}): {extent}, γ = {gamma:.4g} has the "
             f"lowest, {loss:.6g}"
         ]
+    said = []
     if gamma in (LARGEST_GAMMA, SMALLEST_GAMMA):
-        return [
+        said.append(
             f"the lowest held-out loss, {loss:.6g}, is at the end of the range that was searched: "
             f"{extent}, γ = {gamma:.4g}"
-        ]
-    return []
+        )
+    highest = max((at for at in tried if at > gamma), key=tried.__getitem__, default=gamma)
+    if tried[highest] > before:
+        said.append(
+            f"the lowest held-out loss, {loss:.6g} at γ = {gamma:.4g}, is behind a rise from "
+            f"{before:.6g} to {tried[highest]:.6g} at γ = {highest:.4g}: so large a step may leave "
+            "little of what the model knew"
+        )
+    return said

@@ -23,13 +23,19 @@ def initialise(problem: InitProblem, params: LoraOneParams) -> Initialisation:
 
     With ``gamma="auto"`` the γ is the one that LoRA-One itself would choose: the sizes must match.
     """
+    searched = Initialisation({})
     if params.gamma == "auto":
-        chosen = lora_one.initialise(problem, params).chosen["gamma"]
-        params = params.model_copy(update={"gamma": chosen})
+        searched = lora_one.initialise(problem, params)
+        params = params.model_copy(update={"gamma": searched.chosen["gamma"]})
     gradients = {
         name: _turned(gradient, problem.generator) for name, gradient in problem.gradients.items()
     }
-    return lora_one.initialise(replace(problem, gradients=gradients), params)
+    matched = lora_one.initialise(replace(problem, gradients=gradients), params)
+    return replace(
+        matched,
+        chosen=searched.chosen | matched.chosen,
+        notes=tuple(dict.fromkeys((*searched.notes, *matched.notes))),
+    )
 
 
 def _turned(gradient: Decomposition, generator: torch.Generator) -> Decomposition:

@@ -236,6 +236,14 @@ def test_a_gamma_that_helps_is_not_said_not_to_and_all_that_was_tried_is_kept() 
     assert min(kept, key=kept.__getitem__) == "held_out_loss_at_gamma_64"
 
 
+def test_a_lowest_loss_behind_a_rise_is_said_to_be_there() -> None:
+    """As of MiniLM, where steps that destroy it come to what a constant answer has."""
+    bump = searched(lambda gamma: 0.9 if gamma < 1 else 1.1 if gamma < 100 else 1.0, before=1.0)
+    (note,) = bump.notes
+    assert "is behind a rise from 1 to 1.1" in note
+    assert 0.7 < bump.chosen["gamma"] < 1
+
+
 def test_a_lowest_loss_at_the_end_of_the_range_is_said() -> None:
     found = searched(lambda gamma: gamma / 2.0**17, before=1.0)
     assert "at the end of the range" in found.notes[0]
