@@ -9,6 +9,7 @@ length estimates ``‖ΔW_file − ΔW‖_F / ‖ΔW‖_F`` without holding any 
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -41,7 +42,9 @@ class LayerDifference:
     @property
     def excess(self) -> float:
         """The difference over what is allowed: accepted up to 1."""
-        return self.difference / self.allowed if self.difference else 0.0
+        if not self.difference:
+            return 0.0
+        return self.difference / self.allowed if self.allowed else math.inf
 
     @property
     def said(self) -> str:
@@ -95,7 +98,7 @@ def logits_allowed(logits: Tensor, dtype: torch.dtype, layers: int) -> float:
     wherever the base was changed, so that it is rounded on its own; the roundings add up at random.
     """
     size = float(torch.where(logits.isfinite(), logits.abs(), 0.0).max())
-    return max(LOGITS, torch.finfo(dtype).eps * layers**0.5) * max(1.0, size)
+    return max(LOGITS, torch.finfo(dtype).eps * math.sqrt(layers)) * max(1.0, size)
 
 
 def _difference(module: Any, layer: TargetLayer, trained: Tensor) -> LayerDifference:

@@ -63,7 +63,7 @@ def gradient_steps(
                 share = loss_tokens(batch, model) / total
                 loss = mean_loss(model, model(**batch), batch)
                 check_loss(loss, dtype_of(model))
-                (loss * (share * scale)).backward()
+                torch.autograd.backward(loss * (share * scale))
                 loss_sum += float(loss.detach()) * share
                 yield Progress("gradient", done, len(batches))
         finally:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -12,13 +15,20 @@ _HINT = "use bfloat16 or float32 instead of float16, and check the weights"
 
 def check_loss(loss: Tensor, dtype: torch.dtype) -> None:
     """Raise TrainingError where the loss on texts of the gradient batch is not a finite number."""
-    if not loss.isfinite():
-        raise TrainingError(
-            f"the untouched model's loss on the gradient batch is {loss.item()}",
-            field="model.dtype",
-            value=_named(dtype),
-            hint=_HINT,
-        )
+    what = "loss on the gradient batch, so that there is no one-step gradient,"
+    check_untouched({what: loss.item()}, dtype)
+
+
+def check_untouched(values: Mapping[str, float], dtype: torch.dtype | str) -> None:
+    """Raise TrainingError where something measured of the untouched model is not finite."""
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"the untouched model's {name} is {value}",
+                field="model.dtype",
+                value=_named(dtype),
+                hint=_HINT,
+            )
 
 
 def check_gradient(name: str, gradient: Tensor, dtype: torch.dtype | str) -> None:

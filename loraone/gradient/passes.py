@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import torch
 from torch import nn
 
 from loraone.gradient.finite import check_loss
@@ -29,7 +30,7 @@ def backward(
             for batch in batches:
                 loss = mean_loss(model, model(**batch), batch)
                 check_loss(loss, dtype_of(model))
-                (loss * (loss_tokens(batch, model) / total * scale)).backward()
+                torch.autograd.backward(loss * (loss_tokens(batch, model) / total * scale))
         finally:
             model.train(training)
 

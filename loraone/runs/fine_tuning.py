@@ -25,6 +25,7 @@ from loraone.events import (
     Progress,
     Started,
 )
+from loraone.gradient.finite import check_untouched
 from loraone.inputs.models.paths import preflight
 from loraone.inputs.models.targets import TargetLayer
 from loraone.measure.evaluator import Evaluator
@@ -150,6 +151,8 @@ class FineTuning:
         if not start.untouched:
             evaluation = scored(evaluator.evaluation(model), self.spec.task)
             start.untouched = evaluator.losses(model) | evaluation
+            said = {name.replace("_", " "): value for name, value in start.untouched.items()}
+            check_untouched(said, self.spec.model.dtype)
         return Untouched(start.untouched, evaluator.logits(model))
 
     def _trainable(self) -> Trainable:

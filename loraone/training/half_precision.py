@@ -47,7 +47,7 @@ class Float32Steps:
         """
         while True:
             self._forget()
-            (loss * self._scale).backward(retain_graph=self._scale > 1)
+            torch.autograd.backward(loss * self._scale, retain_graph=self._scale > 1)
             for parameter, copy in self._copies.items():
                 if parameter.grad is not None:
                     copy.grad, parameter.grad = parameter.grad.float(), None

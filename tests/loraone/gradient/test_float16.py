@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,26 @@ def test_a_model_that_overflows_is_refused_before_anything_is_trained(
     assert isinstance(end, Failed)
     assert (end.code, end.field, end.value) == ("training-stopped", "model.dtype", "float16")
     assert end.hint is not None and "bfloat16" in end.hint
+    assert not any(isinstance(e, Metric | InitReport) for e in events)
+
+
+def test_a_text_of_the_evaluation_that_overflows_is_no_end_of_a_long_training(
+    tiny_models: dict[str, Path], texts_csv: Path
+) -> None:
+    spec = tiny_run(tiny_models["llama"], texts_csv, "lora_one")
+    workspace = Workspace("cpu")
+    list(workspace.prepare(spec))
+    ready = workspace.prepared
+    unknown = ready.loaded.tokenizer.unk_token_id
+    assert not any(unknown in row for row in ready.train.ids)
+    others = ready.evaluation.ids[1:]
+    evaluation = replace(ready.evaluation, ids=((unknown, *ready.evaluation.ids[0]), *others))
+    workspace._prepared = replace(ready, evaluation=evaluation)
+    with torch.no_grad():
+        ready.loaded.model.get_input_embeddings().weight[unknown] = float("inf")
+    events = list(run(spec, workspace=workspace))
+    assert isinstance(events[-1], Failed)
+    assert "untouched model's eval loss is nan" in events[-1].message
     assert not any(isinstance(e, Metric | InitReport) for e in events)
 
 
