@@ -242,6 +242,8 @@ def test_a_lowest_loss_behind_a_rise_is_said_to_be_there() -> None:
     (note,) = bump.notes
     assert "is behind a rise from 1 to 1.1" in note
     assert 0.7 < bump.chosen["gamma"] < 1
+    rounded = searched(lambda gamma: 1.00002 if gamma > 5000 else 0.98, before=1.0)
+    assert rounded.notes == ()
 
 
 def test_a_lowest_loss_at_the_end_of_the_range_is_said() -> None:
