@@ -5,7 +5,7 @@
     ├── ModelError      the model cannot be found, loaded, or has no layer to adapt
     ├── DataError       the data cannot be found, read, or lacks a named column
     ├── TrainingError   the loss stopped being a number, or the device ran out of memory
-    └── ExportError     an adapter could not be written so that plain PEFT reads it
+    └── ExportError     what a run writes does not read back as what was written
 
 Each carries what a form needs to mark the right place: the field's path, the value given and the
 range allowed, beside a sentence for people and, where there is one, a hint what to change.
@@ -72,6 +72,6 @@ class TrainingError(LoraOneError):
 
 
 class ExportError(LoraOneError):
-    """The adapter could not be written, or reads back as another function."""
+    """A file does not read back as what was written. An adapter that does not only warns."""
 
     code = "export-failed"
