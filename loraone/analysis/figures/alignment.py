@@ -11,6 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from loraone.analysis import missing
 from loraone.analysis.figures import columns
 from loraone.analysis.figures.style import (
     MUTED,
@@ -96,7 +97,7 @@ def draw(
 ) -> go.Figure:
     """Two panels, out side and in side, or one of both. Random baselines are dashed."""
     if rows.empty:
-        return empty(theme, "Not measured yet")
+        return empty(theme, missing.measured(runs))
     sided = ALIGNMENT_MEASURES[name].sided
     sides = ["left", "right"] if sided else ["left"]
     shown = [SIDES[side] for side in sides] if sided else []

@@ -8,7 +8,17 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from loraone.analysis.figures.style import MUTED, Theme, empty, figure, series_styles, title
+from loraone.analysis import missing, outcomes
+from loraone.analysis.figures.style import (
+    MUTED,
+    Theme,
+    empty,
+    error_bars,
+    figure,
+    series_styles,
+    title,
+)
+from loraone.analysis.words import count
 from loraone.catalog import COSTS, METRICS
 
 if TYPE_CHECKING:
@@ -24,7 +34,9 @@ def table(runs: pd.DataFrame, metric: str, cost: str) -> pd.DataFrame:
 
     ``front`` marks the Pareto front: no other series is as good at a lower cost.
     """
-    known = runs.dropna(subset=[metric, cost])
+    finished = outcomes.outcomes(runs, metric) == outcomes.FINISHED
+    numbers = {name: outcomes.values(runs, name) for name in (metric, cost)}
+    known = runs.assign(**numbers)[finished & np.isfinite(numbers[cost])]
     grouped = known.groupby("series", sort=False)
     points = grouped.agg(
         value=(metric, "mean"),
@@ -59,7 +71,7 @@ def draw(
 ) -> go.Figure:
     """A point per series with its deviations; the front is a dashed line between its points."""
     if rows.empty:
-        return empty(theme, "No run has finished yet")
+        return empty(theme, missing.sentence(runs, metric, cost))
     row, price = METRICS[metric], COSTS[cost].as_shown
     drawn = figure(
         theme,
@@ -92,13 +104,13 @@ def draw(
             go.Scatter(
                 x=point["cost"].to_numpy(),
                 y=point["value"].to_numpy(),
-                error_x={"type": "data", "array": point["cost_std"].fillna(0).to_numpy()},
-                error_y={"type": "data", "array": point["value_std"].fillna(0).to_numpy()},
+                error_x=error_bars(point["cost_std"]),
+                error_y=error_bars(point["value_std"]),
                 name=series,
                 mode="markers",
                 marker={"color": style.colour, "symbol": style.symbol, "size": 12},
-                customdata=point["seeds"].to_numpy(),
-                hovertemplate="%{y:.4g} for %{x:.4s} (%{customdata} seeds)",
+                customdata=[count(int(seeds), "seed") for seeds in point["seeds"]],
+                hovertemplate="%{y:.4g} for %{x:.4s} (%{customdata})",
             )
         )
     return drawn

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from loraone.analysis import missing
 from loraone.analysis.figures.style import MUTED, Theme, band, empty, figure, series_styles, title
 from loraone.catalog import METRICS
 
@@ -57,9 +58,9 @@ def draw(
 
     A dotted line marks the untouched model, before the initialisation: one for each experiment.
     """
-    if rows.empty:
-        return empty(theme, "No values yet: they appear while runs train")
     row = METRICS[metric]
+    if rows.empty:
+        return empty(theme, missing.values(runs, row.label))
     drawn = figure(
         theme,
         xaxis_title=X_AXES[x],

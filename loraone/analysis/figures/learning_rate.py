@@ -2,26 +2,53 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import plotly.graph_objects as go
 
-from loraone.analysis.figures.style import Theme, empty, figure, series_styles, title
+from loraone.analysis import missing, outcomes
+from loraone.analysis.figures.style import (
+    MUTED,
+    Theme,
+    empty,
+    error_bars,
+    figure,
+    series_styles,
+    title,
+)
+from loraone.analysis.words import count
 from loraone.catalog import METRICS
 
 
 def table(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Mean, standard deviation and number of seeds of the final metric at each learning rate."""
-    known = runs.dropna(subset=[metric])
-    grouped = known.groupby(["series", "learning_rate"], sort=False)[metric]
-    return grouped.agg(["mean", "std", "count"]).reset_index()
+    """Mean, standard deviation and number of seeds of the final metric at each learning rate.
+
+    ``failed`` counts the runs that came to nothing; the mean is NaN where none finished.
+    """
+    kinds = outcomes.outcomes(runs, metric)
+    value = outcomes.values(runs, metric).where(kinds == outcomes.FINISHED)
+    ended = runs.assign(value=value, failed=kinds == outcomes.FAILED)
+    ended = ended[kinds.isin([outcomes.FINISHED, outcomes.FAILED])]
+    grouped = ended.groupby(["series", "learning_rate"], sort=False)
+    return grouped.agg(
+        mean=("value", "mean"),
+        std=("value", "std"),
+        count=("value", "count"),
+        failed=("failed", "sum"),
+    ).reset_index()
 
 
 def draw(
     rows: pd.DataFrame, runs: pd.DataFrame, *, metric: str, theme: Theme = "light"
 ) -> go.Figure:
-    """One line per series over a logarithmic learning-rate axis; bars are ± one deviation."""
-    if rows.empty:
-        return empty(theme, "No run has finished yet")
+    """One line per series over a logarithmic learning-rate axis; bars are ± one deviation.
+
+    Runs that failed are no points: how many there are stands at the foot of their learning rate.
+    """
+    known = rows[rows["count"] > 0]
+    if known.empty:
+        return empty(theme, missing.sentence(runs, metric))
     row = METRICS[metric]
     rates = sorted(set(rows["learning_rate"]))
     drawn = figure(
@@ -36,7 +63,7 @@ def draw(
     )
     styles = series_styles(runs, theme)
     for series in runs["series"].drop_duplicates():
-        line = rows[rows["series"] == series].sort_values("learning_rate")
+        line = known[known["series"] == series].sort_values("learning_rate")
         if line.empty:
             continue
         style = styles[series]
@@ -44,16 +71,28 @@ def draw(
             go.Scatter(
                 x=line["learning_rate"].to_numpy(),
                 y=line["mean"].to_numpy(),
-                error_y={"type": "data", "array": line["std"].fillna(0).to_numpy()},
+                error_y=error_bars(line["std"]),
                 name=series,
                 mode="lines+markers",
                 line={"color": style.colour, "dash": style.dash, "width": 2},
                 marker={"symbol": style.symbol, "size": 9},
-                customdata=line["count"].to_numpy(),
-                hovertemplate="lr %{x:g}: %{y:.4g} (%{customdata} seeds)",
+                customdata=[_seeds(*n) for n in line[["count", "failed"]].to_numpy().tolist()],
+                hovertemplate="lr %{x:g}: %{y:.4g} (%{customdata})",
             )
         )
+    for rate, part in rows[rows["failed"] > 0].groupby("learning_rate"):
+        of_each = part[["series", "failed"]].to_numpy().tolist()
+        drawn.add_annotation(
+            x=math.log10(float(rate)), y=0, yref="paper", yanchor="bottom", showarrow=False,
+            text=f"{int(part['failed'].sum())} failed", font={"color": MUTED, "size": 11},
+            hovertext="<br>".join(f"{series}: {failed} failed" for series, failed in of_each),
+        )  # fmt: skip
     return drawn
+
+
+def _seeds(finished: int, failed: int) -> str:
+    seeds = count(finished, "seed")
+    return f"{seeds}, {failed} failed" if failed else seeds
 
 
 def _short(rate: float) -> str:

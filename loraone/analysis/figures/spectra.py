@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from loraone.analysis import missing
 from loraone.analysis.figures.style import MUTED, Theme, empty, figure, series_styles
 from loraone.catalog import SPECTRA
 
@@ -53,7 +54,7 @@ def draw(
 ) -> go.Figure:
     """All spectra of one layer; a line marks the adapter's rank and says the gap of G there."""
     if rows.empty:
-        return empty(theme, "Not measured yet")
+        return empty(theme, missing.measured(runs))
     drawn = figure(
         theme,
         xaxis={"title": "Index of the singular value", "type": "log", "dtick": 1},

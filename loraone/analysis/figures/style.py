@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -105,10 +106,16 @@ def title(label: str, unit: str) -> str:
     return f"{label} ({unit})" if unit else label
 
 
+def error_bars(deviations: pd.Series[float]) -> dict[str, Any]:
+    """Bars of ± one deviation; none where one seed has no deviation, which is not one of zero."""
+    return {"type": "data", "array": deviations.to_numpy("float64")}
+
+
 def empty(theme: Theme, sentence: str) -> go.Figure:
-    """A figure that says why there is nothing to draw yet."""
+    """A figure that says why there is nothing to draw, in lines that a phone can show."""
     drawn = figure(theme)
     drawn.update_xaxes(visible=False)
     drawn.update_yaxes(visible=False)
-    drawn.add_annotation(text=sentence, showarrow=False, font={"size": 15})
+    lines = "<br>".join(textwrap.wrap(sentence, 44))
+    drawn.add_annotation(text=lines, showarrow=False, font={"size": 15})
     return drawn
