@@ -45,18 +45,19 @@ class Basket:
         return [int(key) for key in self.frame["run_id"]]
 
     @property
-    def done(self) -> pd.DataFrame:
-        """The rows of the runs that have all their results."""
-        return self.frame[self.frame["status"] == "succeeded"]
-
-    @property
     def judges(self) -> list[str]:
-        """What all its runs can be judged by, the usual one first; of the first where none is."""
+        """What all its runs can be judged by, the usual one first; where there is no such metric,
+        what some of them can be judged by."""
         of_each = [TASKS[row.task].judges for row in self.experiments if row.task in TASKS]
         if not of_each:
             return ["eval_loss"]
         shared = [name for name in of_each[0] if all(name in names for names in of_each)]
-        return shared or list(of_each[0])
+        return shared or list(dict.fromkeys(name for names in of_each for name in names))
+
+    def without(self, judge: str) -> list[Experiment]:
+        """Its experiments whose task is not measured by ``judge``."""
+        tasks = [(row, TASKS.get(row.task)) for row in self.experiments]
+        return [row for row, task in tasks if task is not None and judge not in task.judges]
 
     @property
     def layers(self) -> list[str]:
@@ -89,21 +90,34 @@ class Basket:
     def at_best(self, judge: str) -> Basket:
         """Each method at its own best learning rate; what has not finished, and what was picked
         as a single run, stays."""
-        best = verdicts.best_learning_rates(self.done, judge)
+        best = verdicts.best_learning_rates(self.frame, judge)
         unfinished = ~self.frame["series"].isin(best["series"])
         kept = self.frame["run_id"].isin(best["run_id"]) | unfinished | self.frame["picked"]
-        return self.only(self.frame[kept])._with_rates()
+        return self.only(self.frame[kept])._without_failed()._with_rates()
 
     def at_all(self) -> Basket:
         """Every run; a series of several learning rates becomes one for each."""
-        return self.only(self.frame)._with_rates()
+        return self._without_failed()._with_rates()
+
+    def _without_failed(self) -> Basket:
+        """A run that failed is no part of a mean over others: where there are others it is left
+        out, unless it was picked; where there are none it is a series that is called so."""
+        frame = self.frame
+        failed = frame["status"] == "failed"
+        others = (~frame["status"].isin(["failed", "cancelled"])).astype(int)
+        rates = [frame["series"], frame["learning_rate"]]
+        only = (others.groupby(rates).transform("sum") == 0) | frame["picked"]
+        named = frame["series"].where(~failed, frame["series"] + ", failed")
+        return self.only(frame.assign(series=named)[~failed | only])
 
     def _with_rates(self) -> Basket:
         frame = self.frame
-        several = frame.groupby("series")["learning_rate"].transform("nunique") > 1
-        rate = frame["learning_rate"].map("{:g}".format)
-        named = frame["series"].where(~several, frame["series"] + ", lr " + rate)
-        return replace(self, frame=frame.assign(series=named))
+        rates = frame.groupby("series")["learning_rate"].nunique()
+        named = [
+            f"{series}, lr {rate:g}" if rates[series] > 1 else series
+            for series, rate in zip(frame["series"], frame["learning_rate"], strict=True)
+        ]
+        return replace(self, frame=frame.assign(series=pd.Series(named, frame.index, "str")))
 
     def of_one_model(self) -> Basket:
         """The runs whose layers are those of the first one that knows them."""

@@ -25,13 +25,9 @@ def columns(
     """
     reference: dict[tuple[int, int], Run] = {}
     for experiment_id in dict.fromkeys(run.experiment_id for run in chosen):
-        done = [
-            run
-            for run in experiments.runs(session, experiment_id)
-            if run.status == "succeeded" and _is_full(run)
-        ]
-        best = set(verdicts.best_learning_rates(queries.runs(done), judge)["run_id"])
-        reference |= {(run.experiment_id, run.seed): run for run in done if run.id in best}
+        full = [run for run in experiments.runs(session, experiment_id) if _is_full(run)]
+        best = set(verdicts.best_learning_rates(queries.runs(full), judge)["run_id"])
+        reference |= {(run.experiment_id, run.seed): run for run in full if run.id in best}
     beside = [
         run
         for run in chosen
@@ -39,17 +35,17 @@ def columns(
     ]
     wanted = {run.id for run in beside} | {run.id for run in reference.values()}
     files = _files(session, wanted, artifacts)
-    full = {
+    read = {
         key: directions.read(files[run.id]) for key, run in reference.items() if run.id in files
     }
     produce = resolve(LAYER_METRICS[column].produce)
     shared = {}
     for run in beside:
         key = run.experiment_id, run.seed
-        if run.id not in files or key not in full or run.layers is None:
+        if run.id not in files or key not in read or run.layers is None:
             continue
         own = directions.read(files[run.id])
-        shared[run.id] = [produce(own, full[key], name) for name in run.layers["names"]]
+        shared[run.id] = [produce(own, read[key], name) for name in run.layers["names"]]
     return shared
 
 

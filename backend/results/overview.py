@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from backend.results import queries
 from backend.results.basket import Basket
-from loraone.analysis import verdicts
+from loraone.analysis import outcomes, verdicts
 from loraone.analysis.verdicts import MeanAndDeviation
-from loraone.catalog import METRICS, OVERVIEW, Quantity
+from loraone.analysis.words import listed
+from loraone.catalog import METRICS, OVERVIEW, TASKS, Quantity
 from loraone.spec import diff
 from loraone.spec.diff import Difference
 
@@ -24,15 +25,18 @@ _SPARK_POINTS = 20
 
 @dataclass(frozen=True)
 class MethodRow:
-    """A method at its own best learning rate; ``item`` is how a basket names it, ``curve`` its
-    training loss in a few points."""
+    """A method at its own best learning rate; ``item`` is how a basket names it, ``series`` how
+    figures do, ``failed`` how many of its runs came to nothing, ``curve`` its training loss in a
+    few points."""
 
     item: str
     method: str
     label: str
+    series: str
     rank: int | None
     learning_rate: float | None
     finished: int
+    failed: int
     runs: int
     values: dict[str, MeanAndDeviation]
     curve: list[float]
@@ -62,8 +66,8 @@ class Overview:
 def overview(session: Session, basket: Basket, judge: str) -> Overview:
     """Each method at its own best learning rate, and what can be said of them."""
     frame = _as_shown(basket.frame)
-    done = frame[frame["status"] == "succeeded"]
-    best = verdicts.best_learning_rates(done, judge)
+    best = verdicts.best_learning_rates(frame, judge)
+    frame = frame.assign(failed=outcomes.outcomes(frame, judge) == outcomes.FAILED)
     sparks = _sparks(session, best)
     rows = [
         _row(basket, group, best, sparks)
@@ -71,11 +75,16 @@ def overview(session: Session, basket: Basket, judge: str) -> Overview:
     ]
     shown = {name for row in rows for name in row.values}
     differ = between(basket)
-    judged = _verdicts(basket, done, judge, differ)
-    questions = [*judged, ("Did the initialisation help at step 0?", verdicts.step_zero(best))]
+    judged = _verdicts(basket, frame, judge, differ)
+    before = verdicts.step_zero(frame[frame["status"] == "succeeded"])
+    questions = [
+        *judged,
+        (f"Do all of them have {METRICS[judge].label.lower()}?", _without(basket, judge)),
+        ("Did the initialisation help at step 0?", before),
+    ]
     return Overview(
         metric=judge,
-        judges=[METRICS[name] for name in basket.judges],
+        judges=[METRICS[name] for name in dict.fromkeys([*basket.judges, judge])],
         verdict=" ".join(sentence for _, sentence in judged),
         answers=[Answer(asked, sentence) for asked, sentence in questions if sentence],
         columns=[column for column in _COLUMNS if column.name in shown],
@@ -94,19 +103,35 @@ _WHICH = "Which method{}, each at its own best learning rate?"
 
 
 def _verdicts(
-    basket: Basket, done: pd.DataFrame, judge: str, differ: list[Difference]
+    basket: Basket, frame: pd.DataFrame, judge: str, differ: list[Difference]
 ) -> list[tuple[str, str]]:
     """Which method is ahead; of experiments about different problems for each of them alone."""
     if len(basket.experiments) == 1:
-        return [(_WHICH.format(""), verdicts.verdict(done, judge))]
+        return [(_WHICH.format(""), verdicts.verdict(frame, judge))]
     same = "They share everything that was asked for, apart from what is compared."
     answers = [("Can these be compared?", diff.reservations(differ) or same)]
     if diff.comparable(differ):
-        return [*answers, (_WHICH.format(""), verdicts.verdict(done, judge))]
+        return [*answers, (_WHICH.format(""), verdicts.verdict(frame, judge))]
     for origin in dict.fromkeys(basket.frame["origin"]):
-        own = done[done["origin"] == origin]
+        own = frame[frame["origin"] == origin]
         answers.append((_WHICH.format(f" of {origin}"), verdicts.verdict(own, judge)))
     return answers
+
+
+def _without(basket: Basket, judge: str) -> str:
+    """Which experiments are of a kind that the judge is not measured in, and what to take."""
+    lacking = basket.without(judge)
+    if not lacking:
+        return ""
+    kinds: dict[str, list[str]] = {}
+    for row in lacking:
+        kinds.setdefault(row.task, []).append(f"#{row.id} {row.name}")
+    named = [f"{listed(names)} ({TASKS[task].label.lower()})" for task, names in kinds.items()]
+    shared = [name for name in basket.judges if not basket.without(name)]
+    if not shared:
+        return f"Not {listed(named)}, and there is nothing that all of them have."
+    others = listed([METRICS[name].label.lower() for name in shared], "or")
+    return f"Not {listed(named)}. What all of them have is {others}."
 
 
 def _row(
@@ -122,9 +147,11 @@ def _row(
         item=_item(basket, int(first["run_id"])),
         method=str(first["method"]),
         label=label,
+        series=str(first["series"]),
         rank=None if pd.isna(rank) else int(rank),
         learning_rate=None if chosen.empty else float(chosen["learning_rate"].iloc[0]),
         finished=int((group["status"] == "succeeded").sum()),
+        failed=int(group["failed"].sum()),
         runs=len(group),
         values={name: value for name, value in estimates.items() if value is not None},
         curve=sparks.get(str(first["series"]), []),
@@ -155,9 +182,10 @@ def _sparks(session: Session, best: pd.DataFrame) -> dict[str, list[float]]:
 
 
 def between(basket: Basket) -> list[Difference]:
-    """What differs between the basket's experiments, or within one between its methods."""
+    """What differs between the basket's experiments, or within one between its methods, of which
+    one at two ranks is two."""
     several = len(basket.experiments) > 1
-    names = dict(zip(basket.frame["run_id"], basket.frame["label"], strict=True))
+    names = dict(zip(basket.frame["run_id"], basket.frame["series"], strict=True))
     titles = {row.id: f"#{row.id} {row.name}" for row in basket.experiments}
     groups: dict[str, list[dict[str, object]]] = {}
     for run in basket.rows:

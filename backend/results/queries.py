@@ -16,6 +16,7 @@ from backend.storage.tables import (
     Run,
     SpectrumRow,
 )
+from loraone.analysis import outcomes
 from loraone.analysis.figures.alignment import LayerAngles
 from loraone.catalog import OVERVIEW
 
@@ -39,24 +40,24 @@ def layer_names(rows: list[Run]) -> list[str]:
 
 
 def runs(rows: list[Run]) -> pd.DataFrame:
-    """One row per run; ``series`` names what a line stands for: method, and rank where several.
+    """One row per run, whatever became of it: ``status`` says so.
 
-    With runs of several experiments ``origin`` is the experiment's number, and labels carry it.
+    ``series`` names what a line stands for: method, and rank where several. With runs of several
+    experiments ``origin`` is the experiment's number, and labels carry it.
     """
-    ranks = {run.rank for run in rows if run.rank is not None}
     mixed = len({run.experiment_id for run in rows}) > 1
+    origins = [f"#{run.experiment_id}" if mixed else "" for run in rows]
+    labels = [f"{run.label} {origin}".strip() for run, origin in zip(rows, origins, strict=True)]
+    series = outcomes.names(labels, [run.rank for run in rows])
     records = []
-    for run in rows:
+    for run, label, name, origin in zip(rows, labels, series, origins, strict=True):
         summary = run.summary or {}
-        several = len(ranks) > 1 and run.rank is not None
-        origin = f"#{run.experiment_id}" if mixed else ""
-        label = f"{run.label} {origin}".strip()
         records.append(
             {
                 "run_id": run.id,
                 "method": run.method,
                 "label": label,
-                "series": f"{label}, r {run.rank}" if several else label,
+                "series": name,
                 "origin": origin,
                 "rank": run.rank,
                 "learning_rate": run.learning_rate,

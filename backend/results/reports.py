@@ -13,7 +13,7 @@ from backend.results import queries
 from backend.storage.store import experiments, notes
 from backend.storage.tables import Experiment, Run
 from loraone import __version__
-from loraone.analysis import verdicts
+from loraone.analysis import outcomes, verdicts
 from loraone.analysis.figures import (
     alignment,
     columns,
@@ -37,10 +37,9 @@ def report(session: Session, experiment: Experiment) -> str:
     rows = experiments.runs(session, experiment.id)
     everything = queries.runs(rows)
     judge = TASKS[experiment.task].judges[0] if experiment.task in TASKS else "eval_loss"
-    done = everything[everything["status"] == "succeeded"]
-    best = verdicts.best_learning_rates(done, judge)
+    best = verdicts.best_learning_rates(everything, judge)
     sections = [
-        Section("Verdict", verdicts.verdict(done, judge), _methods(best, judge)),
+        Section("Verdict", verdicts.verdict(everything, judge), _methods(everything, best, judge)),
         *_figures(session, rows, everything, best, judge, experiment.task),
         Section("All runs", table=_runs(everything, judge)),
         *_warnings(rows),
@@ -76,24 +75,27 @@ def _recipe(experiment: Experiment) -> str:
     return as_yaml(spec.spec) if spec.runnable else yaml.safe_dump(spec.document, sort_keys=False)
 
 
-def _methods(best: pd.DataFrame, judge: str) -> pd.DataFrame | None:
-    """Each method at its own best learning rate."""
+def _methods(runs: pd.DataFrame, best: pd.DataFrame, judge: str) -> pd.DataFrame | None:
+    """Each method at its own best learning rate, also those without one."""
     if best.empty:
         return None
+    failed = outcomes.outcomes(runs, judge) == outcomes.FAILED
     rows = []
-    for label, group in best.groupby("series", sort=False):
+    for label, everything in runs.groupby("series", sort=False):
+        group = best[best["series"] == label]
         estimate = verdicts.mean_and_deviation(group[judge])
-        assert estimate is not None
+        std = estimate.std if estimate else None
         rows.append(
             {
                 "Method": label,
-                "Best learning rate": float(group["learning_rate"].iloc[0]),
-                METRICS[judge].label: estimate.mean,
-                "± over seeds": estimate.std if estimate.std is not None else float("nan"),
-                "Seeds": estimate.n,
+                "Best learning rate": float(group["learning_rate"].iloc[0]) if estimate else None,
+                METRICS[judge].label: estimate.mean if estimate else None,
+                "± over seeds": std,
+                "Seeds": estimate.n if estimate else 0,
+                "Failed": f"{int(failed[everything.index].sum())} of {len(everything)}",
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype({"± over seeds": "float64"})
 
 
 def _figures(

@@ -24,13 +24,17 @@ class CountsOut(Out):
 
 
 class BestOut(Out):
-    """What is ahead in an experiment, at its own best learning rate: mean over seeds."""
+    """What is ahead in an experiment, at its own best learning rate: mean over seeds.
+
+    ``failed`` is how many runs of it failed there.
+    """
 
     label: str
     learning_rate: float
     metric: str
     value: float
     seeds: int
+    failed: int
 
 
 class ExperimentOut(Out):

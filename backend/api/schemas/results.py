@@ -22,14 +22,17 @@ class EstimateOut(Out):
 
 
 class OverviewRow(Out):
-    """A method at its own best learning rate; ``item`` is how a basket names it."""
+    """A method at its own best learning rate; ``item`` is how a basket names it, ``series`` how
+    figures do; ``failed`` is how many of its runs came to nothing."""
 
     item: str
     method: str
     label: str
+    series: str
     rank: int | None
     learning_rate: float | None
     finished: int
+    failed: int
     runs: int
     values: dict[str, EstimateOut]
     curve: list[float]

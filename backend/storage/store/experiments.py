@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from sqlalchemy.orm import Session
 from backend.storage.store import changes
 from backend.storage.store.search import condition
 from backend.storage.tables import STATUSES, Experiment, Run, Tag
+from loraone.analysis import outcomes
+from loraone.analysis.learning_rates import by_rate, choose
 from loraone.catalog import TASKS
 from loraone.spec import stored
 from loraone.spec.experiment import ExperimentSpec, expand
@@ -22,13 +25,17 @@ MOST_FACETS = 12
 
 @dataclass(frozen=True)
 class Best:
-    """The method that is ahead in an experiment, at its own best learning rate: mean over seeds."""
+    """The method that is ahead in an experiment, at its own best learning rate: mean over seeds.
+
+    ``failed`` is how many runs of it failed there; the mean is then of those that did not.
+    """
 
     label: str
     learning_rate: float
     metric: str
     value: float
     seeds: int
+    failed: int
 
 
 @dataclass(frozen=True)
@@ -126,24 +133,46 @@ _JUDGES = ("eval_loss", "relative_loss")
 
 
 def best(session: Session, experiment_ids: list[int]) -> dict[int, Best]:
-    """What is ahead in each experiment that has finished runs."""
-    ahead: dict[int, Best] = {}
-    for metric in _JUDGES:
-        value = func.avg(Run.summary[metric].as_float())
-        keys = (Run.experiment_id, Run.label, Run.rank, Run.learning_rate)
-        rows = session.execute(
-            select(Run.experiment_id, Run.label, Run.learning_rate, value, func.count())
-            .where(
-                Run.experiment_id.in_(experiment_ids),
-                Run.status == "succeeded",
-                Run.summary[metric].as_float().is_not(None),
+    """What is ahead in each experiment that has finished runs.
+
+    Methods that runs of failed at their best learning rate come after those that none did.
+    """
+    rows = session.execute(
+        select(
+            Run.experiment_id, Run.label, Run.rank, Run.learning_rate, Run.seed, Run.status,
+            *(Run.summary[metric].as_float() for metric in _JUDGES),
+        ).where(Run.experiment_id.in_(experiment_ids))
+    ).all()  # fmt: skip
+    methods: dict[int, dict[tuple[str, int | None], list[Any]]] = {}
+    for key, label, rank, *run in rows:
+        methods.setdefault(int(key), {}).setdefault((label, rank), []).append(run)
+    found = {key: _ahead(of_experiment) for key, of_experiment in methods.items()}
+    return {key: ahead for key, ahead in found.items() if ahead is not None}
+
+
+def _ahead(methods: dict[tuple[str, int | None], list[Any]]) -> Best | None:
+    """Of one experiment: by method and rank its runs as learning rate, seed, status, values."""
+    names = outcomes.names([label for label, _ in methods], [rank for _, rank in methods])
+    for i, metric in enumerate(_JUDGES):
+        found = []
+        for name, runs in zip(names, methods.values(), strict=True):
+            tried = by_rate(
+                (rate, seed, *_end(status, values[i])) for rate, seed, status, *values in runs
             )
-            .group_by(*keys)
-            .order_by(value)
-        ).all()
-        for key, label, rate, mean, seeds in rows:
-            ahead.setdefault(int(key), Best(label, rate, metric, float(mean), int(seeds)))
-    return ahead
+            if (choice := choose(tried, metric)) is not None:
+                best = choice.best
+                mean, seeds = best.mean(best.seeds), len(best.seeds)
+                found.append(Best(name, best.rate, metric, mean, seeds, best.failed))
+        if found:
+            return min(found, key=lambda one: (one.failed, one.value))
+    return None
+
+
+def _end(status: str, value: float | None) -> tuple[float | None, bool]:
+    """A run's value if it is one, and whether it failed: a value may also be infinite."""
+    if status == "succeeded" and value is not None and math.isfinite(value):
+        return value, False
+    return None, status in ("succeeded", "failed")
 
 
 def facets(session: Session, text: str) -> dict[str, list[Facet]]:

@@ -1016,8 +1016,12 @@ export interface components {
         /**
          * BestOut
          * @description What is ahead in an experiment, at its own best learning rate: mean over seeds.
+         *
+         *     ``failed`` is how many runs of it failed there.
          */
         BestOut: {
+            /** Failed */
+            failed: number;
             /** Label */
             label: string;
             /** Learning Rate */
@@ -1983,11 +1987,14 @@ export interface components {
         };
         /**
          * OverviewRow
-         * @description A method at its own best learning rate; ``item`` is how a basket names it.
+         * @description A method at its own best learning rate; ``item`` is how a basket names it, ``series`` how
+         *     figures do; ``failed`` is how many of its runs came to nothing.
          */
         OverviewRow: {
             /** Curve */
             curve: number[];
+            /** Failed */
+            failed: number;
             /** Finished */
             finished: number;
             /** Item */
@@ -2002,6 +2009,8 @@ export interface components {
             rank: number | null;
             /** Runs */
             runs: number;
+            /** Series */
+            series: string;
             /** Values */
             values: {
                 [key: string]: components["schemas"]["EstimateOut"];

@@ -156,7 +156,7 @@ def created(client: TestClient, **spec: Any) -> int:
     return key
 
 
-def test_what_is_ahead_is_the_best_mean_over_seeds_at_one_learning_rate(
+def test_what_is_ahead_is_the_best_mean_over_seeds_at_a_learning_rate_that_none_failed_at(
     tmp_path: Path, database_url: DatabaseUrl
 ) -> None:
     found = Database(database_url(tmp_path))
@@ -177,8 +177,9 @@ def test_what_is_ahead_is_the_best_mean_over_seeds_at_one_learning_rate(
     with found.read() as session:
         ahead = experiments.best(session, [key, empty])
     assert set(ahead) == {key}
-    assert (ahead[key].label, ahead[key].learning_rate, ahead[key].seeds) == ("PiSSA", 1e-2, 1)
-    assert ahead[key].value == pytest.approx(1.3)
+    assert (ahead[key].label, ahead[key].learning_rate, ahead[key].seeds) == ("LoRA", 1e-2, 2)
+    assert ahead[key].value == pytest.approx(1.4)
+    assert ahead[key].failed == 0
     found.close()
 
 
