@@ -26,12 +26,17 @@ class MeanAndDeviation:
 
 
 def mean_and_deviation(values: pd.Series[float]) -> MeanAndDeviation | None:
-    """Of the finite numbers of a column, in whatever order; None where it has none."""
+    """Of the finite numbers of a column, in whatever order; None where it has none.
+
+    Equal numbers have no deviation, nor one of what their sum was rounded by.
+    """
     known = np.sort(values.to_numpy("float64", na_value=np.nan))
     known = known[np.isfinite(known)]
     if not len(known):
         return None
     std = float(known.std(ddof=1)) if len(known) > 1 else None
+    if std is not None and known[0] == known[-1]:
+        return MeanAndDeviation(float(known[0]), 0.0, len(known))
     return MeanAndDeviation(float(known.mean()), std, len(known))
 
 

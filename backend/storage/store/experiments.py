@@ -141,7 +141,9 @@ def best(session: Session, experiment_ids: list[int]) -> dict[int, Best]:
         select(
             Run.experiment_id, Run.label, Run.rank, Run.learning_rate, Run.seed, Run.status,
             *(Run.summary[metric].as_float() for metric in _JUDGES),
-        ).where(Run.experiment_id.in_(experiment_ids))
+        )
+        .where(Run.experiment_id.in_(experiment_ids))
+        .order_by(Run.id)
     ).all()  # fmt: skip
     methods: dict[int, dict[tuple[str, int | None], list[Any]]] = {}
     for key, label, rank, *run in rows:

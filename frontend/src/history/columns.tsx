@@ -120,8 +120,9 @@ export function columns(
 /** What is ahead in an experiment; with how many seeds says how far to believe it. */
 function Ahead({ best }: { best: Experiment["best"] }) {
   if (!best) return "–";
-  const { label, value, metric, seeds, learning_rate } = best;
-  const counted = `${seeds} ${seeds === 1 ? "seed" : "seeds"}`;
+  const { label, value, metric, seeds, failed, learning_rate } = best;
+  const survived = failed > 0 ? `, ${failed} failed` : "";
+  const counted = `${seeds} ${seeds === 1 ? "seed" : "seeds"}${survived}`;
   return (
     <div
       style={{ minWidth: 140 }}

@@ -9,12 +9,12 @@ import {
 } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { api, type Schemas, sentence } from "../api/client";
+import { runTitle } from "../results/runs/runTitle";
 import { useRunAction } from "../results/runs/useRunAction";
 import { bytes, roughly } from "../ui/format";
 import { RunProgress } from "../ui/Status";
 import { ExperimentLink } from "./ExperimentLink";
 import type { ExperimentNames } from "./experimentNames";
-import { runTitle } from "./runTitle";
 
 type Lane = Schemas["LaneOut"];
 

@@ -3,6 +3,7 @@ import { IconArrowBarToUp } from "@tabler/icons-react";
 import { api, type Run, sentence } from "../api/client";
 import { CancelRun, RunActions } from "../results/runs/RunActions";
 import { RunStatus } from "../results/runs/RunStatus";
+import { runTitle } from "../results/runs/runTitle";
 import { useRunAction } from "../results/runs/useRunAction";
 import { DataTable } from "../ui/DataTable";
 import { ago, roughly } from "../ui/format";
@@ -10,7 +11,6 @@ import type { Column } from "../ui/table";
 import { ExperimentLink } from "./ExperimentLink";
 import type { ExperimentNames } from "./experimentNames";
 import { LaneCard } from "./LaneCard";
-import { runTitle } from "./runTitle";
 import { WaitingExperiments } from "./WaitingExperiments";
 
 /** What runs where, and what waits in order. */

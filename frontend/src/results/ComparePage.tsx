@@ -95,7 +95,13 @@ function Compared({ items, search: raw, change }: ComparedProps) {
 
 function subjectOf(items: string[], basket: Schemas["BasketOut"]): Subject {
   const { runs, layers, steps, experiments } = basket;
-  return { of: items, runs, layers, steps, task: experiments[0]?.task ?? "" };
+  return {
+    of: items,
+    runs,
+    layers,
+    steps,
+    tasks: [...new Set(experiments.map(({ task }) => task))],
+  };
 }
 
 function NothingYet() {

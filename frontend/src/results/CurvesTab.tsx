@@ -14,7 +14,7 @@ const X_AXES = [
 /** Losses and evaluations against step, tokens or seconds. */
 export function CurvesTab(props: ViewProps) {
   const { subject, search, change, catalog } = props;
-  const metrics = curvesOf(catalog, subject.task);
+  const metrics = curvesOf(catalog, subject.tasks);
   const metric = search.metric ?? metrics[0]?.name ?? "";
   const row = catalog.metrics.find(({ name }) => name === metric);
   const log = search.log ?? row?.axis === "log";

@@ -71,7 +71,7 @@ interface PanelProps {
 
 function Panel({ tab, experiment, ...view }: PanelProps) {
   const { id, runs, layers, steps, task } = experiment;
-  const subject = { of: [`e${id}`], runs, layers, steps, task };
+  const subject = { of: [`e${id}`], runs, layers, steps, tasks: [task] };
   const props = { subject, ...view };
   if (tab === "recipe") return <RecipeTab spec={storedSpec(experiment)} {...props} />;
   if (tab === "notes") return <NotesTab experiment={experiment} />;

@@ -8,7 +8,7 @@ import { MethodChips, Toolbar } from "./Toolbar";
 /** The final metric against the learning rate. */
 export function LearningRateTab(props: ViewProps) {
   const { subject, search, change, catalog } = props;
-  const finals = judgesOf(catalog, subject.task);
+  const finals = judgesOf(catalog, subject.tasks);
   const metric = (finals.find(({ name }) => name === search.metric) ?? finals[0])?.name ?? "";
   return (
     <Stack gap="xs">
@@ -22,7 +22,8 @@ export function LearningRateTab(props: ViewProps) {
       <MethodChips {...props} />
       <Text size="sm" c="dimmed">
         Methods can be compared only where each has been given its own best learning rate: a best
-        rate at the edge of the grid asks for a wider one.
+        rate at the edge of the grid asks for a wider one. An open point stands for the runs that
+        survived where others failed.
       </Text>
       <Figure
         of={subject.of}

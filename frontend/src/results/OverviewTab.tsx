@@ -62,7 +62,7 @@ function Answers({ answers }: { answers: Schemas["AnswerOut"][] }) {
         <Alert
           key={question}
           variant="light"
-          color={/^(Not comparable|With care)/.test(answer) ? "orange" : "blue"}
+          color={/^(Not |With care|Undecided)/.test(answer) ? "orange" : "blue"}
           title={question}
           py="xs"
           styles={{ message: { color: "var(--mantine-color-text)" } }}
@@ -93,7 +93,7 @@ function MethodTable({ overview, runs }: MethodTableProps) {
       id: "compare",
       header: "",
       value: () => undefined,
-      cell: (row) => <BasketToggle item={row.item} name={row.label} />,
+      cell: (row) => <BasketToggle item={row.item} name={row.series} />,
     },
     {
       id: "label",
@@ -122,7 +122,10 @@ function MethodTable({ overview, runs }: MethodTableProps) {
       value: (row) => row.finished,
       cell: (row) => (
         <Group gap={4} wrap="nowrap" justify="flex-end">
-          {`${row.finished} of ${row.runs}`}
+          <span style={{ whiteSpace: "nowrap" }}>
+            {`${row.finished} of ${row.runs}`}
+            {row.failed > 0 && <Text span inherit fw={600}>{`, ${row.failed} failed`}</Text>}
+          </span>
           {active.has(row.label) && (
             <ActionIcon
               size="sm"
@@ -150,7 +153,7 @@ function MethodTable({ overview, runs }: MethodTableProps) {
       header: "Training loss",
       head: "Training loss",
       value: () => undefined,
-      cell: (row) => <Sparkline values={row.curve} label={`Training loss of ${row.label}`} />,
+      cell: (row) => <Sparkline values={row.curve} label={`Training loss of ${row.series}`} />,
     },
     ...overview.columns.map(
       (column): Column<Row> => ({

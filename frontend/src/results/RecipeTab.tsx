@@ -1,7 +1,7 @@
 import { Alert, Code, Skeleton, Stack, Table, Text, Title } from "@mantine/core";
 import { api, type ExperimentSpec, sentence } from "../api/client";
 import { PlanDetails } from "../spec/PlanDetails";
-import { shownRun, type ViewProps } from "./subject";
+import { nothingYet, shownRun, type ViewProps } from "./subject";
 import { RunChoice, Toolbar } from "./Toolbar";
 
 /** What is needed to run it again: the spec in four forms, and where it ran. */
@@ -14,7 +14,7 @@ export function RecipeTab({ spec, ...props }: ViewProps & { spec: ExperimentSpec
       {plan.data ? <PlanDetails plan={plan.data} /> : !plan.error && <Skeleton height={200} />}
       <Title order={4}>Where it ran</Title>
       {run === undefined ? (
-        <Text c="dimmed">No run has finished yet.</Text>
+        <Text c="dimmed">{nothingYet(props.subject)}</Text>
       ) : (
         <>
           <Toolbar>

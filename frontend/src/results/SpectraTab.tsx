@@ -4,7 +4,7 @@ import { IconChevronLeft, IconChevronRight } from "@tabler/icons-react";
 import { useState } from "react";
 import { Empty } from "../ui/Empty";
 import { Figure } from "../ui/Figure";
-import { shownRun, type ViewProps } from "./subject";
+import { nothingYet, shownRun, type ViewProps } from "./subject";
 import { Choice, MethodChips, optionsOf, RunChoice, Toolbar } from "./Toolbar";
 
 const HOVER_MS = 150;
@@ -26,7 +26,7 @@ export function SpectraTab(props: ViewProps) {
     ["]", () => step(1)],
   ]);
   if (count === 0) {
-    return <Empty title="No layer has been measured yet">Spectra appear with the first run.</Empty>;
+    return <Empty title="No layer has been measured">{nothingYet(subject)}</Empty>;
   }
   const layer = hovered ?? chosen;
   const label = subject.layers[layer]?.label ?? "";

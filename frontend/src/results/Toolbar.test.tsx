@@ -10,7 +10,7 @@ const RUNS = [
   { id: 1, label: "LoRA", status: "running" },
   { id: 2, label: "PiSSA", status: "queued" },
 ] as Run[];
-const SUBJECT: Subject = { of: ["e1"], runs: RUNS, layers: [], steps: [], task: "" };
+const SUBJECT: Subject = { of: ["e1"], runs: RUNS, layers: [], steps: [], tasks: [] };
 
 function chips(search: ViewSearch) {
   const change = vi.fn();
@@ -40,4 +40,18 @@ test("there is no run to choose before one has finished", () => {
     wrapper: MantineProvider,
   });
   expect(screen.queryByLabelText("Of run")).toBeNull();
+});
+
+test("runs of one method at two ranks can be told apart", () => {
+  const runs = [4, 8].map(
+    (rank) =>
+      ({ id: rank, label: "LoRA", rank, learning_rate: 0.01, seed: 0, status: "succeeded" }) as Run,
+  );
+  render(
+    <RunChoice subject={{ ...SUBJECT, runs }} search={{ run: 8 }} change={() => undefined} />,
+    {
+      wrapper: MantineProvider,
+    },
+  );
+  expect(screen.getByDisplayValue("LoRA, r 8, lr 0.01, seed 0")).toBeTruthy();
 });

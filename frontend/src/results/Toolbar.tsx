@@ -1,6 +1,7 @@
 import { Chip, Group, SegmentedControl, Select, Switch } from "@mantine/core";
 import type { ReactNode } from "react";
-import { rate, withUnit } from "../ui/format";
+import { withUnit } from "../ui/format";
+import { runTitle } from "./runs/runTitle";
 import { finished, methodLabels, type Shown, shownRun } from "./subject";
 
 /** The controls above a figure. */
@@ -65,10 +66,7 @@ export function RunChoice({ subject, search, change }: Shown) {
       label="Of run"
       width={330}
       value={String(run)}
-      options={finished(subject).map(({ id, label, learning_rate, seed }) => ({
-        value: String(id),
-        label: `${label}, lr ${rate(learning_rate)}, seed ${seed}`,
-      }))}
+      options={finished(subject).map((one) => ({ value: String(one.id), label: runTitle(one) }))}
       onChange={(value) => change({ run: Number(value) })}
     />
   );

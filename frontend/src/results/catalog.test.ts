@@ -20,12 +20,17 @@ const CATALOG = {
 const names = (rows: { name: string }[]) => rows.map(({ name }) => name);
 
 test("a task's metrics are in the order of its row, the usual one first", () => {
-  expect(names(curvesOf(CATALOG, "reading"))).toEqual(["loss", "speed"]);
-  expect(names(judgesOf(CATALOG, "reading"))).toEqual(["loss"]);
+  expect(names(curvesOf(CATALOG, ["reading"]))).toEqual(["loss", "speed"]);
+  expect(names(judgesOf(CATALOG, ["reading"]))).toEqual(["loss"]);
 });
 
 test("runs of a task that is not installed may have any metric", () => {
-  expect(names(curvesOf(CATALOG, "gone"))).toEqual(["speed", "loss", "grip"]);
+  expect(names(curvesOf(CATALOG, ["gone"]))).toEqual(["speed", "loss", "grip"]);
+});
+
+test("runs of several tasks have the metrics of each, those of all of them first", () => {
+  expect(names(curvesOf(CATALOG, ["reading", "writing"]))).toEqual(["speed", "loss"]);
+  expect(names(judgesOf(CATALOG, ["reading", "writing"]))).toEqual(["loss", "speed"]);
 });
 
 test("a link keeps names that the catalogue has, and shows the default view for others", () => {

@@ -12,21 +12,24 @@ export function useTask(name: string): Task | undefined {
   return catalog?.tasks.find((task) => task.name === name);
 }
 
-/** The metrics that runs of a task have while they train, the usual one first. */
-export function curvesOf(catalog: Catalog, task: string): Metric[] {
-  return metrics(catalog, task, "curves");
+/** The metrics that runs of these tasks have while they train, those of all of them first. */
+export function curvesOf(catalog: Catalog, tasks: string[]): Metric[] {
+  return metrics(catalog, tasks, "curves");
 }
 
-/** The metrics that runs of a task can be judged by, the usual one first. */
-export function judgesOf(catalog: Catalog, task: string): Metric[] {
-  return metrics(catalog, task, "judges");
+/** The metrics that runs of these tasks can be judged by, those of all of them first. */
+export function judgesOf(catalog: Catalog, tasks: string[]): Metric[] {
+  return metrics(catalog, tasks, "judges");
 }
 
 /** Of a task that is not installed here nothing is known: it may have any metric. */
-function metrics(catalog: Catalog, task: string, of: "curves" | "judges"): Metric[] {
-  const row = catalog.tasks.find(({ name }) => name === task);
-  if (!row) return catalog.metrics;
-  return row[of].flatMap((name) => catalog.metrics.find((metric) => metric.name === name) ?? []);
+function metrics(catalog: Catalog, tasks: string[], of: "curves" | "judges"): Metric[] {
+  const rows = tasks.map((task) => catalog.tasks.find(({ name }) => name === task));
+  const lists = rows.map((row) => row?.[of] ?? catalog.metrics.map(({ name }) => name));
+  const names = [...new Set(lists.flat())];
+  const shared = names.filter((name) => lists.every((list) => list.includes(name)));
+  const ordered = new Set([...shared, ...names]);
+  return [...ordered].flatMap((name) => catalog.metrics.find((row) => row.name === name) ?? []);
 }
 
 /** A link's choices without names that the catalogue lacks: those show the default view. */

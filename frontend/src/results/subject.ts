@@ -10,7 +10,8 @@ export interface Subject {
   layers: Schemas["LayerOut"][];
   /** The steps at which alignment was measured. */
   steps: number[];
-  task: string;
+  /** Of its experiments; each once. */
+  tasks: string[];
 }
 
 /** What is shown, what the URL says of how, and how to change that. */
@@ -28,6 +29,16 @@ export interface ViewProps extends Shown {
 /** The runs that have all their results. */
 export function finished(subject: Subject): Run[] {
   return subject.runs.filter(({ status }) => status === "succeeded");
+}
+
+/** Why there is nothing that a run would bring: none has finished so far, or none will. */
+export function nothingYet({ runs }: Subject): string {
+  const counted = (status: Run["status"]) => runs.filter((run) => run.status === status).length;
+  if (counted("succeeded") > 0) return "The runs that have finished did not measure it.";
+  if (runs.length === 0 || counted("queued") + counted("running") > 0) {
+    return "No run has finished yet.";
+  }
+  return `No run has finished: ${counted("failed")} failed, ${counted("cancelled")} cancelled.`;
 }
 
 /** The run that the URL names, or the first that has finished. */

@@ -44,7 +44,8 @@ def draw(
 ) -> go.Figure:
     """One line per series over a logarithmic learning-rate axis; bars are ± one deviation.
 
-    Runs that failed are no points: how many there are stands at the foot of their learning rate.
+    Runs that failed are no points: how many there are stands at the foot of their learning rate,
+    and a point of those that did not fail there is open.
     """
     known = rows[rows["count"] > 0]
     if known.empty:
@@ -75,7 +76,10 @@ def draw(
                 name=series,
                 mode="lines+markers",
                 line={"color": style.colour, "dash": style.dash, "width": 2},
-                marker={"symbol": style.symbol, "size": 9},
+                marker={
+                    "size": 9,
+                    "symbol": [f"{style.symbol}{'-open' if n else ''}" for n in line["failed"]],
+                },
                 customdata=[_seeds(*n) for n in line[["count", "failed"]].to_numpy().tolist()],
                 hovertemplate="lr %{x:g}: %{y:.4g} (%{customdata})",
             )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from loraone.analysis.figures import cost, learning_rate
-from loraone.analysis.verdicts import step_zero, verdict
+from loraone.analysis.verdicts import mean_and_deviation, step_zero, verdict
 from tests.loraone.analysis.runs import frame, grid
 
 NOISY = [1.0, 1.01, 1.02]
@@ -91,6 +92,13 @@ def test_where_seeds_change_nothing_there_is_no_noise_to_claim_anything_beyond()
     assert "beyond seed noise: 1.1 ± 0.25 (95 %, 3 seeds)" in verdict(one, "eval_loss")
 
 
+def test_equal_numbers_have_no_deviation_of_rounding() -> None:
+    for value in (1.9, 0.1, 0.3, 2.4):
+        found = mean_and_deviation(pd.Series([value] * 3))
+        assert found is not None
+        assert (found.mean, found.std) == (value, 0.0)
+
+
 def test_small_losses_of_the_theory_are_not_rounding() -> None:
     draw = np.random.default_rng(0)
     one, two = (list(mean * (1 + 0.01 * draw.random(3))) for mean in (1e-20, 3e-20))
@@ -116,6 +124,7 @@ def test_failed_runs_are_counted_in_figures_and_are_no_points() -> None:
     assert list(line.x) == [1e-3, 1e-2]
     assert list(line.customdata) == ["2 seeds", "1 seed, 1 failed"]
     assert np.isnan(line.error_y.array[1]), "one seed has no deviation, not one of zero"
+    assert list(line.marker.symbol) == ["circle", "circle-open"]
     assert [note.text for note in drawn.layout.annotations] == ["1 failed", "2 failed"]
     at_cost = cost.table(runs, "eval_loss", "train_seconds")
     assert at_cost["seeds"].tolist() == [3]

@@ -1,5 +1,5 @@
-import type { Run } from "../api/client";
-import { rate } from "../ui/format";
+import type { Run } from "../../api/client";
+import { rate } from "../../ui/format";
 
 /** What a run is of, in one line: `LoRA-One, r 8, lr 5e−4, seed 0`. */
 export function runTitle(run: Run): string {
