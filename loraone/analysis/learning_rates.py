@@ -38,15 +38,15 @@ def by_rate(runs: Iterable[tuple[float, int, float | None, bool]]) -> list[Tried
     """Of one method's runs, each as (learning rate, seed, value if it finished, whether it failed),
     what was tried at each rate, the smallest first."""
     found: dict[float, list[tuple[int, float | None, bool]]] = {}
-    for rate, *run in runs:
-        found.setdefault(rate, []).append((run[0], run[1], run[2]))
+    for rate, seed, value, failed in runs:
+        found.setdefault(rate, []).append((seed, value, failed))
     tried = []
     for rate, group in sorted(found.items()):
         of_seed: dict[int, list[float]] = {}
         for seed, value, _ in group:
             if value is not None:
                 of_seed.setdefault(seed, []).append(value)
-        values = {seed: math.fsum(same) / len(same) for seed, same in sorted(of_seed.items())}
+        values = {seed: math.fsum(again) / len(again) for seed, again in sorted(of_seed.items())}
         tried.append(Tried(rate, values, sum(failed for *_, failed in group), len(group)))
     return tried
 

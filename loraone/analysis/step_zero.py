@@ -24,11 +24,10 @@ def step_zero(runs: pd.DataFrame) -> str:
     """
     before, after = outcomes.values(runs, _BEFORE), outcomes.values(runs, _AFTER)
     groups: dict[tuple[str, float | None], tuple[list[float], list[float]]] = {}
-    for key, first, second in zip(outcomes.keys(runs), before, after, strict=True):
-        if pd.notna(first) and pd.notna(second):
-            of_key = groups.setdefault(key, ([], []))
-            of_key[0].append(first)
-            of_key[1].append(second)
+    for key, *pair in zip(outcomes.keys(runs), before, after, strict=True):
+        if not any(map(math.isnan, pair)):
+            for column, value in zip(groups.setdefault(key, ([], [])), pair, strict=True):
+                column.append(value)
     names = outcomes.names([label for label, _ in groups], [rank for _, rank in groups])
     parts: dict[str, list[tuple[float, str]]] = {"lowered": [], "raised": [], "left": []}
     for name, columns in zip(names, groups.values(), strict=True):

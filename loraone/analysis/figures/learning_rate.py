@@ -84,10 +84,12 @@ def draw(
                 hovertemplate="lr %{x:g}: %{y:.4g} (%{customdata})",
             )
         )
-    for rate, part in rows[rows["failed"] > 0].groupby("learning_rate"):
+    broken = rows[rows["failed"] > 0]
+    for rate in sorted(set(broken["learning_rate"])):
+        part = broken[broken["learning_rate"] == rate]
         of_each = part[["series", "failed"]].to_numpy().tolist()
         drawn.add_annotation(
-            x=math.log10(float(rate)), y=0, yref="paper", yanchor="bottom", showarrow=False,
+            x=math.log10(rate), y=0, yref="paper", yanchor="bottom", showarrow=False,
             text=f"{int(part['failed'].sum())} failed", font={"color": MUTED, "size": 11},
             hovertext="<br>".join(f"{series}: {failed} failed" for series, failed in of_each),
         )  # fmt: skip
