@@ -36,7 +36,8 @@ def outcomes(runs: pd.DataFrame, metric: str) -> pd.Series[str]:
     measured = values(runs, metric).tolist()
     ends = [FINISHED if math.isfinite(value) else FAILED for value in measured]
     if "status" in runs:
-        rows = list(zip(keys(runs), runs["status"], measured, ends, strict=True))
+        said = ["" if pd.isna(status) else str(status) for status in runs["status"]]
+        rows = list(zip(keys(runs), said, measured, ends, strict=True))
         known = {key for key, status, value, _ in rows if status == "succeeded" and value == value}
         ends = [
             UNMEASURED if status == "succeeded" and key not in known else _AS_SAID.get(status, end)
@@ -56,11 +57,13 @@ def keys(runs: pd.DataFrame) -> list[tuple[str, float | None]]:
     ]
 
 
-def names(labels: Sequence[str], of_ranks: Sequence[float | None]) -> list[str]:
-    """How each is named beside the others: its label, and its rank where there are several."""
-    known = [None if rank is None or pd.isna(rank) else int(rank) for rank in of_ranks]
+def names(labels: Sequence[str], ranks: Sequence[float | None]) -> list[str]:
+    """How each is named beside the others: its label, and its rank where there are several, or
+    where the label also stands for something without a rank."""
+    known = [None if rank is None or pd.isna(rank) else f"{rank:g}" for rank in ranks]
     several = len(set(known) - {None}) > 1
+    bare = {label for label, rank in zip(labels, known, strict=True) if rank is None}
     return [
-        f"{label}, r {rank}" if several and rank is not None else label
+        f"{label}, r {rank}" if rank is not None and (several or label in bare) else label
         for label, rank in zip(labels, known, strict=True)
     ]

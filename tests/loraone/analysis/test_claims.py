@@ -22,6 +22,9 @@ def test_ranks_of_one_method_are_named_apart() -> None:
     full = grid("Full", {1e-3: [3.0, 3.1, 3.2]}, rank=np.nan)
     assert "rank" not in (alone := verdict(frame(*eight, *full), "eval_loss"))
     assert ", r 8" not in alone
+    bare = grid("LoRA", {1e-3: [3.0, 3.1, 3.2]}, rank=np.nan)
+    assert "LoRA, r 8 has" in (said := verdict(frame(*eight, *bare), "eval_loss"))
+    assert "ahead of LoRA (3.1)" in said
 
 
 def test_learning_rates_are_reserved_for_each_rank_alone() -> None:

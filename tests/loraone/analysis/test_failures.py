@@ -122,6 +122,22 @@ def test_a_seed_that_ran_twice_is_not_one_more_seed() -> None:
     assert "beyond seed noise" not in said
 
 
+@pytest.mark.parametrize("kind", ["object", "Float64", "float32"])
+@pytest.mark.parametrize("statuses", ["str", "category", "string"])
+def test_columns_of_any_kind_say_the_same(kind: str, statuses: str) -> None:
+    runs = frame(
+        *grid("LoRA", {1e-3: [1.0, 1.5, 2.0], 1e-2: [0.5, LOST, LOST]}),
+        *grid("Full", {1e-3: [LOST] * 3}, rank=LOST),
+    )
+    said = verdict(runs, "eval_loss")
+    other = with_status(runs).astype({"eval_loss": kind, "rank": "Int64", "status": statuses})
+    assert verdict(other, "eval_loss") == said
+    assert verdict(runs.drop(columns="rank"), "eval_loss") == said
+    assert len(best_learning_rates(other, "eval_loss")) == 3
+    unknown = runs.assign(status=pd.array([pd.NA] * len(runs), dtype="string"))
+    assert verdict(unknown, "eval_loss") == said
+
+
 def test_rows_keep_their_index_and_order() -> None:
     runs = frame(*grid("LoRA", {1e-2: [2.0, 2.0], 1e-3: [1.1, 1.0]}))
     runs.index = pd.Index([7, 7, 3, 3])
