@@ -15,6 +15,12 @@ LearningRate = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
+def exactly(value: float) -> str:
+    """The number as briefly as it can be told from every other: what a label names is one thing."""
+    brief = f"{value:g}"
+    return brief if float(brief) == value else repr(value)
+
+
 def _title(spec: type[Spec]) -> str:
     return spec.section or spec.__name__.removesuffix("Spec")
 

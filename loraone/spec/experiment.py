@@ -26,7 +26,7 @@ from loraone.catalog import METHODS, TASKS
 from loraone.spec import versions
 from loraone.spec.adapter import AdapterSpec
 from loraone.spec.applicability import Paths, check_spec, check_sweep
-from loraone.spec.base import LearningRate, Rank, Seed, Spec
+from loraone.spec.base import LearningRate, Rank, Seed, Spec, exactly
 from loraone.spec.data import DataSpec
 from loraone.spec.form import form, layout
 from loraone.spec.gradient import GradientSpec
@@ -212,7 +212,7 @@ class RunSpec(_Shared):
     def title(self) -> str:
         """Method, rank, learning rate and seed in one line."""
         rank = f" r={self.rank}" if self.trains_adapter else ""
-        return f"{self.label}{rank} lr={self.learning_rate:g} seed={self.seed}"
+        return f"{self.label}{rank} lr={exactly(self.learning_rate)} seed={self.seed}"
 
     def gradient_key(self) -> str:
         """A key that is equal exactly for runs whose one-step gradient is the same."""

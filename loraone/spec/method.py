@@ -12,7 +12,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from loraone.catalog import METHODS, OPTIMIZERS
-from loraone.spec.base import LearningRate, Spec
+from loraone.spec.base import LearningRate, Spec, exactly
 from loraone.spec.form import form
 from loraone.spec.training import Optimizer, optimizer_labels
 
@@ -94,4 +94,4 @@ class MethodSpec(Spec):
 
 
 def _short(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return exactly(value) if isinstance(value, float) else str(value)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from loraone.spec.base import Spec
+from loraone.spec.base import Spec, exactly
 
 Swept = Literal["condition", "init_std", "samples", "noise", "true_rank", "scaling"]
 SYMBOLS: dict[str, str] = {
@@ -131,4 +131,4 @@ class SweepSpec(Spec):
 
     def label(self, value: float) -> str:
         """``κ 10``."""
-        return f"{SYMBOLS[self.parameter]} {value:g}"
+        return f"{SYMBOLS[self.parameter]} {exactly(value)}"

@@ -117,3 +117,24 @@ def test_every_preset_is_valid_and_small_enough(name: str) -> None:
     spec = PRESETS[name].spec
     assert ExperimentSpec.model_validate_json(spec.model_dump_json()) == spec
     assert 1 <= len(expand(spec)) <= MAX_RUNS
+
+
+def test_values_that_look_alike_are_runs_of_their_own() -> None:
+    close = [1.0, 1.0000001, 1.0000002]
+    spec = ExperimentSpec.model_validate(
+        {"methods": [{"name": "lora_one", "params": {"gamma": gamma}} for gamma in close]}
+    )
+    runs = expand(spec)
+    assert {run.method.params["gamma"] for run in runs} == set(close)
+    assert len({run.label for run in runs}) == 3
+    assert spec.run_count == len(runs)
+
+
+def test_swept_values_that_look_alike_are_problems_of_their_own() -> None:
+    sweep = {"parameter": "condition", "values": [10.0, 10.000001]}
+    spec = ExperimentSpec.model_validate(
+        {"task": "teacher-student", "methods": ["lora"], "sweep": sweep}
+    )
+    runs = expand(spec)
+    assert {run.problem.condition for run in runs} == {10.0, 10.000001}
+    assert spec.run_count == len(runs)
