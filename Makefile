@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 NPM := $(BIN)/python hatch_build.py npm
 SOURCES := pyproject.toml constraints.txt hatch_build.py loraone/__init__.py
 
-.PHONY: demo serve test unit formats faults e2e bench soak check format types docs page system clean
+.PHONY: demo serve test unit formats faults schedules e2e bench soak check format types docs page system clean
 
 demo: $(VENV)/demo.stamp page  ## install, build the page, start the server, launch the demo
 	$(BIN)/loraone serve --demo
@@ -39,6 +39,10 @@ formats: $(VENV)/dev.stamp  ## every method in every number format on every arch
 # The deployments are slow and mind no company, unlike the other browser tests.
 faults: $(VENV)/dev.stamp system page  ## everything that can go wrong, and every deployment
 	$(PYTEST) tests/faults tests/e2e/test_deployments.py
+
+# Others every day; a failing one says its seed.
+schedules: $(VENV)/dev.stamp system page  ## a hundred random sequences of failures, not a sample
+	LORAONE_FAULT_SEED=$$(date +%Y%m%d) LORAONE_FAULT_SCHEDULES=100 $(PYTEST) tests/faults/test_schedules.py
 
 # In a call of its own: playwright's event loop would disturb the other tests.
 e2e: $(VENV)/dev.stamp system page frontend/node_modules  ## a real browser

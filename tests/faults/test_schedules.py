@@ -16,9 +16,9 @@ import pytest
 from tests.backend.conftest import Process
 from tests.faults.conftest import check, theory
 
-# 50 schedules of four runs each; LORAONE_FAULT_SEED and …_SCHEDULES draw other and more.
+# Schedules of four runs each; LORAONE_FAULT_SEED and …_SCHEDULES draw other and more of them.
 SEED = int(os.environ.get("LORAONE_FAULT_SEED", "20261124"))
-SCHEDULES = int(os.environ.get("LORAONE_FAULT_SCHEDULES", "50"))
+SCHEDULES = int(os.environ.get("LORAONE_FAULT_SCHEDULES", "12"))
 STEPS = 3000
 
 
