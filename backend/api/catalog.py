@@ -38,7 +38,7 @@ from loraone.catalog import (
     TASKS,
     Result,
 )
-from loraone.inputs.models.paths import BUILTIN_MODELS
+from loraone.inputs.models.location import BUILTIN_MODELS
 from loraone.spec.experiment import ExperimentSpec
 from loraone.spec.presets import PRESETS
 from loraone.theory.presets import THEORY

@@ -22,9 +22,11 @@ def plan(
     devices: DevicesDep,
     device_benchmarks: DeviceBenchmarksDep,
 ) -> PlanOut:
-    """What launching ``spec`` would do; a problem with the fields that are wrong otherwise."""
+    """What launching ``spec`` would do, with what single runs would fail at; a problem with the
+    fields that are wrong otherwise, or that would make every run fail."""
     admission.check(spec, settings)
     runs = expand(spec)
+    problems = admission.foreseen(spec, runs)
     cost = estimates.cost(session, runs, devices, device_benchmarks)
     return PlanOut(
         runs=[
@@ -35,8 +37,9 @@ def plan(
                 rank=run.rank if run.trains_adapter else None,
                 learning_rate=run.learning_rate,
                 seed=run.seed,
+                problem=problem,
             )
-            for run in runs
+            for run, problem in zip(runs, problems, strict=True)
         ],
         gradients=len({run.gradient_key() for run in runs}),
         cost=None if cost is None else CostOut.model_validate(cost),

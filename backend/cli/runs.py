@@ -19,6 +19,7 @@ from backend.cli.console import console
 from loraone import events
 from loraone.catalog import TASKS
 from loraone.errors import LoraOneError
+from loraone.inputs.models.foreseen import foresee, foresee_runs
 from loraone.inputs.models.paths import preflight
 from loraone.spec.experiment import ExperimentSpec, RunSpec, expand
 from loraone.spec.validation import problems
@@ -70,7 +71,7 @@ def _load(path: Path) -> ExperimentSpec:
         return read_spec(path)
     except BadSpecError as error:
         for line in error.lines:
-            console.print(line, style="red", markup=False, highlight=False)
+            _complain(line)
         raise typer.Exit(2) from error
 
 
@@ -78,6 +79,7 @@ def plan(spec_file: SpecFile) -> None:
     """List the runs of an experiment without executing them."""
     spec = _load(spec_file)
     runs = expand(spec)
+    problems = _foreseen(spec, runs)
     table = Table("Method", "Rank", "Learning rate", "Seed", title=spec.name)
     for run in runs:
         rank = str(run.rank) if run.trains_adapter else "–"
@@ -85,6 +87,25 @@ def plan(spec_file: SpecFile) -> None:
     gradients = len({run.gradient_key() for run in runs})
     Console().print(table)
     Console().print(f"{len(runs)} runs, {gradients} one-step gradients")
+    for run, problem in zip(runs, problems, strict=True):
+        if problem is not None:
+            _complain(f"will fail: {run.title}: {problem.message}")
+
+
+def _foreseen(spec: ExperimentSpec, runs: list[RunSpec]) -> list[LoraOneError | None]:
+    """What single runs would fail at; where that is all of them, there is nothing to plan."""
+    wrong, problems = foresee(spec), foresee_runs(spec, runs)
+    if not wrong and all(problems):
+        wrong = [error for error in problems if error]
+    for line in dict.fromkeys(_line_of(error) for error in wrong):
+        _complain(line)
+    if wrong:
+        raise typer.Exit(2)
+    return problems
+
+
+def _complain(line: str) -> None:
+    console.print(line, style="red", markup=False, highlight=False)
 
 
 def run(

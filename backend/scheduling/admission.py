@@ -3,6 +3,8 @@ and an end to the queue."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -10,8 +12,9 @@ from backend.errors import DiskFullError, FieldProblem, InvalidError, QueueFullE
 from backend.scheduling import disk
 from backend.settings import Settings
 from backend.storage.tables import Run
+from loraone.inputs.models.foreseen import foresee, foresee_runs
 from loraone.inputs.models.paths import preflight
-from loraone.spec.experiment import MAX_RUNS, ExperimentSpec
+from loraone.spec.experiment import MAX_RUNS, ExperimentSpec, RunSpec
 
 
 def check(spec: ExperimentSpec, settings: Settings) -> None:
@@ -24,6 +27,21 @@ def check(spec: ExperimentSpec, settings: Settings) -> None:
     if count > MAX_RUNS:  # the lab solves more at once, but the queue takes them one by one
         message = f"{count} runs are too many for the queue"
         raise InvalidError(FieldProblem("grid", message, count, f"1 to {MAX_RUNS}"))
+
+
+def foreseen(spec: ExperimentSpec, runs: Sequence[RunSpec]) -> list[str | None]:
+    """For each run why it would fail, or None, as far as the model's headers say it.
+
+    Raises InvalidError where all would. A launch takes such runs in nevertheless: the worker that
+    has loaded the model says what is true.
+    """
+    errors = foresee(spec)
+    of_runs = foresee_runs(spec, runs)
+    if not errors and all(of_runs):
+        errors = list({(error.field, error.value): error for error in of_runs if error}.values())
+    if errors:
+        raise InvalidError(*(FieldProblem.of_library(error) for error in errors))
+    return [None if error is None else error.message for error in of_runs]
 
 
 def admit(session: Session, settings: Settings, count: int) -> None:

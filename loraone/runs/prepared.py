@@ -14,7 +14,9 @@ from loraone.inputs.data import batches
 from loraone.inputs.data.batches import Encoded
 from loraone.inputs.data.texts import TextData
 from loraone.inputs.data.texts import load as texts_of
-from loraone.inputs.models import loading
+from loraone.inputs.models import loading, positions
+from loraone.inputs.models.encoded import check_encoded
+from loraone.inputs.models.forward import check_forward
 from loraone.inputs.models.loading import LoadedModel
 from loraone.progress import Steps
 from loraone.spec.experiment import RunSpec
@@ -45,6 +47,7 @@ def load(spec: RunSpec, device: torch.device) -> Steps[Prepared]:
     yield Progress("load", 1, 2, "model")
     loaded = loading.load(spec.model, spec.task, len(texts.label_names), device)
     length = spec.data.max_length
+    positions.check_model(loaded.model, spec)
     tokenizer = loaded.tokenizer
     targets = texts.label_names if task.predicts == "label-text" else None
     causal = task.predicts == "next-token"
@@ -55,13 +58,16 @@ def load(spec: RunSpec, device: torch.device) -> Steps[Prepared]:
             (texts.eval_texts, texts.eval_labels),
         )
     ]
+    notes = _notes(spec, texts, *sides)
+    for side in sides:
+        check_encoded(side, loaded, spec)
+    check_forward(loaded, sides[0].batch([0, len(sides[0]) - 1], device), spec)
     snapshot = {x.name: x.parameter.detach().cpu().clone() for x in loaded.layers}
     pretrained = {
         x.name: (snapshot[x.name].T if x.transposed else snapshot[x.name]).float()
         for x in loaded.layers
     }
     yield Progress("load", 2, 2)
-    notes = _notes(spec, texts, *sides)
     return Prepared(loaded, texts, sides[0], sides[1], snapshot, pretrained, notes)
 
 

@@ -6,7 +6,7 @@ from backend.api.schemas.base import Out
 
 
 class PlannedRun(Out):
-    """One run of a plan."""
+    """One run of a plan; ``problem`` says why it would fail, where that can be foreseen."""
 
     title: str
     label: str
@@ -14,6 +14,7 @@ class PlannedRun(Out):
     rank: int | None
     learning_rate: float
     seed: int
+    problem: str | None
 
 
 class CostOut(Out):

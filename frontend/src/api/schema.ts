@@ -529,7 +529,8 @@ export interface paths {
         put?: never;
         /**
          * Plan
-         * @description What launching ``spec`` would do; a problem with the fields that are wrong otherwise.
+         * @description What launching ``spec`` would do, with what single runs would fail at; a problem with the
+         *     fields that are wrong otherwise, or that would make every run fail.
          */
         post: operations["catalog_plan"];
         delete?: never;
@@ -2049,7 +2050,7 @@ export interface components {
         };
         /**
          * PlannedRun
-         * @description One run of a plan.
+         * @description One run of a plan; ``problem`` says why it would fail, where that can be foreseen.
          */
         PlannedRun: {
             /** Label */
@@ -2058,6 +2059,8 @@ export interface components {
             learning_rate: number;
             /** Method */
             method: string;
+            /** Problem */
+            problem: string | null;
             /** Rank */
             rank: number | null;
             /** Seed */

