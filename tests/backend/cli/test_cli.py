@@ -81,3 +81,23 @@ def test_what_is_not_a_spec_is_refused(tmp_path: Path) -> None:
     assert "mapping" in found.stderr
     file.write_text("name: [unclosed\n")
     assert CliRunner().invoke(app, ["plan", str(file)]).exit_code == 2
+
+
+def test_a_plan_names_a_target_layer_that_the_model_lacks(spec_file: Path) -> None:
+    spec = yaml.safe_load(spec_file.read_text())
+    spec["model"]["targets"] = ["wrong_proj"]
+    spec_file.write_text(yaml.safe_dump(spec))
+    found = CliRunner().invoke(app, ["plan", str(spec_file)])
+    assert found.exit_code == 2
+    assert "model.targets: no linear layer of" in found.stderr
+    assert "'wrong_proj'" in found.stderr.replace("\n", " ")
+
+
+def test_a_plan_says_which_runs_will_fail(spec_file: Path) -> None:
+    spec = yaml.safe_load(spec_file.read_text())
+    spec_file.write_text(yaml.safe_dump({**spec, "grid": {"ranks": [4, 17]}}))
+    found = CliRunner().invoke(app, ["plan", str(spec_file)])
+    assert found.exit_code == 0
+    said = " ".join(found.stderr.split())
+    assert said.count("will fail:") == 2
+    assert "r=17" in said and "above min(m, n) = 16" in said

@@ -10,6 +10,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from loraone.errors import ModelError
+from loraone.inputs.models import checkpoint
 from loraone.inputs.models.location import model_location
 from loraone.inputs.models.paths import preflight
 from loraone.spec.model import ModelSpec
@@ -192,3 +193,13 @@ def test_a_file_in_place_of_the_folder_is_told_apart(
     (error,) = preflight(tiny_run(file, texts_csv), None)
     assert "it is a file" in error.message
     assert str(tiny_models["llama"]) in str(error.hint)
+
+
+@pytest.mark.parametrize("name", ["cut in the header", "a pointer among shards", "half a config"])
+def test_a_model_that_was_broken_after_its_launch_has_no_size_rather_than_an_error(
+    name: str, tiny_models: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = copied(tiny_models["llama"], tmp_path / "broken-llama")
+    assert checkpoint.read(ModelSpec(id=str(folder))) is not None
+    BROKEN[name][0](folder)
+    assert checkpoint.read(ModelSpec(id=str(folder))) is None
