@@ -41,10 +41,12 @@ function panel(runs: Schemas["PlannedRun"][], problems: Schemas["FieldProblem"][
 const launch = () => screen.getByRole<HTMLButtonElement>("button", { name: "Launch" });
 
 test("runs that will fail are marked, counted, and do not keep the others from being launched", () => {
-  panel([run("LoRA", null), run("LoRA-GA", "rank 16 is above min(m, n)/2 = 8")]);
-  const alert = screen.getByRole("alert", { name: "1 of 2 runs will fail" });
-  expect(within(alert).getByText("LoRA-GA: rank 16 is above min(m, n)/2 = 8")).toBeTruthy();
-  expect(screen.getByText("Will fail: rank 16 is above min(m, n)/2 = 8")).toBeTruthy();
+  const reason = "rank 16 is above min(m, n)/2 = 8";
+  panel([run("LoRA", null), run("LoRA-GA", reason), run("LoRA-SB", reason)]);
+  const alert = screen.getByRole("alert", { name: "2 of 3 runs will fail" });
+  expect(within(alert).getByText(`LoRA-GA, LoRA-SB: ${reason}`)).toBeTruthy();
+  const marks = screen.getAllByTitle(reason);
+  expect(marks.map((mark) => mark.textContent)).toEqual([" · will fail", " · will fail"]);
   expect(launch().disabled).toBe(false);
 });
 

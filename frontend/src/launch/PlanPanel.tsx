@@ -67,20 +67,23 @@ export function PlanPanel({ plan, problems, failure, launching, launch }: Props)
   );
 }
 
-/** How many runs the model's layers do not allow; the list of runs says why. */
+/** How many runs the model's layers do not allow, and why. */
 function Failing({ runs }: { runs: Schemas["PlannedRun"][] }) {
-  const failing = runs.filter((run) => run.problem !== null);
-  if (failing.length === 0) return null;
-  const reasons = new Set(failing.map((run) => `${run.label}: ${run.problem}`));
+  const reasons = new Map<string, Set<string>>();
+  let failing = 0;
+  for (const { label, problem } of runs) {
+    if (problem === null) continue;
+    failing += 1;
+    reasons.set(problem, (reasons.get(problem) ?? new Set()).add(label));
+  }
+  if (failing === 0) return null;
   return (
-    <Alert
-      color="orange"
-      title={`${failing.length} of ${runs.length} runs will fail`}
-      py="xs"
-    >
+    <Alert color="orange" title={`${failing} of ${runs.length} runs will fail`} py="xs">
       <List size="sm" spacing={4}>
-        {[...reasons].map((reason) => (
-          <List.Item key={reason}>{reason}</List.Item>
+        {[...reasons].map(([reason, labels]) => (
+          <List.Item key={reason} style={{ overflowWrap: "anywhere" }}>
+            {[...labels].join(", ")}: {reason}
+          </List.Item>
         ))}
       </List>
     </Alert>

@@ -16,20 +16,19 @@ export function PlanDetails({ plan }: { plan: Schemas["PlanOut"] }) {
         <ScrollArea.Autosize mah={360} type="auto">
           <Stack gap={3}>
             {plan.runs.map((run) => (
-              <div key={run.title}>
-                <Text size="sm">
-                  {run.label}
-                  <Text span c="dimmed" size="sm">
-                    {run.rank === null ? "" : ` · r ${run.rank}`} · lr {rate(run.learning_rate)} ·
-                    seed {run.seed}
-                  </Text>
+              <Text size="sm" key={run.title}>
+                {run.label}
+                <Text span c="dimmed" size="sm">
+                  {run.rank === null ? "" : ` · r ${run.rank}`} · lr {rate(run.learning_rate)} ·
+                  seed {run.seed}
                 </Text>
                 {run.problem && (
-                  <Text c="red" size="xs">
-                    Will fail: {run.problem}
+                  <Text span c="red" size="sm" title={run.problem}>
+                    {" "}
+                    · will fail
                   </Text>
                 )}
-              </div>
+              </Text>
             ))}
           </Stack>
         </ScrollArea.Autosize>
