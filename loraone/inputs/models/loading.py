@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from loraone.catalog import TASKS
 from loraone.errors import ModelError
 from loraone.inputs.models import vocabulary, weights
-from loraone.inputs.models.folder import refuse_adapter, refuse_quantised
-from loraone.inputs.models.location import model_location
+from loraone.inputs.models.folder import CONFIG, refuse_adapter, refuse_quantised
+from loraone.inputs.models.location import is_folder, model_location
 from loraone.inputs.models.targets import TargetLayer, find_targets
 from loraone.spec.model import ModelSpec
 
@@ -44,12 +44,13 @@ def load(spec: ModelSpec, task: str, labels: int, device: torch.device) -> Loade
     import transformers
 
     location, revision = model_location(spec)
-    options: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
     kinds = {"num_labels": labels} if TASKS[task].new_head else {}
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
     with _readable(spec, task, location):
         _refuse_adapter_of_hub(location, revision, spec)
+        commit = _commit(location, revision)
+        options: dict[str, Any] = {"revision": commit or revision, "trust_remote_code": False}
         _refuse_own_code(location, options, spec)
         config = transformers.AutoConfig.from_pretrained(location, **options)
         refuse_quantised(config.to_dict(), spec.id)
@@ -79,8 +80,7 @@ def load(spec: ModelSpec, task: str, labels: int, device: torch.device) -> Loade
     model.to(device).eval()
     weights.check_finite(model, spec)
     layers = find_targets(model, spec)
-    resolved = getattr(model.config, "_commit_hash", None) or revision
-    return LoadedModel(model, tokenizer, layers, heads, location, resolved)
+    return LoadedModel(model, tokenizer, layers, heads, location, commit or revision)
 
 
 def embedding_rows(model: Any) -> int:
@@ -99,7 +99,7 @@ def _readable(spec: ModelSpec, task: str, location: str) -> Iterator[None]:
     except Exception as error:
         if getattr(error, "errno", None) == errno.ENOSPC:
             raise
-        local = Path(location).is_dir()
+        local = is_folder(location)
         words = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
         raise ModelError(
             f"model {spec.id!r} cannot be loaded for {TASKS[task].label.lower()}: {words}",
@@ -115,11 +115,21 @@ def _refuse_adapter_of_hub(location: str, revision: str | None, spec: ModelSpec)
     """transformers would load the base that an adapter names, wherever that is."""
     from transformers.utils import find_adapter_config_file
 
-    if not Path(location).is_dir():
+    if not is_folder(location):
         file = find_adapter_config_file(location, revision=revision)
         if file is not None:
             config = json.loads(Path(file).read_text(encoding="utf-8"))
             refuse_adapter(config, spec.id, with_base=False)
+
+
+def _commit(location: str, revision: str | None) -> str | None:
+    """The commit of the hub that a revision is now; all files are then those of one commit."""
+    from transformers.utils import cached_file, extract_commit_hash
+
+    if is_folder(location):
+        return None
+    commit: str | None = extract_commit_hash(cached_file(location, CONFIG, revision=revision), None)
+    return commit
 
 
 def _refuse_own_code(location: str, options: Mapping[str, Any], spec: ModelSpec) -> None:

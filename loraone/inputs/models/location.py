@@ -8,7 +8,6 @@ from pathlib import Path
 
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
-from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from loraone.errors import ModelError
 from loraone.inputs.models import folder
@@ -29,6 +28,14 @@ def is_local(name: str) -> bool:
         return False
 
 
+def is_folder(location: str) -> bool:
+    """Whether a location is a folder of this machine."""
+    try:
+        return Path(location).is_dir()
+    except OSError:  # too long for a file's name
+        return False
+
+
 def model_location(spec: ModelSpec) -> tuple[str, str | None]:
     """What transformers loads: a local folder or a hub id, and the revision asked for.
 
@@ -42,7 +49,7 @@ def model_location(spec: ModelSpec) -> tuple[str, str | None]:
         folder.check(path, spec.id)
         return str(path), None
     name, _, revision = spec.id.partition("@")
-    if not (_HUB_ID.fullmatch(name) and _is_hub_name(name)):
+    if not _HUB_ID.fullmatch(name):
         raise ModelError(
             f"model {spec.id!r} is neither a local folder nor a hub id",
             field="model.id",
@@ -56,19 +63,13 @@ def local_folder(spec: ModelSpec) -> Path | None:
     """The folder of the model on this machine: its own, or the hub's cache; None of one that was
     not downloaded yet. Raises ModelError as :func:`model_location` does."""
     location, revision = model_location(spec)
-    path = Path(location)
-    if path.is_dir():
-        return path
-    config = try_to_load_from_cache(location, folder.CONFIG, revision=revision)
-    return Path(config).parent if isinstance(config, str) else None
-
-
-def _is_hub_name(name: str) -> bool:
+    if is_folder(location):
+        return Path(location)
     try:
-        validate_repo_id(name)
-    except HFValidationError:
-        return False
-    return True
+        config = try_to_load_from_cache(location, folder.CONFIG, revision=revision)
+    except (OSError, HFValidationError):  # no name that the hub gives
+        return None
+    return Path(config).parent if isinstance(config, str) else None
 
 
 def _expanded(name: str) -> Path:

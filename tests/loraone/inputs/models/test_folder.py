@@ -170,8 +170,6 @@ def test_shards_with_their_index_are_a_model(
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("a" * 400, "neither a local folder nor a hub id"),
-        ("org/two--dashes", "neither a local folder nor a hub id"),
         ("/" + "a" * 400, "cannot be read"),
         ("~nobody-of-this-name/model", "nobody-of-this-name"),
         ("./no\0where", "config.json is missing"),
@@ -184,6 +182,13 @@ def test_a_name_that_no_file_can_have_is_refused_as_any_other(
     (error,) = preflight(spec, None)
     assert error.field == "model.id"
     assert words in error.message
+
+
+@pytest.mark.parametrize("name", ["a" * 400, "org/two--dashes", "nobody/nothing"])
+def test_a_name_that_the_hub_cannot_have_is_refused_by_the_run(name: str, texts_csv: Path) -> None:
+    failed = refused(tiny_run(Path("x"), texts_csv, model={"id": name}))
+    assert (failed.code, failed.field, failed.value) == ("model-not-usable", "model.id", name)
+    assert "HF_HUB_OFFLINE" in str(failed.hint)
 
 
 def test_a_file_in_place_of_the_folder_is_told_apart(
