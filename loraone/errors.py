@@ -7,6 +7,7 @@
     ├── TrainingError   the loss stopped being a number, or the device ran out of memory
     └── ExportError     what a run writes does not read back as what was written
 
+The first three are about what was given, so they are ``ValueError`` too, as in Python and PEFT.
 Each carries what a form needs to mark the right place: the field's path, the value given and the
 range allowed, beside a sentence for people and, where there is one, a hint what to change.
 """
@@ -47,19 +48,19 @@ class LoraOneError(Exception):
         }
 
 
-class SpecError(LoraOneError):
+class SpecError(LoraOneError, ValueError):
     """A field of a spec is out of range, or contradicts another."""
 
     code = "invalid-spec"
 
 
-class ModelError(LoraOneError):
+class ModelError(LoraOneError, ValueError):
     """The model cannot be used: not found, not safetensors, or without target layers."""
 
     code = "model-not-usable"
 
 
-class DataError(LoraOneError):
+class DataError(LoraOneError, ValueError):
     """The data cannot be used: not found, unreadable, or without a named column."""
 
     code = "data-not-usable"

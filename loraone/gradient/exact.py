@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from loraone.events import Progress
-from loraone.gradient.finite import check_loss
+from loraone.gradient.passes import in_mode, loss_of, shares
 from loraone.gradient.taps import Consume, frozen, outer, tapping
-from loraone.inputs.data.batches import Batch, loss_tokens
-from loraone.inputs.models.loss import dtype_of, loss_scale, mean_loss
+from loraone.inputs.data.batches import Batch
+from loraone.inputs.models.loss import loss_scale
 from loraone.inputs.models.targets import TargetLayer
 from loraone.progress import Steps, finish
 
@@ -29,6 +29,7 @@ def one_step_gradient(
     batches: Iterable[Batch],
     *,
     dropout: bool = False,
+    weights: Sequence[int] | None = None,
 ) -> tuple[dict[str, Tensor], float]:
     """G of each layer, shape (out, in), float32 on the CPU, and the mean loss.
 
@@ -37,10 +38,11 @@ def one_step_gradient(
         layers: whose gradient is taken; no parameter's ``.grad`` is touched.
         batches: the gradient batch in micro-batches.
         dropout: take it in ``train()`` mode as the official code does.
+        weights: how many loss tokens each batch has, where the labels do not say so.
 
     Source: arXiv 2502.01235, Algorithm 1, line 1.
     """
-    return finish(gradient_steps(model, layers, batches, dropout=dropout))
+    return finish(gradient_steps(model, layers, batches, dropout=dropout, weights=weights))
 
 
 def gradient_steps(
@@ -49,25 +51,21 @@ def gradient_steps(
     batches: Iterable[Batch],
     *,
     dropout: bool = False,
+    weights: Sequence[int] | None = None,
 ) -> Steps[tuple[dict[str, Tensor], float]]:
     """:func:`one_step_gradient`, a micro-batch a step."""
     batches = list(batches)
-    total = sum(loss_tokens(batch, model) for batch in batches)
     loss_sum = 0.0
-    was_training = model.training
     scale = loss_scale(model)
-    with frozen(model), collecting(layers, scale) as sums:
-        model.train(dropout)
-        try:
-            for done, batch in enumerate(batches, 1):
-                share = loss_tokens(batch, model) / total
-                loss = mean_loss(model, model(**batch), batch)
-                check_loss(loss, dtype_of(model))
+    with frozen(model), collecting(layers, scale) as sums, in_mode(model, training=dropout):
+        for done, (batch, share) in enumerate(
+            zip(batches, shares(model, batches, weights), strict=True), 1
+        ):
+            if share:
+                loss = loss_of(model, batch, own=weights is not None)
                 torch.autograd.backward(loss * (share * scale))
                 loss_sum += float(loss.detach()) * share
-                yield Progress("gradient", done, len(batches))
-        finally:
-            model.train(was_training)
+            yield Progress("gradient", done, len(batches))
     return sums, loss_sum
 
 

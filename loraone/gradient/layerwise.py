@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from loraone.errors import LoraOneError
+from loraone.errors import ModelError
 from loraone.gradient.passes import backward, on_cpu
 from loraone.gradient.taps import Consume, outer
 from loraone.inputs.data.batches import Batch
@@ -19,7 +19,7 @@ from loraone.inputs.models.targets import TargetLayer
 from loraone.linalg.svd import Decomposition, truncated_svd
 
 
-class CalledAgainError(LoraOneError):
+class CalledAgainError(ModelError):
     """A layer received gradient after it was decomposed: it is used in several places."""
 
     code = "layer-used-twice"
@@ -33,10 +33,12 @@ def layerwise(
     *,
     seed: int = 0,
     inspect: Callable[[str, Tensor], None] | None = None,
+    weights: Sequence[int] | None = None,
 ) -> dict[str, Decomposition]:
     """Decompose each layer's G in its backward hook, in eval mode.
 
     ``inspect(name, G)`` is called with each G in the only moment in which it exists.
+    ``weights`` is the number of loss tokens, where the labels do not say so.
 
     Calls of a layer within one forward pass are summed before they are decomposed. With gradient
     checkpointing calls come back one block at a time, so that a layer used in several blocks
@@ -83,7 +85,7 @@ def layerwise(
     for layer in layers:
         count(layer)
     try:
-        backward(model, taps, [batch])
+        backward(model, taps, [batch], weights)
     finally:
         for handle in counters:
             handle.remove()

@@ -32,11 +32,13 @@ def sketch(
     *,
     seed: int = 0,
     passes: int = SKETCH_PASSES,
+    weights: Sequence[int] | None = None,
 ) -> dict[str, Decomposition]:
     """Two-sided subspace iteration over ``passes`` (2, 4, …) passes over the data, in eval mode.
 
     The width is r + 16, clamped to min(m, n). ``frobenius`` and ``error`` of the results are NaN:
-    what the sketch leaves out was never seen.
+    what the sketch leaves out was never seen. ``weights`` are the numbers of loss tokens of the
+    batches, where the labels do not say so.
     """
     if passes < 2 or passes % 2:
         raise ValueError(f"passes = {passes}; allowed: an even number from 2 on")
@@ -49,8 +51,10 @@ def sketch(
         for layer in layers
     }
     for step in range(passes - 1):
-        bases = _orthonormal(_products(model, layers, batches, bases, transposed=step % 2 == 1))
-    rows = _products(model, layers, batches, bases, transposed=True)  # Gᵀ Q
+        bases = _orthonormal(
+            _products(model, layers, batches, bases, transposed=step % 2 == 1, weights=weights)
+        )
+    rows = _products(model, layers, batches, bases, transposed=True, weights=weights)  # Gᵀ Q
     triplets = {}
     for layer in layers:
         products = rows.pop(layer.name)
@@ -78,6 +82,7 @@ def _products(
     batches: Sequence[Batch],
     bases: dict[str, Tensor],
     transposed: bool,
+    weights: Sequence[int] | None,
 ) -> dict[str, Tensor]:
     """``G·P`` of each layer, or ``Gᵀ·P``, summed over the batches and never forming G."""
     sums = {
@@ -96,5 +101,5 @@ def _products(
 
         return consume
 
-    backward(model, [(layer, consumer(layer.name)) for layer in layers], batches)
+    backward(model, [(layer, consumer(layer.name)) for layer in layers], batches, weights)
     return sums

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.modules.conv import _ConvNd
 from torch.utils.checkpoint import checkpoint
 from transformers.modeling_layers import GradientCheckpointingLayer
 
@@ -29,35 +31,41 @@ def tapping(taps: Sequence[tuple[TargetLayer, Consume]], scale: float = 1.0) -> 
 
     ``consume(x, δ)`` is called in the backward pass with x (tokens, in) and δ (tokens, out), both
     float32, once for each call of the layer in the forward pass. An embedding's x are the one-hot
-    vectors of its ids, as a sparse matrix. ``scale`` is what the loss was multiplied by: δ is
-    handed on without it.
+    vectors of its ids, as a sparse matrix. A convolution's x are the patches (positions, in·kernel)
+    that its weight, flattened to (out, in·kernel), is multiplied with. ``scale`` is what the loss
+    was multiplied by: δ is handed on without it.
     """
     with ExitStack() as hooks:
         for layer, consume in taps:
-            hook = layer.module.register_forward_hook(_tap(consume, scale))
+            hook = layer.module.register_forward_hook(_tap(consume, scale), with_kwargs=True)
             hooks.callback(hook.remove)
         yield
 
 
-def _tap(consume: Consume, scale: float) -> Callable[[nn.Module, Any, Tensor], Tensor | None]:
-    def hook(module: nn.Module, args: Any, output: Tensor) -> Tensor | None:
+def _tap(consume: Consume, scale: float) -> Callable[[nn.Module, Any, Any, Tensor], Tensor | None]:
+    def hook(module: nn.Module, args: Any, kwargs: Any, output: Tensor) -> Tensor | None:
         if not torch.is_grad_enabled():
             return None  # the first, discarded pass of reentrant gradient checkpointing
         if not output.requires_grad:
             # Nothing before this layer needs a gradient, so the graph can begin here.
             output = output.detach().requires_grad_()
+        given = args[0] if args else next(iter(kwargs.values()))
 
         def arrived(inputs: Tensor, delta: Tensor) -> None:
-            delta = delta.detach().reshape(-1, delta.shape[-1]).float()
-            if scale != 1:
-                delta = delta / scale
-            if isinstance(module, nn.Embedding):
+            delta = delta.detach()
+            if isinstance(module, _ConvNd):
+                x = _patches(inputs, module)
+                delta = delta.movedim(-1 - len(module.kernel_size), -1)
+            elif isinstance(module, nn.Embedding):
                 x = _one_hot(inputs.reshape(-1), module)
             else:
                 x = inputs.reshape(-1, inputs.shape[-1]).float()
+            delta = delta.reshape(-1, delta.shape[-1]).float()
+            if scale != 1:
+                delta = delta / scale
             consume(x.to(delta.device), delta)
 
-        tapped: Tensor = _Tap.apply(output, args[0].detach(), arrived)  # type: ignore[no-untyped-call]
+        tapped: Tensor = _Tap.apply(output, given.detach(), arrived)  # type: ignore[no-untyped-call]
         return tapped
 
     return hook
@@ -103,6 +111,19 @@ def checkpointed(model: nn.Module) -> Iterator[None]:
     finally:
         for block in blocks:
             del block.forward
+
+
+def _patches(inputs: Tensor, module: _ConvNd) -> Tensor:
+    """What the weight of a convolution is multiplied with: (positions, in·kernel), in its order."""
+    axes = len(module.kernel_size)
+    if inputs.dim() == axes + 1:
+        inputs = inputs.unsqueeze(0)
+    patches = functional.pad(inputs.float(), module._reversed_padding_repeated_twice)
+    for axis, (size, stride) in enumerate(zip(module.kernel_size, module.stride, strict=True), 2):
+        patches = patches.unfold(axis, size, stride)
+    # (batch, in, positions…, kernel…) → (batch, positions…, in, kernel…)
+    patches = patches.movedim(1, 1 + axes)
+    return patches.reshape(-1, module.weight[0].numel())
 
 
 def _one_hot(ids: Tensor, module: nn.Embedding) -> Tensor:

@@ -85,7 +85,7 @@ def _table(spec: DataSpec) -> Iterator[Table]:
                 yield CsvTable(Text(stream, spec.encoding), spec.source)
             else:
                 yield JsonTable(Text(stream, spec.encoding, translated=True), spec.source)
-    except MemoryError:  # Arrow's is an ArrowException too
+    except (MemoryError, DataError):  # Arrow's is an ArrowException too, ours a ValueError
         raise
     # What a broken or foreign file leads to in csv, json, gzip and Arrow.
     except (OSError, EOFError, ValueError, zlib.error, ArrowException) as error:
