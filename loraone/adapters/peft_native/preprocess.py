@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from peft.tuners.lora import LoraLayer, LoraModel
 from torch import Tensor, nn
-from transformers.pytorch_utils import Conv1D
+from torch.nn.parallel import DistributedDataParallel
 
 from loraone.adapters.peft_native.config import LoraOneConfig
-from loraone.adapters.peft_native.factors import decompose, lora_one_factors
-from loraone.errors import ModelError
+from loraone.adapters.peft_native.factors import checked_params, decompose, lora_one_factors
+from loraone.adapters.peft_native.layers import AdapterLayer, unwrapped
+from loraone.adapters.peft_native.plan import planned_layers
+from loraone.errors import ModelError, SpecError
 from loraone.gradient.exact import collecting
-from loraone.inputs.models.targets import TargetLayer
-from loraone.methods.lora_one.row import ROW
-from loraone.spec.applicability import check_layers
+from loraone.gradient.passes import in_mode
+from loraone.gradient.taps import frozen
 
 
 def preprocess_lora_one(
@@ -27,82 +28,67 @@ def preprocess_lora_one(
     Args:
         model: the base model, before ``get_peft_model``. Left in eval mode during ``train_step``
             (dropout makes the subspaces noisy), then as it was.
-        lora_config: says which layers, rank, scaling, scale and γ.
+        lora_config: says which layers, rank, scaling, scale and γ. Layers are found as PEFT finds
+            them; with ``rank_pattern`` each has its own rank.
         train_step: runs forward and backward, once or several times: gradients add up, so divide
             the loss of micro-batches as for gradient accumulation.
 
-    Raises SpecError or ModelError where the rank does not fit, no layer matches, or no gradient
-    arrived. Nothing is stored on the model, and no parameter's ``.grad`` is changed.
+    Linear layers, ``Conv1D``, embeddings and convolutions are started; any other that PEFT would
+    adapt (attention modules, parameters of fused experts, quantised layers) is refused by name.
+
+    Raises SpecError, ModelError or NotFiniteError, all ValueError, where the rank does not fit, no
+    layer matches, or no finite gradient arrived; the config is then as it was. Nothing is stored on
+    the model, and no parameter's ``.grad`` is changed. Warns where a layer's gradient has a rank
+    below r: what is surplus starts as in LoRA.
     """
-    layers = _targets(model, lora_config)
-    check_layers(layers, ROW, lora_config.r)
-    gradients = _gradient(model, layers, train_step)
-    factors = lora_one_factors(
-        decompose(gradients, lora_config.r, lora_config.lora_one_seed),
-        lora_config.r,
-        lora_config.lora_alpha,
-        lora_config.use_rslora,
-        {"scale": lora_config.lora_one_scale, "gamma": lora_config.lora_one_gamma},
-        lora_config.lora_one_seed,
+    if not isinstance(lora_config, LoraOneConfig):
+        raise SpecError(
+            f"preprocess_lora_one takes a LoraOneConfig, not a {type(lora_config).__name__}",
+            field="lora_config",
+            value=type(lora_config).__name__,
+            allowed="LoraOneConfig",
+            hint="give a plain LoraConfig to get_peft_model, and start its adapter with "
+            "initialize_lora_one_weights",
+        )
+    params = checked_params(
+        lora_config.lora_one_scale, lora_config.lora_one_gamma, prefix="lora_one_"
     )
-    for layer in layers:
-        lora_config._lora_one_factors[layer.module] = factors[layer.name]
-
-
-def _targets(model: nn.Module, config: LoraOneConfig) -> tuple[TargetLayer, ...]:
-    """The layers that PEFT will adapt for this config."""
-    if any(isinstance(module, LoraLayer) for module in model.modules()):
-        raise ModelError(
-            "the model has adapters already: PEFT would keep their layers and ignore the factors",
-            hint="use initialize_lora_one_weights(peft_model, dataloader, adapter_name=…)",
-        )
-    if config.target_modules is None:
-        kind = getattr(getattr(model, "config", None), "model_type", None)
-        config.target_modules = set(LoraModel.target_module_mapping.get(kind, ())) or None
-    matching = [
-        (name, module)
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear | Conv1D)
-        and config.target_modules
-        and LoraModel._check_target_module_exists(config, name)
-    ]
-    if not matching:
-        raise ModelError(
-            f"no nn.Linear or Conv1D matches target_modules = {config.target_modules!r}",
-            field="target_modules",
-            value=config.target_modules,
-            allowed="names of linear layers of the model",
-        )
-    packed = next(
-        (name for name, module in matching if not module.weight.is_floating_point()), None
-    )
-    if packed is not None:
-        raise ModelError(
-            f"layer {packed} is quantised: LoraOneConfig's layers are those of plain weights",
-            value=packed,
-            hint="get_peft_model with a plain LoraConfig, then initialize_lora_one_weights",
-        )
-    return tuple(TargetLayer(name, module) for name, module in matching)
+    base = unwrapped(model)
+    layers = planned_layers(base, lora_config)
+    with _local(model):
+        gradients = _gradient(base, layers, train_step)
+    triplets = decompose(gradients, layers, lora_config.lora_one_seed)
+    factors = lora_one_factors(triplets, layers, params, lora_config.lora_one_seed)
+    lora_config.keep(factors, {layer.name: layer.module for layer in layers})
 
 
 def _gradient(
-    model: nn.Module, layers: tuple[TargetLayer, ...], train_step: Callable[[], Any]
+    model: nn.Module, layers: tuple[AdapterLayer, ...], train_step: Callable[[], Any]
 ) -> dict[str, Tensor]:
     """What ``train_step``'s backward passes add up to, in eval mode, parameters left alone."""
-    training = model.training
-    flags = {parameter: parameter.requires_grad for parameter in model.parameters()}
-    model.requires_grad_(False)
-    model.eval()
-    try:
-        with torch.enable_grad(), collecting(layers) as sums:
-            train_step()
-    finally:
-        model.train(training)
-        for parameter, flag in flags.items():
-            parameter.requires_grad_(flag)
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        frozen(model),
+        in_mode(model, training=False),
+        collecting(layers) as sums,
+    ):
+        train_step()
     if not any(gradient.any() for gradient in sums.values()):
         raise ModelError(
             "train_step ran no backward pass through the target layers",
+            field="train_step",
+            allowed="a function that runs forward and backward",
             hint="it must call loss.backward(), and not under torch.no_grad()",
         )
     return sums
+
+
+@contextmanager
+def _local(model: nn.Module) -> Iterator[None]:
+    """DistributedDataParallel waits for gradients of parameters, of which there are none here."""
+    if isinstance(model, DistributedDataParallel):
+        with model.no_sync():
+            yield
+    else:
+        yield
