@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from loraone.errors import DataError, ModelError
+from loraone.errors import DataError, LoraOneError, ModelError
 from loraone.gradient.finite import check_loss
 from loraone.gradient.taps import Consume, frozen, tapping
 from loraone.inputs.data.batches import Batch, loss_tokens
@@ -55,8 +55,22 @@ def shares(
 
 
 def loss_of(model: nn.Module, batch: Any, *, own: bool) -> Tensor:
-    """The model's own mean loss. Raises ModelError for none, NotFiniteError for no number."""
-    outputs = model(**batch)
+    """The model's mean loss: its ``own``, or in 16 bits that which is taken again in float32.
+
+    Raises DataError where the model does not take the batch, ModelError where it gives no loss, and
+    NotFiniteError where that is no number.
+    """
+    try:
+        outputs = model(**batch)
+    except LoraOneError:
+        raise
+    except (TypeError, ValueError, IndexError, KeyError, AttributeError) as error:
+        raise DataError(
+            f"{type(model).__name__} does not take a batch of {', '.join(batch)}: {error}",
+            field="batch",
+            value=", ".join(batch),
+            allowed="the arguments of the model's forward, as tensors of one length",
+        ) from error
     loss = outputs.get("loss") if isinstance(outputs, Mapping) else getattr(outputs, "loss", None)
     if loss is None and isinstance(outputs, tuple) and outputs:
         loss = outputs[0]  # with return_dict=False

@@ -110,7 +110,9 @@ class LoraOneConfig(LoraConfig):  # type: ignore[misc]
                     allowed=repr(decided),
                     hint="call preprocess_lora_one again",
                 )
-        start = self._lora_one_starts.get(name)
+        # A wrapper of the model, as DistributedDataParallel, is in PEFT's names but not in ours.
+        inner = name.removeprefix("module.").removeprefix("_orig_mod.")
+        start = self._lora_one_starts.get(name, self._lora_one_starts.get(inner))
         if start is None or len(start.factors.A) != r:
             raise SpecError(
                 f"preprocess_lora_one took no gradient for layer {name} at rank {r}",

@@ -12,6 +12,7 @@ from peft.tuners.lora.layer import Embedding, MultiheadAttention, ParamWrapper, 
 from peft.tuners.lora.tp_layer import LoraParallelLinear
 from peft.tuners.lora.variants import DoraLinearVariant, _DoraConvNdVariant
 from torch import Tensor, nn
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from loraone.errors import ModelError
@@ -92,6 +93,9 @@ def _check(name: str, module: Any, adapter_name: str) -> None:
         _refuse(f"parameter {name}.{module.parameter_name} of a {kind}", "target_parameters", name)
     if isinstance(module, MultiheadAttention | LoraParallelLinear):
         _refuse(f"layer {name}, a {kind}", "target_modules", name)
+    if isinstance(base, NonDynamicallyQuantizableLinear):
+        # Attention reads its weight and never calls it: PEFT's adapter has no effect there.
+        _refuse(f"layer {name}, the output of a MultiheadAttention", "target_modules", name)
     if isinstance(module, _ConvNd):
         if base.groups != 1 or set(base.dilation) != {1} or base.padding_mode != "zeros":
             # PEFT's lora_A has neither dilation nor padding mode: s·B·A is no change of W there.

@@ -78,6 +78,21 @@ BAD: dict[str, tuple[Any, Any, str]] = {
     "no labels": (peft_llama, [{"input_ids": DATA["input_ids"]}], "gives no loss"),
     "no labels, twice": (peft_llama, [{"input_ids": DATA["input_ids"]}] * 2, "cannot be weighted"),
     "labels in one alone": (peft_llama, [DATA, {"input_ids": DATA["input_ids"]}], "weighted"),
+    "an unknown argument": (
+        NoLoss(lambda y: {"loss": y.sum()}),
+        [{"x": X, "text": ["a", "b", "c"]}],
+        "does not take a batch of x, text",
+    ),
+    "labels of several lengths": (
+        peft_llama,
+        [DATA | {"labels": [[3], [4, 5], [6], [7]]}],
+        "does not take a batch",
+    ),
+    "a label that is no class": (
+        peft_llama,
+        [DATA | {"labels": torch.full((4, 9), 99)}],
+        "does not take a batch",
+    ),
     "all labels -100": (peft_llama, [HIDDEN], "all are -100"),
     "all labels -100, twice": (peft_llama, [HIDDEN, HIDDEN], "all are -100"),
     "first labels alone": (

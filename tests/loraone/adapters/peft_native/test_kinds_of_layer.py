@@ -158,6 +158,56 @@ def mixtral() -> Any:
     return MixtralForCausalLM(MixtralConfig(vocab_size=VOCABULARY, **SMALL, **heads, **experts))
 
 
+class Encoder(nn.Module):
+    """torch's own transformer, which computes with the weights of some layers it never calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.block = nn.TransformerEncoderLayer(12, 2, 16, batch_first=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (self.block(x) ** 3).mean()
+
+
+def test_the_output_of_an_attention_module_is_refused_and_its_neighbours_start() -> None:
+    model, x = Encoder(), torch.randn(5, 7, 12, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(ModelError, match=r"block\.self_attn\.out_proj"):
+        preprocess_lora_one(model, LoraOneConfig(r=2, target_modules="all-linear"), lambda: None)
+    config = LoraOneConfig(r=2, target_modules="all-linear", exclude_modules=["out_proj"])
+    preprocess_lora_one(model, config, lambda: model(x).backward())
+    exact = gradients(model.eval(), model(x))
+    started = get_peft_model(model, config)
+    assert list(adapted(started)) == ["block.linear1", "block.linear2"]
+    for name in adapted(started):
+        assert close(added(started, name), expected(exact[name], 2, 4.0)), name
+
+
+class Named(nn.Module):
+    """Calls its layers by the names of their arguments."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.embed = nn.Embedding(11, 12)
+        self.conv = nn.Conv1d(12, 6, 3)
+        self.linear = nn.Linear(6, 5)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        x = self.conv(input=self.embed(input=ids).transpose(1, 2))
+        return (self.linear(input=torch.tanh(x).transpose(1, 2)) ** 2).mean()
+
+
+def test_layers_may_be_called_by_the_names_of_their_arguments() -> None:
+    model, ids = Named(), Mixed.ids()
+    exact = gradients(model, model(ids))
+    config = LoraOneConfig(r=2, target_modules=["embed", "conv", "linear"])
+    preprocess_lora_one(model, config, lambda: model(ids).backward())
+    started = get_peft_model(model, config)
+    for name in exact:
+        assert close(added(started, name), expected(exact[name], 2, 4.0)), name
+
+
 def test_fused_experts_are_refused_by_the_name_of_their_parameter() -> None:
     options: dict[str, Any] = {
         "r": 2,
