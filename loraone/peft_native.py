@@ -13,6 +13,9 @@ After it, in the manner of ``initialize_lora_eva_weights``, for any adapter of a
 
 Either way the result is an ordinary LoRA adapter: the base weights are untouched, and
 ``save_pretrained`` writes ``init_lora_weights: true``, which plain PEFT, vLLM and the like read.
+Layers and ranks are those that PEFT makes of the configuration. Linear layers, ``Conv1D``,
+embeddings and convolutions start, all of them or none; what would stay at ΔW = 0 is refused by
+name.
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
-from torch.distributed import destroy_process_group, init_process_group
+from torch.distributed import HashStore, destroy_process_group, init_process_group
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from loraone.errors import LoraOneError, ModelError
@@ -194,23 +197,32 @@ def test_an_adapter_that_kept_the_base_starts_whatever_it_began_with(init: Any) 
         assert close(added(started, name), expected(exact[name], 4, 2.0)), name
 
 
+@pytest.fixture
+def one_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A process group of this process alone, with no file and no look-up of its host."""
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    init_process_group("gloo", store=HashStore(), rank=0, world_size=1)
+    yield
+    gc.collect()  # what is wrapped knows the group
+    destroy_process_group()
+
+
 @pytest.mark.parametrize("wrap", [DistributedDataParallel, DataParallel])
-def test_wrapped_models_start_as_what_they_wrap(wrap: Any, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("one_process")
+def test_wrapped_models_start_as_what_they_wrap_and_can_be_trained(wrap: Any) -> None:
     exact = gradients(model := llama(), mean_loss(model, [DATA], [1]))
-    init_process_group("gloo", init_method=f"file://{tmp_path}/group", rank=0, world_size=1)
-    try:
-        wrapped = wrap(model)
-        config = LoraOneConfig(r=4, lora_alpha=8, target_modules=TARGETS)
-        preprocess_lora_one(wrapped, config, step(wrapped, DATA, DATA))
-        for _ in range(2):  # it can be trained all the same
-            wrapped(**DATA).loss.backward()
-        before = get_peft_model(model, config)
-        started = wrap(peft_llama())
-        initialize_lora_one_weights(started, [DATA])
-        for _ in range(2):
-            started(**DATA).loss.backward()
-    finally:
-        destroy_process_group()
-    for each in (before, started.module):
-        for name in adapted(each):
-            assert close(added(each, name), expected(exact[name], 4, 2.0)), name
+    wrapped = wrap(model)
+    config = LoraOneConfig(r=4, lora_alpha=8, target_modules=TARGETS)
+    preprocess_lora_one(wrapped, config, step(wrapped, DATA, DATA))
+    started = wrap(peft_llama())
+    initialize_lora_one_weights(started, [DATA])
+    for _ in range(2):
+        wrapped(**DATA).loss.backward()
+        started(**DATA).loss.backward()
+    inside = [get_peft_model(wrap(copy.deepcopy(model)), config), get_peft_model(model, config)]
+    for each in (*inside, started.module):
+        layers = adapted(each)
+        assert len(layers) == 4
+        for name in layers:
+            wanted = expected(exact[name.removeprefix("module.")], 4, 2.0)
+            assert close(added(each, name), wanted), name
