@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -14,19 +14,19 @@ from loraone.gradient.exact import gradient_steps, one_step_gradient
 from loraone.gradient.layerwise import layerwise
 from loraone.gradient.sketch import sketch
 from loraone.gradient.taps import checkpointed
-from loraone.inputs.data.batches import Encoded
+from loraone.inputs.data.batches import Encoded, generator
 from loraone.inputs.models.loading import LoadedModel
 from loraone.linalg.subspaces import Agreement, agreement
 from loraone.linalg.svd import Decomposition, truncated_svd
 from loraone.progress import Steps
-from loraone.spec.experiment import RunSpec
+from loraone.spec.start import StartSpec
 
 
 @dataclass(frozen=True)
 class GradientComputation:
     """Computes the gradient of rows of ``train``; ``strategy`` is one of the spec's."""
 
-    spec: RunSpec
+    spec: StartSpec
     loaded: LoadedModel
     train: Encoded
     device: torch.device
@@ -82,7 +82,18 @@ class GradientComputation:
         second = self.triplets(rows[middle:], count)
         return {name: agreement(first[name], second[name]) for name in first}
 
-    def _blocks(self) -> AbstractContextManager[None]:
-        """Blocks are recomputed, or not, as the spec says."""
-        wanted = self.spec.gradient.checkpointing
-        return checkpointed(self.loaded.model) if wanted else nullcontext()
+    @contextmanager
+    def _blocks(self) -> Iterator[None]:
+        """Blocks are recomputed, or not, as the spec says; dropout is drawn from the spec's seed.
+
+        Otherwise its noise would depend on whatever the process has drawn before.
+        """
+        gradient, device = self.spec.gradient, self.device
+        with ExitStack() as stack:
+            if gradient.checkpointing:
+                stack.enter_context(checkpointed(self.loaded.model))
+            if gradient.dropout:
+                devices = [] if device.type == "cpu" else [device]
+                stack.enter_context(torch.random.fork_rng(devices=devices))
+                torch.manual_seed(generator(self.spec.seed, "gradient dropout").initial_seed())
+            yield

@@ -1,4 +1,4 @@
-"""Where all runs with one gradient key begin: rows, head, the one-step gradient, its triplets."""
+"""Where all runs of one start begin: rows, head, the one-step gradient, its triplets."""
 
 from __future__ import annotations
 
@@ -19,10 +19,8 @@ class StartingPoint:
     """What is common to the runs; ``gradients`` is empty where the strategy does not hold them.
 
     ``heads`` are the states of the new head's modules, ``weights_hash`` is that of the whole model
-    with them. ``spectra`` are singular values by (quantity, layer): all of them, or with a sketch
-    the top ones of the gradient. ``decompositions`` and ``agreements`` (of split halves) are by
-    the number of triplets; ``untouched`` is what evaluation says of the model before any
-    initialisation.
+    with them. ``spectra`` are all singular values by (quantity, layer); a sketch knows none of the
+    gradient. ``decompositions`` and ``agreements`` (of split halves) are by the number of triplets.
     """
 
     strategy: GradientStrategy
@@ -34,7 +32,6 @@ class StartingPoint:
     spectra: dict[tuple[str, str], Tensor] = field(default_factory=dict)
     decompositions: dict[int, dict[str, Decomposition]] = field(default_factory=dict)
     agreements: dict[int, dict[str, Agreement]] = field(default_factory=dict)
-    untouched: dict[str, float] = field(default_factory=dict)
 
     @property
     def knows_whole_spectra(self) -> bool:
@@ -42,8 +39,17 @@ class StartingPoint:
         return self.strategy.name != "sketch"
 
     def gradient_spectra(self) -> dict[str, Tensor]:
-        """What is known of the gradient's singular values so far, by layer."""
+        """All singular values of the gradient, by layer, where they were seen so far."""
         return {name: values for (of, name), values in self.spectra.items() if of == "gradient"}
+
+    def gradient_spectrum(self, name: str, count: int) -> Tensor:
+        """The gradient's singular values of one layer: all, or with a sketch the top ``count``.
+
+        Whoever asked for more triplets before does not change the answer.
+        """
+        if self.knows_whole_spectra:
+            return self.spectra["gradient", name]
+        return self.decompositions[count][name].S
 
     def keep(self, count: int, top: TopTriplets) -> None:
         """From here on the top ``count`` triplets are known."""

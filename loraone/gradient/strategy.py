@@ -44,7 +44,7 @@ def choose_strategy(
     Σ 4(m+n)(r+16). ``available`` are the bytes of free host memory, where sums are kept.
     """
     if available is None:
-        available = int(psutil.virtual_memory().available)
+        available = free_memory()
     sizes = [m * n for m, n in (layer.shape for layer in layers)]
     widths = [min(spec.rank + SKETCH_OVERSAMPLING, *layer.shape) for layer in layers]
     held = {
@@ -66,6 +66,11 @@ def choose_strategy(
     return GradientStrategy(
         "sketch", held, available, f"{short}; several batches, so none is formed"
     )
+
+
+def free_memory() -> int:
+    """Bytes of host memory that are free now."""
+    return int(psutil.virtual_memory().available)
 
 
 def _gb(count: int) -> str:

@@ -56,6 +56,18 @@ def machine(device: torch.device) -> dict[str, Any]:
     }
 
 
+def arithmetic(device: torch.device) -> dict[str, Any]:
+    """All that the last bit of a result depends on beside its inputs."""
+    return machine(device) | {
+        "processor": platform.processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "float32": torch.get_float32_matmul_precision(),
+        "tf32": [torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32],
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "dtype": str(torch.get_default_dtype()),
+    }
+
+
 def device_name(device: torch.device) -> str:
     """The GPU's name, or the CPU's kind and number of threads."""
     if device.type == "cuda":

@@ -37,7 +37,6 @@ from loraone.runs.workspace import Workspace
 from loraone.spec import applicability
 from loraone.spec.experiment import RunSpec
 from loraone.training import loop
-from loraone.training.scores import scored
 
 
 def run(
@@ -146,14 +145,12 @@ class FineTuning:
         )
 
     def _measure_untouched(self, evaluator: Evaluator) -> Untouched:
-        """The pretrained model; its values are the same for all runs of a start: taken once."""
-        model, start = self.workspace.prepared.loaded.model, self.workspace.start
-        if not start.untouched:
-            evaluation = scored(evaluator.evaluation(model), self.spec.task)
-            start.untouched = evaluator.losses(model) | evaluation
-            said = {name.replace("_", " "): value for name, value in start.untouched.items()}
-            check_untouched(said, self.spec.model.dtype)
-        return Untouched(start.untouched, evaluator.logits(model))
+        """The pretrained model; its values are kept for the next run."""
+        model = self.workspace.prepared.loaded.model
+        values = self.workspace.untouched(evaluator)
+        said = {name.replace("_", " "): value for name, value in values.items()}
+        check_untouched(said, self.spec.model.dtype)
+        return Untouched(values, evaluator.logits(model))
 
     def _trainable(self) -> Trainable:
         ready = self.workspace.prepared

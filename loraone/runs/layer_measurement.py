@@ -24,12 +24,14 @@ class LayerMeasurement:
 
     def start_spectra(self) -> Iterator[Spectra]:
         """Singular values of the gradient and of the pretrained weight, by layer."""
-        start = self._workspace.start
-        for quantity in ("gradient", "weight"):
-            whole = quantity == "weight" or start.knows_whole_spectra
-            for layer in self._layers:
-                values = start.spectra[quantity, layer.name]
-                yield spectra.spectra(layer.name, quantity, values, self._spec.rank, whole=whole)
+        start, rank = self._workspace.start, self._spec.rank
+        whole = start.knows_whole_spectra
+        for layer in self._layers:
+            values = start.gradient_spectrum(layer.name, rank)
+            yield spectra.spectra(layer.name, "gradient", values, rank, whole=whole)
+        for layer in self._layers:
+            values = start.spectra["weight", layer.name]
+            yield spectra.spectra(layer.name, "weight", values, rank)
 
     def initial_spectra(self, trainable: Measurable) -> Iterator[Spectra]:
         """Singular values of s·B₀A₀, where a layer has factors."""
@@ -68,6 +70,9 @@ class LayerMeasurement:
     def _model(self, trainable: Measurable) -> MeasuredModel:
         """The model as the metrics of its layers see it."""
         ready, start = self._workspace.prepared, self._workspace.start
+        # They may be there because another run of this start asked for them.
+        asked = self._spec.measure.split_half_agreement
+        halves = start.agreements.get(self._spec.rank, {}) if asked else {}
         return MeasuredModel(
             trainable,
             self._layers,
@@ -76,7 +81,7 @@ class LayerMeasurement:
             start.gradients,
             self._spec.rank,
             self._spec.measure,
-            start.agreements.get(self._spec.rank, {}),
+            halves,
             self._workspace.left_vectors,
         )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+import json
+from dataclasses import dataclass, field, fields
 
 import torch
 from torch import Tensor
@@ -19,13 +21,15 @@ from loraone.inputs.models.encoded import check_encoded
 from loraone.inputs.models.forward import check_forward
 from loraone.inputs.models.loading import LoadedModel
 from loraone.progress import Steps
-from loraone.spec.experiment import RunSpec
+from loraone.spec.start import InputsSpec
 
 
 @dataclass(frozen=True)
 class Prepared:
     """A loaded model with its data; ``pretrained`` are copies of the target weights, (out, in).
 
+    ``fingerprint`` is a hash of all that was loaded and that a gradient depends on: weights and
+    configuration of the model, token ids and labels.
     ``notes`` say what of the data is not used, or cannot be learnt from.
     """
 
@@ -35,17 +39,25 @@ class Prepared:
     evaluation: Encoded
     snapshot: dict[str, Tensor]
     pretrained: dict[str, Tensor]
+    fingerprint: str
     notes: tuple[str, ...] = ()
     left_vectors: dict[str, Tensor] = field(default_factory=dict)
 
 
-def load(spec: RunSpec, device: torch.device) -> Steps[Prepared]:
-    """Load the data and the model that ``spec`` names, and say how far that is."""
+def load(spec: InputsSpec, device: torch.device) -> Steps[Prepared]:
+    """Load the data and the model that ``spec`` names, and say how far that is.
+
+    What the checkpoint lacks, such as a pooler, is drawn as in any other process.
+    """
     task = TASKS[spec.task]
     yield Progress("load", 0, 2, "data")
     texts = texts_of(spec.data, labelled=task.labelled)
     yield Progress("load", 1, 2, "model")
-    loaded = loading.load(spec.model, spec.task, len(texts.label_names), device)
+    with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
+        torch.manual_seed(0)
+        loaded = loading.load(spec.model, spec.task, len(texts.label_names), device)
+    loading.reset_head(loaded, 0)  # each start draws its own
+    loaded.model.requires_grad_(False)
     length = spec.data.max_length
     positions.check_model(loaded.model, spec)
     tokenizer = loaded.tokenizer
@@ -67,11 +79,24 @@ def load(spec: RunSpec, device: torch.device) -> Steps[Prepared]:
         x.name: (snapshot[x.name].T if x.transposed else snapshot[x.name]).float()
         for x in loaded.layers
     }
+    fingerprint = _fingerprint(loaded, sides)
     yield Progress("load", 2, 2)
-    return Prepared(loaded, texts, sides[0], sides[1], snapshot, pretrained, notes)
+    return Prepared(loaded, texts, sides[0], sides[1], snapshot, pretrained, fingerprint, notes)
 
 
-def _notes(spec: RunSpec, texts: TextData, train: Encoded, evaluation: Encoded) -> tuple[str, ...]:
+def _fingerprint(loaded: LoadedModel, sides: list[Encoded]) -> str:
+    """SHA-256 over the model and both splits as they are used, whatever files they came from."""
+    digest = hashlib.sha256(type(loaded.model).__name__.encode())
+    digest.update(loading.weights_hash(loaded.model).encode())
+    digest.update(loaded.model.config.to_json_string(use_diff=False).encode())
+    for side in sides:
+        digest.update(json.dumps([getattr(side, each.name) for each in fields(side)]).encode())
+    return digest.hexdigest()
+
+
+def _notes(
+    spec: InputsSpec, texts: TextData, train: Encoded, evaluation: Encoded
+) -> tuple[str, ...]:
     """What was left out on the way, and labels that training never sees.
 
     Raises DataError where a side of the split has no text with enough tokens.

@@ -1,4 +1,7 @@
-"""The common start of all runs with one gradient key, computed: rows, head, gradient, triplets."""
+"""The common start of runs, computed: rows, head, gradient, triplets.
+
+Nothing here sees a run's own spec: see :mod:`loraone.spec.start`.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,12 @@ from loraone.linalg.spectra import singular_values
 from loraone.linalg.svd import truncated_svd
 from loraone.progress import Steps
 from loraone.runs.prepared import Prepared
-from loraone.spec.experiment import RunSpec
+from loraone.spec.start import StartSpec
 from loraone.training.head_warmup import warm_head
 
 
 def compute_start(
-    spec: RunSpec, prepared: Prepared, strategy: GradientStrategy, device: torch.device
+    spec: StartSpec, prepared: Prepared, strategy: GradientStrategy, device: torch.device
 ) -> Steps[StartingPoint]:
     """Draw rows and head, warm the head up, take the gradient, decompose what is held of it."""
     loaded = prepared.loaded
@@ -54,7 +57,7 @@ def compute_start(
 
 
 def compute_triplets(
-    spec: RunSpec, count: int, start: StartingPoint, computation: GradientComputation
+    spec: StartSpec, count: int, start: StartingPoint, computation: GradientComputation
 ) -> Steps[TopTriplets]:
     """The top ``count`` triplets of every layer's gradient: of those held, or without holding."""
     names = [layer.name for layer in computation.loaded.layers]
@@ -77,11 +80,10 @@ def compute_triplets(
     if not start.knows_whole_spectra:
         for name, top in triplets.items():
             check_gradient(name, top.S, spec.model.dtype)
-            spectra[name] = top.S
     return TopTriplets(triplets, spectra)
 
 
-def _draw_rows(spec: RunSpec, count: int) -> tuple[list[int], list[int]]:
+def _draw_rows(spec: StartSpec, count: int) -> tuple[list[int], list[int]]:
     """Disjoint rows of the training split: the gradient batch, and the held-out batch."""
     samples, held_out = spec.gradient.samples, spec.measure.held_out_samples
     if samples + held_out > count:

@@ -7,6 +7,7 @@ that the model is again what it was, so that no run sees what another left behin
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,35 +15,36 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from loraone import __version__
 from loraone.errors import LoraOneError
 from loraone.gradient.computation import GradientComputation
 from loraone.gradient.sharing import Packed, SharedParts
 from loraone.gradient.starting_point import StartingPoint
-from loraone.gradient.strategy import GradientStrategy, choose_strategy
+from loraone.gradient.strategy import GradientStrategy, choose_strategy, free_memory
 from loraone.gradient.triplets import TopTriplets
 from loraone.inputs.data.batches import Batch
-from loraone.inputs.models import loading
+from loraone.inputs.models import loading, stamps
 from loraone.linalg.subspaces import Agreement
+from loraone.measure.evaluator import Evaluator
 from loraone.progress import Steps
-from loraone.runs.environment import machine
+from loraone.runs.environment import arithmetic
 from loraone.runs.prepared import Prepared, load
 from loraone.runs.start import compute_start, compute_triplets
 from loraone.spec.experiment import RunSpec
+from loraone.spec.start import InputsSpec, StartSpec
+from loraone.training.scores import scored
 
 
 class Workspace:
-    """Holds the last model and the last starting point on one device."""
+    """Holds the last model and the last starting point on one device.
+
+    A run's spec is narrowed here to what the things that are kept may depend on
+    (:mod:`loraone.spec.start`): they are computed from that part alone, and kept under it.
+    """
 
     def __init__(self, device: str | None = None) -> None:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._folder: Path | None = None
-        self._shared = SharedParts(None, "")
-        self._model_key = ""
-        self._start_key = ""
-        self._prepared: Prepared | None = None
-        self._start: StartingPoint | None = None
-        self._strategy: tuple[str, GradientStrategy] | None = None
+        self.forget()
 
     def share(self, folder: Path | None) -> None:
         """Share starting points with other workers through ``folder``."""
@@ -50,8 +52,17 @@ class Workspace:
 
     def forget(self) -> None:
         """Drop everything, after a run that may have left the model in an unknown state."""
-        self._model_key = self._start_key = ""
-        self._prepared = self._start = None
+        self._inputs: InputsSpec | None = None
+        self._stamps: tuple[Any, ...] = ()
+        self._prepared: Prepared | None = None
+        self._forget_start()
+
+    def _forget_start(self) -> None:
+        self._start_spec: StartSpec | None = None
+        self._start: StartingPoint | None = None
+        self._shared_key = ""
+        self._memory: tuple[StartSpec, int] | None = None
+        self._untouched: tuple[Evaluator, dict[str, float]] | None = None
 
     @property
     def prepared(self) -> Prepared:
@@ -66,48 +77,51 @@ class Workspace:
         return self._start
 
     def prepare(self, spec: RunSpec) -> Steps[None]:
-        """Load model and data, unless the last run had the same."""
-        key = repr((spec.task, spec.model, spec.data))
-        if key == self._model_key:
+        """Load model and data, unless the last run had the same and they have not changed since."""
+        inputs = spec.inputs
+        files = stamps.local(inputs)
+        if inputs == self._inputs and (files, stamps.hub(inputs)) == self._stamps:
             return
         self.forget()
-        self._prepared = yield from load(spec, self.device)
-        self._model_key = key
+        self._prepared = yield from load(inputs, self.device)
+        # Files as they were before they were read; the hub's as they were fetched.
+        self._inputs, self._stamps = inputs, (files, stamps.hub(inputs))
 
     def strategy(self, spec: RunSpec) -> GradientStrategy:
-        """How the gradient is computed; the same for all runs that share it."""
-        key = spec.gradient_key()
-        if self._start is not None and key == self._start_key:
-            return self._start.strategy
-        if self._strategy is None or self._strategy[0] != key:
-            self._strategy = key, choose_strategy(spec, self.prepared.loaded.layers)
-        return self._strategy[1]
+        """How the gradient is computed, for what memory was free when its start was first asked
+        for: the same for all runs of it."""
+        if self._memory is None or self._memory[0] != spec.start:
+            self._memory = spec.start, free_memory()
+        return choose_strategy(spec, self.prepared.loaded.layers, self._memory[1])
 
     def take_gradient(self, spec: RunSpec) -> Steps[None]:
         """Draw the head, warm it up, take the one-step gradient, unless the last run had it, or
         another worker has it."""
-        if spec.gradient_key() == self._start_key:
+        wanted = spec.start
+        if wanted == self._start_spec:
             return
-        self._start, self._start_key = None, ""
-        self._shared = SharedParts(self._folder, self._shared_key(spec))
+        strategy, memory = self.strategy(spec), self._memory
+        self._forget_start()
+        self._memory = memory
+        self._shared_key = self._key(wanted, strategy.name)
         self._start = yield from self._shared.get_or_compute(
             "start",
             "gradient",
-            lambda: compute_start(spec, self.prepared, self.strategy(spec), self.device),
+            lambda: compute_start(wanted, self.prepared, strategy, self.device),
             StartingPoint.packed,
             self._adopt,
         )
-        self._start_key = spec.gradient_key()
+        self._start_spec = wanted
 
     def decompose(self, spec: RunSpec, count: int) -> Steps[None]:
         """The top ``count`` singular triplets of every layer's gradient, kept for the next run."""
-        start = self.start
+        start, computation = self.start, self._computation(spec)
         if count in start.decompositions:
             return
         top = yield from self._shared.get_or_compute(
             f"top{count}",
             "svd",
-            lambda: compute_triplets(spec, count, start, self._computation(spec)),
+            lambda: compute_triplets(computation.spec, count, start, computation),
             TopTriplets.packed,
             TopTriplets.unpacked,
         )
@@ -115,16 +129,25 @@ class Workspace:
 
     def measure_split_half_agreement(self, spec: RunSpec) -> Steps[None]:
         """How far the two halves of the gradient batch agree, kept for the next run."""
-        start, count = self.start, spec.rank
+        start, count, computation = self.start, spec.rank, self._computation(spec)
         if count in start.agreements or len(start.gradient_rows) < 2:
             return
         start.agreements[count] = yield from self._shared.get_or_compute(
             f"trust{count}",
             "trust",
-            lambda: self._computation(spec).split_half_agreement(start.gradient_rows, count),
+            lambda: computation.split_half_agreement(start.gradient_rows, count),
             _pack_agreement,
             _unpack_agreement,
         )
+
+    def untouched(self, evaluator: Evaluator) -> dict[str, float]:
+        """What is measured of the model at the start, before any initialisation; kept for the next
+        run that has it measured in the same way."""
+        if self._untouched is None or self._untouched[0] != evaluator:
+            model, task = self.prepared.loaded.model, self._started.task
+            values = evaluator.losses(model) | scored(evaluator.evaluation(model), task)
+            self._untouched = evaluator, values
+        return self._untouched[1]
 
     def calibration(self, size: int) -> Iterator[Batch]:
         """The gradient batch, ``size`` texts at a time, for methods that look at the data."""
@@ -146,29 +169,34 @@ class Workspace:
         for layer in self.prepared.loaded.layers:
             layer.parameter.copy_(self.prepared.snapshot[layer.name])
             layer.parameter.grad = None
+        self.prepared.loaded.model.requires_grad_(False)
         self._put_head_on(self.start)
         if not self._stands_at(self.start):
             self.forget()
             raise LoraOneError("the weights could not be restored after the run; it is not kept")
 
+    @property
+    def _started(self) -> StartSpec:
+        """What the start is the start of."""
+        assert self._start_spec is not None
+        return self._start_spec
+
     def _computation(self, spec: RunSpec) -> GradientComputation:
-        ready = self.prepared
+        """Of the start's gradient; only a run of that very start may ask for it."""
+        started, ready = self._started, self.prepared
+        assert spec.start == started, "take_gradient comes first"
         return GradientComputation(
-            spec, ready.loaded, ready.train, self.device, self.start.strategy.name
+            started, ready.loaded, ready.train, self.device, self.start.strategy.name
         )
 
-    def _shared_key(self, spec: RunSpec) -> str:
-        """Of all that the start depends on; the model's weights are checked when it is read."""
-        environment = machine(self.device)
-        parts = (
-            spec.gradient_key(),
-            self.prepared.texts.fingerprint,
-            self.strategy(spec).name,
-            environment["packages"],
-            environment["device"],
-            __version__,
-        )
-        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+    @property
+    def _shared(self) -> SharedParts:
+        return SharedParts(self._folder, self._shared_key)
+
+    def _key(self, spec: StartSpec, strategy: str) -> str:
+        """Of all that the start depends on: what was asked, loaded, chosen, and computed with."""
+        parts = [spec.key, self.prepared.fingerprint, strategy, arithmetic(self.device)]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
     def _adopt(
         self, tensors: Mapping[str, Tensor], beside: Mapping[str, Any]

@@ -7,8 +7,6 @@ HTTP API and, through OpenAPI, the form in the browser.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from itertools import product
 from typing import Annotated, Any
@@ -33,6 +31,7 @@ from loraone.spec.gradient import GradientSpec
 from loraone.spec.measure import MeasureSpec
 from loraone.spec.method import MethodSpec, _method_from_name
 from loraone.spec.model import ModelSpec
+from loraone.spec.start import HeadTraining, HeldOutBatch, InputsSpec, StartSpec, TeacherSpec
 from loraone.spec.synthetic import ProblemSpec, SweepSpec
 from loraone.spec.training import TrainingSpec
 
@@ -214,18 +213,41 @@ class RunSpec(_Shared):
         rank = f" r={self.rank}" if self.trains_adapter else ""
         return f"{self.label}{rank} lr={exactly(self.learning_rate)} seed={self.seed}"
 
+    @property
+    def inputs(self) -> InputsSpec:
+        """What the loaded model and its texts depend on."""
+        return InputsSpec(task=self.task, model=self.model, data=self.data)
+
+    @property
+    def start(self) -> StartSpec:
+        """What the start that the run shares with others depends on."""
+        warmed_up = self.gradient.head_warmup_steps > 0
+        return StartSpec(
+            task=self.task,
+            model=self.model,
+            data=self.data,
+            seed=self.seed,
+            gradient=self.gradient,
+            measure=HeldOutBatch(held_out_samples=self.measure.held_out_samples),
+            training=HeadTraining(batch_size=self.training.batch_size if warmed_up else None),
+        )
+
+    @property
+    def teacher(self) -> TeacherSpec:
+        """What the drawn problem depends on; vanilla's deviation and s are the student's."""
+        return TeacherSpec(
+            seed=self.seed,
+            problem=self.problem.model_copy(
+                update={
+                    name: ProblemSpec.model_fields[name].default for name in ("init_std", "scaling")
+                }
+            ),
+        )
+
     def gradient_key(self) -> str:
-        """A key that is equal exactly for runs whose one-step gradient is the same."""
-        parts = {
-            "task": self.task,
-            "model": self.model.model_dump(),
-            "data": self.data.model_dump(),
-            "gradient": self.gradient.model_dump(exclude={"micro_batch"}),
-            "held_out": self.measure.held_out_samples,
-            "seed": self.seed,
-            "problem": self.problem.model_dump(),
-        }
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+        """Equal exactly for runs that begin at one start; of a synthetic task, at one teacher."""
+        shared = self.teacher if TASKS[self.task].synthetic else self.start
+        return shared.key[:16]
 
 
 def expand(spec: ExperimentSpec) -> list[RunSpec]:

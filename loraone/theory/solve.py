@@ -94,11 +94,12 @@ def solve_steps(
         for at in range(0, len(members), size):
             part = members[at : at + size]
             batch = [runs[i] for i in part]
-            keys = [_problem_key(run) for run in batch]
-            for key, run in zip(keys, batch, strict=True):
-                if key not in teachers:
-                    teachers[key] = draw(run.problem, run.seed)
-                    one_steps[key] = OneStep.of(run.problem, teachers[key])
+            wanted = [run.teacher for run in batch]
+            for one in wanted:
+                if one.key not in teachers:
+                    teachers[one.key] = draw(one.problem, one.seed)
+                    one_steps[one.key] = OneStep.of(one.problem, teachers[one.key])
+            keys = [one.key for one in wanted]
             known = [teachers[key] for key in keys], [one_steps[key] for key in keys]
             so_far = Progress("solve", len(solutions), len(runs))
             solved = yield from _solve(batch, *known, every, keep, so_far)
@@ -118,11 +119,6 @@ def _measured(run: RunSpec, every: int | None) -> list[int]:
     return [
         t for t in range(last + 1) if t == last or any(t % interval == 0 for interval in intervals)
     ]
-
-
-def _problem_key(run: RunSpec) -> str:
-    """Equal for runs with the same teacher: vanilla's deviation and s are not the teacher's."""
-    return repr((run.problem.model_dump(exclude={"init_std", "scaling"}), run.seed))
 
 
 def _shape_key(run: RunSpec) -> str:

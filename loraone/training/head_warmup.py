@@ -12,12 +12,12 @@ from loraone.events import Progress
 from loraone.inputs.data.batches import Encoded, training_rows
 from loraone.inputs.models.loss import dtype_of, mean_loss
 from loraone.progress import Steps
-from loraone.spec.experiment import RunSpec
+from loraone.spec.start import StartSpec
 from loraone.training.half_precision import Float32Steps
 
 
 def warm_head(
-    model: Any, heads: Sequence[str], data: Encoded, spec: RunSpec, device: torch.device
+    model: Any, heads: Sequence[str], data: Encoded, spec: StartSpec, device: torch.device
 ) -> Steps[None]:
     """Train only the new head for ``gradient.head_warmup_steps`` steps, in eval mode.
 
@@ -31,7 +31,9 @@ def warm_head(
         parameter.requires_grad_(True)
     optimizer = torch.optim.AdamW(parameters, lr=spec.gradient.head_learning_rate, weight_decay=0.0)
     descent = Float32Steps(optimizer, parameters, dtype_of(model))
-    batches = training_rows(len(data), spec.training.batch_size, spec.seed)
+    size = spec.training.batch_size
+    assert size is not None  # it is there where there are steps
+    batches = training_rows(len(data), size, spec.seed)
     for step in range(1, steps + 1):
         batch = data.batch(next(batches), device)
         descent.backward(mean_loss(model, model(**batch), batch), math.inf)

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from loraone.errors import ModelError
 from loraone.inputs.models.folder import CONFIG, weight_files
 from loraone.inputs.models.location import local_folder
+from loraone.inputs.models.stamps import FileStamp, stamp
 from loraone.spec.model import ModelSpec
 
 _BLOCK = re.compile(r"\.\d+\.")
@@ -95,14 +96,14 @@ def read_folder(folder: Path, name: str) -> Checkpoint:
     """The sizes of the model in ``folder``. Raises ModelError where weights are missing."""
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     files = weight_files(folder, name, config)
-    return _read(tuple((str(file), file.stat().st_mtime_ns) for file in files))
+    return _read(tuple(stamp(file) for file in files))
 
 
 @lru_cache(maxsize=32)
-def _read(files: Sequence[tuple[str, int]]) -> Checkpoint:
-    """Cached by the files' times: a plan is made anew with every key that somebody types."""
+def _read(files: Sequence[FileStamp]) -> Checkpoint:
+    """Cached by the files' stamps: a plan is made anew with every key that somebody types."""
     layers, shapes, parameters = {}, {}, 0
-    for file, _ in files:
+    for file, *_ in files:
         with safe_open(file, framework="numpy") as opened:
             for name in opened.keys():  # noqa: SIM118
                 shape = tuple(int(side) for side in opened.get_slice(name).get_shape())

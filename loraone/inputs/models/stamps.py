@@ -1,0 +1,60 @@
+"""What the names of a model and of data stand for at this moment, without reading them.
+
+A folder keeps its path, and a hub id its name, when what they hold becomes another. Whatever was
+loaded is what is asked for only as long as its stamps are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeAlias
+
+from huggingface_hub import constants
+from huggingface_hub.file_download import repo_folder_name
+
+from loraone.inputs.data.texts import source_of
+from loraone.inputs.models.location import model_location
+from loraone.spec.start import InputsSpec
+
+# Path, bytes, times of the last change of content and of the entry (ns), and number on the disk.
+FileStamp: TypeAlias = tuple[str, int, int, int, int]
+
+
+def stamp(file: Path) -> FileStamp:
+    """Of a file; a copy that keeps size and time has another entry."""
+    found = file.stat()
+    return str(file), found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def local(inputs: InputsSpec) -> tuple[FileStamp, ...]:
+    """Of every file of a model's folder and of a data file, where they lie on this machine.
+
+    Raises ModelError where the model is not there.
+    """
+    folder, data = Path(model_location(inputs.model)[0]), Path(inputs.data.source)
+    return tuple(stamp(file) for place in (folder, data) for file in sorted(_files(place)))
+
+
+def _files(place: Path) -> Iterable[Path]:
+    if place.is_dir():
+        return (file for file in place.iterdir() if file.is_file())
+    return [place] if place.is_file() else []
+
+
+def hub(inputs: InputsSpec) -> tuple[str | None, str | None]:
+    """The commits that the hub's names had when they were last asked for on this machine.
+
+    Nothing is asked of the hub; None for what is not from there, or was never fetched.
+    """
+    name, revision = model_location(inputs.model)
+    model = None if Path(name).is_dir() else _commit("model", name, revision)
+    source, _, wanted = inputs.data.source.partition("@")
+    data = _commit("dataset", source, wanted) if source_of(inputs.data.source) == "hub" else None
+    return model, data
+
+
+def _commit(kind: str, name: str, revision: str | None) -> str | None:
+    refs = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type=kind) / "refs"
+    file = refs / (revision or constants.DEFAULT_REVISION)
+    return file.read_text().strip() if file.is_file() else None
