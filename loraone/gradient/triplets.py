@@ -13,7 +13,7 @@ from loraone.linalg.svd import Decomposition
 
 @dataclass(frozen=True)
 class TopTriplets:
-    """Triplets by layer in model order; ``spectra`` are all singular values, where they were seen."""
+    """Triplets by layer in model order; ``spectra`` are whole: there where all values were seen."""
 
     layers: dict[str, Decomposition]
     spectra: dict[str, Tensor]

@@ -70,9 +70,6 @@ class LayerMeasurement:
     def _model(self, trainable: Measurable) -> MeasuredModel:
         """The model as the metrics of its layers see it."""
         ready, start = self._workspace.prepared, self._workspace.start
-        # They may be there because another run of this start asked for them.
-        asked = self._spec.measure.split_half_agreement
-        halves = start.agreements.get(self._spec.rank, {}) if asked else {}
         return MeasuredModel(
             trainable,
             self._layers,
@@ -81,7 +78,7 @@ class LayerMeasurement:
             start.gradients,
             self._spec.rank,
             self._spec.measure,
-            halves,
+            start.agreements.get(self._spec.rank, {}),
             self._workspace.left_vectors,
         )
 

@@ -58,6 +58,8 @@ def load(spec: InputsSpec, device: torch.device) -> Steps[Prepared]:
         loaded = loading.load(spec.model, spec.task, len(texts.label_names), device)
     loading.reset_head(loaded, 0)  # each start draws its own
     loaded.model.requires_grad_(False)
+    if task.new_head:  # transformers would guess it from the labels of the first batch
+        loaded.model.config.problem_type = "single_label_classification"
     length = spec.data.max_length
     positions.check_model(loaded.model, spec)
     tokenizer = loaded.tokenizer

@@ -168,8 +168,8 @@ class Workspace:
         """
         for layer in self.prepared.loaded.layers:
             layer.parameter.copy_(self.prepared.snapshot[layer.name])
-            layer.parameter.grad = None
         self.prepared.loaded.model.requires_grad_(False)
+        self.prepared.loaded.model.zero_grad(set_to_none=True)
         self._put_head_on(self.start)
         if not self._stands_at(self.start):
             self.forget()

@@ -48,13 +48,17 @@ def hub(inputs: InputsSpec) -> tuple[str | None, str | None]:
     Nothing is asked of the hub; None for what is not from there, or was never fetched.
     """
     name, revision = model_location(inputs.model)
-    model = None if Path(name).is_dir() else _commit("model", name, revision)
+    model = None if Path(name).is_dir() else commit("model", name, revision)
     source, _, wanted = inputs.data.source.partition("@")
-    data = _commit("dataset", source, wanted) if source_of(inputs.data.source) == "hub" else None
+    data = commit("dataset", source, wanted) if source_of(inputs.data.source) == "hub" else None
     return model, data
 
 
-def _commit(kind: str, name: str, revision: str | None) -> str | None:
+def commit(kind: str, name: str, revision: str | None) -> str | None:
+    """The commit that a branch or tag of the hub, or its default branch, has in the cache here.
+
+    ``kind`` is ``model`` or ``dataset``; None where there is none, as of a commit itself.
+    """
     refs = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type=kind) / "refs"
     file = refs / (revision or constants.DEFAULT_REVISION)
     return file.read_text().strip() if file.is_file() else None
