@@ -30,12 +30,18 @@ export function useLive(): void {
     // The last change of a run is all that there is to show of it.
     const gathered = new Map<number, Change>();
     let lastRead = Number.NEGATIVE_INFINITY;
-    const readAnew = (ms: number) => {
+    const happened = new Set<Happening>();
+    const readAnew = (ms: number, happening: Happening) => {
+      happened.add(happening);
       const wait = Math.max(ms, lastRead + SLOW_MS - performance.now());
       reading.current ??= setTimeout(() => {
         reading.current = undefined;
         lastRead = performance.now();
-        void queries.invalidateQueries({ predicate: ({ queryKey }) => !isStatic(queryKey) });
+        const since = [...happened];
+        happened.clear();
+        void queries.invalidateQueries({
+          predicate: ({ queryKey }) => since.some((each) => isOutdated(queryKey, each)),
+        });
       }, wait);
     };
     const progress = (event: MessageEvent<string>) => {
@@ -50,15 +56,19 @@ export function useLive(): void {
     source.addEventListener("progress", progress);
     source.addEventListener("metric", (event) => {
       progress(event);
-      readAnew(SLOW_MS);
+      readAnew(SLOW_MS, "measured");
     });
     source.addEventListener("status", (event) => {
       progress(event);
-      readAnew(200);
+      readAnew(200, "ended");
     });
-    source.addEventListener("lanes", () => readAnew(200));
-    source.addEventListener("reset", () => readAnew(0));
-    source.onopen = () => readAnew(0);
+    source.addEventListener("lanes", () => readAnew(200, "ended"));
+    source.addEventListener("reset", () => readAnew(0, "ended"));
+    let opened = false;
+    source.onopen = () => {
+      readAnew(0, opened ? "connected again" : "ended");
+      opened = true;
+    };
     return () => {
       clearTimeout(reading.current);
       clearTimeout(gathering.current);
@@ -68,11 +78,19 @@ export function useLive(): void {
   }, [queries]);
 }
 
-/** Answers that no run changes. */
-const STATIC = ["/api/catalog", "/api/plan", "/api/markdown", "/api/views"];
+/** What the feed tells of: a number of a run, the end of one (or lanes), or a server anew. */
+type Happening = "measured" | "ended" | "connected again";
 
-function isStatic(key: readonly unknown[]): boolean {
-  return STATIC.includes(String(key[1]));
+/** Answers that no run changes. */
+const STATIC = ["/api/catalog", "/api/markdown", "/api/views"];
+/** Answers that finished runs change: estimates are corrected by what those took. */
+const OF_FINISHED = ["/api/plan"];
+
+/** Whether a cached answer may be another one since then. */
+export function isOutdated(key: readonly unknown[], by: Happening): boolean {
+  if (by === "connected again") return true; // it may be another release, with other plug-ins
+  const path = String(key[1]);
+  return !STATIC.includes(path) && (by === "ended" || !OF_FINISHED.includes(path));
 }
 
 type Changes = ReadonlyMap<number, Change>;

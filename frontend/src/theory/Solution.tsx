@@ -90,7 +90,7 @@ function TheoryFigure({ name, label, height, answer }: FigureProps) {
         height={height + 20 * legendLines(figure)}
         label={label}
         files={[{ label: "CSV", href: csv, name: `theory-${name}.csv` }]}
-        records={async () => recordsOf(table)}
+        records={{ key: table, read: async () => recordsOf(table) }}
       />
     </FigureBox>
   );

@@ -53,6 +53,7 @@ export function Figure({ of, name, label, params = {}, height = 420, onPoint, on
     placeholderData: keepPreviousData,
   });
   const dataAs = (format: string) => figureUrl(of, name, { ...params, format });
+  const records = dataAs("records");
   return (
     <FigureBox>
       {error ? (
@@ -70,7 +71,7 @@ export function Figure({ of, name, label, params = {}, height = 420, onPoint, on
             { label: "CSV", href: dataAs("csv") },
             { label: "Parquet", href: dataAs("parquet") },
           ]}
-          records={() => read<Records>(dataAs("records"))}
+          records={{ key: records, read: () => read<Records>(records) }}
         />
       ) : (
         <Skeleton height={height} />

@@ -3,8 +3,7 @@ import { useDisclosure, useViewportSize } from "@mantine/hooks";
 import { IconMaximize, IconTable } from "@tabler/icons-react";
 import { useRef } from "react";
 import { Plot, type PlotlyFigure, type PlotPoint, type Save } from "./Plot";
-import { RecordsTable } from "./RecordsTable";
-import type { Records } from "./table";
+import { type RecordsSource, RecordsTable } from "./RecordsTable";
 
 interface Props {
   figure: PlotlyFigure;
@@ -13,7 +12,7 @@ interface Props {
   /** Downloads of its data: what they are called, and where they are. */
   files: { label: string; href: string; name?: string }[];
   /** Its data as a table, read when it is asked for. */
-  records: () => Promise<Records>;
+  records: RecordsSource;
   onPoint?: (point: PlotPoint) => void;
   onHover?: (point: PlotPoint | undefined) => void;
 }
@@ -95,7 +94,7 @@ export function FigureFrame({ figure, label, height, files, records, onPoint, on
         title={`Data of: ${label}`}
         closeButtonProps={{ "aria-label": "Close the table" }}
       >
-        {table && <RecordsTable read={records} caption={`Data of: ${label}`} />}
+        {table && <RecordsTable source={records} caption={`Data of: ${label}`} />}
       </Modal>
     </>
   );

@@ -1,20 +1,24 @@
 import { Alert, Skeleton } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useId } from "react";
 import { sentence } from "../api/client";
 import { DataTable } from "./DataTable";
 import { heading, quantity } from "./format";
 import type { Cell, Column, Records } from "./table";
 
-interface Props {
+/** Where records come from; `key` is another one where they are others. */
+export interface RecordsSource {
+  key: string;
   read: () => Promise<Records>;
+}
+
+interface Props {
+  source: RecordsSource;
   caption: string;
 }
 
 /** The numbers behind a figure. */
-export function RecordsTable({ read, caption }: Props) {
-  const key = useId();
-  const { data, error } = useQuery({ queryKey: ["records", key], queryFn: read });
+export function RecordsTable({ source, caption }: Props) {
+  const { data, error } = useQuery({ queryKey: ["records", source.key], queryFn: source.read });
   if (error) return <Alert color="red">{sentence(error)}</Alert>;
   if (!data) return <Skeleton height={200} />;
   return (

@@ -1,0 +1,31 @@
+import { MantineProvider } from "@mantine/core";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { cleanup, render, screen } from "@testing-library/react";
+import type { ReactNode } from "react";
+import { afterEach, expect, test } from "vitest";
+import { RecordsTable } from "./RecordsTable";
+import type { Cell } from "./table";
+
+afterEach(cleanup);
+
+function source(key: string, ...rows: Cell[][]) {
+  return { key, read: async () => ({ columns: ["series", "loss"], data: rows }) };
+}
+
+test("an open table follows its figure: what is drawn from other data has other rows", async () => {
+  const queries = new QueryClient({ defaultOptions: { queries: { staleTime: 5_000 } } });
+  const wrapper = ({ children }: { children: ReactNode }) => (
+    <MantineProvider>
+      <QueryClientProvider client={queries}>{children}</QueryClientProvider>
+    </MantineProvider>
+  );
+  const first = source("one seed", ["LoRA", 1]);
+  const whole = source("all seeds", ["LoRA", 1], ["PiSSA", 2]);
+  const { rerender } = render(<RecordsTable source={first} caption="Data" />, { wrapper });
+  expect(await screen.findByText("LoRA")).toBeTruthy();
+  rerender(<RecordsTable source={whole} caption="Data" />);
+  expect(await screen.findByText("PiSSA")).toBeTruthy();
+  rerender(<RecordsTable source={first} caption="Data" />);
+  expect(await screen.findByText("LoRA")).toBeTruthy();
+  expect(screen.queryByText("PiSSA")).toBeNull();
+});
