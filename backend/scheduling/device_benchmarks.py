@@ -10,8 +10,12 @@ import subprocess
 import sys
 import threading
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 
+import psutil
+
+from backend.scheduling import telemetry
 from backend.scheduling.jobs import Device
 from loraone import __version__
 from loraone.runs.device_benchmark import DeviceBenchmark
@@ -90,7 +94,10 @@ class DeviceBenchmarks:
         file = self._home / FILE
         try:
             stored = json.loads((file if file.is_file() else self._home / FORMER_FILE).read_text())
-            if (stored["machine"], stored["version"]) != (platform.node(), __version__):
+            here = _circumstances()
+            # The first starts of this release wrote fewer of them.
+            written = {name: value for name, value in {**here, **stored}.items() if name in here}
+            if written != here:
                 return {}
             return {key: DeviceBenchmark(**row) for key, row in stored["devices"].items()}
         except (OSError, ValueError, KeyError, TypeError):
@@ -98,9 +105,24 @@ class DeviceBenchmarks:
 
     def _write(self) -> None:
         devices = {key: asdict(row) for key, row in self._known.items()}
-        body = {"machine": platform.node(), "version": __version__, "devices": devices}
+        body = {**_circumstances(), "devices": devices}
         (self._home / FILE).write_text(json.dumps(body))
 
 
+def _circumstances() -> dict[str, str | int]:
+    """What a measurement depends on beside the device: another machine, or this one changed."""
+    return {
+        "machine": platform.node(),
+        "version": __version__,
+        "torch": version("torch"),
+        "cores": os.cpu_count() or 0,
+        "memory": int(psutil.virtual_memory().total),
+    }
+
+
 def _key(device: Device) -> str:
-    return f"{device.name}, {device.threads} threads" if device.gpu is None else device.name
+    """The CPU with its threads; a GPU by what it is, for its number may be another's tomorrow."""
+    if device.gpu is None:
+        return f"{device.name}, {device.threads} threads"
+    known = None if device.node else telemetry.identity(device.gpu)
+    return device.name if known is None else f"{device.name}, {known}"

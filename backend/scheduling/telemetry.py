@@ -71,6 +71,17 @@ def _handle(gpu: str) -> Any:
         return None
 
 
+def identity(gpu: str) -> str | None:
+    """What a GPU of this machine is called wherever it is plugged in; None where it is not told."""
+    handle, driver = _handle(gpu), _driver()
+    if handle is None:
+        return None
+    try:
+        return str(driver.nvmlDeviceGetUUID(handle))
+    except driver.NVMLError:
+        return None
+
+
 def _of_gpu(handle: Any) -> tuple[int | None, float | None]:
     driver = _driver()
     memory = temperature = None

@@ -84,3 +84,14 @@ def test_what_was_measured_is_read_under_its_former_name_too(tmp_path: Path, nam
     body = {"machine": platform.node(), "version": __version__, "devices": devices}
     (tmp_path / name).write_text(json.dumps(body))
     assert DeviceBenchmarks(tmp_path, enabled=False).get(CPU) == measured
+
+
+@pytest.mark.parametrize("changed", [{"torch": "1.0"}, {"cores": 10**4}, {"memory": 1}])
+def test_what_was_measured_before_the_machine_or_torch_changed_is_measured_anew(
+    tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    measured = DeviceBenchmark("CPU", multiply=1e9, decompose=1e8, memory=10**9, base=10**8)
+    body = {"machine": platform.node(), "version": __version__, **changed}
+    devices = {"devices": {"CPU, 1 threads": asdict(measured)}}
+    (tmp_path / "device-benchmark.json").write_text(json.dumps(body | devices))
+    assert DeviceBenchmarks(tmp_path, enabled=False).get(CPU) is None

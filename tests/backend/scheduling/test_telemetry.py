@@ -32,3 +32,7 @@ def test_the_gpus_are_those_that_the_environment_allows(
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert telemetry.gpus() == expected
+
+
+def test_a_gpu_that_is_not_there_has_no_identity() -> None:
+    assert telemetry.identity("99") is None
