@@ -57,7 +57,10 @@ def of_runs(
 ) -> CostEstimate:
     """The sum over runs that share a warm worker: each gradient is taken once."""
     costs = [of_run(spec, checkpoint, speed) for spec in specs]
-    shared = {spec.gradient_key(): cost.shared for spec, cost in zip(specs, costs, strict=True)}
+    shared: dict[str, float] = {}
+    for spec, cost in zip(specs, costs, strict=True):
+        key = spec.gradient_key()  # not all of its runs may ask how far its halves agree
+        shared[key] = max(shared.get(key, 0.0), cost.shared)
     seconds = _LOAD + sum(shared.values()) + sum(cost.seconds for cost in costs)
     large = [
         spec.label

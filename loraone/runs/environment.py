@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
 from functools import lru_cache
@@ -57,8 +58,9 @@ def machine(device: torch.device) -> dict[str, Any]:
 
 
 def arithmetic(device: torch.device) -> dict[str, Any]:
-    """All that the last bit of a result depends on beside its inputs."""
+    """All that the last bit of a result depends on beside its inputs, as JSON data."""
     return machine(device) | {
+        "code": _code(),
         "processor": platform.processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "float32": torch.get_float32_matmul_precision(),
@@ -87,6 +89,16 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    """SHA-256 of this package's sources: a checkout may have changes that no commit names."""
+    digest = hashlib.sha256()
+    root = Path(__file__).resolve().parents[1]
+    for file in sorted(root.rglob("*.py")):
+        digest.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 @lru_cache(maxsize=1)

@@ -30,7 +30,7 @@ from loraone.runs.environment import arithmetic
 from loraone.runs.prepared import Prepared, load
 from loraone.runs.start import compute_start, compute_triplets
 from loraone.spec.experiment import RunSpec
-from loraone.spec.start import InputsSpec, StartSpec
+from loraone.spec.start import StartSpec
 from loraone.training.scores import scored
 
 
@@ -52,8 +52,7 @@ class Workspace:
 
     def forget(self) -> None:
         """Drop everything, after a run that may have left the model in an unknown state."""
-        self._inputs: InputsSpec | None = None
-        self._stamps: tuple[Any, ...] = ()
+        self._loaded: tuple[Any, ...] = ()
         self._prepared: Prepared | None = None
         self._forget_start()
 
@@ -77,15 +76,15 @@ class Workspace:
         return self._start
 
     def prepare(self, spec: RunSpec) -> Steps[None]:
-        """Load model and data, unless the last run had the same and they have not changed since."""
+        """Load model and data, unless the last run had the same and nothing has changed since."""
         inputs = spec.inputs
-        files = stamps.local(inputs)
-        if inputs == self._inputs and (files, stamps.hub(inputs)) == self._stamps:
+        before = inputs, stamps.local(inputs), arithmetic(self.device)
+        if (*before, stamps.hub(inputs)) == self._loaded:
             return
         self.forget()
         self._prepared = yield from load(inputs, self.device)
         # Files as they were before they were read; the hub's as they were fetched.
-        self._inputs, self._stamps = inputs, (files, stamps.hub(inputs))
+        self._loaded = (*before, stamps.hub(inputs))
 
     def strategy(self, spec: RunSpec) -> GradientStrategy:
         """How the gradient is computed, for what memory was free when its start was first asked

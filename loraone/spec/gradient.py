@@ -22,7 +22,7 @@ class GradientSpec(Spec):
         title="Micro-batch",
         ge=1,
         le=4096,
-        description="Texts per backward pass; changes memory and time, not the result",
+        description="Texts per backward pass; changes memory and time, and the result by rounding",
     )
     strategy: Literal["auto", "accumulate", "layerwise", "sketch"] = Field(
         "auto",

@@ -1608,7 +1608,7 @@ export interface components {
             head_warmup_steps: number;
             /**
              * Micro-batch
-             * @description Texts per backward pass; changes memory and time, not the result
+             * @description Texts per backward pass; changes memory and time, and the result by rounding
              * @default 16
              */
             micro_batch: number;

@@ -105,6 +105,22 @@ def test_two_workers_that_see_different_files_do_not_overwrite_each_others_start
     assert len([*shared.glob("*.start.safetensors")]) == 2
 
 
+def test_a_worker_that_computes_on_more_threads_takes_a_start_of_its_own(
+    spec: RunSpec, tmp_path: Path
+) -> None:
+    shared, threads = tmp_path / "shared", torch.get_num_threads()
+    warm = begun(spec, shared)
+    model = warm.prepared.loaded.model
+    try:
+        torch.set_num_threads(threads + 1)
+        begun(spec, shared)
+        assert len([*shared.glob("*.start.safetensors")]) == 2
+        finish(warm.prepare(spec))
+        assert warm.prepared.loaded.model is not model
+    finally:
+        torch.set_num_threads(threads)
+
+
 def in_the_hubs_cache(cache: Path, model: Path, commit: str) -> None:
     """The model as a download leaves it, and the branch pointing to it."""
     repository = cache / "models--org--tiny"

@@ -74,7 +74,7 @@ def state(model: Any) -> dict[str, Any]:
         "config": model.config.to_json_string(use_diff=False),
         "random": torch.get_rng_state().numpy().tobytes(),
         "threads": torch.get_num_threads(),
-        "gradients": torch.is_grad_enabled(),
+        "modes": (torch.is_grad_enabled(), torch.are_deterministic_algorithms_enabled()),
     }
 
 

@@ -119,6 +119,8 @@ def test_a_grid_of_all_methods_and_rates_takes_one_gradient_for_all_its_workers(
     names = [name for name, row in METHODS.items() if not row.whole_gradient]
     everything = ExperimentSpec.model_validate({**sections, "methods": names, "grid": grid})
     assert len({each.gradient_key() for each in expand(everything)}) == 1
+    named = {"name": "another", "description": "and why"}
+    assert expand(everything.model_copy(update=named)) == expand(everything)
     taken = []
     real = GradientComputation.gradients
     monkeypatch.setattr(
