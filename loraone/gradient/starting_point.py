@@ -54,7 +54,8 @@ class StartingPoint:
     def keep(self, count: int, top: TopTriplets) -> None:
         """From here on the top ``count`` triplets are known."""
         self.decompositions[count] = top.layers
-        self.spectra |= {("gradient", name): values for name, values in top.spectra.items()}
+        for name, values in top.spectra.items():
+            self.spectra.setdefault(("gradient", name), values)
 
     def packed(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """What is known before any decomposition, as tensors by name and JSON-able data."""

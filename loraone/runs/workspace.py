@@ -27,6 +27,7 @@ from loraone.linalg.subspaces import Agreement
 from loraone.measure.evaluator import Evaluator
 from loraone.progress import Steps
 from loraone.runs.environment import arithmetic
+from loraone.runs.integrity import KeptTensors
 from loraone.runs.prepared import Prepared, load
 from loraone.runs.start import compute_start, compute_triplets
 from loraone.spec.experiment import RunSpec
@@ -62,6 +63,7 @@ class Workspace:
         self._shared_key = ""
         self._memory: tuple[StartSpec, int] | None = None
         self._untouched: tuple[Evaluator, dict[str, float]] | None = None
+        self._kept = KeptTensors()
 
     @property
     def prepared(self) -> Prepared:
@@ -111,6 +113,7 @@ class Workspace:
             self._adopt,
         )
         self._start_spec = wanted
+        self._kept.remember(self._tensors())
 
     def decompose(self, spec: RunSpec, count: int) -> Steps[None]:
         """The top ``count`` singular triplets of every layer's gradient, kept for the next run."""
@@ -125,6 +128,7 @@ class Workspace:
             TopTriplets.unpacked,
         )
         start.keep(count, top)
+        self._kept.remember(self._tensors())
 
     def measure_split_half_agreement(self, spec: RunSpec) -> Steps[None]:
         """How far the two halves of the gradient batch agree, kept for the next run."""
@@ -157,14 +161,25 @@ class Workspace:
         known = self.prepared.left_vectors
         if name not in known:
             known[name] = torch.linalg.svd(self.prepared.pretrained[name], full_matrices=False)[0]
+            self._kept.remember(self._tensors())
         return known[name]
 
     @torch.no_grad()
     def restore(self) -> None:
         """Put the pretrained weights and the common head back, and check the whole model by hash.
 
-        Raises LoraOneError where it is not the model it was; the workspace is then forgotten.
+        Raises LoraOneError where it is not the model it was, or where what is kept beside it was
+        written to; the workspace is then forgotten.
         """
+        changed = self._kept.changed(self._tensors())
+        if changed:
+            self.forget()
+            raise LoraOneError(
+                f"the run has changed the {changed[0]}, which other runs are given too",
+                field="method.name",
+                value=len(changed),
+                hint="a method or metric of your own must copy what it writes to",
+            )
         for layer in self.prepared.loaded.layers:
             layer.parameter.copy_(self.prepared.snapshot[layer.name])
         self.prepared.loaded.model.requires_grad_(False)
@@ -179,6 +194,22 @@ class Workspace:
         """What the start is the start of."""
         assert self._start_spec is not None
         return self._start_spec
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """All tensors that the next run is given as they are, by what they are."""
+        ready, start = self.prepared, self.start
+        kept = {f"gradient of layer {name}": G for name, G in start.gradients.items()}
+        for count, layers in start.decompositions.items():
+            for name, top in layers.items():
+                for part, tensor in (("U", top.U), ("S", top.S), ("V", top.V)):
+                    kept[f"top {count} triplets ({part}) of layer {name}'s gradient"] = tensor
+        for (of, name), values in start.spectra.items():
+            kept[f"{of} spectrum of layer {name}"] = values
+        for name, weight in ready.pretrained.items():
+            kept[f"pretrained weight of layer {name}"] = weight
+        for name, vectors in ready.left_vectors.items():
+            kept[f"left singular vectors of layer {name}'s weight"] = vectors
+        return kept
 
     def _computation(self, spec: RunSpec) -> GradientComputation:
         """Of the start's gradient; only a run of that very start may ask for it."""
