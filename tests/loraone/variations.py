@@ -12,6 +12,8 @@ from pydantic.fields import FieldInfo
 from loraone.catalog import METHODS
 from loraone.spec.experiment import RunSpec
 
+# Names of encodings too, for a field that is one.
+WORDS = ("cp1252", "utf-16", "another")
 # What an earlier version's number says is brought forward, and is then this version's.
 REWRITTEN = ("version",)
 
@@ -20,9 +22,9 @@ def variations(spec: RunSpec, words: Mapping[str, Sequence[Any]]) -> dict[str, l
     """By the path of the field: specs that differ from ``spec`` in its value alone.
 
     Of a choice every option, of a number one above and one below. ``words`` has other values of the
-    fields that say something about the world, such as the path of a file. What the rules refuse is
-    left out; a field of which nothing is left has an empty list. The methods' parameters are
-    varied from a run of their own method: ``method.params.<method>.<parameter>``.
+    fields that say something about the world, such as the path of a file; of others any word will
+    do. What the rules refuse is left out; a field of which nothing is left has an empty list. The
+    methods' parameters are varied from a run of their own: ``method.params.<method>.<parameter>``.
     """
     changed: dict[str, list[RunSpec]] = {}
     for path, info, value in _leaves(spec, ""):
@@ -67,6 +69,10 @@ def _values(annotation: Any, value: Any) -> list[Any]:
         return [*inner]
     if annotation is NoneType:
         return [None]
+    if annotation is str:
+        return [*WORDS]
+    if kind is tuple and inner[1:] == (Ellipsis,) and isinstance(value, tuple):
+        return [value[:1], *((*value, each) for each in _values(inner[0], value[0]))]
     if annotation is bool:
         return [False, True]
     near = value if isinstance(value, int | float) else 1

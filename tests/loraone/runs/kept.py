@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 
 from loraone.inputs.models import loading
 from loraone.measure.evaluator import Evaluator
@@ -45,6 +46,15 @@ def four_columns(file: Path, animal: str = "cat") -> Path:
     ]
     file.write_text("\n".join(["text,label,title,kind", *rows]) + "\n")
     return file
+
+
+def with_other_weights(model: Path) -> Path:
+    """The model's folder, in which a weight is twice what it was."""
+    tensors = load_file(model / "model.safetensors")
+    (name,) = [name for name in tensors if name.endswith("layer.0.attention.self.query.weight")]
+    tensors[name] = tensors[name] * 2
+    save_file(tensors, model / "model.safetensors", metadata={"format": "pt"})
+    return model
 
 
 def other_words(model: Path, data: Path) -> Mapping[str, Sequence[Any]]:

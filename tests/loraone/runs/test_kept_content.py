@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,14 @@ from loraone.runs.run import run
 from loraone.runs.workspace import Workspace
 from loraone.spec.experiment import ExperimentSpec, RunSpec, expand
 from loraone.spec.start import HeadTraining, StartSpec
-from tests.loraone.runs.kept import begun, content, four_columns, other_words, small_run
+from tests.loraone.runs.kept import (
+    begun,
+    content,
+    four_columns,
+    other_words,
+    small_run,
+    with_other_weights,
+)
 from tests.loraone.runs.told import fresh, told
 from tests.loraone.variations import variations
 
@@ -30,7 +38,8 @@ def spec(tiny_models: dict[str, Path], tmp_path: Path) -> RunSpec:
 
 @pytest.fixture
 def words(tiny_models: dict[str, Path], tmp_path: Path) -> Mapping[str, Sequence[Any]]:
-    return other_words(tiny_models["gpt2"], four_columns(tmp_path / "others.csv", animal="house"))
+    model = with_other_weights(Path(shutil.copytree(tiny_models["bert"], tmp_path / "bert")))
+    return other_words(model, four_columns(tmp_path / "others.csv", animal="house"))
 
 
 def unlike(
