@@ -23,7 +23,7 @@ from loraone.runs.workspace import Workspace
 from loraone.spec.experiment import RunSpec
 from loraone.spec.model import ModelSpec
 from tests.loraone.runs.kept import begun, content, four_columns, small_run, with_other_weights
-from tests.loraone.runs.told import fresh, told
+from tests.loraone.runs.told import finished, fresh, told
 
 
 @pytest.fixture
@@ -88,7 +88,9 @@ def test_what_has_changed_on_the_disk_is_read_anew_and_not_taken_from_another_wo
     alone = content(begun(spec), spec)
     assert alone != before
     assert content(begun(spec, shared), spec) == alone
-    assert told(spec, warm) == fresh(spec)
+    said = told(spec, warm)
+    assert finished(said)
+    assert said == fresh(spec)
 
 
 def test_two_workers_that_see_different_files_do_not_overwrite_each_others_start(
@@ -190,6 +192,7 @@ def test_the_loss_is_that_of_the_task_whatever_the_checkpoint_was_trained_for(
     spec: RunSpec, model: Path, kind: str
 ) -> None:
     expected = fresh(spec)
+    assert finished(expected)
     config = json.loads((model / "config.json").read_text())
     (model / "config.json").write_text(json.dumps({**config, "problem_type": kind}))
     assert fresh(spec) == expected

@@ -15,7 +15,7 @@ from loraone.progress import finish
 from loraone.runs.workspace import Workspace
 from loraone.spec.experiment import RunSpec
 from tests.loraone.runs.kept import four_columns, small_run
-from tests.loraone.runs.told import fresh, told
+from tests.loraone.runs.told import finished, fresh, told
 
 TARGETS = {
     "bert": ["query", "value"],
@@ -88,7 +88,7 @@ def test_a_run_says_what_it_says_alone_whatever_ran_before(
     for noise in range(10):
         spec = drawn(architecture, tiny_models, data, draw)
         said = told(spec, warm, noise)
-        assert said[-1]["kind"] == "'finished'", said[-1]
+        assert finished(said), said[-1]
         assert said == fresh(spec), spec.title
 
 
@@ -104,8 +104,8 @@ def test_a_run_leaves_the_model_and_the_process_as_they_were(
     model = workspace.prepared.loaded.model
     torch.manual_seed(7)
     before = state(model)
-    *_, last = told(spec, workspace, noise=7)
-    assert last["kind"] == "'finished'", last
+    said = told(spec, workspace, noise=7)
+    assert finished(said), said[-1]
     after = state(model)
     assert {name for name in before if before[name] != after[name]} == set()
     assert loading.weights_hash(model) == workspace.start.weights_hash
@@ -123,7 +123,9 @@ def test_a_sketch_says_the_values_that_were_asked_for_whoever_asked_for_more(
             spec = small_run(
                 tiny_models["bert"], data, gradient=gradient, grid=grid, methods=[each]
             )
-            assert told(spec, warm) == fresh(spec)
+            said = told(spec, warm)
+            assert finished(said), said[-1]
+            assert said == fresh(spec)
 
 
 def test_the_untouched_model_is_evaluated_in_the_batches_that_were_asked_for(
@@ -142,6 +144,7 @@ def test_the_untouched_model_is_evaluated_in_the_batches_that_were_asked_for(
         )
         start = None if warm._start is None else warm.start
         said.append(told(spec, warm))
+        assert finished(said[-1])
         assert said[-1] == fresh(spec)
         assert start is None or warm.start is start, "the gradient is the same, and kept"
     report = next(event for event in said[0] if event["kind"] == "'init_report'")

@@ -13,7 +13,7 @@ from loraone.catalog import METHODS, register, resolve
 from loraone.methods.base import Initialisation, InitProblem
 from loraone.runs.workspace import Workspace
 from tests.loraone.runs.kept import four_columns, small_run
-from tests.loraone.runs.told import fresh, told
+from tests.loraone.runs.told import finished, fresh, told
 
 LAYER = "bert.encoder.layer.0.attention.self.query"
 
@@ -73,7 +73,7 @@ def test_a_run_that_writes_to_what_others_are_given_fails_and_is_forgotten(
     spec = small_run(tiny_models["bert"], data, model=model)
     warm = Workspace("cpu")
     warm.share(tmp_path / "shared")
-    told(spec, warm)
+    assert finished(told(spec, warm))
     *_, last = told(small_run(tiny_models["bert"], data, model=model, methods=[method]), warm)
     assert last["kind"] == "'failed'"
     assert LAYER in last["message"]

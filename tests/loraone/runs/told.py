@@ -37,3 +37,8 @@ def lasting(value: Any) -> Any:
 def fresh(spec: RunSpec) -> list[Any]:
     """The events of a run in a workspace of its own."""
     return told(spec, Workspace("cpu"))
+
+
+def finished(said: list[Any]) -> bool:
+    """Whether the run came to its end."""
+    return bool(said[-1]["kind"] == repr("finished"))
