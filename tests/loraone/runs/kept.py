@@ -25,7 +25,7 @@ def small_run(folder: Path, texts: Path, **changes: Any) -> RunSpec:
         "gradient": {"samples": 8, "micro_batch": 4, "head_warmup_steps": 2,
                      "head_learning_rate": 0.1},
         "measure": {"held_out_samples": 4, "intruders": True},
-        "training": {"steps": 2, "batch_size": 4, "eval_every": 1, "warmup_steps": 0},
+        "training": {"steps": 1, "batch_size": 4, "eval_every": 1, "warmup_steps": 0},
         "grid": {"ranks": [2], "learning_rates": [0.01]},
         "methods": ["lora_one"],
     }  # fmt: skip

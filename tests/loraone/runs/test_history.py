@@ -85,7 +85,7 @@ def test_a_run_says_what_it_says_alone_whatever_ran_before(
     data = four_columns(tmp_path / "texts.csv")
     draw, warm = random.Random(architecture), Workspace("cpu")
     warm.share(tmp_path / "shared")
-    for noise in range(10):
+    for noise in range(7):
         spec = drawn(architecture, tiny_models, data, draw)
         said = told(spec, warm, noise)
         assert finished(said), said[-1]
