@@ -9,10 +9,10 @@ from loraone.errors import ModelError
 from loraone.inputs.data.batches import Encoded
 from loraone.inputs.models import positions, vocabulary
 from loraone.inputs.models.loading import LoadedModel, embedding_rows
-from loraone.spec.experiment import RunSpec
+from loraone.spec.start import InputsSpec
 
 
-def check_encoded(texts: Encoded, loaded: LoadedModel, spec: RunSpec) -> None:
+def check_encoded(texts: Encoded, loaded: LoadedModel, spec: InputsSpec) -> None:
     """Raise ModelError or SpecError where a token has no row in the embedding, an answer no
     position in the decoder, or a text not the one end that an encoder-decoder reads."""
     rows, name = embedding_rows(loaded.model), spec.model.id
@@ -26,7 +26,7 @@ def check_encoded(texts: Encoded, loaded: LoadedModel, spec: RunSpec) -> None:
         _check_ends(texts.ids, loaded, spec)
 
 
-def _check_ends(ids: Sequence[Sequence[int]], loaded: LoadedModel, spec: RunSpec) -> None:
+def _check_ends(ids: Sequence[Sequence[int]], loaded: LoadedModel, spec: InputsSpec) -> None:
     """An encoder-decoder classifies what stands at the end-of-text token, once in each text."""
     end = loaded.model.config.eos_token_id
     counts = {row.count(end) for row in ids}

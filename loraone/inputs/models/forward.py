@@ -11,15 +11,15 @@ from loraone.errors import ModelError
 from loraone.inputs.data.batches import Batch
 from loraone.inputs.models.foreseen import reads_both_ways
 from loraone.inputs.models.loading import LoadedModel, embedding_rows
-from loraone.spec.experiment import RunSpec
 from loraone.spec.model import ModelSpec
+from loraone.spec.start import InputsSpec
 
 # Experts round a token's numbers otherwise when others choose them too, so what only looks at
 # numbers allows for that; an encoder's change where the configuration says that it is one.
 _LOOSE, _TIGHT, _LENGTH = 0.1, 1e-5, 8
 
 
-def check_forward(loaded: LoadedModel, batch: Batch, spec: RunSpec) -> None:
+def check_forward(loaded: LoadedModel, batch: Batch, spec: InputsSpec) -> None:
     """Raise ModelError where the model cannot compute the loss of ``batch``, or predicts the next
     token though it sees it."""
     try:

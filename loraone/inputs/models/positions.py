@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from loraone.catalog import TASKS
 from loraone.errors import SpecError
-from loraone.spec.experiment import RunSpec
+from loraone.spec.start import InputsSpec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -101,7 +101,7 @@ def table_length(model: nn.Module, *, decoder: bool) -> int | None:
     return min(lengths, default=None)
 
 
-def check_model(model: Any, spec: RunSpec) -> None:
+def check_model(model: Any, spec: InputsSpec) -> None:
     """Raise SpecError where texts may be longer than the loaded model has positions for.
 
     An encoder-decoder that writes the label's text has it in its decoder, however long texts are.

@@ -6,15 +6,15 @@ loaded is what is asked for only as long as its stamps are the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias
 
 from huggingface_hub import constants
+from huggingface_hub.errors import HFValidationError
 from huggingface_hub.file_download import repo_folder_name
 
 from loraone.inputs.data.texts import source_of
-from loraone.inputs.models.location import model_location
+from loraone.inputs.models.location import is_folder, model_location
 from loraone.spec.start import InputsSpec
 
 # Path, bytes, times of the last change of content and of the entry (ns), and number on the disk.
@@ -32,14 +32,12 @@ def local(inputs: InputsSpec) -> tuple[FileStamp, ...]:
 
     Raises ModelError where the model is not there.
     """
-    folder, data = Path(model_location(inputs.model)[0]), Path(inputs.data.source)
-    return tuple(stamp(file) for place in (folder, data) for file in sorted(_files(place)))
-
-
-def _files(place: Path) -> Iterable[Path]:
-    if place.is_dir():
-        return (file for file in place.iterdir() if file.is_file())
-    return [place] if place.is_file() else []
+    location, _ = model_location(inputs.model)
+    folder = sorted(Path(location).iterdir()) if is_folder(location) else []
+    files = [file for file in folder if file.is_file()]
+    if source_of(inputs.data.source) == "file":
+        files += [file for file in [Path(inputs.data.source).expanduser()] if file.is_file()]
+    return tuple(stamp(file) for file in files)
 
 
 def hub(inputs: InputsSpec) -> tuple[str | None, str | None]:
@@ -48,7 +46,7 @@ def hub(inputs: InputsSpec) -> tuple[str | None, str | None]:
     Nothing is asked of the hub; None for what is not from there, or was never fetched.
     """
     name, revision = model_location(inputs.model)
-    model = None if Path(name).is_dir() else commit("model", name, revision)
+    model = None if is_folder(name) else commit("model", name, revision)
     source, _, wanted = inputs.data.source.partition("@")
     data = commit("dataset", source, wanted) if source_of(inputs.data.source) == "hub" else None
     return model, data
@@ -59,6 +57,10 @@ def commit(kind: str, name: str, revision: str | None) -> str | None:
 
     ``kind`` is ``model`` or ``dataset``; None where there is none, as of a commit itself.
     """
-    refs = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type=kind) / "refs"
+    try:
+        folder = repo_folder_name(repo_id=name, repo_type=kind)
+    except HFValidationError:  # such as a name that is too long; who loads it says so
+        return None
+    refs = Path(constants.HF_HUB_CACHE) / folder / "refs"
     file = refs / (revision or constants.DEFAULT_REVISION)
     return file.read_text().strip() if file.is_file() else None
