@@ -26,6 +26,7 @@ from loraone.inputs.models import loading
 from loraone.spec.experiment import RunSpec
 from tests.conftest import tiny_run
 from tests.loraone.gradient.test_exact import texts
+from tests.loraone.methods.tiny import refused
 
 FROM_PEFT = [
     row.name
@@ -144,3 +145,15 @@ def test_eva_with_more_directions_than_tokens_is_refused_where_peft_would_never_
     data = texts([3, 4], causal=True)
     with pytest.raises(SpecError, match=r"16 directions.*7 tokens"):
         Adapted(loaded, spec, {}, lambda size: data.batches([0, 1], size, torch.device("cpu")))
+
+
+def test_corda_on_a_layer_that_sees_one_position_is_refused_by_name(
+    tiny_models: dict[str, Path], texts_csv: Path
+) -> None:
+    targets = {"id": str(tiny_models["bert"]), "targets": ["query", "pooler.dense"]}
+    ended = refused(tiny_run(tiny_models["bert"], texts_csv, "corda", model=targets))
+    assert (ended.code, ended.field, ended.value) == (
+        "model-not-usable",
+        "model.targets",
+        "bert.pooler.dense",
+    )
