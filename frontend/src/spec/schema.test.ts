@@ -43,6 +43,11 @@ test("label, help and range come from the schema", () => {
   expect(fieldInfo(SCHEMA, "methods.0.schedule").choices).toEqual(["linear", "constant"]);
 });
 
+test("a range is shown to its last digit", () => {
+  const largest = { properties: { seed: { type: "integer", minimum: 0, maximum: 2147483647 } } };
+  expect(fieldInfo(largest, "seed").allowed).toBe("0 to 2,147,483,647");
+});
+
 test("a field that the schema does not know keeps its path as label", () => {
   expect(fieldInfo(SCHEMA, "grid.nothing").label).toBe("grid.nothing");
 });

@@ -123,7 +123,7 @@ export function resolve(root: Node, node: Node): Node {
 function range(node: Node): string {
   const low = node.minimum ?? node.exclusiveMinimum;
   const high = node.maximum ?? node.exclusiveMaximum;
-  const shown = (value: number) => value.toLocaleString("en", { maximumSignificantDigits: 6 });
+  const shown = (value: number) => value.toLocaleString("en", { maximumSignificantDigits: 15 });
   if (low === undefined && high === undefined) return "";
   if (low === undefined) return `at most ${shown(high ?? 0)}`;
   const from = node.exclusiveMinimum !== undefined ? `above ${shown(low)}` : shown(low);
