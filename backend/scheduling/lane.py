@@ -110,7 +110,9 @@ class Lane:
         except Exception as error:
             # What the worker still sends of this job must not be taken for the next one's.
             self.worker.close()
-            self._lost(job, f"its results could not be stored: {error}")
+            # Of a database's error its own words, without the statement.
+            cause = getattr(error, "orig", None) or error
+            self._lost(job, f"its results could not be stored: {cause}")
             raise
         finally:
             self.driving = self.watch = None

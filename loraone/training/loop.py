@@ -29,7 +29,7 @@ def train(
     ``train_loss`` of step k is the loss of its batch before the update. Evaluations come at step
     0, every ``eval_every`` steps, and at the end. ``seconds`` counts training alone.
 
-    Raises TrainingError where a loss or a gradient is not finite.
+    Raises TrainingError where a loss or a gradient is not finite, that of step 0 included.
     """
     training = spec.training
     model = trainable.model
@@ -44,7 +44,9 @@ def train(
         outcome = evaluate(model, evaluation, everything, training.batch_size, device)
         return scored(outcome, spec.task)
 
-    yield Metric(0, evaluated(), 0.0, 0)
+    untrained = evaluated()
+    _check_start(untrained["eval_loss"], spec)
+    yield Metric(0, untrained, 0.0, 0)
     with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
         torch.manual_seed(spec.seed)
         batches = training_rows(len(data), training.batch_size, spec.seed)
@@ -73,6 +75,20 @@ def train(
                 values |= measured
             yield Metric(step, values, seconds, tokens)
     model.eval()
+
+
+def _check_start(loss: float, spec: RunSpec) -> None:
+    """The untouched model's loss was finite: what is not is the initialisation's doing."""
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"the evaluation loss is {loss} before the first step: {spec.method.label} begins "
+            "with weights that the model cannot compute with",
+            field="method.params",
+            value=spec.method.label,
+            allowed="an initialisation after which the loss is finite",
+            hint="make the initial update smaller (a larger γ, a smaller α), or use bfloat16 or "
+            "float32 instead of float16",
+        )
 
 
 def _finite(value: float, what: str, step: int, spec: RunSpec) -> float:

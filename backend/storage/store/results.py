@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -131,7 +132,7 @@ def _store(session: Session, run: Run, event: Event, artifacts: Path) -> None:
                 )
             )
         case Finished():
-            run.summary = event.summary
+            run.summary = {**dict.fromkeys(event.summary), **_finite(event.summary)}
             runs.finish(session, run, "succeeded")
         case Failed():
             error = {
@@ -146,7 +147,8 @@ def _store(session: Session, run: Run, event: Event, artifacts: Path) -> None:
 
 
 def _metric(session: Session, run: Run, event: Metric) -> None:
-    for name, value in event.values.items():
+    values = _finite(event.values)  # NaN would be NULL, which no metric is
+    for name, value in values.items():
         session.add(
             MetricRow(
                 run_id=run.id,
@@ -157,7 +159,7 @@ def _metric(session: Session, run: Run, event: Metric) -> None:
                 tokens=event.tokens,
             )
         )
-    changes.add(session, run, "metric", {"step": event.step, **_finite(event.values)})
+    changes.add(session, run, "metric", {"step": event.step, **values})
 
 
 def _spectrum(session: Session, run: Run, event: Spectra) -> None:
@@ -179,6 +181,8 @@ def _columns(session: Session, run: Run, event: InitReport | UpdateReport) -> No
         session.add(LayerColumn(run_id=run.id, name=name, values=pack(values)))
 
 
-def _finite(values: dict[str, float]) -> dict[str, float]:
+def _finite(values: Mapping[str, float | None]) -> dict[str, float]:
     """Without what JSON has no word for."""
-    return {name: value for name, value in values.items() if math.isfinite(value)}
+    return {
+        name: value for name, value in values.items() if value is not None and math.isfinite(value)
+    }

@@ -105,7 +105,7 @@ def lose(session: Session, run: Run, reason: str) -> None:
     error = {
         "code": "lost",
         "message": f"{reason}, {MAX_LOST} times",
-        "hint": "the worker may have been killed for memory: lower batch sizes, then retry",
+        "hint": "where the worker was killed for memory, lower batch sizes, then retry",
     }
     finish(session, run, "failed", error=error)
 
