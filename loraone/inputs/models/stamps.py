@@ -14,6 +14,7 @@ from huggingface_hub.errors import HFValidationError
 from huggingface_hub.file_download import repo_folder_name
 
 from loraone.inputs.data.texts import source_of
+from loraone.inputs.hub_names import parsed
 from loraone.inputs.models.location import is_folder, model_location
 from loraone.spec.start import InputsSpec
 
@@ -47,9 +48,8 @@ def hub(inputs: InputsSpec) -> tuple[str | None, str | None]:
     """
     name, revision = model_location(inputs.model)
     model = None if is_folder(name) else commit("model", name, revision)
-    source, _, wanted = inputs.data.source.partition("@")
-    data = commit("dataset", source, wanted) if source_of(inputs.data.source) == "hub" else None
-    return model, data
+    on_hub = parsed(inputs.data.source) if source_of(inputs.data.source) == "hub" else None
+    return model, commit("dataset", *on_hub) if on_hub is not None else None
 
 
 def commit(kind: str, name: str, revision: str | None) -> str | None:
@@ -63,4 +63,6 @@ def commit(kind: str, name: str, revision: str | None) -> str | None:
         return None
     refs = Path(constants.HF_HUB_CACHE) / folder / "refs"
     file = refs / (revision or constants.DEFAULT_REVISION)
-    return file.read_text().strip() if file.is_file() else None
+    if not file.is_file() or not file.resolve().is_relative_to(refs.resolve()):
+        return None
+    return file.read_text(encoding="utf-8", errors="replace").strip()
