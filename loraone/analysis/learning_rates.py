@@ -84,21 +84,21 @@ def same(one: float, other: float, metric: str) -> bool:
 def choose(tried: Sequence[Tried], metric: str) -> Choice | None:
     """The best rate by a metric; None where no run finished.
 
-    Survivors are not compared with what is complete: only the rates with the fewest failed runs
-    are. Of these the means over the seeds that all of them have decide; a rate that has fewer than
-    half of the seeds of another one waits, for it would decide by them alone. Of rates that
+    A rate that has fewer than half of the seeds of another one waits, for it would decide by them
+    alone. Survivors are not compared with what is complete: of the others only the rates with the
+    fewest failed runs are, by their means over the seeds that all of them have. Of rates that
     rounding does not tell apart the smallest is taken.
     """
     finished = sorted((each for each in tried if each.values), key=lambda each: each.rate)
     if not finished:
         return None
-    fewest = min(each.failed for each in finished)
-    whole = [each for each in finished if each.failed == fewest]
-    most = max(len(each.values) for each in whole)
-    compared = [each for each in whole if 2 * len(each.values) >= most]
+    most = max(len(each.values) for each in finished)
+    tried_enough = [each for each in finished if 2 * len(each.values) >= most]
+    fewest = min(each.failed for each in tried_enough)
+    compared = [each for each in tried_enough if each.failed == fewest]
     shared = frozenset.intersection(*(each.seeds for each in compared))
     means = [each.mean(shared or each.seeds) for each in compared]
     ahead = max(means) if METRICS[metric].better == "higher" else min(means)
     best = next(e for e, mean in zip(compared, means, strict=True) if same(mean, ahead, metric))
-    waiting = [each.rate for each in whole if each not in compared]
+    waiting = [each.rate for each in finished if each not in tried_enough and not each.failed]
     return Choice(best, compared, shared, waiting)

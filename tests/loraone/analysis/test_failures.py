@@ -145,3 +145,13 @@ def test_rows_keep_their_index_and_order() -> None:
     assert list(best.index) == [3, 3]
     assert list(best["seed"]) == [0, 1]
     assert best_learning_rates(runs.iloc[:0], "eval_loss").empty
+
+
+def test_a_rate_that_was_hardly_tried_waits_however_few_of_its_runs_failed() -> None:
+    status = ["succeeded"] * 9 + ["failed"] + ["succeeded"] + ["queued"] * 9
+    losses = {1e-3: [0.2] * 9 + [LOST], 1e-5: [0.9] + [LOST] * 9}
+    runs = frame(*grid("LoRA", losses), status=status)
+    assert rates(runs) == {"LoRA": [1e-3]}
+    assert "Learning rates of LoRA with too few seeds to be compared: 1e-05." in verdict(
+        runs, "eval_loss"
+    )
