@@ -13,6 +13,9 @@ from loraone.inputs.models.loss import HALF
 # The loss is multiplied by it at first where gradients pass through float16, whose smallest number
 # is 6e-8. A power of two: nothing is rounded.
 LOSS_SCALE = 2.0**16
+# After so many passes without an overflow a lowered scale doubles again, as in torch's GradScaler:
+# one text with a large gradient must not decide what small gradients underflow from then on.
+GROWTH_PASSES = 100
 
 
 class Float32Steps:
@@ -37,7 +40,8 @@ class Float32Steps:
             group["params"] = [self._copies.get(p, p) for p in group["params"]]
         self._parameters = parameters
         self._stepped = [self._copies.get(p, p) for p in parameters]
-        self._scale = LOSS_SCALE if through == torch.float16 else 1.0
+        self._largest = self._scale = LOSS_SCALE if through == torch.float16 else 1.0
+        self._clean = 0
 
     def backward(self, loss: Tensor, max_norm: float) -> float:
         """The gradient of ``loss``, clipped to ``max_norm``; its norm before that.
@@ -45,6 +49,9 @@ class Float32Steps:
         Where a scaled gradient overflows, the same pass is taken again with a smaller scale: no
         step is passed over. A norm that is not finite is that of the loss itself.
         """
+        self._clean += 1
+        if self._clean > GROWTH_PASSES and self._scale < self._largest:
+            self._scale, self._clean = self._scale * 2, 0
         while True:
             self._forget()
             torch.autograd.backward(loss * self._scale, retain_graph=self._scale > 1)
@@ -57,7 +64,7 @@ class Float32Steps:
             norm = float(nn.utils.clip_grad_norm_(self._stepped, max_norm))
             if math.isfinite(norm) or self._scale == 1:
                 return norm
-            self._scale /= 4
+            self._scale, self._clean = self._scale / 4, 0
 
     @torch.no_grad()
     def step(self) -> None:

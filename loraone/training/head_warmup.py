@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from loraone.errors import TrainingError
 from loraone.events import Progress
 from loraone.inputs.data.batches import Encoded, training_rows
 from loraone.inputs.models.loss import dtype_of, mean_loss
@@ -21,7 +22,8 @@ def warm_head(
 ) -> Steps[None]:
     """Train only the new head for ``gradient.head_warmup_steps`` steps, in eval mode.
 
-    Without it a random head's gradient says little about the task.
+    Without it a random head's gradient says little about the task. Raises TrainingError where it
+    diverges.
     """
     steps = spec.gradient.head_warmup_steps
     yield Progress("head", 0, steps)
@@ -36,7 +38,16 @@ def warm_head(
     batches = training_rows(len(data), size, spec.seed)
     for step in range(1, steps + 1):
         batch = data.batch(next(batches), device)
-        descent.backward(mean_loss(model, model(**batch), batch), math.inf)
+        norm = descent.backward(mean_loss(model, model(**batch), batch), math.inf)
+        if not math.isfinite(norm):
+            rate = spec.gradient.head_learning_rate
+            raise TrainingError(
+                f"the gradient of the new head is {norm} at step {step} of {steps} of its warm-up "
+                f"(learning rate {rate:g})",
+                field="gradient.head_learning_rate",
+                value=rate,
+                hint="lower gradient.head_learning_rate or gradient.head_warmup_steps",
+            )
         descent.step()
         yield Progress("head", step, steps)
     model.requires_grad_(False)

@@ -11,7 +11,7 @@ from torch import nn
 from loraone.events import Finished, Metric
 from loraone.runs.run import run
 from loraone.runs.workspace import Workspace
-from loraone.training.half_precision import Float32Steps
+from loraone.training.half_precision import GROWTH_PASSES, Float32Steps
 from tests.conftest import tiny_run
 
 HALF = [torch.bfloat16, torch.float16]
@@ -52,6 +52,17 @@ def test_a_scaled_gradient_that_overflows_is_taken_again_and_no_step_is_lost() -
     assert norm == pytest.approx(3**0.5 * 1000, rel=1e-2)
     steps.step()
     torch.testing.assert_close(weight.detach().float(), torch.full((3,), 0.99), atol=1e-3, rtol=0)
+
+
+def test_one_overflow_does_not_decide_what_underflows_from_then_on() -> None:
+    weight = nn.Parameter(torch.ones(3, dtype=torch.float16))
+    steps = descent(weight, 0.0)
+    steps.backward(weight.float().sum() * 60_000, float("inf"))
+    tiny = 2.0**-30
+    assert steps.backward(weight.float().sum() * tiny, float("inf")) == 0, "it underflows at first"
+    for _ in range(20 * GROWTH_PASSES):
+        norm = steps.backward(weight.float().sum() * tiny, float("inf"))
+    assert norm == pytest.approx(3**0.5 * tiny, rel=1e-2)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, *HALF])
