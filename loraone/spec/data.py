@@ -19,8 +19,10 @@ def _text_codec(name: str) -> str:
         codec = codecs.lookup(name)
     except (LookupError, ValueError):
         codec = None
-    # The attribute that open() itself asks; hex, zip or rot13 are codecs, but not of text.
-    if codec is None or not getattr(codec, "_is_text_encoding", True):
+    # The attribute that open() itself asks; hex, zip or rot13 are codecs, but not of text. Those of
+    # domain names decode no stream.
+    domain = codec is not None and codec.name in ("idna", "punycode", "undefined")
+    if codec is None or domain or not getattr(codec, "_is_text_encoding", True):
         raise PydanticCustomError(
             "unknown_encoding",
             "{name} is no text encoding that Python knows; allowed: utf-8, utf-16, cp1252, "
@@ -67,10 +69,10 @@ class DataSpec(Spec):
         ),
     )
     missing_words: tuple[str, ...] = Field(
-        ("NA", "N/A", "#N/A", "<NA>", "NaN", "null", "None"),
+        ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None"),
         title="Words for a missing label",
         max_length=100,
-        description="In upper or lower case; what is not listed is a class. "
+        description="As they are written; what is not listed is a class. "
         "An empty label is always missing",
     )
     max_length: int = Field(

@@ -1181,13 +1181,16 @@ export interface components {
             missing_labels: "refuse" | "drop";
             /**
              * Words for a missing label
-             * @description In upper or lower case; what is not listed is a class. An empty label is always missing
+             * @description As they are written; what is not listed is a class. An empty label is always missing
              * @default [
              *       "NA",
              *       "N/A",
+             *       "n/a",
              *       "#N/A",
              *       "<NA>",
              *       "NaN",
+             *       "nan",
+             *       "NULL",
              *       "null",
              *       "None"
              *     ]
@@ -1399,9 +1402,12 @@ export interface components {
              *       "missing_words": [
              *         "NA",
              *         "N/A",
+             *         "n/a",
              *         "#N/A",
              *         "<NA>",
              *         "NaN",
+             *         "nan",
+             *         "NULL",
              *         "null",
              *         "None"
              *       ],

@@ -22,6 +22,9 @@ from loraone.inputs.data.rows import Row, Rows
 from loraone.inputs.data.streams import Text, opened
 from loraone.spec.data import DataSpec
 
+# Of Parquet in gzip, whose columns stand anywhere, so that it is unpacked whole.
+MAX_PARQUET = 2**28
+_PARQUET = b"PAR1"
 # So many rows are checked before a run is taken in, and so many looked through for a column.
 FIRST_ROWS = 1000
 SEARCHED_ROWS = 100_000
@@ -87,6 +90,13 @@ def _table(spec: DataSpec) -> Iterator[Table]:
                 yield JsonTable(Text(stream, spec.encoding, translated=True), spec.source)
     except (MemoryError, DataError):  # Arrow's is an ArrowException too, ours a ValueError
         raise
+    except UnicodeError as error:  # such as UTF-16 without its byte order mark
+        raise DataError(
+            f"{spec.source} cannot be read as {spec.encoding}: {error}",
+            field="data.encoding",
+            value=spec.encoding,
+            allowed="the encoding that the file was written in",
+        ) from error
     # What a broken or foreign file leads to in csv, json, gzip and Arrow.
     except (OSError, EOFError, ValueError, zlib.error, ArrowException) as error:
         kind = (suffix or "")[1:].upper() + " in gzip" * path.name.lower().endswith(".gz")
@@ -103,9 +113,7 @@ class ParquetTable:
     def __init__(self, stream: IO[bytes]) -> None:
         from pyarrow import parquet
 
-        # Its columns stand anywhere: what is packed is unpacked whole.
-        source = stream if stream.seekable() else io.BytesIO(stream.read())
-        self._file: Any = parquet.ParquetFile(source)
+        self._file: Any = parquet.ParquetFile(stream if stream.seekable() else _whole(stream))
 
     def rows(self, columns: Sequence[Column]) -> Iterator[Row]:
         """The values of ``columns``, row by row; their types are checked before."""
@@ -117,3 +125,17 @@ class ParquetTable:
     def has(self, columns: Sequence[Column]) -> bool:
         """The schema says it before any row."""
         return True
+
+
+def _whole(stream: IO[bytes]) -> IO[bytes]:
+    """What a packed file holds, where it is Parquet and not too large for memory."""
+    begin = stream.read(len(_PARQUET))
+    if begin != _PARQUET:
+        raise ValueError("it does not begin as Parquet does")
+    unpacked = begin + stream.read(MAX_PARQUET)
+    if len(unpacked) > MAX_PARQUET:
+        raise ValueError(
+            f"it unpacks to more than {MAX_PARQUET >> 20} MiB; Parquet is packed in itself: unpack "
+            "the file and name the unpacked one"
+        )
+    return io.BytesIO(unpacked)

@@ -63,7 +63,7 @@ def _missing(label: str | None, words: set[str]) -> str | None:
 
 
 def _plain(word: str) -> str:
-    return word.strip().casefold()
+    return word.strip()
 
 
 def _refused(rows: Rows, unlabelled: Mapping[int, str], spec: DataSpec) -> DataError:

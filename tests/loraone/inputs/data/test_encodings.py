@@ -90,7 +90,22 @@ def test_a_file_in_utf_16_that_is_read_as_utf_8_leads_to_the_field(tmp_path: Pat
         assert refused(file, "row").field == "data.encoding"
 
 
-@pytest.mark.parametrize("name", ["klingon", "hex", "zip", "rot13", "base64", "a\0b", "", "x" * 41])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "klingon",
+        "hex",
+        "zip",
+        "rot13",
+        "base64",
+        "idna",
+        "punycode",
+        "undefined",
+        "a\0b",
+        "",
+        "x" * 41,
+    ],
+)
 def test_what_is_no_text_encoding_is_refused_by_the_field(name: str) -> None:
     with pytest.raises(ValidationError) as caught:
         DataSpec(encoding=name)
@@ -107,3 +122,8 @@ def test_json_in_utf_16_is_lines_too(tmp_path: Path) -> None:
     content = "\r\n".join(str(row).replace("'", '"') for row in rows_of(TABLE))
     file = packed(tmp_path / "rows.jsonl", content.encode("utf-16"))
     assert read(file, encoding="utf-16") == (TABLE["text"], TABLE["label"])
+
+
+def test_utf_16_without_its_mark_leads_to_the_field(tmp_path: Path) -> None:
+    file = packed(tmp_path / "rows.csv", "text,label\na,x\n".encode("utf-16-be"))
+    assert refused(file, encoding="utf-16").field == "data.encoding"

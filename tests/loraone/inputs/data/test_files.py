@@ -123,3 +123,14 @@ def test_of_a_long_file_the_first_rows_are_looked_at(tmp_path: Path, suffix: str
     files.check(spec, labelled=True)
     with pytest.raises(DataError, match=f" of {3 * count} rows have no label"):
         load(spec, labelled=True)
+
+
+def test_packed_parquet_is_looked_at_before_it_is_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zeros = tmp_path / "zeros.parquet.gz"
+    zeros.write_bytes(gzip.compress(bytes(10**6)))
+    refused(zeros, "does not begin as Parquet does")
+    file = written(tmp_path / "rows.parquet.gz", {"text": ["a"] * 50, "label": ["b"] * 50})
+    monkeypatch.setattr(files, "MAX_PARQUET", 100)
+    refused(file, "unpacks to more than", "Parquet is packed in itself")

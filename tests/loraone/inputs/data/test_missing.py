@@ -31,7 +31,7 @@ def data_of(
     return load(DataSpec(source=str(file), **spec), labelled=True)
 
 
-WORDS = ["NA", "nan", "NaN", "N/A", "#N/A", "null", "NULL", "None", "<NA>", " na "]
+WORDS = ["NA", "nan", "NaN", "N/A", "#N/A", "null", "NULL", "None", "<NA>", " NA "]
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -84,8 +84,14 @@ def test_a_class_can_have_the_name_of_a_missing_label(tmp_path: Path) -> None:
     assert kept.label_names == ("NA", "None", "n/a", "x", "y")
     assert kept.notes == ()
     # Namibia is a class, what has no country is left out.
-    spec: dict[str, Any] = {"missing_words": ("none", "N/A"), "missing_labels": "drop"}
+    spec: dict[str, Any] = {"missing_words": ("None", "n/a"), "missing_labels": "drop"}
     assert data_of(tmp_path, labels, **spec).label_names == ("NA", "x", "y")
+
+
+def test_a_class_in_lower_case_is_none_of_the_words(tmp_path: Path) -> None:
+    """As the stances none, favor and against."""
+    data = data_of(tmp_path, ["none", "none", "na"])
+    assert data.label_names == ("na", "none", "x", "y")
 
 
 def test_words_of_ones_own_can_mean_a_missing_label(tmp_path: Path) -> None:
