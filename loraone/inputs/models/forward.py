@@ -25,7 +25,9 @@ def check_forward(loaded: LoadedModel, batch: Batch, spec: InputsSpec) -> None:
     try:
         with torch.no_grad():
             loaded.model(**batch)
-    except (MemoryError, torch.OutOfMemoryError):
+        if TASKS[spec.task].predicts == "next-token":
+            check_causal(loaded.model, embedding_rows(loaded.model), spec.model)
+    except (ModelError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
         default = spec.model.dtype == "float32"
@@ -37,8 +39,6 @@ def check_forward(loaded: LoadedModel, batch: Batch, spec: InputsSpec) -> None:
             allowed=f"a model for {TASKS[spec.task].label.lower()}",
             hint="choose another model or task" if default else "set model.dtype to float32",
         ) from error
-    if TASKS[spec.task].predicts == "next-token":
-        check_causal(loaded.model, embedding_rows(loaded.model), spec.model)
 
 
 @torch.no_grad()
