@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 # A branch, a tag, a commit, or refs/pr/1. The cache keeps each as a file of that path.
@@ -16,3 +17,11 @@ def parsed(name: str) -> tuple[str, str | None] | None:
     if wrong or (at and not _REVISION.fullmatch(revision)):
         return None
     return repository, revision or None
+
+
+def is_path(name: str) -> bool:
+    """Whether something of this machine has that path, so that no name of the hub is meant."""
+    try:
+        return Path(name).exists()
+    except OSError:  # a name that no file can have, such as one that is too long
+        return False

