@@ -84,15 +84,19 @@ def check_spec(shared: Shared, method: MethodSpec, ranks: Sequence[int], at: Pat
         )
 
 
-def check_sweep(task: str, sweep: SweepSpec | None) -> None:
-    """Raise PydanticCustomError for a sweep in a task that has no problem to vary."""
-    if sweep is not None and not TASKS[task].synthetic:
+def check_sweep(task: str, problem: ProblemSpec, sweep: SweepSpec | None) -> None:
+    """Raise PydanticCustomError for a sweep in a task that has no problem to vary, or over values
+    that the problem cannot have."""
+    if sweep is None:
+        return
+    if not TASKS[task].synthetic:
         raise _error(
             "sweep_needs_a_problem",
             "only the teacher–student task has a problem to sweep; allowed: none",
             "sweep",
             sweep.parameter,
         )
+    sweep.check(problem)
 
 
 def _error(kind: str, message: Any, at: str, given: object, **words: object) -> PydanticCustomError:

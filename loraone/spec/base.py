@@ -1,10 +1,55 @@
-"""What all specs share: frozen, strict about unknown fields, and the bounds used in several."""
+"""What all specs share: frozen, strict about unknown fields, and the bounds used in several.
+
+Everything has a bound, so that whatever is sent is refused quickly and in few words; a test walks
+all fields. What was stored is read without them (:mod:`loraone.spec.stored`).
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+# What a database's whole number holds, and what is far from the end of a float's range.
+MOST_INT = 2**63 - 1
+MOST_FLOAT = 1e300
+# More fields than any spec has.
+MOST_FIELDS = 200
+
+
+def storable(text: str) -> str:
+    """``text``; PydanticCustomError where it has a NUL, which no database and no path can hold."""
+    if "\0" in text:
+        raise PydanticCustomError(
+            "unstorable_text",
+            "holds the character NUL at {place}; allowed: text without it",
+            {"place": text.index("\0"), "given": text.replace("\0", "\\0")},
+        )
+    return text
+
+
+def at_most(most: int, noun: str = "values") -> BeforeValidator:
+    """Refuses a list that is too long before any of its items is looked at: each of them could be
+    wrong, and be an error of its own."""
+
+    def check(given: Any) -> Any:
+        if isinstance(given, Collection) and not isinstance(given, str) and len(given) > most:
+            raise PydanticCustomError(
+                "too_many",
+                "{count} {noun} are too many; allowed: up to {most}",
+                {"count": len(given), "noun": noun, "most": most, "given": len(given)},
+            )
+        return given
+
+    return BeforeValidator(check)
+
+
+Text = Annotated[str, AfterValidator(storable)]
+Word = Annotated[Text, Field(min_length=1, max_length=200)]
+Whole = Annotated[int, Field(ge=-MOST_INT, le=MOST_INT)]
+Real = Annotated[float, Field(ge=-MOST_FLOAT, le=MOST_FLOAT)]
 
 Rank = Annotated[int, Field(ge=1, le=4096)]
 
@@ -35,3 +80,15 @@ class Spec(BaseModel):
     section: ClassVar[str] = ""
 
     model_config = ConfigDict(extra="forbid", frozen=True, model_title_generator=_title)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, given: Any) -> Any:
+        """Each unknown field would be an error of its own."""
+        if isinstance(given, Mapping) and len(given) > MOST_FIELDS:
+            raise PydanticCustomError(
+                "too_many_fields",
+                "{count} fields are too many; allowed: those of this section",
+                {"count": len(given), "given": len(given)},
+            )
+        return given

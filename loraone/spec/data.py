@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from loraone.catalog import SOURCES
-from loraone.spec.base import Seed, Spec
+from loraone.spec.base import Seed, Spec, Text, Word, at_most
 from loraone.spec.form import form
 
 
@@ -36,7 +36,7 @@ def _text_codec(name: str) -> str:
 class DataSpec(Spec):
     """Which texts, which columns, and how many of them."""
 
-    source: str = Field(
+    source: Text = Field(
         "builtin:stdlib-docstrings",
         title="Data",
         min_length=1,
@@ -44,13 +44,10 @@ class DataSpec(Spec):
         description=f"builtin:stdlib-docstrings, a {SOURCES['file'].file_kinds}, or a hub id",
         json_schema_extra=form(section="Model and data", order=1),
     )
-    text_column: str = Field(
-        "text", title="Text column", min_length=1, description="Column that holds the text"
-    )
-    label_column: str = Field(
+    text_column: Word = Field("text", title="Text column", description="Column that holds the text")
+    label_column: Word = Field(
         "label",
         title="Label column",
-        min_length=1,
         description="Column that holds the label; not read for language modelling",
     )
     encoding: Annotated[str, AfterValidator(_text_codec)] = Field(
@@ -68,7 +65,9 @@ class DataSpec(Spec):
             choices={"refuse": "Refuse the data", "drop": "Leave these texts out"}
         ),
     )
-    missing_words: tuple[str, ...] = Field(
+    missing_words: Annotated[
+        tuple[Annotated[Text, Field(max_length=200)], ...], at_most(100, "words")
+    ] = Field(
         ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None"),
         title="Words for a missing label",
         max_length=100,

@@ -24,12 +24,12 @@ from loraone.catalog import METHODS, TASKS
 from loraone.spec import versions
 from loraone.spec.adapter import AdapterSpec
 from loraone.spec.applicability import Paths, check_spec, check_sweep
-from loraone.spec.base import LearningRate, Rank, Seed, Spec, exactly
+from loraone.spec.base import LearningRate, Rank, Seed, Spec, Text, Word, at_most, exactly
 from loraone.spec.data import DataSpec
 from loraone.spec.form import form, layout
 from loraone.spec.gradient import GradientSpec
 from loraone.spec.measure import MeasureSpec
-from loraone.spec.method import MethodSpec, _method_from_name
+from loraone.spec.method import MOST_VALUES, MethodSpec, _method_from_name
 from loraone.spec.model import ModelSpec
 from loraone.spec.start import HeadTraining, HeldOutBatch, InputsSpec, StartSpec, TeacherSpec
 from loraone.spec.synthetic import ProblemSpec, SweepSpec
@@ -37,7 +37,7 @@ from loraone.spec.training import TrainingSpec
 
 MAX_RUNS = 500
 # Teacher–student problems are solved many at once.
-MAX_PROBLEMS = 5000
+MAX_PROBLEMS = MOST_VALUES
 
 
 def _known_task(name: str) -> str:
@@ -50,16 +50,20 @@ def _unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(values))
 
 
+_Dimension = Field(min_length=1, max_length=MOST_VALUES)
+_Bounded = at_most(MOST_VALUES)
+
+
 class GridSpec(Spec):
     """The values that are combined with every method."""
 
-    ranks: Annotated[tuple[Rank, ...], Field(min_length=1), AfterValidator(_unique)] = Field(
+    ranks: Annotated[tuple[Rank, ...], _Dimension, AfterValidator(_unique), _Bounded] = Field(
         (8,), title="Ranks", description="r of lora_A (r, n) and lora_B (m, r)"
     )
     learning_rates: Annotated[
-        tuple[LearningRate, ...], Field(min_length=1), AfterValidator(_unique)
+        tuple[LearningRate, ...], _Dimension, AfterValidator(_unique), _Bounded
     ] = Field((1e-3,), title="Learning rates", description="AdamW's peak learning rates")
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_unique)] = Field(
+    seeds: Annotated[tuple[Seed, ...], _Dimension, AfterValidator(_unique), _Bounded] = Field(
         (0,), title="Seeds", description="Draw head, batches and random factors"
     )
 
@@ -74,7 +78,7 @@ class _Shared(Spec):
         description="Of the spec's form; earlier ones are brought forward",
         json_schema_extra=form(hidden=True),
     )
-    task: Annotated[str, AfterValidator(_known_task)] = Field(
+    task: Annotated[Word, AfterValidator(_known_task)] = Field(
         "sequence-classification",
         title="Task",
         description="What the model is trained to do",
@@ -114,10 +118,10 @@ class ExperimentSpec(_Shared):
 
     model_config = ConfigDict(json_schema_extra=layout())
 
-    name: str = Field(
+    name: Text = Field(
         "Untitled", title="Name", min_length=1, max_length=200, description="Shown in the history"
     )
-    description: str = Field(
+    description: Text = Field(
         "",
         title="Description",
         max_length=10_000,
@@ -125,7 +129,9 @@ class ExperimentSpec(_Shared):
         json_schema_extra=form(widget="textarea"),
     )
     methods: Annotated[
-        tuple[Annotated[MethodSpec, BeforeValidator(_method_from_name)], ...], Field(min_length=1)
+        tuple[Annotated[MethodSpec, BeforeValidator(_method_from_name)], ...],
+        Field(min_length=1, max_length=MAX_RUNS),
+        at_most(MAX_RUNS, "methods"),
     ] = Field(
         (MethodSpec(name="lora"), MethodSpec(name="lora_one")),
         title="Methods",
@@ -142,7 +148,7 @@ class ExperimentSpec(_Shared):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> ExperimentSpec:
-        check_sweep(self.task, self.sweep)
+        check_sweep(self.task, self.problem, self.sweep)
         ranks = tuple(f"grid.ranks.{j}" for j in range(len(self.grid.ranks)))
         for i, method in enumerate(self.methods):
             check_spec(self, method, self.grid.ranks, Paths(f"methods.{i}", ranks))
@@ -150,15 +156,16 @@ class ExperimentSpec(_Shared):
 
     @property
     def run_count(self) -> int:
-        """How many runs :func:`expand` gives, by multiplication."""
-        first = self.grid.ranks[:1]
-        of_methods = {
-            (method.label, rank, learning_rate)
-            for method in self.methods
-            for rank in (first if METHODS[method.name].trains == "all" else self.grid.ranks)
-            for learning_rate in method.learning_rates or self.grid.learning_rates
-        }
-        return len(of_methods) * len(self.grid.seeds) * len(self._variants())
+        """How many runs :func:`expand` gives, by multiplication: methods of one label are one."""
+        rates: dict[tuple[str, bool], set[float]] = {}
+        for method in self.methods:
+            kind = method.label, METHODS[method.name].trains == "all"
+            rates.setdefault(kind, set()).update(method.learning_rates or self.grid.learning_rates)
+        of_methods = sum(
+            len(of_label) * (1 if all_weights else len(self.grid.ranks))
+            for (_, all_weights), of_label in rates.items()
+        )
+        return of_methods * len(self.grid.seeds) * len(self._variants())
 
     def _variants(self) -> dict[str, ProblemSpec]:
         """The swept problems by what tells them apart; without a sweep the one there is."""
@@ -190,7 +197,7 @@ class RunSpec(_Shared):
     learning_rate: LearningRate
     seed: Seed
     # What tells runs of a sweep apart, such as "κ 10".
-    variant: str = ""
+    variant: Annotated[Text, Field(max_length=200)] = ""
 
     @model_validator(mode="after")
     def _makes_sense(self) -> RunSpec:

@@ -12,9 +12,14 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from loraone.catalog import METHODS, OPTIMIZERS
-from loraone.spec.base import LearningRate, Spec, exactly
+from loraone.spec.base import LearningRate, Real, Spec, Text, Whole, Word, at_most, exactly
 from loraone.spec.form import form
 from loraone.spec.training import Optimizer, optimizer_labels
+
+# Of any method.
+MOST_PARAMS = 50
+# Of any dimension of a grid: as many as the runs of a teacher–student experiment.
+MOST_VALUES = 5000
 
 
 def _method_from_name(value: Any) -> Any:
@@ -24,16 +29,27 @@ def _method_from_name(value: Any) -> Any:
 class MethodSpec(Spec):
     """One method of the catalogue with its own parameters."""
 
-    name: str = Field(
+    name: Word = Field(
         title="Method", description="A name of the catalogue", json_schema_extra=form(hidden=True)
     )
-    params: dict[str, int | float | str | bool] = Field(
+    params: Annotated[
+        dict[Word, Whole | Real | Annotated[Text, Field(max_length=200)] | bool],
+        at_most(MOST_PARAMS, "parameters"),
+    ] = Field(
         default_factory=dict,
+        max_length=MOST_PARAMS,
         title="Parameters",
         description="Those of the method; see its row",
         json_schema_extra=form(hidden=True),
     )
-    learning_rates: Annotated[tuple[LearningRate, ...], Field(min_length=1)] | None = Field(
+    learning_rates: (
+        Annotated[
+            tuple[LearningRate, ...],
+            Field(min_length=1, max_length=MOST_VALUES),
+            at_most(MOST_VALUES),
+        ]
+        | None
+    ) = Field(
         None,
         title="Learning rates",
         description="For this method alone, instead of the grid's",

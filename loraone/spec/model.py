@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
-from loraone.spec.base import Spec
+from loraone.spec.base import Spec, Text, Word, at_most
 from loraone.spec.form import form
+
+# All layers of a large model by their whole names are some 40 000 characters. Every run of a grid
+# keeps them.
+MOST_NAMES, MOST_CHARACTERS = 2000, 60_000
+
+
+def _short_together(names: tuple[str, ...]) -> tuple[str, ...]:
+    length = sum(map(len, names))
+    if length > MOST_CHARACTERS:
+        raise PydanticCustomError(
+            "long_names",
+            "the names have {length} characters together; allowed: up to {most}; the last part of "
+            "a name, such as q_proj, names the layers of all blocks",
+            {"length": length, "most": MOST_CHARACTERS, "given": length},
+        )
+    return names
 
 
 class ModelSpec(Spec):
@@ -15,7 +32,7 @@ class ModelSpec(Spec):
 
     section: ClassVar[str] = "Model and data"
 
-    id: str = Field(
+    id: Text = Field(
         "builtin:minilm",
         title="Model",
         min_length=1,
@@ -28,7 +45,15 @@ class ModelSpec(Spec):
         description="Number format of the loaded weights",
         json_schema_extra=form(section="Adapter", order=1),
     )
-    targets: Literal["all-linear"] | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+    targets: (
+        Literal["all-linear"]
+        | Annotated[
+            tuple[Word, ...],
+            Field(min_length=1, max_length=MOST_NAMES),
+            AfterValidator(_short_together),
+            at_most(MOST_NAMES, "names"),
+        ]
+    ) = Field(
         "all-linear",
         title="Target layers",
         description=(

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Annotated
 
-from loraone.spec.base import Seed, Spec
+from pydantic import Field
+
+from loraone.spec.base import Seed, Spec, Word
 from loraone.spec.data import DataSpec
 from loraone.spec.gradient import GradientSpec
 from loraone.spec.model import ModelSpec
@@ -31,7 +34,7 @@ class SharedSpec(Spec):
 class InputsSpec(SharedSpec):
     """What a loaded model and its encoded texts depend on."""
 
-    task: str
+    task: Word
     model: ModelSpec
     data: DataSpec
 
@@ -39,13 +42,13 @@ class InputsSpec(SharedSpec):
 class HeadTraining(Spec):
     """What the head's warm-up reads of the training; None where there is no warm-up."""
 
-    batch_size: int | None
+    batch_size: Annotated[int, Field(ge=1, le=4096)] | None
 
 
 class HeldOutBatch(Spec):
     """What the rows of the start read of the measurements."""
 
-    held_out_samples: int
+    held_out_samples: Annotated[int, Field(ge=1, le=65_536)]
 
 
 class StartSpec(InputsSpec):

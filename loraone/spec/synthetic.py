@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from loraone.spec.base import Spec, exactly
+from loraone.spec.base import Spec, at_most, exactly
 
 Swept = Literal["condition", "init_std", "samples", "noise", "true_rank", "scaling"]
 SYMBOLS: dict[str, str] = {
@@ -119,15 +119,35 @@ class SweepSpec(Spec):
     """One number of the problem that takes several values, each with every method and seed."""
 
     parameter: Swept = Field("condition", title="Sweep", description="What is varied")
-    values: Annotated[tuple[float, ...], Field(min_length=1, max_length=200)] = Field(
-        (1.0, 10.0, 100.0), title="Values", description="Of what is varied"
-    )
+    values: Annotated[
+        # Each must also be one that the problem's own field allows.
+        tuple[Annotated[float, Field(ge=0, le=1e6)], ...],
+        Field(min_length=1, max_length=200),
+        at_most(200),
+    ] = Field((1.0, 10.0, 100.0), title="Values", description="Of what is varied")
 
     def applied(self, problem: ProblemSpec, value: float) -> ProblemSpec:
         """``problem`` with the swept number set, checked like any other."""
         whole = self.parameter in ("samples", "true_rank") and value == int(value)
         given = int(value) if whole else value
         return ProblemSpec.model_validate({**problem.model_dump(), self.parameter: given})
+
+    def check(self, problem: ProblemSpec) -> None:
+        """Raise PydanticCustomError for the first value that the problem cannot have."""
+        for place, value in enumerate(self.values):
+            try:
+                self.applied(problem, value)
+            except ValidationError as error:
+                raise PydanticCustomError(
+                    "sweep_value",
+                    "{parameter}: {reason}",
+                    {
+                        "parameter": self.parameter,
+                        "reason": error.errors()[0]["msg"],
+                        "given": value,
+                        "at": f"sweep.values.{place}",
+                    },
+                ) from None
 
     def label(self, value: float) -> str:
         """``κ 10``."""

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from loraone.spec.experiment import ExperimentSpec
+
+# So many are listed; who has more mistakes than these corrects them first.
+MOST_PROBLEMS = 100
 
 
 def problems(items: Sequence[Any]) -> list[dict[str, Any]]:
     """The errors of a :class:`pydantic.ValidationError` as a form needs them.
 
-    One row per field, with its path, the value given and the range allowed.
+    One row per field, with its path, the value given and the range allowed; of the first
+    ``MOST_PROBLEMS`` errors.
     """
-    schema = ExperimentSpec.model_json_schema()
-    rows = []
+    schema, rows = _schema(), []
+    items = items[:MOST_PROBLEMS]
     for item in items:
         if item["type"] == "too_short" and any(_inside(other, item) for other in items):
             continue  # pydantic counts only the valid items; the invalid ones are named already
@@ -32,6 +37,11 @@ def problems(items: Sequence[Any]) -> list[dict[str, Any]]:
             }
         )
     return list({(row["path"], row["message"]): row for row in rows}.values())
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return ExperimentSpec.model_json_schema()
 
 
 def _inside(item: Any, outer: Any) -> bool:
