@@ -11,10 +11,34 @@ says which status each of these is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from loraone.errors import LoraOneError
+
+# An answer does not repeat what was sent: so much of each part of it is echoed. What is allowed is
+# ours, and may be a list of names.
+MOST_ECHOED, MOST_SAID = 200, 2000
+# So many fields are named in one answer.
+MOST_PROBLEMS = 100
+
+
+def shortened(text: str, most: int = MOST_SAID) -> str:
+    """``text`` as it can be written into an answer: its beginning, in characters that are any."""
+    cut = text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
+    return cut.encode("utf-8", "backslashreplace").decode()
+
+
+def _echoed(value: object) -> object:
+    """A value as JSON has it, in few characters."""
+    if isinstance(value, str):
+        return shortened(value, MOST_ECHOED)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, int) and abs(value) >= 2**63:  # str() of very long ones is refused
+        return f"{'-' if value < 0 else ''}a number of {value.bit_length()} bits"
+    return value
 
 
 @dataclass(frozen=True)
@@ -26,6 +50,16 @@ class FieldProblem:
     value: str | int | float | bool | None = None
     allowed: str | None = None
     hint: str | None = None
+
+    def __post_init__(self) -> None:
+        """What is echoed is short, and can be written as JSON."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name in ("path", "value"):
+                value = _echoed(value)
+            elif isinstance(value, str):
+                value = shortened(value)
+            object.__setattr__(self, field.name, value)
 
     @classmethod
     def of_library(cls, error: LoraOneError) -> FieldProblem:
@@ -47,19 +81,23 @@ class NotFoundError(RefusedError):
     """There is no ``noun`` of this ``key``."""
 
     def __init__(self, noun: str, key: object) -> None:
-        super().__init__(f"there is no {noun} {key}")
+        super().__init__(f"there is no {noun} {shortened(str(key), MOST_ECHOED)}")
 
 
 class InvalidError(RefusedError):
-    """Fields are wrong, at least one; the first is the sentence."""
+    """Fields are wrong, at least one; the first is the sentence.
 
-    def __init__(self, *problems: FieldProblem) -> None:
+    ``further`` are those that are wrong besides and not named.
+    """
+
+    def __init__(self, *problems: FieldProblem, further: int = 0) -> None:
         first = problems[0]
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        others = len(problems) - 1 + further
+        more = f" (and {others} more)" if others else ""
         # The library's sentences may begin with the field already.
-        field = f"{first.path}: "
+        field = f"{first.path}: " if first.path else ""
         super().__init__(f"{field}{first.message.removeprefix(field)}{more}")
-        self.problems: Sequence[FieldProblem] = problems
+        self.problems: Sequence[FieldProblem] = problems[:MOST_PROBLEMS]
 
 
 class ConflictError(RefusedError):

@@ -6,7 +6,7 @@ The other rooms raise :mod:`backend.errors`; which HTTP status each of them is s
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from backend.api.schemas.problem import Problem
 from backend.errors import (
+    MOST_PROBLEMS,
     ConflictError,
     DiskFullError,
     FieldProblem,
@@ -24,6 +25,7 @@ from backend.errors import (
     NotFoundError,
     QueueFullError,
     RefusedError,
+    shortened,
 )
 from backend.storage.database import Database
 from loraone.spec.validation import problems
@@ -42,7 +44,10 @@ STATUS: dict[type[RefusedError], int] = {
 def problem(status: int, detail: str, errors: Sequence[FieldProblem] = ()) -> Problem:
     """The body of an error response."""
     return Problem(
-        title=HTTPStatus(status).phrase, status=status, detail=detail, errors=list(errors)
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=shortened(detail),
+        errors=list(errors),
     )
 
 
@@ -53,11 +58,12 @@ def of_refusal(error: RefusedError) -> Problem:
     return problem(status, str(error), fields)
 
 
-def answer(body: Problem) -> JSONResponse:
+def answer(body: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The response for a problem."""
     return JSONResponse(
         body.model_dump(),
         status_code=body.status,
+        headers=headers,
         media_type="application/problem+json",
     )
 
@@ -78,9 +84,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
-        return answer(problem(error.status_code, str(error.detail)))
+        # 405 says what would be allowed in a header.
+        return answer(problem(error.status_code, str(error.detail)), error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def _request(request: Request, error: RequestValidationError) -> JSONResponse:
-        items = [{**item, "loc": item["loc"][1:]} for item in error.errors()]
-        return answer(of_refusal(InvalidError(*(FieldProblem(**row) for row in problems(items)))))
+        found = error.errors()
+        items = [{**item, "loc": item["loc"][1:]} for item in found[:MOST_PROBLEMS]]
+        rows = [FieldProblem(**row) for row in problems(items)]
+        return answer(of_refusal(InvalidError(*rows, further=len(found) - len(items))))
