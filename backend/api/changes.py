@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -12,10 +13,12 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
+from backend.api.answers import sends
 from backend.api.deps import DatabaseDep, FeedDep
 from backend.scheduling.feed import Feed
 from backend.storage.database import Database
 from backend.storage.store import changes
+from loraone.spec.base import MOST_INT
 
 router = APIRouter(tags=["changes"])
 
@@ -24,20 +27,27 @@ PING_SECONDS = 15
 # Where other servers write too, nothing here wakes the streams: they ask by themselves.
 POLL_SECONDS = 1
 
+_ID = re.compile(r"[0-9]{1,18}")
 
-@router.get("/changes", response_class=StreamingResponse)
+
+@router.get("/changes", response_class=StreamingResponse, responses=sends("text/event-stream"))
 async def follow(
     database: DatabaseDep,
     feed: FeedDep,
-    experiment: Annotated[int | None, Query(ge=1, description="Of this experiment alone")] = None,
-    after: Annotated[int | None, Query(ge=0, description="Start after this change")] = None,
-    last_event_id: Annotated[str | None, Header()] = None,
+    experiment: Annotated[
+        int | None, Query(ge=1, le=MOST_INT, description="Of this experiment alone")
+    ] = None,
+    after: Annotated[
+        int | None, Query(ge=0, le=MOST_INT, description="Start after this change")
+    ] = None,
+    last_event_id: Annotated[str | None, Header(max_length=1000)] = None,
 ) -> StreamingResponse:
     """Changes of runs as they happen, from ``Last-Event-ID``, from ``after``, or from now on.
 
     A ``reset`` event says that changes were missed for good: read everything anew.
     """
-    known = int(last_event_id) if last_event_id and last_event_id.isdigit() else after
+    # What is no number of ours, such as one of another server, is none.
+    known = int(last_event_id) if _ID.fullmatch(last_event_id or "") else after
     # Not FastAPI's EventSourceResponse: its pinging task raises when a browser goes away.
     return StreamingResponse(
         _stream(database, feed, experiment, known),

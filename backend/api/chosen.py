@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from fastapi import Depends, Query
+from pydantic import Field
 
 from backend.api.deps import Reading
 from backend.errors import FieldProblem, InvalidError
@@ -22,7 +23,7 @@ else:
 def _basket(
     session: Reading,
     of: Annotated[
-        list[str],
+        list[Annotated[str, Field(max_length=basket.MOST_LENGTH)]],
         Query(
             min_length=1,
             max_length=basket.MOST_ITEMS,
@@ -50,7 +51,12 @@ def _judge(
 JudgeDep = Annotated[str, Depends(_judge)]
 
 
-Labels = Annotated[list[str] | None, Query(description="These methods alone")]
+Name = Annotated[str | None, Query(max_length=100)]
+Labels = Annotated[
+    list[Annotated[str, Field(max_length=basket.MOST_LENGTH)]] | None,
+    Query(max_length=basket.MOST_ITEMS, description="These methods alone"),
+]
+Layer = Annotated[int, Query(ge=0, le=100_000)]
 
 
 def _chosen(

@@ -18,6 +18,7 @@ from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.store import experiments
 from backend.storage.tables import Experiment, Run
+from loraone.spec.base import MOST_INT
 
 
 def _settings(request: Request) -> Settings:
@@ -70,7 +71,7 @@ def _reading(database: DatabaseDep) -> Iterator[Session]:
 
 
 Reading = Annotated[Session, Depends(_reading)]
-Key = Annotated[int, Path(ge=1)]
+Key = Annotated[int, Path(ge=1, le=MOST_INT)]
 
 
 def find_experiment(session: Reading, experiment_id: Key) -> Experiment:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from backend.api.answers import refuses
+from backend.api.bodies import JsonRoute
 from backend.api.deps import DatabaseDep, ExperimentDep, FeedDep, Reading, SchedulerDep, SettingsDep
 from backend.api.schemas.experiments import ExperimentDetailOut, ExperimentOut, LayerOut
 from backend.api.schemas.runs import RunOut
@@ -14,10 +16,10 @@ from backend.storage.store import experiments
 from loraone.spec import stored
 from loraone.spec.experiment import ExperimentSpec
 
-router = APIRouter(tags=["experiments"])
+router = APIRouter(route_class=JsonRoute, tags=["experiments"])
 
 
-@router.post("/experiments", status_code=201)
+@router.post("/experiments", status_code=201, responses=refuses(429, 507))
 def launch(
     spec: ExperimentSpec,
     settings: SettingsDep,

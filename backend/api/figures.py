@@ -7,8 +7,19 @@ from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 from fastapi import APIRouter, Query, Response
+from pydantic import Field
 
-from backend.api.chosen import BasketDep, ChosenDep, JudgeDep, Labels, check_layer, known
+from backend.api.answers import FIGURE
+from backend.api.chosen import (
+    BasketDep,
+    ChosenDep,
+    JudgeDep,
+    Labels,
+    Layer,
+    Name,
+    check_layer,
+    known,
+)
 from backend.api.deps import Reading, SettingsDep
 from backend.api.tabular import Format, answer
 from backend.results import full_tuning, queries
@@ -26,6 +37,7 @@ from loraone.analysis.figures import (
 from loraone.analysis.figures import cost as costs
 from loraone.analysis.figures.style import Theme
 from loraone.catalog import FIGURES, JUDGES, LAYER_METRICS, METRICS, SCALARS, SPECTRA, TASKS
+from loraone.spec.base import MOST_INT
 
 router = APIRouter(prefix="/figures", tags=["figures"])
 
@@ -36,11 +48,12 @@ def _route(name: str) -> Callable[[_Function], _Function]:
     """The route of a figure of the catalogue, which says what it shows."""
     row = FIGURES[name]
     return router.get(
-        f"/{row.name}", response_class=Response, summary=row.label, description=row.summary
+        f"/{row.name}",
+        response_class=Response,
+        summary=row.label,
+        description=row.summary,
+        responses=FIGURE,
     )
-
-
-Layer = Annotated[int | None, Query(ge=0)]
 
 
 @_route("curves")
@@ -48,7 +61,7 @@ def draw_curves(
     session: Reading,
     chosen: ChosenDep,
     judge: JudgeDep,
-    metric: str | None = None,
+    metric: Name = None,
     x: Literal["step", "tokens", "seconds"] = "step",
     log_x: bool = False,
     log_y: bool = False,
@@ -77,7 +90,7 @@ def draw_curves(
 def draw_learning_rate(
     basket: BasketDep,
     judge: JudgeDep,
-    metric: str | None = None,
+    metric: Name = None,
     labels: Labels = None,
     theme: Theme = "light",
     format: Format = "json",
@@ -94,9 +107,9 @@ def draw_learning_rate(
 def draw_heatmap(
     session: Reading,
     chosen: ChosenDep,
-    quantity: str = heatmap.QUANTITY,
-    scalar: str = heatmap.SCALAR,
-    layer: Annotated[int | None, Query(ge=0, description="Is outlined")] = None,
+    quantity: Annotated[str, Query(max_length=100)] = heatmap.QUANTITY,
+    scalar: Annotated[str, Query(max_length=100)] = heatmap.SCALAR,
+    layer: Annotated[Layer | None, Query(description="Is outlined")] = None,
     theme: Theme = "light",
     format: Format = "json",
 ) -> Response:
@@ -117,8 +130,10 @@ def draw_heatmap(
 def draw_spectra(
     session: Reading,
     chosen: ChosenDep,
-    layer: Annotated[int, Query(ge=0)] = 0,
-    quantities: Annotated[list[str] | None, Query()] = None,
+    layer: Layer = 0,
+    quantities: Annotated[
+        list[Annotated[str, Field(max_length=100)]] | None, Query(max_length=len(SPECTRA))
+    ] = None,
     theme: Theme = "light",
     format: Format = "json",
 ) -> Response:
@@ -140,8 +155,10 @@ def draw_alignment(
     session: Reading,
     chosen: ChosenDep,
     measure: alignment.Measure = "mean_cos2",
-    layer: Layer = None,
-    module: Annotated[str | None, Query(description="Layers of this class, as query")] = None,
+    layer: Layer | None = None,
+    module: Annotated[
+        str | None, Query(max_length=500, description="Layers of this class, as query")
+    ] = None,
     log_x: bool = False,
     theme: Theme = "light",
     format: Format = "json",
@@ -171,7 +188,9 @@ def draw_alignment_layers(
     chosen: ChosenDep,
     measure: alignment.Measure = "mean_cos2",
     side: Literal["left", "right"] = "left",
-    step: Annotated[int | None, Query(ge=0, description="The last where none is given")] = None,
+    step: Annotated[
+        int | None, Query(ge=0, le=MOST_INT, description="The last where none is given")
+    ] = None,
     theme: Theme = "light",
     format: Format = "json",
 ) -> Response:
@@ -204,7 +223,7 @@ def draw_columns(
     settings: SettingsDep,
     chosen: ChosenDep,
     judge: JudgeDep,
-    column: str = "relative",
+    column: Annotated[str, Query(max_length=100)] = "relative",
     theme: Theme = "light",
     format: Format = "json",
 ) -> Response:
@@ -243,7 +262,7 @@ def draw_cost(
 def draw_overlap(
     session: Reading,
     chosen: ChosenDep,
-    layer: Layer = None,
+    layer: Layer | None = None,
     at: Annotated[Literal["init", "end"], Query(description="before or after training")] = "end",
     theme: Theme = "light",
     format: Format = "json",

@@ -8,6 +8,8 @@ import pandas as pd
 from fastapi import APIRouter, Query, Response
 from sqlalchemy import select
 
+from backend.api.answers import FILE, refuses
+from backend.api.bodies import JsonRoute
 from backend.api.deps import DatabaseDep, ExperimentDep, Key, Reading, SettingsDep, find_experiment
 from backend.api.schemas.experiments import BestOut, ExperimentOut
 from backend.api.schemas.history import (
@@ -30,7 +32,7 @@ from backend.storage.store import experiments, notes
 from backend.storage.store.search import SearchError
 from backend.storage.tables import Experiment, SavedView
 
-router = APIRouter(tags=["history"])
+router = APIRouter(route_class=JsonRoute, tags=["history"])
 
 MOST_EXPORTED = 10_000
 
@@ -42,7 +44,7 @@ def history(
         str, Query(max_length=500, description="Words and terms such as method:lora-one lr>1e-4")
     ] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
 ) -> HistoryOut:
     """Experiments, newest first, and what they can be narrowed to."""
     try:
@@ -60,7 +62,7 @@ def history(
     )
 
 
-@router.get("/experiments/file", response_class=Response)
+@router.get("/experiments/file", response_class=Response, responses=FILE)
 def download(
     session: Reading,
     q: Annotated[str, Query(max_length=500)] = "",
@@ -135,7 +137,7 @@ def read_notes(session: Reading, experiment: ExperimentDep) -> list[NoteOut]:
     return [NoteOut.model_validate(note) for note in notes.versions(session, experiment.id)]
 
 
-@router.post("/experiments/{experiment_id}/notes", status_code=201)
+@router.post("/experiments/{experiment_id}/notes", status_code=201, responses=refuses(409))
 def write_note(
     experiment_id: Key, note: NoteIn, database: DatabaseDep, settings: SettingsDep
 ) -> NoteOut:

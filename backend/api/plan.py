@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from backend.api.bodies import JsonRoute
 from backend.api.deps import DeviceBenchmarksDep, DevicesDep, Reading, SettingsDep
 from backend.api.schemas.plan import CostOut, PlannedRun, PlanOut
 from backend.results import estimates
@@ -11,7 +12,7 @@ from backend.scheduling import admission
 from loraone.spec.experiment import ExperimentSpec, expand
 from loraone.spec.recipes import as_python, as_yaml, peft_snippet
 
-router = APIRouter(tags=["catalog"])
+router = APIRouter(route_class=JsonRoute, tags=["catalog"])
 
 
 @router.post("/plan")

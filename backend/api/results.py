@@ -8,6 +8,8 @@ from typing import Literal
 import pandas as pd
 from fastapi import APIRouter, Response
 
+from backend.api.answers import FILE, PARQUET, sends
+from backend.api.bodies import JsonRoute
 from backend.api.chosen import BasketDep, JudgeDep
 from backend.api.deps import Reading
 from backend.api.schemas.experiments import ExperimentOut, LayerOut
@@ -18,7 +20,7 @@ from backend.results import queries, run_table
 from backend.results.overview import overview
 from backend.storage.store import experiments
 
-router = APIRouter(tags=["results"])
+router = APIRouter(route_class=JsonRoute, tags=["results"])
 
 
 @router.get("/basket")
@@ -57,7 +59,7 @@ def read_runs(basket: BasketDep) -> RunTableOut:
     )
 
 
-@router.post("/tables/parquet", response_class=Response)
+@router.post("/tables/parquet", response_class=Response, responses=sends(PARQUET))
 def pack(table: TableIn) -> Response:
     """Any table of a page as Parquet; a column of words and numbers becomes words."""
     frame = pd.DataFrame(table.data, columns=table.columns)
@@ -66,7 +68,7 @@ def pack(table: TableIn) -> Response:
     return answer_table(frame, "parquet", "table")
 
 
-@router.get("/runs/file", response_class=Response)
+@router.get("/runs/file", response_class=Response, responses=FILE)
 def download_runs(basket: BasketDep, format: Literal["csv", "parquet"] = "csv") -> Response:
     """The same table as a file."""
     table, _ = run_table.build(basket)

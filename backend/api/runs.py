@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.background import BackgroundTask
 
+from backend.api.answers import refuses, sends
 from backend.api.chosen import BasketDep
 from backend.api.deps import DatabaseDep, FeedDep, Key, Reading, RunDep, SchedulerDep, SettingsDep
 from backend.api.schemas.runs import ChangedOut, LogOut, RunDetailOut, RunOut
@@ -24,6 +25,7 @@ from backend.storage.store import runs
 from backend.storage.tables import ArtifactRow, Experiment, Run
 from loraone.errors import SpecError
 from loraone.spec import stored
+from loraone.spec.base import MOST_INT
 from loraone.spec.experiment import ExperimentSpec, RunSpec
 from loraone.spec.recipes import alone
 
@@ -72,7 +74,7 @@ def cancel_all(
     return ChangedOut(changed=len(ids))
 
 
-@router.post("/runs/retry")
+@router.post("/runs/retry", responses=refuses(429, 507))
 def retry_all(
     basket: BasketDep,
     database: DatabaseDep,
@@ -110,7 +112,9 @@ def prioritise(
 def read_log(
     run: RunDep,
     settings: SettingsDep,
-    attempt: Annotated[int | None, Query(ge=1, description="Default: the last one")] = None,
+    attempt: Annotated[
+        int | None, Query(ge=1, le=MOST_INT, description="Default: the last one")
+    ] = None,
 ) -> LogOut:
     """What an attempt at the run printed, and which attempts printed anything."""
     folder = settings.logs / str(run.id)
@@ -136,7 +140,7 @@ def _runnable(run: Run) -> RunSpec:
         raise InvalidError(FieldProblem.of_library(error)) from error
 
 
-@router.post("/runs/{run_id}/cancel")
+@router.post("/runs/{run_id}/cancel", responses=refuses(409))
 def cancel(run_id: Key, database: DatabaseDep, scheduler: SchedulerDep, feed: FeedDep) -> RunOut:
     """Cancel a queued or running run."""
     cancelled = _change(database, run_id, "cancel")
@@ -145,7 +149,7 @@ def cancel(run_id: Key, database: DatabaseDep, scheduler: SchedulerDep, feed: Fe
     return cancelled
 
 
-@router.post("/runs/{run_id}/retry")
+@router.post("/runs/{run_id}/retry", responses=refuses(409))
 def retry(run_id: Key, database: DatabaseDep, scheduler: SchedulerDep, feed: FeedDep) -> RunOut:
     """Queue a run again that has ended; its results are replaced when it starts."""
     queued = _change(database, run_id, "retry")
@@ -154,7 +158,7 @@ def retry(run_id: Key, database: DatabaseDep, scheduler: SchedulerDep, feed: Fee
     return queued
 
 
-@router.post("/runs/{run_id}/top")
+@router.post("/runs/{run_id}/top", responses=refuses(409))
 def to_top(run_id: Key, database: DatabaseDep, feed: FeedDep) -> RunOut:
     """Let a queued run be the next."""
     moved = _change(database, run_id, "top")
@@ -162,7 +166,11 @@ def to_top(run_id: Key, database: DatabaseDep, feed: FeedDep) -> RunOut:
     return moved
 
 
-@router.get("/runs/{run_id}/adapter.zip", response_class=FileResponse)
+@router.get(
+    "/runs/{run_id}/adapter.zip",
+    response_class=FileResponse,
+    responses=sends("application/zip"),
+)
 def adapter(session: Reading, run: RunDep, settings: SettingsDep) -> FileResponse:
     """The trained adapter, as plain PEFT reads it."""
     row = session.get(ArtifactRow, (run.id, "adapter"))

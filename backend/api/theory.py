@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
+from backend.api.bodies import JsonRoute
 from backend.api.deps import TheoryWorkerDep
 from backend.api.schemas.theory import TheoryOut
 from backend.errors import FieldProblem, InvalidError
@@ -17,7 +18,7 @@ from loraone.analysis.figures.style import Theme
 from loraone.catalog import TASKS
 from loraone.spec.experiment import ExperimentSpec
 
-router = APIRouter(tags=["theory"])
+router = APIRouter(route_class=JsonRoute, tags=["theory"])
 
 
 @router.post("/theory/warm", status_code=204)
@@ -26,9 +27,15 @@ def warm(theory_worker: TheoryWorkerDep) -> None:
     theory_worker.warm()
 
 
+class Lines(StreamingResponse):
+    """JSON, a line at a time."""
+
+    media_type = "application/x-ndjson"
+
+
 @router.post(
     "/theory",
-    response_class=StreamingResponse,
+    response_class=Lines,
     responses={200: {"model": TheoryOut, "description": "Lines of JSON; the last has the answer"}},
 )
 async def solve(
@@ -51,11 +58,7 @@ async def solve(
             allowed=allowed,
         )
         raise InvalidError(problem)
-    return StreamingResponse(
-        _lines(theory_worker, spec, quick, theme),
-        media_type="application/x-ndjson",
-        headers={"Cache-Control": "no-store"},
-    )
+    return Lines(_lines(theory_worker, spec, quick, theme), headers={"Cache-Control": "no-store"})
 
 
 async def _lines(

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Response
 
+from backend.api.answers import refuses, sends
 from backend.api.deps import DatabaseDep, ExperimentDep, Reading
 from backend.api.schemas.experiments import ExperimentOut
 from backend.results.reports import report
@@ -20,21 +21,29 @@ def _download(text: str, name: str, kind: str) -> Response:
     return Response(text, media_type=kind, headers=headers)
 
 
-@router.get("/experiments/{experiment_id}/report.html", response_class=Response)
+@router.get(
+    "/experiments/{experiment_id}/report.html",
+    response_class=Response,
+    responses=sends("text/html"),
+)
 def read_report(session: Reading, experiment: ExperimentDep) -> Response:
     """One HTML file that opens offline. A download: the server runs no inline scripts itself."""
     name = f"experiment-{experiment.id}.html"
     return _download(report(session, experiment), name, "text/html; charset=utf-8")
 
 
-@router.get("/experiments/{experiment_id}/export.json", response_class=Response)
+@router.get(
+    "/experiments/{experiment_id}/export.json",
+    response_class=Response,
+    responses=sends("application/json"),
+)
 def export(session: Reading, experiment: ExperimentDep) -> Response:
     """All that is stored of an experiment, apart from files; another server takes it in."""
     text = json.dumps(transfer.dump(session, experiment))
     return _download(text, f"experiment-{experiment.id}.json", "application/json")
 
 
-@router.post("/experiments/import", status_code=201)
+@router.post("/experiments/import", status_code=201, responses=refuses(409, 429, 507))
 def take_in(
     document: Annotated[dict[str, Any], Body(description="What export.json gave")],
     database: DatabaseDep,

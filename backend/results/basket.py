@@ -22,6 +22,8 @@ from loraone.analysis import verdicts
 from loraone.catalog import TASKS
 
 MOST_ITEMS = 64
+# Of an item, which may hold a label, and of a label with what was swept.
+MOST_LENGTH = 500
 MOST_RUNS = 2000
 ALLOWED = "e<experiment>, e<experiment>:<method>, or r<run>, such as e3, e3:LoRA, r12"
 _ITEM = re.compile(r"(?P<kind>[er])(?P<key>[1-9]\d{0,9})(?::(?P<label>.+))?")

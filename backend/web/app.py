@@ -33,7 +33,7 @@ from backend.scheduling.scheduler import Scheduler
 from backend.scheduling.theory_worker import TheoryWorker
 from backend.settings import Settings
 from backend.storage.database import Database
-from backend.web import page, problems
+from backend.web import declared, page, problems
 from backend.web.security import SecurityMiddleware
 from loraone import __version__
 
@@ -103,6 +103,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for part in parts:
         api.include_router(part.router)
     app.include_router(api)
+    declared.install(app)
     page.mount(app)
     return app
 

@@ -7,17 +7,14 @@ the page itself.
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.api.schemas.problem import Problem
-from backend.settings import LOOPBACK
 from backend.web.problems import answer, problem
+from backend.web.request_checks import refusal, stated_length
 
-_SAFE = ("GET", "HEAD", "OPTIONS")
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
@@ -46,9 +43,9 @@ class SecurityMiddleware:
             return
         headers = Headers(scope=scope)
         most = self._max_upload if scope["path"] in _UPLOADS else MAX_BODY
-        refusal = self._refusal(scope["method"], headers) or _too_large(headers, most)
-        if refusal is not None:
-            await answer(refusal)(scope, receive, send)
+        refused = refusal(scope, headers) or _too_large(headers, most)
+        if refused is not None:
+            await answer(refused)(scope, receive, send)
             return
 
         taken = 0
@@ -70,20 +67,10 @@ class SecurityMiddleware:
 
         await self.app(scope, receiving, sending)
 
-    @staticmethod
-    def _refusal(method: str, headers: Headers) -> Problem | None:
-        host = headers.get("host", "")
-        if urlsplit(f"//{host}").hostname not in LOOPBACK:
-            return problem(400, f"host {host!r} is not allowed; allowed: {', '.join(LOOPBACK)}")
-        origin = headers.get("origin")
-        if method not in _SAFE and origin and urlsplit(origin).netloc != host:
-            return problem(403, f"requests from {origin!r} may not change anything here")
-        return None
-
 
 def _too_large(headers: Headers, most: int) -> Problem | None:
-    length = headers.get("content-length", "")
-    return _size_problem(most) if length.isdigit() and int(length) > most else None
+    length = stated_length(headers)
+    return _size_problem(most) if length is not None and length > most else None
 
 
 def _size_problem(most: int) -> Problem:

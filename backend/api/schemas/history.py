@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from backend.api.schemas.base import Out
 from backend.api.schemas.experiments import ExperimentOut
+from loraone.spec.base import MOST_INT, Text, at_most, storable
 
 
 class FacetOut(Out):
@@ -31,6 +32,7 @@ TagName = Annotated[
     StringConstraints(
         strip_whitespace=True, to_lower=True, min_length=1, max_length=40, pattern=r"^[^\s:\"]+$"
     ),
+    AfterValidator(storable),
 ]
 
 
@@ -39,11 +41,11 @@ class ExperimentChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
-    description: Annotated[str, StringConstraints(max_length=10_000)] | None = None
+    name: Annotated[Text, StringConstraints(min_length=1, max_length=200)] | None = None
+    description: Annotated[Text, StringConstraints(max_length=10_000)] | None = None
     starred: bool | None = None
     archived: bool | None = None
-    tags: Annotated[list[TagName], Field(max_length=30)] | None = None
+    tags: Annotated[list[TagName], Field(max_length=30), at_most(30, "tags")] | None = None
 
 
 class BulkChange(BaseModel):
@@ -51,7 +53,11 @@ class BulkChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    ids: Annotated[list[int], Field(min_length=1, max_length=1000)]
+    ids: Annotated[
+        list[Annotated[int, Field(ge=1, le=MOST_INT)]],
+        Field(min_length=1, max_length=1000),
+        at_most(1000, "experiments"),
+    ]
     starred: bool | None = None
     archived: bool | None = None
     add_tag: TagName | None = None
@@ -61,8 +67,8 @@ class BulkChange(BaseModel):
 class NoteIn(BaseModel):
     """A new version of the notes, on top of version ``base`` (0: there were none)."""
 
-    text: Annotated[str, StringConstraints(max_length=100_000)]
-    base: Annotated[int, Field(ge=0)]
+    text: Annotated[Text, StringConstraints(max_length=100_000)]
+    base: Annotated[int, Field(ge=0, le=MOST_INT)]
 
 
 class NoteOut(Out):
@@ -77,7 +83,7 @@ class NoteOut(Out):
 class MarkdownIn(BaseModel):
     """Markdown to show."""
 
-    text: Annotated[str, StringConstraints(max_length=100_000)]
+    text: Annotated[Text, StringConstraints(max_length=100_000)]
 
 
 class MarkdownOut(Out):
@@ -89,8 +95,8 @@ class MarkdownOut(Out):
 class ViewIn(BaseModel):
     """A search of the history under a name."""
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-    query: Annotated[str, StringConstraints(max_length=500)]
+    name: Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    query: Annotated[Text, StringConstraints(max_length=500)]
 
 
 class ViewOut(Out):

@@ -11,6 +11,7 @@ from backend.api.schemas.base import Out
 from backend.api.schemas.catalog import QuantityOut, RunColumnOut
 from backend.api.schemas.experiments import ExperimentOut, LayerOut
 from backend.api.schemas.runs import RunOut
+from loraone.spec.base import Real, Text, Whole, Word, at_most
 
 
 class EstimateOut(Out):
@@ -82,13 +83,27 @@ class TableColumnOut(RunColumnOut):
 
 
 Cell = str | int | float | bool | None
+CellIn = Annotated[Text, Field(max_length=10_000)] | Whole | Real | bool | None
+
+MOST_COLUMNS = 1000
 
 
 class TableIn(BaseModel):
     """A table as a page shows it."""
 
-    columns: Annotated[list[str], Field(min_length=1, max_length=1000)]
-    data: Annotated[list[list[Cell]], Field(max_length=100_000)]
+    columns: Annotated[
+        list[Word], Field(min_length=1, max_length=MOST_COLUMNS), at_most(MOST_COLUMNS, "columns")
+    ]
+    # No row is looked at where one is too long: each of its cells could be wrong.
+    data: Annotated[
+        list[
+            Annotated[
+                list[CellIn], Field(max_length=MOST_COLUMNS), at_most(MOST_COLUMNS, "columns")
+            ]
+        ],
+        Field(max_length=100_000),
+        at_most(100_000, "rows"),
+    ]
 
     @model_validator(mode="after")
     def _whole(self) -> TableIn:

@@ -1,0 +1,50 @@
+"""What every route refuses, as the OpenAPI document declares it: problems, each with its status.
+
+A route names only what is particular about it, with :func:`backend.api.answers.refuses`; what the
+server asks of every request of a kind is declared here, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+
+from backend.api.answers import DESCRIPTIONS
+
+_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+def install(app: FastAPI) -> None:
+    """Complete the document of ``app`` when it is first asked for."""
+    plain = app.openapi
+
+    def complete() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            for operations in plain()["paths"].values():
+                for method, operation in operations.items():
+                    _declare(method, operation)
+        return plain()
+
+    app.openapi = complete  # type: ignore[method-assign]
+
+
+def _declare(method: str, operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    responses.pop("422", None)
+    own = {int(status) for status in responses if status.startswith(("4", "5"))}
+    for status in sorted(own | set(_of_all(method, operation))):
+        responses[str(status)] = {"description": DESCRIPTIONS[status], "content": _PROBLEM}
+
+
+def _of_all(method: str, operation: dict[str, Any]) -> Iterator[int]:
+    """What the middleware, the database and FastAPI answer to such a request."""
+    yield from (400, 413, 503)
+    if method not in ("get", "head", "options"):
+        yield 403
+    parameters = operation.get("parameters", [])
+    if parameters or "requestBody" in operation:
+        yield 422
+    if any(one["in"] == "path" or one["name"] == "of" for one in parameters):
+        yield 404
