@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from backend.settings import LOOPBACK, Settings
 from backend.storage.database import NewerSchemaError
-from backend.storage.folder_lock import FolderInUseError, only_server
+from backend.storage.folder_lock import FolderError, FolderInUseError, only_server
 from backend.web.app import create_app
 
 
@@ -73,7 +73,7 @@ def _only_server(settings: Settings) -> Iterator[None]:
     with ExitStack() as held:
         try:
             held.enter_context(only_server(settings))
-        except FolderInUseError as error:
+        except (FolderInUseError, FolderError) as error:
             raise ServerError(str(error)) from error
         yield
 

@@ -1,0 +1,74 @@
+"""The file of an SQLite database: which one an URL means, and that it is still the same one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, unquote
+
+from sqlalchemy import make_url
+
+# SQLite's own beside a database.
+BESIDE = ("-wal", "-shm", "-journal")
+
+
+class DatabaseFileError(Exception):
+    """The file is not what it was, or cannot be used; the text is a sentence."""
+
+
+def database_file(url: str) -> Path | None:
+    """The real file behind an URL, links resolved, whether it exists or not; None for PostgreSQL
+    and for a database in memory."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return None
+    arguments, options = parsed.get_dialect()().create_connect_args(parsed)
+    name = str(arguments[0])
+    if options.get("uri"):
+        name, _, query = name.removeprefix("file:").partition("?")
+        if parse_qs(query).get("mode") == ["memory"]:
+            return None
+        name = unquote(name.partition("#")[0])
+        if name.startswith("//"):  # an authority, which is empty or localhost
+            name = "/" + name[2:].partition("/")[2]
+    return None if name in ("", ":memory:") else Path(name).resolve()
+
+
+def is_in_memory(url: str) -> bool:
+    """Whether an URL means an SQLite database that is gone with its connection."""
+    return make_url(url).get_backend_name() == "sqlite" and database_file(url) is None
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which file it is, whatever stands under its name later."""
+
+    file: Path
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, file: Path) -> Identity:
+        """The file as it is now. Raises DatabaseFileError where there is none."""
+        try:
+            found = file.stat()
+        except OSError as error:
+            raise DatabaseFileError(f"the database {file} is gone: {error.strerror}") from error
+        return cls(file, found.st_dev, found.st_ino)
+
+    def check(self) -> None:
+        """Raise DatabaseFileError where the name now means another file, or none: what would be
+        written into the old one, nobody would find again."""
+        if Identity.of(self.file) != self:
+            raise DatabaseFileError(
+                f"the database {self.file} was replaced by another file while the server ran; "
+                "stop the server, and start it on the one that is meant"
+            )
+
+    def check_writable(self) -> None:
+        """Raise DatabaseFileError where the file, or the folder of what stands beside it, cannot
+        be written. It is never opened for that: closing it would end SQLite's own locks."""
+        for path in (self.file, self.file.parent):
+            if not os.access(path, os.W_OK):
+                raise DatabaseFileError(f"the database cannot be written: {path} is read-only")
