@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import getpass
+import os
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args, get_origin
 
 import platformdirs
-from pydantic import AliasChoices, Field, field_validator
+from annotated_types import Ge, Gt, Le, MaxLen, MinLen
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+DATABASES = ("sqlite", "postgresql+psycopg")
+
+
+def _user() -> str:
+    """The system's name of the user; the number of one that has none, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 class Settings(BaseSettings):
@@ -20,6 +33,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("loraone")),
+        validate_default=True,
         description="Folder of the database and the artifacts; default: the user data folder "
         "of the platform",
     )
@@ -109,7 +123,8 @@ class Settings(BaseSettings):
         description="Benchmark the device once, for the time estimates of a plan",
     )
     user: str = Field(
-        default_factory=lambda: getpass.getuser(),
+        default_factory=_user,
+        min_length=1,
         max_length=100,
         description="Name recorded with launched experiments and notes; default: the system's user",
     )
@@ -119,15 +134,42 @@ class Settings(BaseSettings):
         "docker-compose.yml publishes on the host's loopback address only",
     )
 
-    @field_validator("home")
+    @field_validator("home", mode="before")
     @classmethod
-    def _absolute(cls, home: Path) -> Path:
-        return home.expanduser().resolve()
+    def _absolute(cls, home: object) -> Path:
+        if not str(home):
+            raise ValueError("is empty; name a folder, or unset it")
+        return _folder(Path(str(home)))
+
+    @field_validator("allowed_roots")
+    @classmethod
+    def _folders(cls, roots: str) -> str:
+        for part in filter(None, roots.split(":")):
+            _folder(Path(part))
+        return roots
+
+    @field_validator("user")
+    @classmethod
+    def _text(cls, user: str) -> str:
+        if not _is_text(user):
+            raise ValueError("has characters that cannot be printed")
+        return user
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, url: str | None) -> str | None:
+        if url is not None:
+            _check_database(url)
+        return url
 
     @property
     def url(self) -> str:
         """The database's URL."""
-        return self.database_url or f"sqlite:///{self.home / 'loraone.db'}"
+        if self.database_url is not None:
+            return self.database_url
+        from sqlalchemy import URL
+
+        return URL.create("sqlite", database=str(self.home / "loraone.db")).render_as_string()
 
     @property
     def artifacts(self) -> Path:
@@ -149,3 +191,85 @@ class Settings(BaseSettings):
         """The folders that local paths may lie under: ``home/data`` and what was allowed."""
         named = [Path(part).expanduser() for part in self.allowed_roots.split(":") if part]
         return [self.home / "data", *named]
+
+
+def _is_text(value: str) -> bool:
+    """Whether it is UTF-8 (what is not comes from the system as half characters), on one line."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return not any(ord(letter) < 32 or ord(letter) == 127 for letter in value)
+
+
+def _folder(path: Path) -> Path:
+    """The absolute path of a folder. Raises ValueError for a name that none can have."""
+    if not _is_text(str(path)):
+        raise ValueError("has a name that is not UTF-8, or with characters that cannot be printed")
+    try:
+        return path.expanduser().resolve()
+    except RuntimeError as error:  # no such ~user, no home at all, links in a circle
+        raise ValueError(f"cannot be resolved: {error} Name an absolute path") from error
+    except OSError as error:
+        raise ValueError(f"cannot be resolved: {error.strerror}") from error
+
+
+def _check_database(url: str) -> None:
+    """Raise ValueError, without what may be a password, for what is no URL of a database here."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+    allowed = f"allowed: SQLAlchemy URLs that begin with {' or '.join(DATABASES)}"
+    try:
+        parsed = make_url(url)
+        dialect = parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        raise ValueError(f"is no URL of a database; {allowed}") from error
+    if parsed.get_backend_name() not in ("sqlite", "postgresql") or dialect.is_async:
+        raise ValueError(f"{parsed.drivername} is not supported; {allowed}")
+    try:
+        dialect.import_dbapi()
+    except ImportError as error:
+        raise ValueError(
+            f"{parsed.drivername} needs a package that is not installed ({error}): "
+            "pip install 'loraone-lab[postgresql]'"
+        ) from error
+
+
+def allowed(field: FieldInfo) -> str:
+    """What a setting may be, in words; empty where anything may."""
+    if get_origin(field.annotation) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(field.annotation))
+    if field.annotation is bool:
+        return "`true`, `false`"
+    bounds = []
+    for bound in field.metadata:
+        if isinstance(bound, Ge):
+            bounds.append(f"from {bound.ge:,}")
+        elif isinstance(bound, Gt):
+            bounds.append(f"above {bound.gt:,}")
+        elif isinstance(bound, Le):
+            bounds.append(f"up to {bound.le:,}")
+        elif isinstance(bound, MinLen) and bound.min_length == 1:
+            bounds.append("not empty")
+        elif isinstance(bound, MaxLen):
+            bounds.append(f"up to {bound.max_length:,} characters")
+    return ", ".join(bounds)
+
+
+def sentences(error: ValidationError) -> list[str]:
+    """What is wrong with settings, one line each: name, value, what is allowed."""
+    lines = []
+    for item in error.errors():
+        name = str(item["loc"][0]).lower().removeprefix("loraone_")
+        name = "benchmark_device" if name == "calibrate" else name
+        field = Settings.model_fields[name]
+        given = str(item["input"])[:200]
+        if name == "database_url":  # without a password
+            given = re.sub(r"://.*@", "://***@", given)
+        may = allowed(field).replace("`", "")
+        message = item["msg"].removeprefix("Value error, ")
+        lines.append(
+            f"LORAONE_{name.upper()} = {given!r}: {message}" + (f"; allowed: {may}" if may else "")
+        )
+    return lines

@@ -5,9 +5,11 @@ from __future__ import annotations
 import typer
 
 from backend.cli import oracles, runs, serving, stored
+from backend.cli.failures import Commands, open_streams
 from loraone import __version__
 
 app = typer.Typer(
+    cls=Commands,
     help="LoRA initialisations: compute, train briefly, measure, compare.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -37,4 +39,5 @@ app.command("import")(stored.take_in)
 
 def main() -> None:
     """The console script's entry point."""
+    open_streams()
     app()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from fastapi import FastAPI
 
+from backend.cli.failures import let_go_of_output
 from backend.storage.store import experiments
 from loraone.spec.experiment import ExperimentSpec
 
@@ -21,6 +22,9 @@ def announce(demo: ExperimentSpec | None) -> Callable[[FastAPI, str], None]:
                 experiment = listed[0].experiment if listed else experiments.create(session, demo)
                 where = f"{url}/experiments/{experiment.id}"
             app.state.scheduler.wake()
-        print(f"LoRA-One Lab is at {where}  (stop with Ctrl+C)", flush=True)
+        try:
+            print(f"LoRA-One Lab is at {where}  (stop with Ctrl+C)", flush=True)
+        except OSError:  # whoever read it has gone; the server need not
+            let_go_of_output()
 
     return started

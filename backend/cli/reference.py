@@ -16,16 +16,14 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args, get_origin
 
 import typer
-from annotated_types import Ge, Gt, Le, MaxLen
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 from typer.cli import get_docs_for_click
 
 from backend.cli import app
-from backend.settings import Settings
+from backend.settings import Settings, allowed
 from backend.storage.store.search import KEYS, Key
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +59,12 @@ def settings_table(settings: type[BaseSettings], names: Iterable[str] | None = N
         if not field.description:
             raise DocumentationError(f"the setting {name} has no description")
         rows.append(
-            (f"`{(prefix + name).upper()}`", field.description, _default(field), _range(field))
+            (
+                f"`{(prefix + name).upper()}`",
+                field.description,
+                _default(field),
+                allowed(field) or "–",
+            )
         )
     return _table(("variable", "meaning", "default", "allowed"), rows)
 
@@ -104,22 +107,6 @@ def _default(field: FieldInfo) -> str:
         return "–"  # the description says what applies
     shown = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
     return f"`{shown}`"
-
-
-def _range(field: FieldInfo) -> str:
-    if get_origin(field.annotation) is Literal:
-        return ", ".join(f"`{choice}`" for choice in get_args(field.annotation))
-    bounds = []
-    for bound in field.metadata:
-        if isinstance(bound, Ge):
-            bounds.append(f"from {bound.ge:,}")
-        elif isinstance(bound, Gt):
-            bounds.append(f"above {bound.gt:,}")
-        elif isinstance(bound, Le):
-            bounds.append(f"up to {bound.le:,}")
-        elif isinstance(bound, MaxLen):
-            bounds.append(f"up to {bound.max_length:,} characters")
-    return ", ".join(bounds) or "–"
 
 
 def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from backend.cli.console import console
 from loraone.spec.presets import PRESETS
@@ -28,11 +27,6 @@ def serve(
     try:
         settings = Settings(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
         run_server(settings, announce(PRESETS["demo"].spec if demo else None))
-    except ValidationError as error:
-        for item in error.errors():
-            name = "LORAONE_" + str(item["loc"][0]).upper().removeprefix("LORAONE_")
-            console.print(f"{name} = {item['input']!r}: {item['msg']}", style="red")
-        raise typer.Exit(2) from error
     except ServerError as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from error

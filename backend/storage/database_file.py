@@ -35,11 +35,6 @@ def database_file(url: str) -> Path | None:
     return None if name in ("", ":memory:") else Path(name).resolve()
 
 
-def is_in_memory(url: str) -> bool:
-    """Whether an URL means an SQLite database that is gone with its connection."""
-    return make_url(url).get_backend_name() == "sqlite" and database_file(url) is None
-
-
 @dataclass(frozen=True)
 class Identity:
     """Which file it is, whatever stands under its name later."""

@@ -44,10 +44,14 @@ def only_server(settings: Settings) -> Iterator[None]:
         return
     locks = {settings.home.resolve() / "server.lock": settings.home}
     file = database_file(settings.url)
-    if file is not None:
-        make_folder(file.parent)
-        _check_links(file)
-        locks.setdefault(_beside(file), file)
+    if file is None:
+        raise FolderError(
+            f"LORAONE_DATABASE_URL = {settings.url!r}: a database in memory is gone with its "
+            "connection, and every thread has one of its own; name a file"
+        )
+    make_folder(file.parent)
+    _check_links(file)
+    locks.setdefault(_beside(file), file)
     with ExitStack() as held:
         for lock, what in locks.items():
             held.enter_context(_held(lock, what))

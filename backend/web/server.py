@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from backend.settings import LOOPBACK, Settings
 from backend.storage.database import NewerSchemaError
+from backend.storage.database_file import DatabaseFileError
 from backend.storage.folder_lock import FolderError, FolderInUseError, only_server
 from backend.web.app import create_app
 
@@ -61,8 +62,11 @@ def serve(settings: Settings, started: Callable[[FastAPI, str], None]) -> None:
 def _app(settings: Settings) -> FastAPI:
     try:
         return create_app(settings)
-    except NewerSchemaError as error:
+    except (NewerSchemaError, DatabaseFileError, FolderError) as error:
         raise ServerError(str(error)) from error
+    except OSError as error:
+        where = error.filename or settings.home
+        raise ServerError(f"{where} cannot be used: {error.strerror}") from error
     except DBAPIError as error:
         where = make_url(settings.url).render_as_string(hide_password=True)
         raise ServerError(f"the database {where} cannot be used: {error.orig}") from error

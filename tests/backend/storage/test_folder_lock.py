@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from backend.settings import Settings
-from backend.storage.database_file import database_file, is_in_memory
+from backend.storage.database_file import database_file
 from backend.storage.folder_lock import FolderError, FolderInUseError, only_server
 
 HOLD = """
@@ -153,6 +153,11 @@ def test_a_folder_that_is_a_file_or_takes_nothing_is_said_in_a_sentence(tmp_path
         ("postgresql+psycopg://host/lab", False),
     ],
 )
-def test_a_database_in_memory_is_told_from_a_file(url: str, memory: bool) -> None:
-    assert is_in_memory(url) == memory
+def test_a_database_in_memory_is_told_from_a_file_and_serves_nobody(
+    tmp_path: Path, url: str, memory: bool
+) -> None:
     assert (database_file(url) is None) == (not url.endswith("lab.db"))
+    if memory:
+        settings = Settings(home=tmp_path, database_url=url)
+        with pytest.raises(FolderError, match="in memory.*name a file"), only_server(settings):
+            pass
