@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", re.ASCII)
 # A branch, a tag, a commit, or refs/pr/1. The cache keeps each as a file of that path.
-_REVISION = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*")
+_REVISION = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 
 
 def parsed(name: str) -> tuple[str, str | None] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from loraone.catalog import SOURCES
@@ -17,11 +17,12 @@ from loraone.spec.data import DataSpec
 def check_name(source: str) -> tuple[str, str | None]:
     """Name and revision of a hub id. Raises DataError for what is none.
 
-    ``datasets`` would read a local folder of that name: local data is read by its file's name
-    alone, where the allowed roots are checked.
+    ``datasets`` takes a name without an organisation, such as ``csv`` or ``text``, for one of its
+    own loaders, which reads the working folder, and would read a local folder of that name: local
+    data is read by its file's name alone, where the allowed roots are checked.
     """
     on_hub = parsed(source)
-    if on_hub is None or is_path(on_hub[0]):
+    if on_hub is None or "/" not in on_hub[0] or is_path(on_hub[0]):
         kinds = SOURCES["file"].file_kinds
         raise DataError(
             f"data {source!r} is neither a {kinds} nor a hub id",
@@ -38,7 +39,13 @@ def load(spec: DataSpec, labelled: bool) -> Rows:
     import datasets
 
     try:
-        table = datasets.load_dataset(name, revision=revision, split="train")
+        # The prefix keeps it from ever looking for the name on this machine.
+        builder = datasets.load_dataset_builder(f"hf://datasets/{name}", revision=revision)
+        _check_files(builder.config.data_files, spec)
+        builder.download_and_prepare()
+        table: Any = builder.as_dataset(split="train")
+    except DataError:
+        raise
     except Exception as error:  # datasets raises many kinds, network errors among them
         raise DataError(
             f"data set {spec.source!r} cannot be loaded from the hub: {error}",
@@ -56,6 +63,19 @@ def load(spec: DataSpec, labelled: bool) -> Rows:
         return Rows.collect(columns, rows)
     collected = Rows.collect(columns, _with_names(rows, columns[-1], feature.names))
     return Rows(collected.texts, collected.labels, declared=True)
+
+
+def _check_files(files: Mapping[Any, Sequence[str]] | None, spec: DataSpec) -> None:
+    """Raise DataError where the data set's own configuration names files that are not on the hub:
+    ``datasets`` would read those of this machine."""
+    for file in (str(file) for of_split in (files or {}).values() for file in of_split):
+        if not file.startswith(("hf://", "https://")):
+            raise DataError(
+                f"data set {spec.source!r} names a file of this machine as its data: {file}",
+                field="data.source",
+                value=spec.source,
+                allowed="a data set whose files are all on the hub",
+            )
 
 
 def _with_names(rows: Iterator[Row], column: Column, names: Sequence[Any]) -> Iterator[Row]:

@@ -42,12 +42,17 @@ def model_location(spec: ModelSpec) -> tuple[str, str | None]:
         folder.check(path, spec.id)
         return str(path), None
     on_hub = parsed(spec.id)
-    if on_hub is None:
+    # transformers would load a local folder of the name, whatever the revision, and whether or not
+    # it lies under the allowed roots.
+    if on_hub is None or is_path(on_hub[0]):
         raise ModelError(
             f"model {spec.id!r} is neither a local folder nor a hub id",
             field="model.id",
             value=spec.id,
             allowed="builtin:minilm, a local folder, or org/name[@revision]",
+            hint=None
+            if on_hub is None
+            else f"there is a folder {on_hub[0]} here: name it without a revision",
         )
     return on_hub
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, islice
 from pathlib import Path
 
 from loraone.catalog import TASKS
@@ -12,6 +13,9 @@ from loraone.inputs.data.texts import source_of
 from loraone.inputs.models import fit
 from loraone.inputs.models.location import is_local, local_folder
 from loraone.spec.experiment import _Shared
+
+# Of a folder, so that one of millions of files is not searched.
+_MOST_ENTRIES = 10_000
 
 
 def inside(name: str, roots: Sequence[Path]) -> bool:
@@ -62,9 +66,12 @@ def _check_root(
 ) -> None:
     if not always and (name.startswith("builtin:") or not is_local(name)):
         return
+    link = None
     try:
-        Path(name).expanduser().exists()
         allowed = roots is None or inside(name, roots)
+        if allowed:
+            Path(name).expanduser().exists()
+            link = None if roots is None else _link_out(Path(name).expanduser(), roots)
     # A character or a length that no path has, a folder that may not be read, an unknown ~user.
     except (OSError, ValueError, RuntimeError) as error:
         raise kind(f"{name!r} cannot be read: {error}", field=field, value=name) from error
@@ -77,3 +84,21 @@ def _check_root(
             allowed=shown,
             hint="add its folder to LORAONE_ALLOWED_ROOTS",
         )
+    if roots is not None and link is not None:
+        raise kind(
+            f"{link.name} in {name} is a link to a file outside the folders this server may read",
+            field=field,
+            value=name,
+            allowed=", ".join(str(root) for root in roots),
+            hint="copy the file itself into the folder",
+        )
+
+
+def _link_out(folder: Path, roots: Sequence[Path]) -> Path | None:
+    """A link in a model's folder that leads out of ``roots``; None where there is none."""
+    if not folder.is_dir():
+        return None
+    # Nothing that is loaded lies deeper than the chat templates in a folder of their own.
+    entries = chain(folder.glob("*"), folder.glob("*/*"))
+    links = (entry for entry in islice(entries, _MOST_ENTRIES) if entry.is_symlink())
+    return next((link for link in links if not inside(str(link), roots)), None)

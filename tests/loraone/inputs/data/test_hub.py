@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import datasets
 import pytest
 
 from loraone.errors import DataError
+from loraone.inputs.data import hub
 from loraone.inputs.data.texts import TextData, load
+from loraone.inputs.models.paths import preflight
 from loraone.spec.data import DataSpec
+from loraone.spec.experiment import ExperimentSpec
+from tests.loraone.inputs.data.builder import Builder
 
 
 def loaded(monkeypatch: pytest.MonkeyPatch, columns: dict[str, Any], **spec: Any) -> TextData:
@@ -18,7 +23,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch, columns: dict[str, Any], **spec: Any
         {name: values for name, (_, values) in columns.items()},
         features=datasets.Features({name: feature for name, (feature, _) in columns.items()}),
     )
-    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: table)
+    monkeypatch.setattr(datasets, "load_dataset_builder", lambda *_, **__: Builder(table))
     return load(DataSpec(source="org/name", **spec), labelled=True)
 
 
@@ -93,6 +98,65 @@ def test_a_label_that_stands_for_no_class_is_named_by_row(monkeypatch: pytest.Mo
     table._info.features = datasets.Features(
         {"text": TEXT[0], "label": datasets.ClassLabel(names=["no", "yes"])}
     )
-    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: table)
+    monkeypatch.setattr(datasets, "load_dataset_builder", lambda *_, **__: Builder(table))
     with pytest.raises(DataError, match=r"row 2, column 'label' has classes 0 to 1, not: 7"):
         load(DataSpec(source="org/name"), labelled=True)
+
+
+def test_a_data_set_whose_own_configuration_names_a_file_of_this_machine_is_not_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text("text,label\na secret,x\n")
+    # What datasets makes of the line "data_files: /…/secret.csv" in a data set's card.
+    found = datasets.data_files.resolve_pattern(str(secret), "hf://datasets/org/name@main")
+    assert found == [str(secret)]
+    table = datasets.Dataset.from_dict({"text": TEXT[1], "label": ["x", "y"] * 20})
+    builder = Builder(table, {"train": ["hf://datasets/org/name/a.csv", *found]})
+    monkeypatch.setattr(datasets, "load_dataset_builder", lambda *_, **__: builder)
+    with pytest.raises(DataError, match=r"names a file of this machine") as caught:
+        load(DataSpec(source="org/name"), labelled=True)
+    assert caught.value.field == "data.source"
+    assert "a secret" not in str(caught.value)
+
+
+# What datasets would take for a loader of its own, a folder, an archive or another place.
+ELSEWHERE = ["csv", "text", "json", "parquet", "arrow", "xml", "imagefolder", "audiofolder",
+             "webdataset", "generator", "here", "./here", "org/here", "org/here@main", "~",
+             "~/here", "a/b/c", "file:///etc/passwd", "hf://datasets/org/name", "s3://b/k",
+             "zip://a::b", "https://example.org/a", "..", "../here", "", " csv", "csv\n",
+             "org\\here", "org/na\u0301me", "CSV"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_only_a_name_of_the_hub_reaches_the_library(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("here", "org/here"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "train.csv").write_text("text,label\na secret,x\n")
+    (tmp_path / "secret.csv").write_text("a secret\n")
+    monkeypatch.chdir(tmp_path)
+    spec = DataSpec().model_copy(update={"source": name})
+    experiment = ExperimentSpec().model_copy(update={"data": spec})
+    foreseen = [error.field for error in preflight(experiment, [tmp_path / "home"])]
+    with pytest.raises(DataError) as caught:
+        hub.load(spec, labelled=True)
+    assert (foreseen, caught.value.field) == (["data.source"], "data.source")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("source", ["org/name", "org/name@main", "a1/b.c_d-e@refs/pr/1"])
+def test_a_name_of_the_hub_is_asked_for_there_alone(
+    source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    table = datasets.Dataset.from_dict({"text": TEXT[1], "label": ["x", "y"] * 20})
+
+    def builder(path: str, revision: str | None) -> Builder:
+        asked.append(path)
+        return Builder(table)
+
+    monkeypatch.setattr(datasets, "load_dataset_builder", builder)
+    load(DataSpec(source=source), labelled=True)
+    assert asked == [f"hf://datasets/{source.partition('@')[0]}"]

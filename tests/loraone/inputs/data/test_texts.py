@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import datasets
 import pyarrow as pa
@@ -16,6 +17,7 @@ from loraone.inputs.data import docstrings, hub
 from loraone.inputs.data.batches import shuffled
 from loraone.inputs.data.texts import fingerprint, load, source_of
 from loraone.spec.data import DataSpec
+from tests.loraone.inputs.data.builder import Builder
 
 ROWS = [{"body": f"text number {i}", "kind": ("x", "y", "z")[i % 3]} for i in range(60)]
 
@@ -103,11 +105,11 @@ def test_what_is_no_hub_id_never_reaches_the_datasets_library(source: str) -> No
 def test_a_folder_that_is_there_is_not_taken_for_a_hub_id(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hub.check_name("secret")
-    (tmp_path / "secret").mkdir()
+    hub.check_name("org/secret")
+    (tmp_path / "org/secret").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="neither"):
-        hub.check_name("secret")
+        hub.check_name("org/secret")
 
 
 def test_a_hub_data_set_that_cannot_be_had_says_what_to_check() -> None:
@@ -123,8 +125,13 @@ def test_class_labels_of_a_hub_data_set_appear_by_name(monkeypatch: pytest.Monke
         features=datasets.Features({"text": datasets.Value("string"), "label": labels}),
     )
     asked = {}
+
+    def builder(name: str, **options: Any) -> Builder:
+        asked.update(options)
+        return Builder(table)
+
     # The one thing that needs the network; the table is a real one.
-    monkeypatch.setattr(datasets, "load_dataset", lambda name, **o: asked.update(o) or table)
+    monkeypatch.setattr(datasets, "load_dataset_builder", builder)
     data = load(DataSpec(source="org/name@v2"), labelled=True)
     assert data.label_names == ("no", "yes")
     assert asked["revision"] == "v2"

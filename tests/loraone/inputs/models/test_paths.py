@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from loraone.errors import LoraOneError
+from loraone.errors import LoraOneError, ModelError
+from loraone.inputs.models.location import model_location
 from loraone.inputs.models.paths import preflight
 from loraone.spec.data import DataSpec
 from loraone.spec.experiment import ExperimentSpec
@@ -27,9 +29,7 @@ def test_a_name_that_no_file_can_have_is_refused_by_its_field(
 ) -> None:
     roots = [tmp_path] if rooted else None
     errors = wrong(roots, data=DataSpec(source=name + suffix))
-    # Without a suffix the long name may be one of the hub, of which nothing is asked here.
-    expected = [] if (name + suffix).isalpha() else ["data.source"]
-    assert [error.field for error in errors] == expected
+    assert [error.field for error in errors] == ["data.source"]
 
 
 @pytest.mark.parametrize("name", STRANGE)
@@ -56,3 +56,42 @@ def test_a_table_that_cannot_be_used_is_found_before_a_worker_starts(tmp_path: P
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
         (error,) = wrong(None, data=DataSpec(source=str(file)))
         assert error.field == field, name
+
+
+@pytest.mark.parametrize("name", ["org/model", "org/model@main", "model", "model@v1", "./model",
+                                  "../there/model"])  # fmt: skip
+def test_a_folder_in_the_working_folder_is_read_under_no_name_of_the_hub(
+    name: str, tmp_path: Path, tiny_models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """transformers would prefer the folder to the hub, whatever the revision."""
+    for folder in ("model", "org/model"):
+        shutil.copytree(tiny_models["llama"], tmp_path / "there" / folder)
+    monkeypatch.chdir(tmp_path / "there")
+    (error,) = wrong([tmp_path / "home"], model=ModelSpec(id=name), task="causal-lm")
+    assert error.field == "model.id"
+    if "@" in name:
+        with pytest.raises(ModelError, match="neither a local folder nor a hub id"):
+            model_location(ModelSpec(id=name))
+
+
+@pytest.mark.parametrize("file", ["config.json", "model.safetensors", "tokenizer.json",
+                                  "additional_chat_templates/a.jinja"])  # fmt: skip
+def test_a_link_in_a_models_folder_is_held_to_the_allowed_folders(
+    file: str, tmp_path: Path, tiny_models: dict[str, Path]
+) -> None:
+    folder = shutil.copytree(tiny_models["llama"], tmp_path / "allowed" / "model")
+    (folder / file).parent.mkdir(exist_ok=True)
+    (folder / file).unlink(missing_ok=True)
+    secret = tmp_path / "secret"
+    secret.write_text('{"weight_map": "a secret"}')
+    (folder / file).symlink_to(secret)
+    spec = ModelSpec(id=str(folder))
+    (error,) = wrong([tmp_path / "allowed"], model=spec, task="causal-lm")
+    assert (error.field, "is a link to a file outside" in error.message) == ("model.id", True)
+    assert "a secret" not in error.message
+    whole = shutil.copytree(tiny_models["llama"], tmp_path / "allowed" / "blobs")
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(whole / name)  # as the hub's cache does
+    shutil.rmtree(folder / "additional_chat_templates", ignore_errors=True)
+    assert wrong([tmp_path / "allowed"], model=spec, task="causal-lm") == []
