@@ -1,7 +1,7 @@
 """The history at 10 000 runs: seeds a database with real shapes, then times the server's answers.
 
-``python -m benchmarks.history`` prints medians of requests through the whole application (routing,
-SQL, JSON), in this process. Seeding writes MiniLM's 36 layers for every run: metrics, alignments,
+``python -m benchmarks.history`` prints medians of requests to a server process on its socket, over
+one connection that is kept. Seeding writes MiniLM's 36 layers for every run: metrics, alignments,
 reports, and the spectra of the gradient and of the change.
 """
 
@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fastapi.testclient import TestClient
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from backend.settings import Settings
 from backend.storage.store import experiments
@@ -31,6 +30,7 @@ from backend.storage.tables import (
     Tag,
 )
 from backend.web.app import create_app
+from benchmarks.server import served
 from loraone.spec.experiment import ExperimentSpec
 
 MODULES = ("self.query", "self.key", "self.value", "output.dense")
@@ -124,6 +124,8 @@ def _results(session: Any, run: int, draw: np.random.Generator, count: int) -> N
 EIGHT = "&".join(f"of=e{key}:{label}" for key in (7, 8, 9, 10) for label in ("LoRA", "PiSSA"))
 RUNS = "&".join(f"of=r{20 * key + 1}" for key in range(7, 15))
 REQUESTS = (
+    ("health", "/api/health"),
+    ("catalogue", "/api/catalog"),
     ("history, first page", "/api/experiments"),
     ("search: two words", "/api/experiments?q=sweep+12"),
     ("search: method, rate, person", "/api/experiments?q=method:lora-one+lr>1e-4+by:ana"),
@@ -159,24 +161,31 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         home = options.home or Path(scratch)
-        app = create_app(Settings(home=home))
         began = time.perf_counter()
-        client = TestClient(app, base_url="http://127.0.0.1:8111")  # no lifespan: nothing runs
-        if client.get("/api/experiments").json()["total"] == 0:
-            seed(app, options.runs, per_experiment=20)
+        stored(home, options.runs)
         size = sum(file.stat().st_size for file in home.glob("loraone.db*"))
         print(f"{options.runs} runs, {size / 1e9:.2f} GB, {time.perf_counter() - began:.0f} s\n")
         print("| request | median (ms) | worst (ms) |")
         print("|---|---|---|")
-        for name, path in REQUESTS:
-            times = []
-            for _ in range(options.repeats + 1):
-                began = time.perf_counter()
-                answer = client.get(path)
-                times.append((time.perf_counter() - began) * 1e3)
-                assert answer.status_code == 200, answer.text
-            print(f"| {name} | {statistics.median(times[1:]):.0f} | {max(times[1:]):.0f} |")
-        app.state.database.close()
+        with served(home) as (client, _):
+            for name, path in REQUESTS:
+                times = []
+                for _ in range(options.repeats + 1):
+                    began = time.perf_counter()
+                    answer = client.get(path)
+                    times.append((time.perf_counter() - began) * 1e3)
+                    assert answer.status_code == 200, answer.text
+                print(f"| {name} | {statistics.median(times[1:]):.1f} | {max(times[1:]):.1f} |")
+
+
+def stored(home: Path, runs: int) -> None:
+    """A database of ``runs`` runs in ``home``, seeded where it is empty."""
+    app = create_app(Settings(home=home))
+    with app.state.database.read() as session:
+        empty = not session.scalar(select(func.count()).select_from(Run))
+    if empty:
+        seed(app, runs, per_experiment=20)
+    app.state.database.close()
 
 
 if __name__ == "__main__":
