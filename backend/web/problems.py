@@ -28,6 +28,7 @@ from backend.errors import (
     shortened,
 )
 from backend.storage.database import Database
+from loraone.errors import LoraOneError
 from loraone.spec.validation import problems
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,15 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RefusedError)
     async def _refused(request: Request, error: RefusedError) -> JSONResponse:
         return answer(of_refusal(error))
+
+    @app.exception_handler(LoraOneError)
+    async def _library(request: Request, error: LoraOneError) -> JSONResponse:
+        return answer(of_refusal(InvalidError(FieldProblem.of_library(error))))
+
+    @app.exception_handler(Exception)
+    async def _bug(request: Request, error: Exception) -> JSONResponse:
+        """Starlette raises it again, so that uvicorn logs it."""
+        return answer(problem(500, "the server made a mistake; its log says which"))
 
     @app.exception_handler(DBAPIError)
     async def _database(request: Request, error: DBAPIError) -> JSONResponse:

@@ -43,6 +43,8 @@ class SecurityMiddleware:
             return
         headers = Headers(scope=scope)
         most = self._max_upload if scope["path"] in _UPLOADS else MAX_BODY
+        # Nobody needs parts of files, and Starlette answers wrong ranges in words of its own.
+        scope["headers"] = [header for header in scope["headers"] if header[0] != b"range"]
         refused = refusal(scope, headers) or _too_large(headers, most)
         if refused is not None:
             await answer(refused)(scope, receive, send)

@@ -46,6 +46,18 @@ def at_most(most: int, noun: str = "values") -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def few_fields(given: Any) -> Any:
+    """``given``; PydanticCustomError where it has more fields than any section: each unknown one
+    would be an error of its own."""
+    if isinstance(given, Mapping) and len(given) > MOST_FIELDS:
+        raise PydanticCustomError(
+            "too_many_fields",
+            "{count} fields are too many; allowed: those of this section",
+            {"count": len(given), "given": len(given)},
+        )
+    return given
+
+
 Text = Annotated[str, AfterValidator(storable)]
 Word = Annotated[Text, Field(min_length=1, max_length=200)]
 Whole = Annotated[int, Field(ge=-MOST_INT, le=MOST_INT)]
@@ -81,14 +93,4 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, model_title_generator=_title)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _few_fields(cls, given: Any) -> Any:
-        """Each unknown field would be an error of its own."""
-        if isinstance(given, Mapping) and len(given) > MOST_FIELDS:
-            raise PydanticCustomError(
-                "too_many_fields",
-                "{count} fields are too many; allowed: those of this section",
-                {"count": len(given), "given": len(given)},
-            )
-        return given
+    _few_fields = model_validator(mode="before")(few_fields)

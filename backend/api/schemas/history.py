@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
-from backend.api.schemas.base import Out
+from backend.api.schemas.base import In, Out
 from backend.api.schemas.experiments import ExperimentOut
 from loraone.spec.base import MOST_INT, Text, at_most, storable
 
@@ -36,7 +36,7 @@ TagName = Annotated[
 ]
 
 
-class ExperimentChange(BaseModel):
+class ExperimentChange(In):
     """What may be changed of an experiment; what is left out stays."""
 
     model_config = ConfigDict(extra="forbid")
@@ -48,7 +48,7 @@ class ExperimentChange(BaseModel):
     tags: Annotated[list[TagName], Field(max_length=30), at_most(30, "tags")] | None = None
 
 
-class BulkChange(BaseModel):
+class BulkChange(In):
     """The same change of several experiments."""
 
     model_config = ConfigDict(extra="forbid")
@@ -64,7 +64,7 @@ class BulkChange(BaseModel):
     remove_tag: TagName | None = None
 
 
-class NoteIn(BaseModel):
+class NoteIn(In):
     """A new version of the notes, on top of version ``base`` (0: there were none)."""
 
     text: Annotated[Text, StringConstraints(max_length=100_000)]
@@ -80,7 +80,7 @@ class NoteOut(Out):
     created_at: datetime
 
 
-class MarkdownIn(BaseModel):
+class MarkdownIn(In):
     """Markdown to show."""
 
     text: Annotated[Text, StringConstraints(max_length=100_000)]
@@ -92,7 +92,7 @@ class MarkdownOut(Out):
     html: str
 
 
-class ViewIn(BaseModel):
+class ViewIn(In):
     """A search of the history under a name."""
 
     name: Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]

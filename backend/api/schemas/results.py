@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AliasPath, BaseModel, Field, model_validator
+from pydantic import AliasPath, FailFast, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from backend.api.schemas.base import Out
+from backend.api.schemas.base import In, Out
 from backend.api.schemas.catalog import QuantityOut, RunColumnOut
 from backend.api.schemas.experiments import ExperimentOut, LayerOut
 from backend.api.schemas.runs import RunOut
@@ -88,20 +88,24 @@ CellIn = Annotated[Text, Field(max_length=10_000)] | Whole | Real | bool | None
 MOST_COLUMNS = 1000
 
 
-class TableIn(BaseModel):
+class TableIn(In):
     """A table as a page shows it."""
 
     columns: Annotated[
         list[Word], Field(min_length=1, max_length=MOST_COLUMNS), at_most(MOST_COLUMNS, "columns")
     ]
-    # No row is looked at where one is too long: each of its cells could be wrong.
+    # The first wrong cell is named, not each of them.
     data: Annotated[
         list[
             Annotated[
-                list[CellIn], Field(max_length=MOST_COLUMNS), at_most(MOST_COLUMNS, "columns")
+                list[CellIn],
+                Field(max_length=MOST_COLUMNS),
+                FailFast(),
+                at_most(MOST_COLUMNS, "columns"),
             ]
         ],
         Field(max_length=100_000),
+        FailFast(),
         at_most(100_000, "rows"),
     ]
 

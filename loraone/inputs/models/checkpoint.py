@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from loraone.errors import ModelError
 from loraone.inputs.models.folder import CONFIG, weight_files
+from loraone.inputs.models.json_files import read_json
 from loraone.inputs.models.location import local_folder
 from loraone.inputs.models.stamps import FileStamp, stamp
 from loraone.spec.model import ModelSpec
@@ -94,7 +94,9 @@ def read(spec: ModelSpec) -> Checkpoint | None:
 
 def read_folder(folder: Path, name: str) -> Checkpoint:
     """The sizes of the model in ``folder``. Raises ModelError where weights are missing."""
-    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    config = read_json(folder / CONFIG)
+    if not isinstance(config, dict):
+        raise ValueError(f"{CONFIG} holds no JSON object")
     files = weight_files(folder, name, config)
     return _read(tuple(stamp(file) for file in files))
 

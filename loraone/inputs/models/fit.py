@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from loraone.inputs.models import positions, vocabulary
 from loraone.inputs.models.folder import CONFIG
+from loraone.inputs.models.json_files import read_json
 from loraone.spec.experiment import _Shared
 
 
@@ -24,7 +24,7 @@ def check(folder: Path, spec: _Shared) -> None:
 def read_config(folder: Path) -> dict[str, Any]:
     """The configuration of a model; empty where it cannot be read."""
     try:
-        parsed = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        parsed = read_json(folder / CONFIG)
     except (OSError, ValueError):
         return {}
     return parsed if isinstance(parsed, dict) else {}

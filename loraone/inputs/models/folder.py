@@ -6,7 +6,6 @@ neither cut off nor git-lfs's pointer to it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from loraone.errors import ModelError
+from loraone.inputs.models.json_files import read_json
 
 CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -147,7 +147,7 @@ def _mapping(file: Path, name: str) -> dict[str, Any]:
     """A JSON file that holds an object."""
     _check_whole(file, name)
     try:
-        parsed = json.loads(file.read_text(encoding="utf-8"))
+        parsed = read_json(file)
     except ValueError as error:
         raise _broken(file, name, f"is not JSON: {error}", _AGAIN) from error
     if not isinstance(parsed, dict):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from loraone.catalog import METHODS, TASKS
@@ -58,7 +59,7 @@ _TIED = ("embed_tokens", "shared")
 _EMBEDDING = re.compile(
     r"(^|\.)(word_embeddings?|embed_tokens|wte|shared|tok_embeddings|embed_in)\.weight$"
 )
-_STACK = re.compile(r"^(?P<stack>(?:.*?\.)??(?:layers?|h|blocks?))\.(?P<index>\d+)\.")
+_STACK = re.compile(r"^(?P<stack>(?:.*?\.)??(?:layers?|h|blocks?))\.(?P<index>\d{1,9})\.")
 
 
 def foresee(spec: _Shared) -> list[LoraOneError]:
@@ -109,7 +110,10 @@ def _stored(spec: _Shared) -> tuple[dict[str, Any], Checkpoint] | None:
     if TASKS[spec.task].synthetic:
         return None
     sizes = checkpoint.read(spec.model)
-    folder = None if sizes is None else local_folder(spec.model)
+    try:
+        folder = None if sizes is None else local_folder(spec.model)
+    except ModelError:  # it has just been removed
+        return None
     return None if sizes is None or folder is None else (read_config(folder), sizes)
 
 
@@ -143,7 +147,8 @@ def _look_at_blocks(spec: _Shared, config: Mapping[str, Any], stored: Checkpoint
     said = next((config[key] for key in keys if isinstance(config.get(key), int)), None)
     for stack, blocks in stacks.items():
         count = said if said is not None and len(stacks) == 1 else max(blocks) + 1
-        missing = [index for index in range(count) if index not in blocks]
+        # A configuration may say any number: the first that are missing are enough to say so.
+        missing = list(islice((index for index in range(count) if index not in blocks), 6))
         if missing:
             example = f"{stack}.{missing[0]}.{next(iter(blocks.values()))[0]}"
             blocks_said = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")

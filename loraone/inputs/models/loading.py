@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from loraone.catalog import TASKS
 from loraone.errors import ModelError
 from loraone.inputs.models import vocabulary, weights
 from loraone.inputs.models.folder import CONFIG, refuse_adapter, refuse_quantised
+from loraone.inputs.models.json_files import read_json
 from loraone.inputs.models.location import is_folder, model_location
 from loraone.inputs.models.targets import TargetLayer, find_targets
 from loraone.spec.model import ModelSpec
@@ -118,7 +118,7 @@ def _refuse_adapter_of_hub(location: str, revision: str | None, spec: ModelSpec)
     if not is_folder(location):
         file = find_adapter_config_file(location, revision=revision)
         if file is not None:
-            config = json.loads(Path(file).read_text(encoding="utf-8"))
+            config = read_json(Path(file))
             refuse_adapter(config, spec.id, with_base=False)
 
 

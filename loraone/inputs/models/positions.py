@@ -39,6 +39,8 @@ _NAMES = {
     "openai-gpt": "n_positions",
     "mpt": "max_seq_len",
 }
+# More than any model has positions, or than its positions are stretched by.
+_MOST = 10**9
 _TABLES = ("position_embeddings", "embed_positions", "positions_embed", "wpe")
 
 
@@ -76,8 +78,9 @@ def _stretched(config: Mapping[str, Any], count: int) -> int | None:
         if each.get("rope_type", each.get("type")) == "dynamic":
             return None
         original, factor = each.get("original_max_position_embeddings"), each.get("factor")
-        if isinstance(original, int) and isinstance(factor, int | float):
-            longest = max(longest, int(original * factor))
+        # A file may say any number, such as infinity.
+        if isinstance(original, int) and isinstance(factor, int | float) and 0 < factor < _MOST:
+            longest = max(longest, int(min(original, _MOST) * factor))
     return longest
 
 

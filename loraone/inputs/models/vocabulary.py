@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from loraone.errors import ModelError
+from loraone.inputs.models.json_files import read_json
 
 _OTHER = "take the tokenizer that the model was trained with, from its base model's folder"
 
@@ -81,7 +81,7 @@ def check_tokenizer(tokenizer: Any, rows: int, name: str) -> None:
 @lru_cache(maxsize=32)
 def _largest_id(file: str, _time: int, _size: int) -> int:
     """Cached by the file's time: a plan is made anew with every key that somebody types."""
-    parsed = json.loads(Path(file).read_text(encoding="utf-8"))
+    parsed = read_json(Path(file))
     added = {token["content"] for token in parsed.get("added_tokens") or ()}
     vocabulary = parsed["model"]["vocab"]
     if not isinstance(vocabulary, Mapping):  # Unigram: [token, score] in the order of their ids
