@@ -10,6 +10,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from fastapi import Response
 
+from loraone.analysis.figures.style import fitted
+
 Format = Literal["json", "csv", "parquet", "records"]
 
 
@@ -42,5 +44,5 @@ def answer_table(table: pd.DataFrame, form: str, name: str) -> Response:
 def answer(drawn: go.Figure, table: pd.DataFrame, form: Format, name: str) -> Response:
     """A figure as plotly reads it, or the numbers behind it."""
     if form == "json":
-        return Response(drawn.to_json(), media_type="application/json")
+        return Response(fitted(drawn).to_json(), media_type="application/json")
     return answer_table(table, form, name)

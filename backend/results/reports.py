@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import pandas as pd
 import plotly.graph_objects as go
 import yaml
+from markupsafe import Markup
 from sqlalchemy.orm import Session
 
-from backend.results import queries
+from backend.results import markdown_text, queries
 from backend.storage.store import experiments, notes
 from backend.storage.tables import Experiment, Run
 from loraone import __version__
@@ -189,7 +190,10 @@ def _notes(session: Session, experiment_id: int) -> list[Section]:
     if not versions:
         return []
     latest = versions[0]
-    return [Section("Notes", f"Version {latest.version} by {latest.author}", code=latest.text)]
+    words = f"Version {latest.version} by {latest.author}"
+    # Safe: HTML in it stays text, and nothing of it is run or fetched.
+    written = Markup(markdown_text.render(latest.text))  # noqa: S704
+    return [Section("Notes", words, written=written)]
 
 
 def _environment(rows: list[Run]) -> pd.DataFrame | None:

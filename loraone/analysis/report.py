@@ -1,6 +1,7 @@
 """A report: one HTML file that opens offline, with figures that can still be zoomed and hovered.
 
-It knows no database: sections go in. Everything that people wrote is escaped.
+It knows no database: sections go in. Everything that people wrote is escaped, or was made safe by
+whoever gives it as markup.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import plotly.graph_objects as go
 from jinja2 import Environment
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
+
+from loraone.analysis.figures.style import fitted
 
 _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
     """<!doctype html>
@@ -34,6 +37,10 @@ _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
   td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
   pre { background: #f6f6f6; padding: 1rem; overflow-x: auto; font-size: 13px }
   p.text { white-space: pre-wrap; overflow-wrap: anywhere }
+  .written { overflow-wrap: anywhere } .written table { width: auto }
+  .written td, .written th { white-space: normal }
+  blockquote { margin: 1rem 0; padding-left: 1rem; border-left: 4px solid #ddd; color: #666 }
+  code { background: #f6f6f6; padding: 0 3px; font-size: 13px } pre code { padding: 0 }
 </style>
 <script>{{ plotlyjs }}</script>
 </head>
@@ -55,6 +62,7 @@ _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
 </table></div>
 {% endif %}
 {{ section.drawn }}
+{% if section.written %}<div class="written">{{ section.written }}</div>{% endif %}
 {% if section.code %}<pre>{{ section.code }}</pre>{% endif %}
 </section>
 {% endfor %}
@@ -67,12 +75,14 @@ _CONFIG = {"displaylogo": False, "responsive": True}
 
 @dataclass(frozen=True)
 class Section:
-    """One part of a report: a sentence, a table, a figure, text to copy; each if there is one."""
+    """One part of a report: a sentence, a table, a figure, what people wrote as safe HTML, text to
+    copy; each if there is one."""
 
     title: str
     text: str = ""
     table: pd.DataFrame | None = None
     figure: go.Figure | None = None
+    written: Markup | None = None
     code: str = ""
 
     @property
@@ -95,7 +105,7 @@ class Section:
         """The figure as HTML; plotly escapes what a script could end in."""
         if self.figure is None:
             return Markup("")
-        html = self.figure.to_html(full_html=False, include_plotlyjs=False, config=_CONFIG)
+        html = fitted(self.figure).to_html(full_html=False, include_plotlyjs=False, config=_CONFIG)
         return Markup(html)  # noqa: S704
 
 

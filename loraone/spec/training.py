@@ -38,7 +38,15 @@ class TrainingSpec(Spec):
         json_schema_extra=form(choices=optimizer_labels()),
     )
     steps: int = Field(40, title="Steps", ge=0, le=1_000_000, description="Optimiser steps")
-    batch_size: int = Field(16, title="Batch size", ge=1, le=4096, description="Texts per step")
+    batch_size: int = Field(
+        16,
+        title="Batch size",
+        ge=1,
+        le=4096,
+        description="Texts per step",
+        # A student's gradient is over all of its samples.
+        json_schema_extra=form(hidden_when={"task": ["teacher-student"]}),
+    )
     warmup_steps: int = Field(
         4, title="Warm-up", ge=0, le=100_000, description="Steps of linear warm-up"
     )

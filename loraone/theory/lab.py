@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from loraone.analysis.figures import theory as figures
-from loraone.analysis.figures.style import Theme
+from loraone.analysis.figures.style import Theme, fitted
 from loraone.progress import Steps, finish
 from loraone.spec.experiment import ExperimentSpec, expand
 from loraone.spec.synthetic import SYMBOLS
@@ -68,7 +68,7 @@ def answer_steps(
     rows = _rows(series, of_runs) + [_row("", p) for p in predictions.of_sweep(solutions)]
     drawn, tables = _draw(spec, solutions, frame, rows, theme)
     return Answer(
-        figures={name: figure.to_json() for name, figure in drawn.items()},
+        figures={name: fitted(figure).to_json() for name, figure in drawn.items()},
         tables={name: table.to_csv(index=False) for name, table in tables.items()},
         predictions=rows,
         runs=len(runs),

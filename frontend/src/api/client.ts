@@ -29,6 +29,12 @@ export function whyNotLaunched({ problems }: ExperimentDetail): string {
   return `It cannot be launched again here: ${reasons.join("; ")}.`;
 }
 
+/** Whether the server understood and refused: asking again changes nothing. */
+export function isRefusal(error: unknown): boolean {
+  const status = (error as { status?: unknown } | null | undefined)?.status;
+  return typeof status === "number" && status >= 400 && status < 500;
+}
+
 /** What the server said was wrong, in a sentence. */
 export function sentence(error: unknown): string {
   if (error && typeof error === "object" && "detail" in error) {

@@ -1,12 +1,12 @@
 import { Button, Group, Paper, Text, TextInput } from "@mantine/core";
 import { IconArchive, IconArrowsDiff, IconStar, IconTag } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
+import { useDraftText } from "../ui/draft";
 import { useBulkChange } from "./useBulkChange";
 
 /** What can be done with the chosen experiments. */
 export function BulkBar({ ids, done }: { ids: number[]; done: () => void }) {
-  const [tag, setTag] = useState("");
+  const [tag, setTag] = useDraftText("tag");
   const change = useBulkChange(done);
   const navigate = useNavigate();
   if (ids.length === 0) return null;
@@ -47,8 +47,8 @@ export function BulkBar({ ids, done }: { ids: number[]; done: () => void }) {
         <form
           onSubmit={(event) => {
             event.preventDefault();
-            if (tag.trim()) change({ ids, add_tag: tag.trim() });
-            setTag("");
+            // A tag that is refused stays, to be changed.
+            if (tag.trim()) change({ ids, add_tag: tag.trim() }, () => setTag(""));
           }}
         >
           <Group gap={4}>

@@ -4,6 +4,7 @@ import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, type Problem, sentence } from "../api/client";
 import { DataTable } from "../ui/DataTable";
+import { Outdated } from "../ui/Outdated";
 import { BulkBar } from "./BulkBar";
 import { columns } from "./columns";
 import { Facets } from "./Facets";
@@ -26,7 +27,7 @@ export function HistoryPage() {
     setChosen([]);
     void navigate({ to: "/history", search: { q: words || undefined }, replace: true });
   };
-  const { data, error } = api.useQuery(
+  const { data, error, isPlaceholderData } = api.useQuery(
     "get",
     "/api/experiments",
     { params: { query: { q: q ?? "", limit: PER_PAGE, offset: (page - 1) * PER_PAGE } } },
@@ -34,7 +35,7 @@ export function HistoryPage() {
   );
   const fields = (error as Problem | null)?.errors ?? [];
   if (error && fields.length === 0) return <Alert color="red">{sentence(error)}</Alert>;
-  if (data && data.total === 0 && !q) return <FirstStart />;
+  if (data && data.total === 0 && !q && !isPlaceholderData) return <FirstStart />;
   const history = error ? undefined : data;
   return (
     <Stack gap="sm">
@@ -65,13 +66,15 @@ export function HistoryPage() {
       )}
       <BulkBar ids={chosen} done={() => setChosen([])} />
       {history ? (
-        <DataTable
-          rows={history.experiments}
-          columns={columns(history.experiments, chosen, setChosen, (tag) => go(`tag:${tag}`))}
-          caption="Experiments"
-          minWidth={1080}
-          empty={`No experiment fits “${q}”.`}
-        />
+        <Outdated when={isPlaceholderData}>
+          <DataTable
+            rows={history.experiments}
+            columns={columns(history.experiments, chosen, setChosen, (tag) => go(`tag:${tag}`))}
+            caption="Experiments"
+            minWidth={1080}
+            empty={isPlaceholderData ? "Searching …" : `No experiment fits “${q}”.`}
+          />
+        </Outdated>
       ) : (
         !error && <Skeleton height={300} />
       )}

@@ -2,8 +2,8 @@ import { ActionIcon, Button, Group, Menu, Text, TextInput } from "@mantine/core"
 import { notifications } from "@mantine/notifications";
 import { IconBookmark, IconTrash } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
 import { api, sentence } from "../api/client";
+import { useDraftText } from "../ui/draft";
 
 interface Props {
   query: string;
@@ -13,7 +13,7 @@ interface Props {
 /** Searches under a name: opened, forgotten, and the present search saved. */
 export function SavedViews({ query, open }: Props) {
   const queries = useQueryClient();
-  const [name, setName] = useState("");
+  const [name, setName] = useDraftText("view");
   const { data } = api.useQuery("get", "/api/views");
   const options = {
     onSuccess: () => void queries.invalidateQueries(),
@@ -57,8 +57,9 @@ export function SavedViews({ query, open }: Props) {
         <form
           onSubmit={(event) => {
             event.preventDefault();
-            if (name.trim()) save.mutate({ body: { name: name.trim(), query } });
-            setName("");
+            // A name that is refused stays, to be changed.
+            const saved = { onSuccess: () => setName("") };
+            if (name.trim()) save.mutate({ body: { name: name.trim(), query } }, saved);
           }}
         >
           <Group gap={4} p={4} wrap="nowrap">

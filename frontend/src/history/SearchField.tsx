@@ -41,6 +41,8 @@ export function SearchField({ query, wrong, search }: Props) {
         setText(event.currentTarget.value);
         later(event.currentTarget.value);
       }}
+      // Whoever goes on to another page finds the search again on the way back.
+      onBlur={() => later.flush()}
     />
   );
 }

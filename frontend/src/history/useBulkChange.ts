@@ -3,7 +3,9 @@ import { useQueryClient } from "@tanstack/react-query";
 import { api, type Schemas, sentence } from "../api/client";
 
 /** Changes several experiments at once. */
-export function useBulkChange(done: () => void): (change: Schemas["BulkChange"]) => void {
+export function useBulkChange(
+  done: () => void,
+): (change: Schemas["BulkChange"], changed?: () => void) => void {
   const queries = useQueryClient();
   const { mutate } = api.useMutation("post", "/api/experiments/bulk", {
     onSuccess: ({ changed }) => {
@@ -16,5 +18,5 @@ export function useBulkChange(done: () => void): (change: Schemas["BulkChange"])
     onError: (error) =>
       notifications.show({ color: "red", title: "Not changed", message: sentence(error) }),
   });
-  return (body) => mutate({ body });
+  return (body, changed) => mutate({ body }, { onSuccess: changed });
 }

@@ -3,23 +3,32 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { keepPreviousData } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
 import { api, type Catalog, type ExperimentSpec, type Problem, sentence } from "../api/client";
+import { likeSpec } from "../spec/likeSpec";
 import { withValue } from "../spec/path";
 import { SpecFormProvider } from "../spec/SpecForm";
+import { UnshownValues } from "../spec/UnshownValues";
+import { DraftBar } from "../ui/DraftBar";
+import { useDraft } from "../ui/draft";
+import { offerUndo } from "../ui/undo";
 import { LaunchFields } from "./LaunchFields";
 import { PlanPanel } from "./PlanPanel";
+import type { LaunchSearch } from "./search";
 
 interface Props {
   catalog: Catalog;
   start: ExperimentSpec;
+  /** What it starts from: a preset's name, or another experiment or run. Its draft is kept by it. */
   active: string;
+  /** The link to it. */
+  search: LaunchSearch;
 }
 
-/** The form from where it starts, with its plan beside it. */
-export function LaunchForm({ catalog, start, active }: Props) {
+/** The form from where it starts, or from its draft, with its plan beside it. */
+export function LaunchForm({ catalog, start, active, search }: Props) {
   const navigate = useNavigate();
-  const [spec, setSpec] = useState(start);
+  const kept = useDraft(`launch ${active}`, (stored) => likeSpec(start, stored));
+  const spec = kept.draft ?? start;
   const [settled] = useDebouncedValue(spec, 250);
   const plan = api.useQuery(
     "post",
@@ -33,7 +42,10 @@ export function LaunchForm({ catalog, start, active }: Props) {
     },
   );
   const launch = api.useMutation("post", "/api/experiments", {
-    onSuccess: ({ id }) => void navigate({ to: "/experiments/$id", params: { id } }),
+    onSuccess: ({ id }) => {
+      kept.discard();
+      void navigate({ to: "/experiments/$id", params: { id } });
+    },
     onError: (error) =>
       notifications.show({ color: "red", title: "Not launched", message: sentence(error) }),
   });
@@ -41,22 +53,32 @@ export function LaunchForm({ catalog, start, active }: Props) {
   const problems = problem?.errors ?? [];
   const set = (path: string, value: unknown) => {
     launch.reset();
-    setSpec((old) => withValue(old, path, value));
+    const next = withValue(spec, path, value);
+    if (JSON.stringify(next) === JSON.stringify(start)) kept.discard();
+    else kept.keep(next);
+  };
+  const choose = (preset: { name: string; label: string }) => {
+    void navigate({ to: "/launch", search: { preset: preset.name } });
+    if (kept.draft === undefined || preset.name === active) return;
+    offerUndo(`Preset ${preset.label} applied; what you had edited is kept`, () =>
+      navigate({ to: "/launch", search }),
+    );
   };
   return (
     <SpecFormProvider value={{ spec, schema: catalog.spec_schema, problems, set }}>
       <Group justify="space-between" mb="sm">
         <Title order={2}>Launch</Title>
+        <DraftBar {...kept} />
         <Group gap="xs" role="group" aria-label="Presets">
-          {catalog.presets.map(({ name, label, summary }) => (
+          {catalog.presets.map((preset) => (
             <Button
-              key={name}
+              key={preset.name}
               size="xs"
-              title={summary}
-              variant={name === active ? "filled" : "default"}
-              onClick={() => void navigate({ to: "/launch", search: { preset: name } })}
+              title={preset.summary}
+              variant={preset.name === active ? "filled" : "default"}
+              onClick={() => choose(preset)}
             >
-              {label}
+              {preset.label}
             </Button>
           ))}
           <Button
@@ -76,8 +98,10 @@ export function LaunchForm({ catalog, start, active }: Props) {
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 4 }}>
           <div style={{ position: "sticky", top: 68 }}>
+            <UnshownValues catalog={catalog} />
             <PlanPanel
               plan={plan.isError ? undefined : plan.data}
+              outdated={plan.isPlaceholderData || settled !== spec}
               problems={problems}
               failure={problem && problems.length === 0 ? sentence(problem) : undefined}
               launching={launch.isPending}

@@ -1,5 +1,5 @@
 import { Alert, Skeleton } from "@mantine/core";
-import { getRouteApi } from "@tanstack/react-router";
+import { getRouteApi, Navigate } from "@tanstack/react-router";
 import { api, sentence, storedSpec, whyNotLaunched } from "../api/client";
 import { LaunchForm } from "./LaunchForm";
 
@@ -7,13 +7,14 @@ const route = getRouteApi("/launch");
 
 /** Set up an experiment beside what it would do, from a preset or an older experiment. */
 export function LaunchPage() {
-  const { preset = "demo", from, run } = route.useSearch();
+  const search = route.useSearch();
+  const { preset = "demo", from, run } = search;
   const catalog = api.useQuery("get", "/api/catalog");
   const template = api.useQuery(
     "get",
     "/api/experiments/{experiment_id}",
     { params: { path: { experiment_id: from ?? 0 } } },
-    { enabled: from !== undefined },
+    { enabled: from !== undefined && run === undefined },
   );
   const single = api.useQuery(
     "get",
@@ -26,10 +27,26 @@ export function LaunchPage() {
   const stored = template.data;
   if (stored?.problems.length) return <Alert color="yellow">{whyNotLaunched(stored)}</Alert>;
   const chosen = catalog.data?.presets.find(({ name }) => name === preset);
-  const usual = (chosen ?? catalog.data?.presets[0])?.spec;
-  const start =
-    run !== undefined ? single.data : from !== undefined ? stored && storedSpec(stored) : usual;
-  if (!catalog.data || !start) return <Skeleton height={500} />;
-  const key = run !== undefined ? `run ${run}` : from !== undefined ? `from ${from}` : preset;
-  return <LaunchForm key={key} catalog={catalog.data} start={start} active={key} />;
+  const usual = chosen ?? catalog.data?.presets[0];
+  const templated = run !== undefined || from !== undefined;
+  const start = !templated
+    ? usual?.spec
+    : run !== undefined
+      ? single.data
+      : stored && storedSpec(stored);
+  if (!catalog.data || !start || !usual) return <Skeleton height={500} />;
+  const synthetic = catalog.data.tasks.find(({ name }) => name === start.task)?.synthetic;
+  // Teacher–student problems have a page of their own: this form has no field for them.
+  if (templated && synthetic) return <Navigate to="/theory" search={{ from, run }} replace />;
+  const key = run !== undefined ? `run ${run}` : from !== undefined ? `from ${from}` : usual.name;
+  return (
+    <>
+      {!templated && !chosen && (
+        <Alert color="yellow" mb="sm">
+          There is no preset “{preset}” here; this is {usual.label}.
+        </Alert>
+      )}
+      <LaunchForm key={key} catalog={catalog.data} start={start} active={key} search={search} />
+    </>
+  );
 }

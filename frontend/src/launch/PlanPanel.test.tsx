@@ -16,7 +16,11 @@ const run = (label: string, problem: string | null): Schemas["PlannedRun"] => ({
   problem,
 });
 
-function panel(runs: Schemas["PlannedRun"][], problems: Schemas["FieldProblem"][] = []) {
+function panel(
+  runs: Schemas["PlannedRun"][],
+  problems: Schemas["FieldProblem"][] = [],
+  outdated = false,
+) {
   const plan = {
     runs,
     gradients: 1,
@@ -29,6 +33,7 @@ function panel(runs: Schemas["PlannedRun"][], problems: Schemas["FieldProblem"][
   render(
     <PlanPanel
       plan={problems.length > 0 ? undefined : plan}
+      outdated={outdated}
       problems={problems}
       failure={undefined}
       launching={false}
@@ -62,4 +67,15 @@ test("a target layer that the model lacks is named, and nothing can be launched"
   expect(screen.getByText("model.targets")).toBeTruthy();
   expect(screen.getByText(message, { exact: false })).toBeTruthy();
   expect(launch().disabled).toBe(true);
+});
+
+test("while the plan of a change is on its way nothing is launched, and the old plan is dimmed", () => {
+  panel([run("LoRA", null)], [], true);
+  expect(launch().disabled).toBe(true);
+  const busy = screen.getByText("1 run").closest("[aria-busy=true]");
+  expect(busy?.hasAttribute("inert")).toBe(true);
+  cleanup();
+  panel([run("LoRA", null)]);
+  expect(launch().disabled).toBe(false);
+  expect(screen.getByText("1 run").closest("[aria-busy=true]")).toBeNull();
 });

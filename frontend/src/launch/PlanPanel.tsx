@@ -14,9 +14,12 @@ import {
 import type { FieldProblem, Schemas } from "../api/client";
 import { PlanDetails } from "../spec/PlanDetails";
 import { bytes, roughly } from "../ui/format";
+import { Outdated } from "../ui/Outdated";
 
 interface Props {
   plan: Schemas["PlanOut"] | undefined;
+  /** Whether the plan is of the form as it was: nothing can be launched until its own is there. */
+  outdated: boolean;
   problems: FieldProblem[];
   failure: string | undefined;
   launching: boolean;
@@ -24,7 +27,7 @@ interface Props {
 }
 
 /** What launching would do, kept up to date with the form; and the button that does it. */
-export function PlanPanel({ plan, problems, failure, launching, launch }: Props) {
+export function PlanPanel({ plan, outdated, problems, failure, launching, launch }: Props) {
   const wrong = problems.length > 0 || failure !== undefined;
   return (
     <Paper withBorder p="md" role="region" aria-label="Plan">
@@ -45,23 +48,36 @@ export function PlanPanel({ plan, problems, failure, launching, launch }: Props)
             </Alert>
           ) : (
             plan && (
-              <Group gap="xs">
-                <Badge size="lg" variant="light" radius="sm" tt="none">
-                  {plan.runs.length} {plan.runs.length === 1 ? "run" : "runs"}
-                </Badge>
-                <Badge size="lg" variant="light" color="gray" radius="sm" tt="none">
-                  {plan.gradients} one-step {plan.gradients === 1 ? "gradient" : "gradients"}
-                </Badge>
-              </Group>
+              <Outdated when={outdated}>
+                <Group gap="xs">
+                  <Badge size="lg" variant="light" radius="sm" tt="none">
+                    {plan.runs.length} {plan.runs.length === 1 ? "run" : "runs"}
+                  </Badge>
+                  <Badge size="lg" variant="light" color="gray" radius="sm" tt="none">
+                    {plan.gradients} one-step {plan.gradients === 1 ? "gradient" : "gradients"}
+                  </Badge>
+                </Group>
+              </Outdated>
             )
           )}
         </div>
-        <Button size="md" onClick={launch} loading={launching} disabled={wrong || !plan}>
+        <Button
+          size="md"
+          onClick={launch}
+          loading={launching}
+          disabled={wrong || outdated || !plan}
+        >
           Launch
         </Button>
-        {plan && !wrong && <Failing runs={plan.runs} />}
-        {plan?.cost && !wrong && <Cost cost={plan.cost} />}
-        {plan && !wrong && <PlanDetails plan={plan} />}
+        {plan && !wrong && (
+          <Outdated when={outdated}>
+            <Stack gap="sm">
+              <Failing runs={plan.runs} />
+              {plan.cost && <Cost cost={plan.cost} />}
+              <PlanDetails plan={plan} />
+            </Stack>
+          </Outdated>
+        )}
       </Stack>
     </Paper>
   );

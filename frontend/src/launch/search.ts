@@ -1,6 +1,6 @@
 import { defined, type Raw, text, whole } from "../ui/searchParams";
 
-interface LaunchSearch {
+export interface LaunchSearch {
   preset?: string;
   /** The experiment, or the single run, that is the template. */
   from?: number;
@@ -8,5 +8,6 @@ interface LaunchSearch {
 }
 
 export function launchSearch(raw: Raw): LaunchSearch {
-  return defined({ preset: text(raw.preset), from: whole(raw.from), run: whole(raw.run) });
+  const from = whole(raw.from) ?? whole(raw.experiment);
+  return defined({ preset: text(raw.preset), from, run: whole(raw.run) });
 }

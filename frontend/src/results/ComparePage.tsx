@@ -5,6 +5,7 @@ import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { api, type Schemas, sentence } from "../api/client";
 import { Empty } from "../ui/Empty";
+import { Outdated } from "../ui/Outdated";
 import { Tabbed } from "../ui/Tabbed";
 import { BasketBar } from "./basket/BasketBar";
 import { useBasket } from "./basket/useBasket";
@@ -74,7 +75,7 @@ interface ComparedProps {
 
 function Compared({ items, search: raw, change }: ComparedProps) {
   const { data: catalog, error: unanswered } = api.useQuery("get", "/api/catalog");
-  const { data, error } = api.useQuery(
+  const { data, error, isPlaceholderData } = api.useQuery(
     "get",
     "/api/basket",
     { params: { query: { of: items } } },
@@ -88,7 +89,9 @@ function Compared({ items, search: raw, change }: ComparedProps) {
   const Panel = PANELS[tab].panel;
   return (
     <Tabbed tab={tab} panels={labelled(PANELS, catalog)} open={(name) => change({ tab: name })}>
-      <Panel subject={subjectOf(items, data)} search={search} change={change} catalog={catalog} />
+      <Outdated when={isPlaceholderData}>
+        <Panel subject={subjectOf(items, data)} search={search} change={change} catalog={catalog} />
+      </Outdated>
     </Tabbed>
   );
 }

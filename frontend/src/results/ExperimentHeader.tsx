@@ -8,6 +8,7 @@ import {
 } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import type { ExperimentDetail } from "../api/client";
+import { useDraftText } from "../ui/draft";
 import { ago } from "../ui/format";
 import { CountsBar, StatusBadge } from "../ui/Status";
 import { useBasket } from "./basket/useBasket";
@@ -22,6 +23,7 @@ export function ExperimentHeader({ experiment }: { experiment: ExperimentDetail 
   const change = useExperimentChange(experiment.id);
   const basket = useBasket();
   const inside = basket.has(`e${experiment.id}`);
+  const [tag, setTag] = useDraftText(`tag of ${experiment.id}`);
   const lab = useTask(experiment.task)?.synthetic;
   const active = experiment.counts.queued + experiment.counts.running;
   return (
@@ -113,6 +115,8 @@ export function ExperimentHeader({ experiment }: { experiment: ExperimentDetail 
           aria-label="Tags"
           placeholder={experiment.tags.length === 0 ? "add tags" : undefined}
           splitChars={[",", " ", ";"]}
+          searchValue={tag}
+          onSearchChange={setTag}
           value={experiment.tags}
           onChange={(tags) => change({ tags })}
         />

@@ -48,7 +48,7 @@ export function ExperimentPage() {
   const tab = search.tab ?? "overview";
   return (
     <Stack gap="sm">
-      <ExperimentHeader experiment={data} />
+      <ExperimentHeader key={id} experiment={data} />
       {data.problems.length > 0 && (
         <Alert color="yellow" title="Results as they were stored">
           {whyNotLaunched(data)}
@@ -74,7 +74,7 @@ function Panel({ tab, experiment, ...view }: PanelProps) {
   const subject = { of: [`e${id}`], runs, layers, steps, tasks: [task] };
   const props = { subject, ...view };
   if (tab === "recipe") return <RecipeTab spec={storedSpec(experiment)} {...props} />;
-  if (tab === "notes") return <NotesTab experiment={experiment} />;
+  if (tab === "notes") return <NotesTab key={id} experiment={experiment} />;
   const View = VIEWS[tab].panel;
   return <View {...props} />;
 }

@@ -1,20 +1,11 @@
-import {
-  Alert,
-  Button,
-  Group,
-  Paper,
-  SegmentedControl,
-  Select,
-  Skeleton,
-  Stack,
-  Text,
-  Textarea,
-  Typography,
-} from "@mantine/core";
-import { keepPreviousData, useQueryClient } from "@tanstack/react-query";
+import { Alert, Button, Group, Select, Skeleton, Stack, Text } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, type ExperimentDetail, type Schemas, sentence } from "../api/client";
+import { useDraft } from "../ui/draft";
 import { ago } from "../ui/format";
+import { isNoteDraft, NoteEditor } from "./NoteEditor";
+import { RenderedMarkdown } from "./RenderedMarkdown";
 
 /** Notes in Markdown; every version is kept. */
 export function NotesTab({ experiment }: { experiment: ExperimentDetail }) {
@@ -31,76 +22,32 @@ type Version = Schemas["NoteOut"];
 
 function Notes({ experiment, versions }: { experiment: number; versions: Version[] }) {
   const queries = useQueryClient();
-  const [draft, setDraft] = useState<string | null>(null);
-  const [base, setBase] = useState(0);
-  const [preview, setPreview] = useState(false);
+  const kept = useDraft(`notes of ${experiment}`, isNoteDraft);
   const [shown, setShown] = useState<number | null>(null);
   const latest = versions[0];
   const version = versions.find(({ version }) => version === shown) ?? latest;
-  const save = api.useMutation("post", "/api/experiments/{experiment_id}/notes", {
-    onSuccess: async () => {
-      await queries.invalidateQueries();
-      setDraft(null);
-      setShown(null);
-    },
-  });
-  if (draft !== null) {
+  if (kept.draft !== undefined) {
     return (
-      <Stack gap="xs">
-        <SegmentedControl
-          size="xs"
-          style={{ alignSelf: "start" }}
-          aria-label="Write or preview"
-          value={preview ? "preview" : "write"}
-          onChange={(value) => setPreview(value === "preview")}
-          data={[
-            { value: "write", label: "Write" },
-            { value: "preview", label: "Preview" },
-          ]}
-        />
-        {preview ? (
-          <Rendered text={draft} />
-        ) : (
-          <Textarea
-            aria-label="Notes in Markdown"
-            autosize
-            minRows={10}
-            styles={{ input: { fontFamily: "monospace" } }}
-            value={draft}
-            onChange={(event) => setDraft(event.currentTarget.value)}
-          />
-        )}
-        {save.error && <Alert color="red">{sentence(save.error)}</Alert>}
-        <Group gap="xs">
-          <Button
-            size="xs"
-            loading={save.isPending}
-            onClick={() =>
-              save.mutate({
-                params: { path: { experiment_id: experiment } },
-                body: { text: draft, base },
-              })
-            }
-          >
-            Save
-          </Button>
-          <Button size="xs" variant="default" onClick={() => setDraft(null)}>
-            Discard
-          </Button>
-        </Group>
-      </Stack>
+      <NoteEditor
+        experiment={experiment}
+        latest={latest}
+        kept={kept}
+        draft={kept.draft}
+        readAnew={async () => {
+          await queries.invalidateQueries();
+          setShown(null);
+        }}
+      />
     );
   }
-  const edit = () => {
-    save.reset();
-    setPreview(false);
-    setBase(latest?.version ?? 0);
-    setDraft(version?.text ?? "");
-  };
   return (
     <Stack gap="xs">
       <Group gap="sm" align="flex-end">
-        <Button size="xs" variant="default" onClick={edit}>
+        <Button
+          size="xs"
+          variant="default"
+          onClick={() => kept.keep({ text: version?.text ?? "", base: latest?.version ?? 0 })}
+        >
           {latest ? "Edit" : "Write notes"}
         </Button>
         {versions.length > 1 && (
@@ -124,33 +71,12 @@ function Notes({ experiment, versions }: { experiment: number; versions: Version
         )}
       </Group>
       {version ? (
-        <Rendered text={version.text} />
+        <RenderedMarkdown text={version.text} />
       ) : (
         <Text c="dimmed">
           What did you expect, and what did you see? Notes are Markdown, and every version is kept.
         </Text>
       )}
     </Stack>
-  );
-}
-
-/** The server turns Markdown into HTML without scripts, images, or tags that people wrote. */
-function Rendered({ text }: { text: string }) {
-  const { data, error } = api.useQuery(
-    "post",
-    "/api/markdown",
-    { body: { text: text || "*Nothing written.*" } },
-    { placeholderData: keepPreviousData },
-  );
-  if (error) return <Alert color="red">{sentence(error)}</Alert>;
-  if (!data) return <Skeleton height={200} />;
-  return (
-    <Paper withBorder p="md">
-      <Typography
-        style={{ overflowWrap: "anywhere" }}
-        // biome-ignore lint/security/noDangerouslySetInnerHtml: made safe by backend/results/markdown_text.py
-        dangerouslySetInnerHTML={{ __html: data.html }}
-      />
-    </Paper>
   );
 }

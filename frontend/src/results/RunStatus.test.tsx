@@ -25,3 +25,15 @@ test("notes alone are in the background, and cut", () => {
   expect(text.getAttribute("data-line-clamp")).not.toBeNull();
   expect(text.style.fontWeight).toBe("");
 });
+
+test("a note that all runs share is not repeated in the row of each", () => {
+  const run = { status: "succeeded", notes: ["3 texts left out", "γ 72"], warnings: [] };
+  render(
+    <RunStatus run={{ ...run, error: null } as unknown as Run} shared={["3 texts left out"]} />,
+    {
+      wrapper: MantineProvider,
+    },
+  );
+  expect(screen.getByText("γ 72")).toBeTruthy();
+  expect(screen.queryByText(/left out/)).toBeNull();
+});

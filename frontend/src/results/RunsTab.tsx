@@ -3,10 +3,12 @@ import { keepPreviousData } from "@tanstack/react-query";
 import { api, type Run, type Schemas, sentence } from "../api/client";
 import { DataTable } from "../ui/DataTable";
 import { withUnit } from "../ui/format";
+import { Outdated } from "../ui/Outdated";
 import type { Column } from "../ui/table";
 import { grouped, shownValue } from "./runs/columns";
 import { RunActions } from "./runs/RunActions";
 import { RunStatus } from "./runs/RunStatus";
+import { SharedNotes, sharedNotes } from "./runs/SharedNotes";
 import { useRunColumns } from "./runs/useRunColumns";
 import type { ViewProps } from "./subject";
 import { Toolbar } from "./Toolbar";
@@ -17,7 +19,7 @@ type Row = Schemas["RunTableOut"]["rows"][number];
 /** Every run with all that was asked of it and all that came out; columns are chosen. */
 export function RunsTab({ subject, search, change, catalog }: ViewProps) {
   const [usual] = useRunColumns(catalog.usual_run_columns);
-  const { data, error } = api.useQuery(
+  const { data, error, isPlaceholderData } = api.useQuery(
     "get",
     "/api/runs",
     { params: { query: { of: subject.of } } },
@@ -29,6 +31,7 @@ export function RunsTab({ subject, search, change, catalog }: ViewProps) {
   const shown = data.columns.filter(({ name, differs }) =>
     search.differs ? differs : chosen.includes(name),
   );
+  const shared = sharedNotes(subject.runs);
   const runs = new Map(subject.runs.map((run) => [run.id, run]));
   const file = (format: string) => {
     const query = new URLSearchParams(subject.of.map((item) => ["of", item]));
@@ -65,18 +68,26 @@ export function RunsTab({ subject, search, change, catalog }: ViewProps) {
           </Anchor>
         </Group>
       </Toolbar>
-      <DataTable
-        rows={data.rows}
-        columns={[...shown.map((head) => column(head, data.rows, runs)), actions(runs)]}
-        caption="Runs"
-        minWidth={110 * shown.length}
-        empty="No run yet."
-      />
+      <SharedNotes shared={shared} />
+      <Outdated when={isPlaceholderData}>
+        <DataTable
+          rows={data.rows}
+          columns={[...shown.map((head) => column(head, data.rows, runs, shared)), actions(runs)]}
+          caption="Runs"
+          minWidth={110 * shown.length}
+          empty="No run yet."
+        />
+      </Outdated>
     </Stack>
   );
 }
 
-function column(head: Head, rows: Row[], runs: Map<number, Run>): Column<Row> {
+function column(
+  head: Head,
+  rows: Row[],
+  runs: Map<number, Run>,
+  shared: Map<number, string[]>,
+): Column<Row> {
   const { name, label, unit } = head;
   const value = (row: Row) => row[name];
   return {
@@ -90,7 +101,9 @@ function column(head: Head, rows: Row[], runs: Map<number, Run>): Column<Row> {
     },
     cell: (row) => {
       const run = runs.get(Number(row.run_id));
-      if (name === "status" && run) return <RunStatus run={run} />;
+      if (name === "status" && run) {
+        return <RunStatus run={run} shared={shared.get(run.experiment_id)} />;
+      }
       return shownValue(name, value(row) ?? null, unit);
     },
   };

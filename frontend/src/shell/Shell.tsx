@@ -80,7 +80,7 @@ export function Shell() {
         </Group>
       </AppShell.Header>
       <AppShell.Main>
-        <Container size="xl" px={0}>
+        <Container size={1600} px={0}>
           <Outlet />
         </Container>
       </AppShell.Main>

@@ -19,6 +19,9 @@ import { fieldInfo } from "./schema";
 
 type Method = Catalog["methods"][number];
 
+/** The colour of a method that is not installed here. */
+const UNKNOWN = "var(--mantine-color-gray-5)";
+
 /** The chosen methods, each with its parameters and, if wanted, learning rates of its own. */
 export function MethodsField({
   catalog,
@@ -35,9 +38,10 @@ export function MethodsField({
     <Stack gap="sm">
       {spec.methods.map((method, index) => {
         const row = rows.get(method.name);
+        const colour = row?.colour ?? UNKNOWN;
         return (
           // biome-ignore lint/suspicious/noArrayIndexKey: a method may be chosen twice, the place is what tells them apart
-          <Paper key={index} withBorder p="sm" style={{ borderLeft: `4px solid ${row?.colour}` }}>
+          <Paper key={index} withBorder p="sm" style={{ borderLeft: `4px solid ${colour}` }}>
             <Group justify="space-between" wrap="nowrap" align="flex-start">
               <div>
                 <Text fw={600}>{row?.label ?? method.name}</Text>

@@ -1,6 +1,7 @@
 import { Button, Code, CopyButton, ScrollArea, Stack, Tabs, Text } from "@mantine/core";
 import type { Schemas } from "../api/client";
 import { rate } from "../ui/format";
+import { useOutdated } from "../ui/Outdated";
 
 /** The runs of a plan, and the same spec as YAML and as Python. */
 export function PlanDetails({ plan }: { plan: Schemas["PlanOut"] }) {
@@ -59,6 +60,7 @@ export function PlanDetails({ plan }: { plan: Schemas["PlanOut"] }) {
 }
 
 function Source({ text }: { text: string }) {
+  const outdated = useOutdated();
   return (
     <Stack gap={4}>
       <ScrollArea.Autosize mah={360} type="auto">
@@ -68,7 +70,13 @@ function Source({ text }: { text: string }) {
       </ScrollArea.Autosize>
       <CopyButton value={text}>
         {({ copied, copy }) => (
-          <Button size="compact-xs" variant="subtle" onClick={copy} style={{ alignSelf: "end" }}>
+          <Button
+            size="compact-xs"
+            variant="subtle"
+            disabled={outdated}
+            onClick={copy}
+            style={{ alignSelf: "end" }}
+          >
             {copied ? "Copied" : "Copy"}
           </Button>
         )}

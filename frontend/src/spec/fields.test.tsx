@@ -2,7 +2,7 @@ import { MantineProvider } from "@mantine/core";
 import { cleanup, fireEvent, render, screen } from "@testing-library/react";
 import { afterEach, expect, test, vi } from "vitest";
 import type { ExperimentSpec, FieldProblem } from "../api/client";
-import { NumberField, NumbersField } from "./fields";
+import { ChoiceField, NumberField, NumbersField } from "./fields";
 import { SpecFormProvider } from "./SpecForm";
 
 const SCHEMA = {
@@ -17,11 +17,17 @@ const SCHEMA = {
       },
     },
     training: {
-      properties: { steps: { title: "Steps", description: "of training", minimum: 1 } },
+      properties: {
+        steps: { title: "Steps", description: "of training", minimum: 1 },
+        optimizer: { title: "Optimiser", enum: ["adamw", "sgd"] },
+      },
     },
   },
 };
-const SPEC = { grid: { ranks: [0] }, training: { steps: 40 } } as unknown as ExperimentSpec;
+const SPEC = {
+  grid: { ranks: [0] },
+  training: { steps: 40, optimizer: "of a plug-in" },
+} as unknown as ExperimentSpec;
 
 function form(field: React.ReactNode, problems: FieldProblem[] = []) {
   const set = vi.fn();
@@ -64,4 +70,11 @@ test("a typed number goes into the spec as a number, anything else as it was typ
   expect(input.value).toBe("5e1");
   fireEvent.change(input, { target: { value: "many" } });
   expect(set).toHaveBeenLastCalledWith("training.steps", "many");
+});
+
+test("a choice shows what the spec has, also where it is not offered", () => {
+  const set = form(<ChoiceField path="training.optimizer" />);
+  const input = screen.getByLabelText("Optimiser", { selector: "input" }) as HTMLInputElement;
+  expect(input.value).toBe("of a plug-in");
+  expect(set).not.toHaveBeenCalled();
 });

@@ -103,12 +103,16 @@ function TagsField({ read, ...props }: FieldProps & { read: (texts: string[]) =>
 export function ChoiceField(props: FieldProps) {
   const { value, change, shared, info } = useField(props);
   const none = info.empty === undefined ? [] : [{ value: "", label: info.empty }];
-  const choices = info.labelled ?? info.choices.map((choice) => ({ value: choice, label: choice }));
+  const listed = info.labelled ?? info.choices.map((choice) => ({ value: choice, label: choice }));
+  // What a spec has is shown, also where it is not offered here.
+  const present = String(value ?? "");
+  const offered = [...none, ...listed].some((choice) => choice.value === present);
+  const choices = offered ? listed : [...listed, { value: present, label: present }];
   return (
     <Select
       {...shared}
       data={[...none, ...choices]}
-      value={String(value ?? "")}
+      value={present}
       allowDeselect={false}
       onChange={(chosen) => chosen !== null && change(chosen === "" ? null : chosen)}
     />

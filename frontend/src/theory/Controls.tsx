@@ -1,20 +1,32 @@
-import { Accordion, Fieldset, Select, SimpleGrid, Slider, Stack, Text } from "@mantine/core";
-import { api, type Catalog } from "../api/client";
-import { ChoiceField, NumberField, NumbersField } from "../spec/fields";
+import {
+  Accordion,
+  Fieldset,
+  Select,
+  SimpleGrid,
+  Skeleton,
+  Slider,
+  Stack,
+  Text,
+} from "@mantine/core";
+import { api, type Catalog, sentence } from "../api/client";
+import { Field } from "../spec/Field";
+import { ChoiceField, NumbersField } from "../spec/fields";
+import { isShown } from "../spec/layout";
 import { MethodsField } from "../spec/MethodsField";
 import { PlanDetails } from "../spec/PlanDetails";
-import { valueAt } from "../spec/path";
-import { problemAt } from "../spec/problems";
 import { useSpecForm } from "../spec/SpecForm";
-import { fieldInfo } from "../spec/schema";
+import { UnshownValues } from "../spec/UnshownValues";
+import { fieldsRead, fieldsShown } from "./labFields";
 import { seeds } from "./search";
+import { Labelled, LogSlider, Steps } from "./sliders";
 
 /** The problem as sliders, and everything else as fields. */
 export function Controls({ catalog }: { catalog: Catalog }) {
-  const { spec } = useSpecForm();
+  const { spec, schema } = useSpecForm();
   const layers = spec.problem?.activation === "two-layer";
   return (
     <Stack gap="sm">
+      <UnshownValues catalog={catalog} fields={fieldsShown(spec, schema, catalog)} />
       <Fieldset legend="Problem">
         <Stack gap="xs">
           <SimpleGrid cols={2}>
@@ -48,20 +60,9 @@ export function Controls({ catalog }: { catalog: Catalog }) {
           </Accordion.Panel>
         </Accordion.Item>
         <Accordion.Item value="more">
-          <Accordion.Control>All numbers</Accordion.Control>
+          <Accordion.Control>All fields</Accordion.Control>
           <Accordion.Panel>
-            <SimpleGrid cols={{ base: 1, sm: 2 }}>
-              <ChoiceField path="training.optimizer" />
-              <NumberField path="training.riemannian_damping" />
-              <NumbersField path="grid.ranks" />
-              <NumbersField path="grid.learning_rates" />
-              <NumberField path="problem.condition" />
-              <NumberField path="problem.init_std" />
-              <NumberField path="problem.samples" />
-              <NumberField path="problem.scaling" />
-              <NumberField path="training.steps" />
-              <NumberField path="training.max_grad_norm" />
-            </SimpleGrid>
+            <AllFields />
           </Accordion.Panel>
         </Accordion.Item>
         <Accordion.Item value="recipe">
@@ -75,112 +76,25 @@ export function Controls({ catalog }: { catalog: Catalog }) {
   );
 }
 
+/** The fields that a teacher–student problem reads, as their classes declare them. */
+function AllFields() {
+  const { spec, schema, problems } = useSpecForm();
+  const fields = fieldsRead(schema).filter((field) => isShown(field, spec, problems));
+  return (
+    <SimpleGrid cols={{ base: 1, sm: 2 }}>
+      {fields.map(({ path, widget }) => (
+        <Field key={path} path={path} widget={widget} />
+      ))}
+    </SimpleGrid>
+  );
+}
+
 /** The same experiment as runs, YAML and Python. */
 function Recipe() {
   const { spec } = useSpecForm();
-  const { data } = api.useQuery("post", "/api/plan", { body: spec }, { retry: false });
-  return data ? (
-    <PlanDetails plan={data} />
-  ) : (
-    <Text size="sm">The fields do not fit together.</Text>
-  );
-}
-
-interface SliderProps {
-  path: string;
-  least: number;
-  most: number;
-  step?: number;
-  /** The field is a list; the slider stands for its only value, under a name of its own. */
-  list?: boolean;
-  name?: string;
-  whole?: boolean;
-}
-
-function useSlider(path: string, list: boolean | undefined, name: string | undefined) {
-  const { spec, schema, problems, set } = useSpecForm();
-  const given = valueAt(spec, path);
-  const values = Array.isArray(given) ? given : [given];
-  return {
-    value: typeof values[0] === "number" ? values[0] : undefined,
-    several: values.length > 1 || path === `problem.${spec.sweep?.parameter}`,
-    label: name ?? fieldInfo(schema, path).label,
-    error: problemAt(problems, path),
-    set: (value: number) => set(path, list ? [value] : value),
-  };
-}
-
-/** A slider that counts. */
-function Steps({ path, name, least, most, step = 1, list }: SliderProps) {
-  const { value, several, label, error, set } = useSlider(path, list, name);
-  return (
-    <Labelled label={label} shown={several ? "several" : String(value ?? "–")} error={error}>
-      <Slider
-        thumbLabel={label}
-        size="sm"
-        label={null}
-        min={least}
-        max={Math.max(most, value ?? 0)}
-        step={step}
-        value={value ?? least}
-        onChange={(chosen) => set(Number(chosen.toFixed(6)))}
-      />
-    </Labelled>
-  );
-}
-
-/** A slider over decades, from 10^least to 10^most, in steps that people would name. */
-function LogSlider({ path, name, least, most, list, whole }: SliderProps) {
-  const { value, several, label, error, set } = useSlider(path, list, name);
-  const at = value === undefined ? least : Math.log10(value);
-  return (
-    <Labelled label={label} shown={several ? "several" : shownOf(value)} error={error}>
-      <Slider
-        thumbLabel={label}
-        size="sm"
-        label={null}
-        min={Math.min(least, at)}
-        max={Math.max(most, at)}
-        step={0.05}
-        value={at}
-        onChange={(chosen) => {
-          const exact = 10 ** chosen;
-          set(whole ? Math.round(exact) : Number(exact.toPrecision(2)));
-        }}
-      />
-    </Labelled>
-  );
-}
-
-function shownOf(value: number | undefined): string {
-  if (value === undefined) return "Kaiming";
-  return value < 1e-3 ? value.toExponential(1) : String(value);
-}
-
-interface LabelledProps {
-  label: string;
-  shown: string;
-  error: string | undefined;
-  children: React.ReactNode;
-}
-
-function Labelled({ label, shown, error, children }: LabelledProps) {
-  return (
-    <div>
-      <Text size="sm" mb={2}>
-        {label}:{" "}
-        <Text span fw={600} size="sm">
-          {shown}
-        </Text>
-      </Text>
-      {children}
-      {error && (
-        <Text size="xs" c="red">
-          {error}
-        </Text>
-      )}
-    </div>
-  );
+  const { data, error } = api.useQuery("post", "/api/plan", { body: spec }, { retry: false });
+  if (error) return <Text size="sm">{sentence(error)}</Text>;
+  return data ? <PlanDetails plan={data} /> : <Skeleton height={120} />;
 }
 
 function Seeds() {

@@ -4,6 +4,7 @@ import { recordsOf } from "../ui/csv";
 import { DataTable } from "../ui/DataTable";
 import { FigureBox, FigureFrame } from "../ui/FigureFrame";
 import { quantity } from "../ui/format";
+import { Outdated } from "../ui/Outdated";
 import type { PlotlyFigure } from "../ui/Plot";
 import type { Column } from "../ui/table";
 import type { TheoryAnswer } from "./solve";
@@ -15,9 +16,9 @@ const FIGURES: Record<string, { label: string; height: number }> = {
   subspaces: { label: "Subspaces over training", height: 380 },
 };
 
-/** Figures and predictions of the last answer, kept while the next one is computed. */
+/** Figures and predictions of the last answer, kept dimmed while the next one is computed. */
 export function Solution({ solved }: { solved: Solved }) {
-  const { answer, whole, progress, error } = solved;
+  const { answer, whole, progress, error, outdated } = solved;
   const fields = (error as Problem | undefined)?.errors ?? [];
   return (
     <Stack gap="sm">
@@ -32,23 +33,30 @@ export function Solution({ solved }: { solved: Solved }) {
             : sentence(error)}
         </Alert>
       )}
-      <Status answer={answer} whole={whole} progress={progress} />
+      <Status
+        answer={outdated ? undefined : answer}
+        whole={whole && !outdated}
+        progress={progress}
+        solving={outdated && error === undefined}
+      />
       {answer ? (
-        <>
-          {Object.entries(FIGURES).map(
-            ([name, { label, height }]) =>
-              answer.figures[name] && (
-                <TheoryFigure
-                  key={name}
-                  name={name}
-                  label={label}
-                  height={height}
-                  answer={answer}
-                />
-              ),
-          )}
-          <Predictions rows={answer.predictions} />
-        </>
+        <Outdated when={outdated}>
+          <Stack gap="sm">
+            {Object.entries(FIGURES).map(
+              ([name, { label, height }]) =>
+                answer.figures[name] && (
+                  <TheoryFigure
+                    key={name}
+                    name={name}
+                    label={label}
+                    height={height}
+                    answer={answer}
+                  />
+                ),
+            )}
+            <Predictions rows={answer.predictions} />
+          </Stack>
+        </Outdated>
       ) : (
         error === undefined && <Skeleton height={440} />
       )}
@@ -56,7 +64,9 @@ export function Solution({ solved }: { solved: Solved }) {
   );
 }
 
-function Status({ answer, whole, progress }: Omit<Solved, "error">) {
+type StatusProps = Pick<Solved, "answer" | "whole" | "progress"> & { solving: boolean };
+
+function Status({ answer, whole, progress, solving }: StatusProps) {
   const share = progress && progress.total > 0 ? (100 * progress.done) / progress.total : 0;
   return (
     <div aria-live="polite" style={{ minHeight: 26 }}>
@@ -65,6 +75,11 @@ function Status({ answer, whole, progress }: Omit<Solved, "error">) {
           {answer.runs} {answer.runs === 1 ? "run" : "runs"}, {answer.seeds}{" "}
           {answer.seeds === 1 ? "seed" : "seeds"}, solved in {quantity(answer.seconds)} s
           {whole ? "" : "; the other seeds are on their way"}
+        </Text>
+      )}
+      {solving && (
+        <Text size="sm" c="dimmed">
+          Solving; until then what was solved before is shown.
         </Text>
       )}
       {!whole && progress && <Progress value={share} size="xs" aria-label="Runs solved" />}

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { ExperimentSpec } from "../api/client";
-import { applied, changed, seeds, theorySearch } from "./search";
+import { applied, areChanges, changed, seeds, theorySearch } from "./search";
 
 const START = {
   task: "teacher-student",
@@ -40,4 +40,22 @@ test("a mangled link shows the default view", () => {
 
 test("seeds count from zero", () => {
   expect(seeds(3)).toEqual([0, 1, 2]);
+});
+
+test("a link names the run that is the template", () => {
+  expect(theorySearch({ run: 7, from: 3 })).toEqual({ run: 7, from: 3 });
+  expect(theorySearch({ run: -1, from: 0 })).toEqual({});
+});
+
+test("stored changes are of fields that there are; others are those of another release", () => {
+  const schema = {
+    properties: {
+      problem: { properties: { condition: { type: "number" } } },
+      methods: { items: { properties: { params: { type: "object" } } } },
+    },
+  };
+  expect(areChanges(schema, { "problem.condition": 3, "methods.0.params.gamma": 1 })).toBe(true);
+  for (const stored of [null, 3, ["problem.condition"], { "problem.gone": 1 }, { gone: 1 }]) {
+    expect(areChanges(schema, stored)).toBe(false);
+  }
 });

@@ -1,21 +1,28 @@
-/** The Theory lab's URL: a preset, and what was changed in it, path by path. */
+/** The Theory lab's URL: a preset or what is stored, and what was changed in it, path by path. */
 
 import type { ExperimentSpec } from "../api/client";
 import { valueAt, withValue } from "../spec/path";
+import { type JsonSchema, nodeAt } from "../spec/schema";
+import { whole } from "../ui/searchParams";
 
-type Changes = Record<string, unknown>;
+export type Changes = Record<string, unknown>;
 
-interface TheorySearch {
+export interface TheorySearch {
   preset?: string;
+  /** The experiment, or the single run, that is the template. */
   from?: number;
+  run?: number;
   changes?: Changes;
 }
 
 export function theorySearch(raw: Record<string, unknown>): TheorySearch {
-  const { preset, from, changes } = raw;
+  const { preset, changes } = raw;
+  const from = whole(raw.from);
+  const run = whole(raw.run);
   const search: TheorySearch = {};
   if (typeof preset === "string" && preset !== "") search.preset = preset;
-  if (Number.isInteger(from) && (from as number) > 0) search.from = from as number;
+  if (from) search.from = from;
+  if (run) search.run = run;
   if (changes && typeof changes === "object" && !Array.isArray(changes)) {
     search.changes = changes as Changes;
   }
@@ -44,6 +51,14 @@ export function changed(
   const { [path]: _, ...others } = changes;
   const same = JSON.stringify(valueAt(start, path)) === JSON.stringify(value);
   return same ? others : { ...others, [path]: value };
+}
+
+/** Whether stored changes can still be made: each is of a field that there is. */
+export function areChanges(schema: JsonSchema, stored: unknown): stored is Changes {
+  if (typeof stored !== "object" || stored === null || Array.isArray(stored)) return false;
+  // A method's parameters are in the schema of its row.
+  const paths = Object.keys(stored).map((path) => path.replace(/\.params\..*/, ".params"));
+  return paths.every((path) => nodeAt(schema, path) !== undefined);
 }
 
 /** The first `count` seeds from 0. */

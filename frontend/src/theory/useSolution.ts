@@ -1,4 +1,5 @@
 import { useComputedColorScheme } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
 import { useEffect, useRef, useState } from "react";
 import type { ExperimentSpec } from "../api/client";
 import { solve, type TheoryAnswer, type TheoryProgress } from "./solve";
@@ -9,18 +10,40 @@ export interface Solved {
   whole: boolean;
   progress: TheoryProgress | undefined;
   error: unknown;
+  /** Whether the answer is that of another spec: this one is being solved, or could not be. */
+  outdated: boolean;
 }
 
-const NOTHING: Solved = { answer: undefined, whole: false, progress: undefined, error: undefined };
+/** What is known, and of which spec, as text. */
+interface Known extends Omit<Solved, "outdated"> {
+  /** What the answer answers. */
+  of: string;
+  /** What could not be solved. */
+  refused: string;
+}
 
-/** Solve a spec as it changes: the first seed at once, then all; what is outdated is given up. */
-export function useSolution(spec: ExperimentSpec): Solved {
+const SETTLED_MS = 60;
+
+const NOTHING: Known = {
+  of: "",
+  refused: "",
+  answer: undefined,
+  whole: false,
+  progress: undefined,
+  error: undefined,
+};
+
+/**
+ * Solve a spec as it changes, once it has settled: the first seed at once, then all; what is
+ * outdated is given up. The last answer stays until the next one, and says that it is outdated.
+ */
+export function useSolution(now: ExperimentSpec): Solved {
+  const [spec] = useDebouncedValue(now, SETTLED_MS);
   const theme = useComputedColorScheme("light");
-  const [solved, setSolved] = useState<Solved>(NOTHING);
+  const [known, setKnown] = useState<Known>(NOTHING);
   const text = JSON.stringify(spec);
   const latest = useRef(spec);
   latest.current = spec;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the text is the spec, by value
   useEffect(() => {
     const gone = new AbortController();
     const ask = (quick: boolean) =>
@@ -28,23 +51,29 @@ export function useSolution(spec: ExperimentSpec): Solved {
         quick,
         theme,
         signal: gone.signal,
-        onProgress: (progress) => !quick && setSolved((old) => ({ ...old, progress })),
+        onProgress: (progress) => !quick && setKnown((old) => ({ ...old, progress })),
       });
     const run = async () => {
+      setKnown((old) => ({ ...old, progress: undefined }));
       try {
         const several = (latest.current.grid?.seeds?.length ?? 1) > 1;
         if (several) {
           const first = await ask(true);
-          setSolved({ ...NOTHING, answer: first });
+          setKnown({ ...NOTHING, of: text, answer: first });
         }
         const all = await ask(false);
-        setSolved({ ...NOTHING, answer: all, whole: true });
+        setKnown({ ...NOTHING, of: text, answer: all, whole: true });
       } catch (error) {
-        if (!gone.signal.aborted) setSolved((old) => ({ ...old, progress: undefined, error }));
+        if (!gone.signal.aborted) {
+          setKnown((old) => ({ ...old, progress: undefined, error, refused: text }));
+        }
       }
     };
     void run();
     return () => gone.abort();
   }, [text, theme]);
-  return solved;
+  const { of, refused, ...solved } = known;
+  const asked = JSON.stringify(now);
+  const error = refused === asked ? solved.error : undefined;
+  return { ...solved, error, outdated: solved.answer !== undefined && of !== asked };
 }

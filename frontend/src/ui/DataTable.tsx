@@ -64,8 +64,18 @@ export function DataTable<T extends RowData>({
   const pages = table.getPageCount();
   return (
     <>
-      <Table.ScrollContainer minWidth={minWidth} type="native">
-        <Table striped highlightOnHover verticalSpacing={6} aria-label={caption}>
+      <Table.ScrollContainer
+        minWidth={minWidth}
+        // A bar that is seen wherever columns lie outside, also where the system hides its own.
+        scrollAreaProps={{ type: "auto", offsetScrollbars: "present" }}
+      >
+        <Table
+          striped
+          highlightOnHover
+          verticalSpacing={6}
+          horizontalSpacing={8}
+          aria-label={caption}
+        >
           <Table.Thead>
             {table.getHeaderGroups().map((group) => (
               <Table.Tr key={group.id}>

@@ -3,6 +3,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { sentence } from "../api/client";
 import type { paths } from "../api/schema";
 import { FigureBox, FigureFrame } from "./FigureFrame";
+import { Outdated } from "./Outdated";
 import type { PlotlyFigure, PlotPoint } from "./Plot";
 import type { Records } from "./table";
 
@@ -43,11 +44,11 @@ async function read<T>(url: string, signal?: AbortSignal): Promise<T> {
   return body as T;
 }
 
-/** A figure drawn by the server, kept on screen while its next version loads, with its data. */
+/** A figure drawn by the server, kept dimmed while its next version loads, with its data. */
 export function Figure({ of, name, label, params = {}, height = 420, onPoint, onHover }: Props) {
   const theme = useComputedColorScheme("light");
   const url = figureUrl(of, name, { ...params, theme });
-  const { data, error } = useQuery({
+  const { data, error, isPlaceholderData } = useQuery({
     queryKey: ["figure", url],
     queryFn: ({ signal }) => read<PlotlyFigure>(url, signal),
     placeholderData: keepPreviousData,
@@ -61,18 +62,20 @@ export function Figure({ of, name, label, params = {}, height = 420, onPoint, on
           {sentence(error)}
         </Alert>
       ) : data ? (
-        <FigureFrame
-          figure={data}
-          height={height}
-          label={label}
-          onPoint={onPoint}
-          onHover={onHover}
-          files={[
-            { label: "CSV", href: dataAs("csv") },
-            { label: "Parquet", href: dataAs("parquet") },
-          ]}
-          records={{ key: records, read: () => read<Records>(records) }}
-        />
+        <Outdated when={isPlaceholderData}>
+          <FigureFrame
+            figure={data}
+            height={height}
+            label={label}
+            onPoint={onPoint}
+            onHover={onHover}
+            files={[
+              { label: "CSV", href: dataAs("csv") },
+              { label: "Parquet", href: dataAs("parquet") },
+            ]}
+            records={{ key: records, read: () => read<Records>(records) }}
+          />
+        </Outdated>
       ) : (
         <Skeleton height={height} />
       )}

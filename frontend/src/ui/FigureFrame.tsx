@@ -2,6 +2,7 @@ import { ActionIcon, Anchor, Group, Modal, Paper, Tooltip } from "@mantine/core"
 import { useDisclosure, useViewportSize } from "@mantine/hooks";
 import { IconMaximize, IconTable } from "@tabler/icons-react";
 import { useRef } from "react";
+import { Outdated, useOutdated } from "./Outdated";
 import { Plot, type PlotlyFigure, type PlotPoint, type Save } from "./Plot";
 import { type RecordsSource, RecordsTable } from "./RecordsTable";
 
@@ -21,6 +22,7 @@ interface Props {
 export function FigureFrame({ figure, label, height, files, records, onPoint, onHover }: Props) {
   const saver = useRef<Save | undefined>(undefined);
   const screen = useViewportSize();
+  const outdated = useOutdated();
   const [whole, { open: enlarge, close: shrink }] = useDisclosure(false);
   const [table, { open: openTable, close: closeTable }] = useDisclosure(false);
   return (
@@ -40,6 +42,7 @@ export function FigureFrame({ figure, label, height, files, records, onPoint, on
             variant="subtle"
             color="gray"
             aria-label={`Full screen: ${label}`}
+            disabled={outdated}
             onClick={enlarge}
           >
             <IconMaximize size={14} />
@@ -51,6 +54,7 @@ export function FigureFrame({ figure, label, height, files, records, onPoint, on
             variant="subtle"
             color="gray"
             aria-label={`Data as a table: ${label}`}
+            disabled={outdated}
             onClick={openTable}
           >
             <IconTable size={14} />
@@ -62,13 +66,21 @@ export function FigureFrame({ figure, label, height, files, records, onPoint, on
             size="xs"
             component="button"
             type="button"
+            disabled={outdated}
             onClick={() => saver.current?.(format)}
           >
             {format.toUpperCase()}
           </Anchor>
         ))}
         {files.map(({ label: kind, href, name }) => (
-          <Anchor key={kind} size="xs" href={href} download={name ?? true}>
+          // A link without an address leads nowhere.
+          <Anchor
+            key={kind}
+            size="xs"
+            href={outdated ? undefined : href}
+            aria-disabled={outdated}
+            download={name ?? true}
+          >
             {kind}
           </Anchor>
         ))}
@@ -80,12 +92,14 @@ export function FigureFrame({ figure, label, height, files, records, onPoint, on
         title={label}
         closeButtonProps={{ "aria-label": "Leave full screen" }}
       >
-        <Plot
-          figure={figure}
-          height={Math.max(240, screen.height - 90)}
-          label={`${label}, full screen`}
-          onPoint={onPoint}
-        />
+        <Outdated when={outdated}>
+          <Plot
+            figure={figure}
+            height={Math.max(240, screen.height - 90)}
+            label={`${label}, full screen`}
+            onPoint={onPoint}
+          />
+        </Outdated>
       </Modal>
       <Modal
         opened={table}

@@ -3,6 +3,7 @@ import { notifications } from "@mantine/notifications";
 import { sentence } from "../api/client";
 import { csvOf, recordsOfTable } from "./csv";
 import { fileName } from "./fileName";
+import { useOutdated } from "./Outdated";
 import type { Column } from "./table";
 
 interface Props<T> {
@@ -13,6 +14,7 @@ interface Props<T> {
 
 /** A table as it is shown, as a file: all its rows, numbers with all their digits. */
 export function TableFiles<T>({ rows, columns, caption }: Props<T>) {
+  const outdated = useOutdated();
   if (rows.length === 0) return null;
   const records = () => recordsOfTable(rows, columns);
   const name = fileName(caption);
@@ -38,6 +40,7 @@ export function TableFiles<T>({ rows, columns, caption }: Props<T>) {
           size="xs"
           component="button"
           type="button"
+          disabled={outdated}
           aria-label={`${caption} as ${format}`}
           onClick={() => (format === "CSV" ? csv() : void parquet())}
         >

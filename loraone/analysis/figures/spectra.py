@@ -89,8 +89,10 @@ def draw(
     if rank is not None:
         drawn.add_vline(x=rank, line={"color": MUTED, "dash": "dash", "width": 1})
         drawn.add_annotation(
-            x=np.log10(rank), y=0, yref="paper", yanchor="bottom", xanchor="left", showarrow=False,
-            text=f" r = {rank}{_gap(rows, rank)}", font={"color": MUTED},
+            # Of the paper: a text at the line itself would widen a narrow figure's axis, decades
+            # beyond the last value, until it fits. Below the first values there is room.
+            x=0, xref="paper", xanchor="left", y=0, yref="paper", yanchor="bottom", align="left",
+            text=f"dashed: r = {rank}{_gap(rows, rank)}", font={"color": MUTED}, showarrow=False,
         )  # fmt: skip
     return drawn
 
@@ -101,4 +103,4 @@ def _gap(rows: pd.DataFrame, rank: int) -> str:
     if rank + 1 not in values.index:
         return ""
     ratio = float(values["value"][rank + 1] / values["value"][rank])
-    return f", gap σ<sub>r+1</sub>/σ<sub>r</sub> of G = {ratio:.3f}"
+    return f"<br>gap σ<sub>r+1</sub>/σ<sub>r</sub> of G = {ratio:.3f}"

@@ -106,6 +106,29 @@ def title(label: str, unit: str) -> str:
     return f"{label} ({unit})" if unit else label
 
 
+def fitted(drawn: go.Figure) -> go.Figure:
+    """The same figure, its long titles and names in lines that fit a phone; it is changed itself.
+
+    A title longer than its axis is cut off at both ends, and a name wider than the figure at its
+    right, whatever the margins are.
+    """
+    drawn.for_each_yaxis(lambda axis: axis.title.update(text=_in_lines(axis.title.text, 28)))
+    drawn.for_each_xaxis(lambda axis: axis.title.update(text=_in_lines(axis.title.text, 40)))
+    drawn.for_each_trace(lambda trace: trace.update(name=_in_lines(trace.name, 44)))
+    for trace in drawn.select_traces({"type": "heatmap"}):
+        bar = trace.colorbar
+        bar.title.text = _in_lines(bar.title.text, 28)
+    return drawn
+
+
+def _in_lines(text: str | None, width: int) -> str | None:
+    """Broken between words alone: a break inside of a tag, such as <sub>, would show it."""
+    if text is None or len(text) <= width:
+        return text
+    words = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    return "<br>".join(words)
+
+
 def error_bars(deviations: pd.Series[float]) -> dict[str, Any]:
     """Bars of ± one deviation; none where one seed has no deviation, which is not one of zero."""
     return {"type": "data", "array": deviations.to_numpy("float64")}

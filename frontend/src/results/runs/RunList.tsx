@@ -5,6 +5,7 @@ import type { Column } from "../../ui/table";
 import type { Subject } from "../subject";
 import { RunActions } from "./RunActions";
 import { RunStatus } from "./RunStatus";
+import { SharedNotes, sharedNotes } from "./SharedNotes";
 
 interface Props {
   subject: Subject;
@@ -14,6 +15,7 @@ interface Props {
 /** The runs as they go: where each stands, what came out, what can be done with it. */
 export function RunList({ subject, metric }: Props) {
   const result = (run: Run) => run.summary?.[metric?.name ?? ""] ?? undefined;
+  const shared = sharedNotes(subject.runs);
   const columns: Column<Run>[] = [
     { id: "id", header: "Run", numeric: true, value: (run) => run.id },
     { id: "label", header: "Method", value: (run) => run.label },
@@ -36,7 +38,7 @@ export function RunList({ subject, metric }: Props) {
       id: "status",
       header: "Status",
       value: (run) => run.status,
-      cell: (run) => <RunStatus run={run} />,
+      cell: (run) => <RunStatus run={run} shared={shared.get(run.experiment_id)} />,
     },
     {
       id: "metric",
@@ -57,5 +59,10 @@ export function RunList({ subject, metric }: Props) {
     },
     { id: "actions", header: "", value: () => undefined, cell: (run) => <RunActions run={run} /> },
   ];
-  return <DataTable rows={subject.runs} columns={columns} caption="Runs" minWidth={860} />;
+  return (
+    <>
+      <SharedNotes shared={shared} />
+      <DataTable rows={subject.runs} columns={columns} caption="Runs" minWidth={860} />
+    </>
+  );
 }

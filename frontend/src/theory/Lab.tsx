@@ -1,0 +1,148 @@
+import { Button, Grid, Group, Text, Title } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { IconDeviceFloppy, IconRotate } from "@tabler/icons-react";
+import { useNavigate } from "@tanstack/react-router";
+import { useEffect, useMemo } from "react";
+import { api, type Catalog, type ExperimentSpec, type Problem, sentence } from "../api/client";
+import { SpecFormProvider } from "../spec/SpecForm";
+import { DraftBar } from "../ui/DraftBar";
+import { useDraft } from "../ui/draft";
+import { offerUndo } from "../ui/undo";
+import { Controls } from "./Controls";
+import { Solution } from "./Solution";
+import { applied, areChanges, type Changes, changed, type TheorySearch } from "./search";
+import { useSolution } from "./useSolution";
+
+interface Props {
+  catalog: Catalog;
+  start: ExperimentSpec;
+  /** What it starts from; its changes are kept by it. */
+  of: string;
+  /** The preset that it starts from, if any. */
+  active: string | undefined;
+  summary: string;
+  /** The link to it. */
+  search: TheorySearch;
+}
+
+const UNNAMED = "Untitled";
+
+/** A problem as the URL has it, its controls beside its solution. */
+export function Lab({ catalog, start, of, active, summary, search }: Props) {
+  const navigate = useNavigate();
+  const changes = search.changes ?? {};
+  const text = JSON.stringify(changes);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the changes by value, not by identity
+  const spec = useMemo(() => applied(start, changes), [start, text]);
+  // What it is called makes no other problem of it.
+  const problem = useMemo(() => ({ ...spec, name: UNNAMED, description: "" }), [spec]);
+  const solved = useSolution(problem);
+  const go = (more: Changes | undefined) => {
+    const { changes: _, ...rest } = search;
+    const next = more && Object.keys(more).length > 0 ? { changes: more } : {};
+    void navigate({
+      to: "/theory",
+      search: { ...rest, ...next },
+      replace: true,
+      resetScroll: false,
+    });
+  };
+  const kept = useChangesKept(catalog, of, search, go);
+  const send = api.useMutation("post", "/api/experiments", {
+    onSuccess: ({ id }) => {
+      kept.discard();
+      void navigate({ to: "/experiments/$id", params: { id } });
+    },
+    onError: (error) =>
+      notifications.show({ color: "red", title: "Not stored", message: sentence(error) }),
+  });
+  const change = (next: Changes) => {
+    if (Object.keys(next).length > 0) kept.keep(next);
+    else kept.discard();
+    go(next);
+  };
+  const reset = () => {
+    change({});
+    offerUndo("Every change was taken back", () => change(changes));
+  };
+  const choose = (preset: string) => {
+    void navigate({ to: "/theory", search: { preset } });
+    if (text === "{}" || preset === active) return;
+    offerUndo(`${preset} applied; what you had changed is kept`, () =>
+      navigate({ to: "/theory", search }),
+    );
+  };
+  const set = (path: string, value: unknown) => {
+    send.reset();
+    change(changed(start, changes, path, value));
+  };
+  const refused = (solved.error ?? send.error) as Problem | null | undefined;
+  const problems = refused?.errors ?? [];
+  return (
+    <SpecFormProvider value={{ spec, schema: catalog.spec_schema, problems, set }}>
+      <Group justify="space-between" mb="xs">
+        <Title order={2}>Theory lab</Title>
+        <Group gap="xs">
+          {JSON.stringify(kept.draft) === text && <DraftBar {...kept} discard={() => change({})} />}
+          <Button
+            size="xs"
+            variant="default"
+            leftSection={<IconRotate size={14} />}
+            disabled={text === "{}"}
+            onClick={reset}
+          >
+            Reset
+          </Button>
+          <Button
+            size="xs"
+            leftSection={<IconDeviceFloppy size={14} />}
+            loading={send.isPending}
+            onClick={() => send.mutate({ body: spec })}
+          >
+            Send to history
+          </Button>
+        </Group>
+      </Group>
+      <Group gap={6} mb="xs" role="group" aria-label="Presets">
+        {catalog.theory.map(({ name, label, summary: help }) => (
+          <Button
+            key={name}
+            size="compact-sm"
+            title={help}
+            variant={name === active ? "filled" : "default"}
+            onClick={() => choose(name)}
+          >
+            {name} {label}
+          </Button>
+        ))}
+      </Group>
+      <Text c="dimmed" maw={900} mb="sm">
+        {summary}
+      </Text>
+      <Grid>
+        <Grid.Col span={{ base: 12, md: 4 }} order={{ base: 2, md: 1 }}>
+          <Controls catalog={catalog} />
+        </Grid.Col>
+        <Grid.Col span={{ base: 12, md: 8 }} order={{ base: 1, md: 2 }}>
+          <Solution solved={solved} />
+        </Grid.Col>
+      </Grid>
+    </SpecFormProvider>
+  );
+}
+
+/** The changes as a draft: a link without any, such as that of the navigation, gets them back. */
+function useChangesKept(
+  catalog: Catalog,
+  of: string,
+  search: TheorySearch,
+  go: (changes: Changes) => void,
+) {
+  const kept = useDraft(`theory ${of}`, (stored) => areChanges(catalog.spec_schema, stored));
+  const lost = search.changes === undefined && kept.draft !== undefined;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: when they are lost, and only then
+  useEffect(() => {
+    if (lost && kept.draft) go(kept.draft);
+  }, [lost]);
+  return kept;
+}

@@ -1,0 +1,28 @@
+import { Button, Group, Text } from "@mantine/core";
+import type { Draft } from "./draft";
+import { offerUndo } from "./undo";
+
+/** Says that what is shown is a draft, and offers to discard it; nothing where there is none. */
+export function DraftBar<T>({ draft, restored, keep, discard }: Draft<T>) {
+  return (
+    <Group gap="xs" role="status">
+      {draft !== undefined && (
+        <>
+          <Text size="sm" c="dimmed">
+            {restored ? "Draft restored" : "Edited; kept as a draft in this tab"}
+          </Text>
+          <Button
+            size="compact-xs"
+            variant="subtle"
+            onClick={() => {
+              discard();
+              offerUndo("Draft discarded", () => keep(draft));
+            }}
+          >
+            Discard
+          </Button>
+        </>
+      )}
+    </Group>
+  );
+}

@@ -1,0 +1,51 @@
+/** What people type, kept until it is sent or discarded, whatever page they look at meanwhile. */
+
+import { useSessionStorage } from "@mantine/hooks";
+import { useState } from "react";
+
+export interface Draft<T> {
+  /** What is kept; nothing where nothing was typed. */
+  draft: T | undefined;
+  keep: (draft: T) => void;
+  discard: () => void;
+  /** Whether it was there when the page was opened: it was typed earlier. */
+  restored: boolean;
+}
+
+/**
+ * The draft under a key. It survives other pages, Back and Forward, and a reload; each tab of the
+ * browser has its own, so that two of them do not mix. What is `valid` no longer, because another
+ * release wrote it, is as if it were not there. A component with another key must be another one.
+ */
+export function useDraft<T>(key: string, valid: (stored: unknown) => stored is T): Draft<T> {
+  const [draft, keep, remove] = useSessionStorage<T | undefined>({
+    key: `draft: ${key}`,
+    getInitialValueInEffect: false,
+    deserialize: (text) => read(text, valid),
+  });
+  const [restored, setRestored] = useState(draft !== undefined);
+  const discard = () => {
+    setRestored(false);
+    remove();
+  };
+  return { draft, keep, discard, restored };
+}
+
+function read<T>(text: string | undefined, valid: (stored: unknown) => stored is T): T | undefined {
+  try {
+    const stored: unknown = JSON.parse(text ?? "null");
+    return valid(stored) ? stored : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A short text that is being typed, and how to change it; an empty one is not kept. */
+export function useDraftText(key: string): [text: string, type: (text: string) => void] {
+  const { draft, keep, discard } = useDraft(key, isText);
+  return [draft ?? "", (text) => (text === "" ? discard() : keep(text))];
+}
+
+function isText(stored: unknown): stored is string {
+  return typeof stored === "string";
+}
