@@ -75,15 +75,15 @@ _CONFIG = {"displaylogo": False, "responsive": True}
 
 @dataclass(frozen=True)
 class Section:
-    """One part of a report: a sentence, a table, a figure, what people wrote as safe HTML, text to
-    copy; each if there is one."""
+    """One part of a report: a sentence, a table, a figure, text to copy, what people wrote as safe
+    HTML; each if there is one."""
 
     title: str
     text: str = ""
     table: pd.DataFrame | None = None
     figure: go.Figure | None = None
-    written: Markup | None = None
     code: str = ""
+    written: Markup | None = None
 
     @property
     def head(self) -> list[tuple[str, bool]]:
