@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, StreamingResponse
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.background import BackgroundTask
@@ -21,7 +21,9 @@ from backend.api.schemas.runs import ChangedOut, LogOut, RunDetailOut, RunOut
 from backend.errors import ConflictError, FieldProblem, InvalidError, NotFoundError
 from backend.results.basket import Basket
 from backend.scheduling.admission import admit
+from backend.scheduling.jobs import MAX_LOG_BYTES
 from backend.storage.store import runs
+from backend.storage.stored_files import StoredFileError, located, opened, write_zip
 from backend.storage.tables import ArtifactRow, Experiment, Run
 from loraone.errors import SpecError
 from loraone.spec import stored
@@ -30,6 +32,9 @@ from loraone.spec.experiment import ExperimentSpec, RunSpec
 from loraone.spec.recipes import alone
 
 router = APIRouter(tags=["runs"])
+
+# How the log of an attempt is called, without its ending.
+_ATTEMPT = re.compile("[1-9][0-9]{0,8}", re.ASCII)
 
 
 @router.get("/runs/{run_id}")
@@ -108,7 +113,7 @@ def prioritise(
     return ChangedOut(changed=count)
 
 
-@router.get("/runs/{run_id}/log")
+@router.get("/runs/{run_id}/log", responses=refuses(409))
 def read_log(
     run: RunDep,
     settings: SettingsDep,
@@ -118,11 +123,21 @@ def read_log(
 ) -> LogOut:
     """What an attempt at the run printed, and which attempts printed anything."""
     folder = settings.logs / str(run.id)
-    kept = sorted(int(file.stem) for file in folder.glob("*.log") if file.stem.isdigit())
+    kept = sorted(int(file.stem) for file in folder.glob("*.log") if _ATTEMPT.fullmatch(file.stem))
     shown = attempt if attempt is not None else max(kept, default=max(run.attempt, 1))
-    file = folder / f"{shown}.log"
-    text = file.read_text(encoding="utf-8", errors="replace") if shown in kept else ""
+    text = _printed(settings.logs, f"{run.id}/{shown}.log") if shown in kept else ""
     return LogOut(attempt=shown, attempts=kept, text=text)
+
+
+def _printed(logs: Path, path: str) -> str:
+    """The beginning of a log, which is all that a worker keeps of one."""
+    try:
+        with opened(located(logs, path)) as file:
+            return file.read(2 * MAX_LOG_BYTES).decode("utf-8", errors="replace")
+    except StoredFileError as error:
+        raise ConflictError(f"the log is not shown: {error}") from error
+    except FileNotFoundError:  # a retry has just removed it
+        return ""
 
 
 @router.get("/runs/{run_id}/template")
@@ -169,18 +184,36 @@ def to_top(run_id: Key, database: DatabaseDep, feed: FeedDep) -> RunOut:
 @router.get(
     "/runs/{run_id}/adapter.zip",
     response_class=FileResponse,
-    responses=sends("application/zip"),
+    responses=sends("application/zip") | refuses(409),
 )
-def adapter(session: Reading, run: RunDep, settings: SettingsDep) -> FileResponse:
+def adapter(session: Reading, run: RunDep, settings: SettingsDep) -> StreamingResponse:
     """The trained adapter, as plain PEFT reads it."""
     row = session.get(ArtifactRow, (run.id, "adapter"))
-    folder = settings.artifacts / row.path if row is not None else None
-    if folder is None or not folder.is_dir():
+    if row is None:
         raise NotFoundError("adapter of run", run.id)
-    target = Path(tempfile.mkdtemp(prefix="loraone-"))
-    packed = shutil.make_archive(str(target / "adapter"), "zip", folder)
-    return FileResponse(
-        packed,
-        filename=f"adapter-run-{run.id}.zip",
-        background=BackgroundTask(shutil.rmtree, target, ignore_errors=True),
+    # Without a name: nothing of it is left, however the server ends.
+    packed = tempfile.TemporaryFile(dir=settings.home)  # noqa: SIM115
+    try:
+        folder = located(settings.artifacts, row.path)
+        if not folder.is_dir():
+            raise NotFoundError("adapter of run", run.id)
+        write_zip(folder, packed)
+    except StoredFileError as error:
+        packed.close()
+        raise ConflictError(f"the adapter of run {run.id} is not served: {error}") from error
+    except BaseException as error:
+        packed.close()
+        if isinstance(error, FileNotFoundError):  # a retry has just removed it
+            raise NotFoundError("adapter of run", run.id) from error
+        raise
+    size = packed.tell()
+    packed.seek(0)
+    return StreamingResponse(
+        iter(lambda: packed.read(1 << 20), b""),
+        media_type="application/zip",
+        headers={
+            "Content-Length": str(size),
+            "Content-Disposition": f'attachment; filename="adapter-run-{run.id}.zip"',
+        },
+        background=BackgroundTask(packed.close),
     )

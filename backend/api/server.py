@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -72,4 +74,10 @@ def _database_bytes(database: Database) -> int:
 
 
 def _folder_bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Of all files below; what is removed meanwhile, or cannot be read, takes no space."""
+    total = 0
+    for path, _, files in os.walk(folder):
+        for file in files:
+            with suppress(OSError):
+                total += os.lstat(os.path.join(path, file)).st_size  # noqa: PTH118
+    return total

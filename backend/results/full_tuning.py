@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from pathlib import Path
 
+from safetensors import SafetensorError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.results import queries
 from backend.storage.store import experiments
+from backend.storage.stored_files import StoredFileError, located
 from backend.storage.tables import ArtifactRow, Run
 from loraone.analysis import verdicts
 from loraone.catalog import LAYER_METRICS, METHODS, resolve
 from loraone.linalg import directions
+
+log = logging.getLogger(__name__)
 
 
 def columns(
@@ -36,7 +42,9 @@ def columns(
     wanted = {run.id for run in beside} | {run.id for run in reference.values()}
     files = _files(session, wanted, artifacts)
     read = {
-        key: directions.read(files[run.id]) for key, run in reference.items() if run.id in files
+        key: kept
+        for key, run in reference.items()
+        if run.id in files and (kept := _read(files[run.id])) is not None
     }
     produce = resolve(LAYER_METRICS[column].produce)
     shared = {}
@@ -44,9 +52,20 @@ def columns(
         key = run.experiment_id, run.seed
         if run.id not in files or key not in read or run.layers is None:
             continue
-        own = directions.read(files[run.id])
+        own = _read(files[run.id])
+        if own is None:
+            continue
         shared[run.id] = [produce(own, read[key], name) for name in run.layers["names"]]
     return shared
+
+
+def _read(file: Path) -> dict[str, directions.Directions] | None:
+    """The directions in a file; None where it is damaged, or a retry has just removed it."""
+    try:
+        return directions.read(file)
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        log.warning("%s is left out: %s", file, error)
+        return None
 
 
 def _is_full(run: Run) -> bool:
@@ -60,5 +79,10 @@ def _files(session: Session, run_ids: set[int], artifacts: Path) -> dict[int, Pa
             ArtifactRow.run_id.in_(run_ids), ArtifactRow.name == "directions"
         )
     ).all()
-    paths = {int(run_id): artifacts / path for run_id, path in rows}
-    return {run_id: path for run_id, path in paths.items() if path.is_file()}
+    files = {}
+    for run_id, path in rows:
+        with suppress(StoredFileError):
+            file = located(artifacts, path)
+            if file.is_file():
+                files[int(run_id)] = file
+    return files

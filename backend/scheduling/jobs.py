@@ -12,6 +12,8 @@ from loraone.spec.experiment import RunSpec
 
 # How long a lane waits for its worker before it looks at the clock.
 PATIENCE_S = 1.0
+# Of what an attempt at a run prints, the beginning is kept.
+MAX_LOG_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)

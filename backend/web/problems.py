@@ -5,6 +5,7 @@ The other rooms raise :mod:`backend.errors`; which HTTP status each of them is s
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -12,7 +13,7 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, TimeoutError
 from starlette.exceptions import HTTPException
 
 from backend.api.schemas.problem import Problem
@@ -91,6 +92,17 @@ def install(app: FastAPI) -> None:
             log.error("a statement failed", exc_info=error)
             return answer(problem(500, "the database refused a statement"))
         return answer(problem(503, f"the database does not take this now, try again: {error.orig}"))
+
+    @app.exception_handler(TimeoutError)
+    async def _busy(request: Request, error: TimeoutError) -> JSONResponse:
+        return answer(problem(503, "the database answers too many others now, try again"))
+
+    @app.exception_handler(OSError)
+    async def _disk(request: Request, error: OSError) -> JSONResponse:
+        log.error("a file could not be used", exc_info=error)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return answer(problem(507, f"the disk is full: {error.strerror}"))
+        return answer(problem(503, f"a file of the server cannot be used: {error.strerror}"))
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:

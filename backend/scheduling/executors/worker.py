@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend.scheduling.jobs import Device, Job, Message, Sent
+from backend.scheduling.jobs import MAX_LOG_BYTES, Device, Job, Message, Sent
 from backend.scheduling.telemetry import Gauge
 from loraone.catalog import TASKS
 from loraone.events import Event, Progress
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 BEAT_S = 1.0
 # Progress that comes faster than anybody looks is left out; the first and the last are not.
 PROGRESS_S = 0.1
-MAX_LOG_BYTES = 1_000_000
 
 Send = Callable[[Message], None]
 
