@@ -87,7 +87,7 @@ def open_streams() -> None:
                 os.close(opened)
         stream = getattr(sys, name)
         if stream is None:
-            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115, PTH123
+            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
         if mode == "w" and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

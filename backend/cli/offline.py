@@ -89,7 +89,12 @@ def write_backup(home: Path | None, output: Path, *, adapters: bool) -> str:
     except (backups.BackupError, OSError) as error:
         raise StoredError(str(error)) from error
     size = output.stat().st_size / 1e6
-    return f"wrote {output} ({size:.1f} MB): {_counts(manifest)}"
+    left = (
+        f"; left out {manifest.left_out} paths that are no plain files among those of runs"
+        if manifest.left_out
+        else ""
+    )
+    return f"wrote {output} ({size:.1f} MB): {_counts(manifest)}{left}"
 
 
 def restore(home: Path | None, file: Path) -> str:
@@ -99,7 +104,12 @@ def restore(home: Path | None, file: Path) -> str:
         manifest = backups.restore(settings, file)
     except (backups.BackupError, NewerSchemaError, OSError) as error:
         raise StoredError(str(error)) from error
-    return f"restored {_counts(manifest)} into {settings.home}"
+    unchecked = (
+        "; it was written before backups had checksums, so its files are as they are"
+        if manifest.format == 1
+        else ""
+    )
+    return f"restored {_counts(manifest)} into {settings.home}{unchecked}"
 
 
 def _counts(manifest: backups.Manifest) -> str:

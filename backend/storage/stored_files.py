@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-
 # Of folders in each other; a run writes one or two.
 DEEPEST = 30
 
@@ -31,7 +30,7 @@ def located(folder: Path, path: str) -> Path:
     Raises StoredFileError for one that is no plain name below it, or leads out of it by a link.
     """
     parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or ".." in parts or not _is_name(path):
+    if not parts or path.startswith("/") or ".." in parts or not is_name(path):
         raise StoredFileError(f"{path!r:.200} is no path below {folder.name}")
     real, root = (folder / path).resolve(), folder.resolve()
     if real != root.joinpath(*parts):
@@ -39,7 +38,7 @@ def located(folder: Path, path: str) -> Path:
     return real
 
 
-def _is_name(path: str) -> bool:
+def is_name(path: str) -> bool:
     """Whether the system and a zip can have it: no NUL, UTF-8, parts of at most 255 bytes."""
     try:
         lengths = [len(part.encode()) for part in path.split("/")]
@@ -81,10 +80,10 @@ def _walk(path: Path, inside: str, found: list[tuple[str, Path]]) -> None:
     if stat.S_ISREG(mode):
         found.append((inside or ".", path))
     elif stat.S_ISDIR(mode) and inside.count("/") < DEEPEST:
-        for name in sorted(os.listdir(path)):
-            if not _is_name(name):
-                raise StoredFileError(f"{ascii(name)} is no name that a run gives")
-            _walk(path / name, f"{inside}/{name}" if inside else name, found)
+        for part in sorted(path.iterdir()):
+            if not is_name(part.name):
+                raise StoredFileError(f"{part.name!a} is no name that a run gives")
+            _walk(part, f"{inside}/{part.name}" if inside else part.name, found)
     else:
         raise StoredFileError(f"{inside or path.name} is no plain file")
 

@@ -1,4 +1,4 @@
-"""What a row of the database names is served where it is a plain file in its place, or not at all."""
+"""What a row of the database names is served where it is a plain file in its place, or not."""
 
 from __future__ import annotations
 

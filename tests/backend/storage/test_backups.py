@@ -16,37 +16,12 @@ from backend.settings import Settings
 from backend.storage.backups import BackupError, restore, write
 from backend.storage.database import Database, NewerSchemaError
 from backend.storage.store import experiments
-from loraone.spec.experiment import ExperimentSpec, expand
+from loraone.spec.experiment import expand
 from tests.backend.conftest import Process, Start, check_sound
+from tests.backend.storage.archived import SPEC, filled, fresh
 from tests.conftest import tiny_experiment
 
 pytestmark = pytest.mark.sqlite
-
-SPEC = ExperimentSpec.model_validate({"name": "Kept", "methods": ["lora", "lora_one"]})
-
-
-def filled(home: Path) -> Settings:
-    """A folder with an experiment, an adapter of its first run, and something printed."""
-    settings = Settings(home=home, database_url=f"sqlite:///{home / 'loraone.db'}")
-    home.mkdir(parents=True)
-    database = Database(settings.url)
-    database.migrate()
-    with database.write() as session:
-        experiments.create(session, SPEC, "ana")
-        session.connection().exec_driver_sql(
-            "INSERT INTO artifacts VALUES (1, 'adapter', '1/1/adapter', 3, 0.0, 1)"
-        )
-    database.close()
-    adapter = settings.artifacts / "1" / "1" / "adapter"
-    adapter.mkdir(parents=True)
-    (adapter / "adapter_model.safetensors").write_bytes(b"abc")
-    (settings.logs / "1").mkdir(parents=True)
-    (settings.logs / "1" / "1.log").write_text("printed")
-    return settings
-
-
-def fresh(home: Path) -> Settings:
-    return Settings(home=home, database_url=f"sqlite:///{home / 'loraone.db'}")
 
 
 def test_what_was_backed_up_is_there_again_with_its_files(tmp_path: Path) -> None:

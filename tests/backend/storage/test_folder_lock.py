@@ -134,9 +134,11 @@ def test_a_database_under_two_hard_links_is_refused_in_a_sentence(tmp_path: Path
 def test_a_folder_that_is_a_file_or_takes_nothing_is_said_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for home in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(FolderError, match="a file is in its place"):
-            with only_server(Settings(home=home)):
-                pass
+        with (
+            pytest.raises(FolderError, match="a file is in its place"),
+            only_server(Settings(home=home)),
+        ):
+            pass
     for folder, said in ((Path("/proc/1"), "cannot be written"), (Path("/proc/no"), "be made")):
         with pytest.raises(FolderError, match=said), only_server(Settings(home=folder)):
             pass
@@ -159,5 +161,5 @@ def test_a_database_in_memory_is_told_from_a_file_and_serves_nobody(
     assert (database_file(url) is None) == (not url.endswith("lab.db"))
     if memory:
         settings = Settings(home=tmp_path, database_url=url)
-        with pytest.raises(FolderError, match="in memory.*name a file"), only_server(settings):
+        with pytest.raises(FolderError, match=r"in memory.*name a file"), only_server(settings):
             pass
