@@ -47,7 +47,7 @@ router = APIRouter(tags=["catalog"])
 
 
 @router.get("/health")
-def health() -> HealthOut:
+async def health() -> HealthOut:
     """Whether the server answers, and its version."""
     return HealthOut(status="ok", version=__version__)
 

@@ -29,6 +29,7 @@ from backend.errors import (
     shortened,
 )
 from backend.storage.database import Database
+from backend.web.headers import SECURITY
 from loraone.errors import LoraOneError
 from loraone.spec.validation import problems
 
@@ -61,11 +62,11 @@ def of_refusal(error: RefusedError) -> Problem:
 
 
 def answer(body: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The response for a problem."""
+    """The response for a problem. Not all of them pass the middleware that adds headers."""
     return JSONResponse(
         body.model_dump(),
         status_code=body.status,
-        headers=headers,
+        headers={**SECURITY, **(headers or {})},
         media_type="application/problem+json",
     )
 
@@ -103,6 +104,11 @@ def install(app: FastAPI) -> None:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return answer(problem(507, f"the disk is full: {error.strerror}"))
         return answer(problem(503, f"a file of the server cannot be used: {error.strerror}"))
+
+    @app.exception_handler(Exception)
+    async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+        # It is raised again, so that the log has it.
+        return answer(problem(500, "the server has a fault; its log says more"))
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:

@@ -35,11 +35,17 @@ def _of_host(headers: Headers) -> Problem | None:
 
 
 def _of_origin(method: str, headers: Headers) -> Problem | None:
+    if method in _SAFE:
+        return None
     own = [f"{scheme}://{headers['host']}" for scheme in ("http", "https")]
     foreign = [origin for origin in headers.getlist("origin") if origin not in own]
-    if method in _SAFE or not foreign:
-        return None
-    return problem(403, f"requests from {foreign[0]!r} may not change anything here")
+    if foreign:
+        return problem(403, f"requests from {foreign[0]!r} may not change anything here")
+    # What a browser says of itself, also where it leaves Origin out.
+    site = headers.get("sec-fetch-site", "none")
+    if site not in ("same-origin", "none"):
+        return problem(403, f"requests of a {site[:20]!r} page may not change anything here")
+    return None
 
 
 def _of_target(scope: Scope) -> Problem | None:

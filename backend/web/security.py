@@ -12,18 +12,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.api.schemas.problem import Problem
+from backend.web.headers import SECURITY
 from backend.web.problems import answer, problem
 from backend.web.request_checks import refusal, stated_length
-
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-        "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-}
-
 
 # A spec is a few kilobytes, notes are a few more; files are taken in by these paths alone.
 MAX_BODY = 2_000_000
@@ -63,7 +54,7 @@ class SecurityMiddleware:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 outgoing = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in SECURITY.items():
                     outgoing.setdefault(name, value)
             await send(message)
 

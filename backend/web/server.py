@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -16,6 +18,16 @@ from backend.storage.database import NewerSchemaError
 from backend.storage.database_file import DatabaseFileError
 from backend.storage.folder_lock import FolderError, FolderInUseError, only_server
 from backend.web.app import create_app
+from backend.web.connections import Connection, evict, sweep
+from backend.web.log_rate import LogRate, limit
+from backend.web.sockets import (
+    ACCEPTED_AT_ONCE,
+    BACKLOG,
+    listen,
+    most_connections,
+    ports,
+    raise_file_limit,
+)
 
 
 class ServerError(RuntimeError):
@@ -23,7 +35,8 @@ class ServerError(RuntimeError):
 
 
 class Server(uvicorn.Server):
-    """Ends the open event streams before it waits for connections to close."""
+    """Ends the open event streams before it waits for connections to close, and gives up clients
+    that are waited for too long."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -32,13 +45,29 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Say when requests are answered."""
+        asyncio.get_running_loop().set_exception_handler(self._loop_error)
         await super().startup(sockets)
+        for listening in sockets or ():
+            # uvicorn has one number for what waits and what is accepted at once.
+            listening.listen(BACKLOG)
         self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second."""
+        if counter % 10 == 0:
+            sweep(self.server_state.connections, asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Lifespan's shutdown comes too late: uvicorn would wait for the streams first."""
         self._app.state.feed.stop()
         await super().shutdown(sockets)
+
+    def _loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """No connection could be accepted, for one: close some that are waited for."""
+        if isinstance(context.get("exception"), OSError) and "accept" in context["message"]:
+            evict(self.server_state.connections)
+        loop.default_exception_handler(context)
 
 
 def serve(settings: Settings, started: Callable[[FastAPI, str], None]) -> None:
@@ -51,11 +80,31 @@ def serve(settings: Settings, started: Callable[[FastAPI, str], None]) -> None:
             f"host {settings.host!r} is not allowed: the server has no users yet, so it listens "
             f"on loopback alone; allowed: {', '.join(LOOPBACK)}"
         )
-    with _only_server(settings), _listen(settings) as listening:
-        port = listening.getsockname()[1]
-        url = f"http://{settings.host}:{port}"
+    files = raise_file_limit()
+    with _only_server(settings), listen(settings) as listening:
+        if listening is None:
+            tried = ports(settings)
+            raise ServerError(
+                f"ports {tried[0]} to {tried[-1]} are all taken; choose another with --port"
+            )
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        url = f"http://{host}:{listening.getsockname()[1]}"
         app = _app(settings)
-        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5)
+        config = uvicorn.Config(
+            app,
+            http=Connection,
+            ws="none",
+            log_level="warning",
+            access_log=False,
+            # Nothing stands before it; a client is not believed about its own address.
+            proxy_headers=False,
+            server_header=False,
+            backlog=ACCEPTED_AT_ONCE,
+            limit_concurrency=most_connections(files),
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=5,
+        )
+        limit(LogRate())
         Server(config, app, lambda: started(app, url)).run(sockets=[listening])
 
 
@@ -80,23 +129,3 @@ def _only_server(settings: Settings) -> Iterator[None]:
         except (FolderInUseError, FolderError) as error:
             raise ServerError(str(error)) from error
         yield
-
-
-@contextmanager
-def _listen(settings: Settings) -> Iterator[socket.socket]:
-    """A listening socket on the first free port from ``settings.port`` on."""
-    address = "0.0.0.0" if settings.in_container else settings.host  # noqa: S104
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    last = settings.port if settings.port == 0 else settings.port + 20
-    for port in range(settings.port, last + 1):
-        listening = socket.socket(family, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((address, port))
-        except OSError:
-            listening.close()
-            continue
-        with listening:
-            yield listening
-        return
-    raise ServerError(f"ports {settings.port} to {last} are all taken; choose another with --port")

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from backend.settings import Settings
 from backend.storage.database import Database
-from backend.web.server import ServerError, _listen, serve
+from backend.web.server import ServerError, serve
+from backend.web.sockets import listen
 
 
 def test_an_address_that_others_can_reach_is_refused(tmp_path: Path) -> None:
@@ -27,7 +28,8 @@ def test_a_taken_port_gives_the_next_free_one(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with _listen(Settings(home=tmp_path, port=port)) as listening:
+        with listen(Settings(home=tmp_path, port=port)) as listening:
+            assert listening is not None
             assert port < listening.getsockname()[1] <= port + 20
 
 
