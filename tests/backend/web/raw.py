@@ -103,7 +103,7 @@ class Raw:
 
 
 @contextmanager
-def served(app: Any, most: int = 1000, sweeps: float = 0.05) -> Iterator[tuple[str, int]]:
+def running(app: Any, most: int = 1000, sweeps: float = 0.05) -> Iterator[tuple[str, int]]:
     """The address of an ASGI application behind the server's own protocol, in a thread."""
     config = uvicorn.Config(
         app, http=Connection, ws="none", log_level="warning", limit_concurrency=most, port=0,

@@ -10,7 +10,7 @@ import pytest
 
 from backend.web import connections
 from backend.web.headers import SECURITY
-from tests.backend.web.raw import HOST, Raw, served, until
+from tests.backend.web.raw import HOST, Raw, running, until
 
 Address = tuple[str, int]
 POST = b"POST /body HTTP/1.1\r\n" + HOST
@@ -52,7 +52,7 @@ def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def address() -> Iterator[Address]:
     """A server with the application, and room for ten connections."""
-    with served(application, most=10) as found:
+    with running(application, most=10) as found:
         yield found
 
 

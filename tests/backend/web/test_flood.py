@@ -9,59 +9,17 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
 from backend.settings import Settings
 from backend.web.sockets import listen, most_connections
-from tests.backend.conftest import Process
+from tests.backend.web.conftest import Served
 from tests.backend.web.raw import HOST, Raw, until
 
 HALF = b"GET /api/health HTTP/1.1\r\n" + HOST + b"X: "
-
-
-class Served(Process):
-    """A server whose log is read as it comes."""
-
-    def __init__(self, home: Path, **settings: str) -> None:
-        super().__init__(home, [], LORAONE_BENCHMARK_DEVICE="false", **settings)
-        parts = urlsplit(self.url)
-        assert parts.hostname is not None
-        assert parts.port is not None
-        self.address = (parts.hostname, parts.port)
-        self.log = ""
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.log += line
-
-    def limits(self) -> tuple[int, int]:
-        """Its soft and its hard limit of open files."""
-        return resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE)
-
-
-@contextmanager
-def soft_limit(files: int) -> Iterator[int]:
-    """What is started meanwhile may open this many files, unless it asks for more."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
-    yield hard
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One server for all of these tests, started by a shell with a low limit of files."""
-    with soft_limit(256):
-        served = Served(tmp_path_factory.mktemp("home"))
-    yield served
-    served.stop()
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +42,7 @@ def medians(server: Served, path: str, times: int = 31) -> float:
     return statistics.median(taken)
 
 
-@pytest.mark.parametrize("path", ["/api/health", "/api/catalog", "/api/experiments"])
+@pytest.mark.parametrize("path", ["/api/health", "/api/catalog", "/api/openapi.json"])
 def test_no_answer_waits_for_the_acknowledgement_of_its_head(server: Served, path: str) -> None:
     """Head and body are written one after the other; with Nagle's algorithm the second waits for
     the client, which acknowledges after 40 ms."""
