@@ -23,7 +23,16 @@ ROOT = Path(__file__).resolve().parent
 SOURCES = ROOT / "frontend"
 PAGE = ROOT / "backend" / "page"
 STAMP = PAGE / "sources.sha256"
-PARTS = ("src", "public", "index.html", "package.json", "package-lock.json", "vite.config.ts")
+PARTS = (
+    "src",
+    "public",
+    "index.html",
+    "docs.html",
+    "package.json",
+    "package-lock.json",
+    "vite.config.ts",
+    "pack.mjs",
+)
 
 
 def digest() -> str:

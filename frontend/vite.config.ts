@@ -4,7 +4,14 @@ import { defineConfig } from "vite";
 
 export default defineConfig({
   plugins: [react()],
-  build: { outDir: "../backend/page", emptyOutDir: true, chunkSizeWarningLimit: 1800 },
+  build: {
+    outDir: "../backend/page",
+    emptyOutDir: true,
+    chunkSizeWarningLimit: 1800,
+    // Every browser that runs the rest knows it; it would be a file more.
+    modulePreload: { polyfill: false },
+    rolldownOptions: { input: ["index.html", "docs.html"] },
+  },
   server: { proxy: { "/api": "http://127.0.0.1:8111" } },
   test: { environment: "jsdom", setupFiles: "vitest.setup.ts" },
 });

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 
+from backend.api.representations import Constant
 from backend.api.schemas.catalog import (
     AlignmentMeasureOut,
     CatalogOut,
@@ -48,13 +49,20 @@ router = APIRouter(tags=["catalog"])
 
 @router.get("/health")
 async def health() -> HealthOut:
-    """Whether the server answers, and its version."""
+    """Whether the server answers, and its version.
+
+    It is asked often and must be quick when all threads are busy: it waits for none.
+    """
     return HealthOut(status="ok", version=__version__)
 
 
-@router.get("/catalog")
-def catalog() -> CatalogOut:
+@router.get("/catalog", response_model=CatalogOut)
+def catalog(request: Request) -> Response:
     """Methods, tasks, sources, quantities, presets, and the schema of an experiment."""
+    return _CATALOG.answer(request)
+
+
+def _catalog() -> CatalogOut:
     return CatalogOut(
         version=__version__,
         methods=[
@@ -90,3 +98,7 @@ def _cost(row: Result) -> QuantityOut:
     """A cost by its stored name, which addresses have, in the unit that people see."""
     shown = QuantityOut.model_validate(row.as_shown)
     return shown.model_copy(update={"name": row.name})
+
+
+# The rows are found once in a process, and so is what is said of them.
+_CATALOG = Constant(lambda: _catalog().model_dump_json().encode())

@@ -67,9 +67,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title="LoRA-One Lab",
         version=__version__,
         lifespan=lifespan,
-        docs_url="/api/docs",
+        # The page serves them: FastAPI's load their parts from elsewhere and are made each time.
+        docs_url=None,
         redoc_url=None,
-        openapi_url="/api/openapi.json",
+        openapi_url=None,
         generate_unique_id_function=_operation_id,
     )
     app.state.settings = settings
