@@ -27,9 +27,9 @@ from backend.web.problems import answer, problem
 log = logging.getLogger(__name__)
 
 HEADER_SECONDS = 10.0
-# For the body in all, and a second more for each of these many bytes that have come.
+# For the body; one that is not there by then must have come at this pace, and go on so.
 BODY_SECONDS = 30.0
-BODY_BYTES_PER_SECOND = 50_000
+BODY_BYTES_PER_SECOND = 10_000
 # How long a client may leave what it was sent unread, and a refused body is still thrown away.
 READ_SECONDS = 60.0
 LEAVE_SECONDS = 10.0
@@ -76,7 +76,8 @@ class Connection(H11Protocol):
         self.conn = self._requests = _Requests(h11.SERVER, HEADER_BYTES)
         # uvicorn would refuse whoever comes last, and count those that are only waited for.
         self._most, self.limit_concurrency = self.limit_concurrency, None
-        # When the request that is waited for began; None between two of them.
+        # When the request that is waited for began, or this part of its body; None between two
+        # requests. How many bytes have come since.
         self._began: float | None = None
         self._received = 0
         # What a client has not read yet, and since when it has read nothing.
@@ -150,15 +151,18 @@ class Connection(H11Protocol):
             self.transport.abort()
         elif kind == 1 and passed > HEADER_SECONDS:
             self.give_up(f"the header took longer than {HEADER_SECONDS:g} s")
-        elif kind == 3 and passed > BODY_SECONDS + self._received / BODY_BYTES_PER_SECOND:
-            self.give_up(f"the body came slower than {BODY_BYTES_PER_SECOND // 1000} kB/s")
+        elif kind == 3 and passed > BODY_SECONDS:
+            if self._received < passed * BODY_BYTES_PER_SECOND:
+                self.give_up(f"the body came slower than {BODY_BYTES_PER_SECOND / 1000:g} kB/s")
+            else:
+                self._began, self._received = now, 0
 
     def give_up(self, why: str) -> None:
         """Close; a request that has begun to come is answered with 408."""
         if self._leaving is not None or self._unread_since is not None:
             self.transport.abort()
             return
-        if self._received:
+        if self._received or self.conn.their_state is h11.SEND_BODY:
             self._answer(408, why)
         self.transport.close()
 

@@ -19,6 +19,9 @@ from backend.web.request_checks import refusal, stated_length
 # A spec is a few kilobytes, notes are a few more; files are taken in by these paths alone.
 MAX_BODY = 2_000_000
 _UPLOADS = ("/api/experiments/import",)
+# Bodies are held in memory until they are whole; all that are on their way come to this many bytes
+# beside one upload.
+MAX_BODIES = 100_000_000
 
 
 class SecurityMiddleware:
@@ -27,6 +30,7 @@ class SecurityMiddleware:
     def __init__(self, app: ASGIApp, max_upload: int) -> None:
         self.app = app
         self._max_upload = max_upload
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -46,9 +50,12 @@ class SecurityMiddleware:
         async def receiving() -> Message:
             nonlocal taken
             message = await receive()
-            taken += len(message.get("body", b""))
+            size = len(message.get("body", b""))
+            taken, self._held = taken + size, self._held + size
             if taken > most:  # the length was not said, or not truly
                 raise HTTPException(413, _size_problem(most).detail)
+            if self._held > self._max_upload + MAX_BODIES:
+                raise HTTPException(503, "too much is being sent at once, try again")
             return message
 
         async def sending(message: Message) -> None:
@@ -58,7 +65,10 @@ class SecurityMiddleware:
                     outgoing.setdefault(name, value)
             await send(message)
 
-        await self.app(scope, receiving, sending)
+        try:
+            await self.app(scope, receiving, sending)
+        finally:
+            self._held -= taken
 
 
 def _too_large(headers: Headers, most: int) -> Problem | None:

@@ -53,17 +53,17 @@ class Raw:
 
     def read(self, method: str = "GET") -> Answer:
         """Read the next answer, which says how long it is."""
-        head = self._until(b"\r\n\r\n").decode("latin-1")
+        head = self.until(b"\r\n\r\n").decode("latin-1")
         first, *lines = head.rstrip().split("\r\n")
         headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
         status = int(first.split()[1])
         empty = method == "HEAD" or status in (204, 304)
         if "chunked" in headers.get("transfer-encoding", "") and not empty:
             body = b""
-            while size := int(self._until(b"\r\n"), 16):
+            while size := int(self.until(b"\r\n"), 16):
                 body += self._take(size)
-                self._until(b"\r\n")
-            self._until(b"\r\n")
+                self.until(b"\r\n")
+            self.until(b"\r\n")
             return Answer(status, headers, body)
         return Answer(status, headers, self._take(0 if empty else int(headers["content-length"])))
 
@@ -83,7 +83,8 @@ class Raw:
         """Close."""
         self.socket.close()
 
-    def _until(self, end: bytes) -> bytes:
+    def until(self, end: bytes) -> bytes:
+        """What comes up to and with these bytes."""
         while end not in self._left:
             self._more()
         found, _, self._left = self._left.partition(end)

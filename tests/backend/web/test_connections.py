@@ -102,17 +102,26 @@ def test_the_time_for_a_header_begins_anew_with_each_request(address: Address) -
 def test_a_body_must_keep_a_pace_and_a_slow_one_is_a_408(
     address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "BODY_BYTES_PER_SECOND", 1000)
+    monkeypatch.setattr(connections, "BODY_BYTES_PER_SECOND", 300)
     client = Raw(address)
     client.send(POST + b"Content-Length: 1000\r\n\r\nabc")
     assert client.read().status == 408
     # A longer time in all, but at the pace.
     steady = Raw(address)
-    steady.send(POST + b"Content-Length: 1000\r\n\r\n")
-    for _ in range(10):
+    steady.send(POST + b"Content-Length: 1600\r\n\r\n")
+    for _ in range(16):
         until_later(0.1)
         steady.send(b"a" * 100)
-    assert steady.read().body == b"1000"
+    assert steady.read().body == b"1600"
+
+
+def test_a_body_that_began_fast_may_not_stop_for_the_time_it_has_saved(
+    address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "BODY_BYTES_PER_SECOND", 300)
+    client = Raw(address, seconds=4)
+    client.send(POST + b"Content-Length: 10000\r\n\r\n" + b"a" * 9000)
+    assert client.read().status == 408
 
 
 def test_a_chunked_body_without_an_end_is_a_408_too(address: Address) -> None:

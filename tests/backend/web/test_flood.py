@@ -152,7 +152,7 @@ def test_a_thousand_streams_are_held_beside_honest_requests(server: Served) -> N
     for stream in streams:
         stream.send(b"GET /api/changes HTTP/1.1\r\n" + HOST + b"\r\n")
     for stream in streams:
-        assert b"following" in stream._until(b": following")
+        assert b"following" in stream.until(b": following")
     began = time.perf_counter()
     assert Raw(server.address).ask("/api/experiments").status == 200
     assert time.perf_counter() - began < 2

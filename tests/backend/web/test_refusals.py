@@ -12,10 +12,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from backend.settings import Settings
+from backend.web import security
 from backend.web.app import create_app
 from backend.web.headers import SECURITY
 from tests.backend.web.conftest import Served
-from tests.backend.web.raw import HOST, Answer, Raw
+from tests.backend.web.raw import HOST, Answer, Raw, running, until
 
 LARGE = b"Content-Length: 2000001\r\n"
 JSON = b"Content-Type: application/json\r\n"
@@ -62,13 +63,13 @@ def test_every_answer_carries_the_security_headers(server: Served, name: str) ->
     answer = client.read()
     client.close()
     assert answer.status == status, answer.body
+    assert "server" not in answer.headers
     check(answer)
 
 
 def check(answer: Answer) -> None:
     """The headers; and that a refusal is a problem."""
     assert {name: answer.headers.get(name.lower()) for name in SECURITY} == SECURITY
-    assert "server" not in answer.headers
     if answer.status >= 400:
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["status"] == answer.status
@@ -77,6 +78,36 @@ def check(answer: Answer) -> None:
 def test_a_method_that_is_not_known_is_told_those_that_are(server: Served) -> None:
     client = Raw(server.address)
     assert client.ask("/api/health", "DELETE").headers["allow"] == "GET"
+    client.close()
+
+
+def test_bodies_on_their_way_are_bounded_together_and_honest_ones_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(security, "MAX_BODIES", 1_000_000)
+    app = create_app(Settings(home=tmp_path, max_upload_mb=1))
+    with running(app) as address:
+        part = b"Content-Length: 1500000\r\n\r\n" + b" " * 1_400_000
+        first, second = Raw(address), Raw(address)
+        for client in (first, second):
+            client.send(b"POST /api/markdown HTTP/1.1\r\n" + HOST + JSON + part)
+        refused = second.read()
+        assert refused.status == 503
+        check(refused)
+        first.close()
+        until(lambda: Raw(address).ask("/api/markdown", "POST").status == 422)
+        third = Raw(address)
+        third.send(b"POST /api/markdown HTTP/1.1\r\n" + HOST + JSON + part + b" " * 100_000)
+        assert third.read().status == 422
+    app.state.database.close()
+
+
+def test_events_are_not_packed_and_so_not_held_back(server: Served) -> None:
+    client = Raw(server.address)
+    stream = b"GET /api/changes HTTP/1.1\r\n" + HOST + b"Accept-Encoding: gzip, br\r\n\r\n"
+    client.send(stream)
+    head = client.until(b"following").decode()
+    assert "content-encoding" not in head.lower()
     client.close()
 
 
