@@ -48,13 +48,14 @@ def history(
 ) -> HistoryOut:
     """Experiments, newest first, and what they can be narrowed to."""
     try:
-        listed, total = experiments.search(session, q, limit, offset)
-        facets = experiments.facets(session, q)
+        found = experiments.find(session, q)
     except SearchError as error:
         raise _wrong_search(error) from error
+    listed = experiments.page(session, found.ids[offset : offset + limit])
+    facets = experiments.facets(session, found)
     return HistoryOut(
         experiments=[ExperimentOut.of(row) for row in listed],
-        total=total,
+        total=len(found.ids),
         facets={
             key: [FacetOut.model_validate(facet) for facet in values]
             for key, values in facets.items()
@@ -96,9 +97,10 @@ def change_many(change: BulkChange, database: DatabaseDep) -> ChangedOut:
     """Star, archive or tag several experiments; those that are not there are passed over."""
     with database.write() as session:
         chosen = session.scalars(select(Experiment).where(Experiment.id.in_(change.ids))).all()
+        tags = experiments.tags(session, [experiment.id for experiment in chosen])
         for experiment in chosen:
             _flags(experiment, change.starred, change.archived)
-            named = set(experiments.tags(session, [experiment.id])[experiment.id])
+            named = set(tags[experiment.id])
             wanted = (named | {change.add_tag}) - {change.remove_tag, None}
             if wanted != named:
                 experiments.set_tags(session, experiment.id, sorted(filter(None, wanted)))

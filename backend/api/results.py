@@ -29,7 +29,7 @@ def read_basket(session: Reading, basket: BasketDep) -> BasketOut:
     labels = dict(zip(basket.frame["run_id"], basket.frame["label"], strict=True))
     return BasketOut(
         experiments=[
-            ExperimentOut.of(experiments.listed(session, row)) for row in basket.experiments
+            ExperimentOut.of(row) for row in experiments.list_all(session, basket.experiments)
         ],
         runs=[RunOut.of(run).model_copy(update={"label": labels[run.id]}) for run in basket.rows],
         layers=LayerOut.of_all(basket.layers),

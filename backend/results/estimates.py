@@ -9,29 +9,15 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from backend.results.experience import ENOUGH, Arithmetic, Experience, experience
 from backend.scheduling.device_benchmarks import DeviceBenchmarks
 from backend.scheduling.jobs import Device
-from backend.storage.tables import Run, now
+from backend.storage.tables import Experiment, Run, now
 from loraone.catalog import TASKS
 from loraone.inputs.models import checkpoint
 from loraone.runs import cost_estimate
 from loraone.runs.device_benchmark import DeviceBenchmark
-from loraone.spec import stored
 from loraone.spec.experiment import RunSpec
-
-# Finished runs that are looked at, and how many make their median worth more than arithmetic.
-LATEST, ENOUGH = 60, 5
-
-
-@dataclass(frozen=True)
-class Experience:
-    """What finished runs took over what was said of them: medians, and the range of most."""
-
-    runs: int = 0
-    time: float = 1.0
-    low: float = 1.0
-    high: float = 1.0
-    memory: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +63,8 @@ def cost(
     sizes = checkpoint.read(specs[0].model)
     if sizes is None:
         return Cost.unknown("The model is not on this machine yet, so its size is not known.")
-    seen = experience(session, speed)
+    arithmetic = Arithmetic(speed)
+    seen = experience(session, arithmetic, specs[0].task, specs[0].model.id)
     estimate = cost_estimate.of_runs(specs, sizes, speed, seen.time, seen.memory)
     return Cost(
         seconds=estimate.seconds / len(devices),
@@ -97,35 +84,8 @@ def _basis(seen: Experience) -> str:
             "by a factor of two."
         )
     return (
-        f"From the last {seen.runs} runs on this device, which took {seen.low:.2g} to "
-        f"{seen.high:.2g} times what such an estimate says."
-    )
-
-
-def experience(session: Session, speed: DeviceBenchmark) -> Experience:
-    """Of the last finished runs on this device. The first run of a gradient also pays for it; the
-    median does not see that."""
-    rows = session.scalars(
-        select(Run)
-        .where(Run.status == "succeeded", Run.started_at.is_not(None))
-        .order_by(Run.finished_at.desc())
-        .limit(LATEST)
-    )
-    times, memories = [], []
-    for run in rows:
-        if (run.environment or {}).get("device") != speed.device or run.summary is None:
-            continue
-        estimate = _arithmetic(run, speed)
-        if estimate is None or run.started_at is None or run.finished_at is None:
-            continue
-        times.append((run.finished_at - run.started_at).total_seconds() / estimate.seconds)
-        memories.append((run.summary.get("memory_bytes") or estimate.memory) / estimate.memory)
-    if len(times) < ENOUGH:
-        return Experience(runs=len(times))
-    middle = statistics.median(times)
-    tenths = statistics.quantiles(times, n=10)
-    return Experience(
-        len(times), middle, tenths[0] / middle, tenths[-1] / middle, statistics.median(memories)
+        f"From the last {seen.runs} runs of this task and model on this device, which took "
+        f"{seen.low:.2g} to {seen.high:.2g} times what such an estimate says."
     )
 
 
@@ -134,17 +94,12 @@ def remaining(
 ) -> dict[int, float | None]:
     """Seconds that each run will take yet: as others of its experiment did, or as estimated."""
     took = _took(session, {run.experiment_id for run in active})
-    factor: float | None = None
+    unknown = [run for run in active if run.experiment_id not in took]
+    estimated = {} if speed is None else _estimated(session, unknown, Arithmetic(speed))
     left: dict[int, float | None] = {}
     for run in active:
-        whole = took.get(run.experiment_id)
-        if whole is None and speed is not None:
-            factor = experience(session, speed).time if factor is None else factor
-            whole = _estimated(run, speed, factor)
-        if whole is None:
-            left[run.id] = None
-            continue
-        left[run.id] = max(whole - _passed(run), 1.0)
+        whole = took.get(run.experiment_id, estimated.get(run.id))
+        left[run.id] = None if whole is None else max(whole - _passed(run), 1.0)
     return left
 
 
@@ -168,15 +123,28 @@ def _took(session: Session, experiment_ids: set[int]) -> dict[int, float]:
     return {key: statistics.median(of_one) for key, of_one in times.items()}
 
 
-def _estimated(run: Run, speed: DeviceBenchmark, factor: float) -> float | None:
-    estimate = _arithmetic(run, speed)
-    return None if estimate is None else estimate.seconds * factor
+def _estimated(session: Session, active: Sequence[Run], arithmetic: Arithmetic) -> dict[int, float]:
+    """Seconds of the runs that arithmetic says something of, each corrected by what runs of its
+    task and model took."""
+    factors: dict[tuple[str, str], float] = {}
+    about = _about(session, {run.experiment_id for run in active})
+    seconds = {}
+    for run in active:
+        estimate = arithmetic.cost(run.spec)
+        if estimate is None:
+            continue
+        task, model = about[run.experiment_id]
+        if (task, model) not in factors:
+            factors[task, model] = experience(session, arithmetic, task, model).time
+        seconds[run.id] = estimate.seconds * factors[task, model]
+    return seconds
 
 
-def _arithmetic(run: Run, speed: DeviceBenchmark) -> cost_estimate.Cost | None:
-    """What arithmetic says of a stored run; None of one that it can say nothing of."""
-    spec = stored.run(run.spec)
-    if not spec.runnable or TASKS[spec.spec.task].synthetic:
-        return None
-    sizes = checkpoint.read(spec.spec.model)
-    return None if sizes is None else cost_estimate.of_run(spec.spec, sizes, speed)
+def _about(session: Session, experiment_ids: set[int]) -> dict[int, tuple[str, str]]:
+    """Task and model of each experiment."""
+    rows = session.execute(
+        select(Experiment.id, Experiment.task, Experiment.model).where(
+            Experiment.id.in_(experiment_ids)
+        )
+    ).all()
+    return {int(key): (str(task), str(model)) for key, task, model in rows}

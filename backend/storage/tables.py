@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     JSON,
-    BigInteger,
-    DateTime,
     Float,
     ForeignKey,
     Index,
-    Integer,
     LargeBinary,
     String,
     Text,
+    false,
     select,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, validates
+
+from backend.storage.column_types import Large, UtcDateTime
 
 ACTIVE = ("queued", "running")
 FINAL = ("succeeded", "failed", "cancelled")
@@ -29,17 +28,6 @@ STATUSES = (*ACTIVE, *FINAL)
 def now() -> datetime:
     """The time, in UTC."""
     return datetime.now(UTC)
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A time that comes back with its zone, which SQLite alone would lose."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
-        """Say that what was stored is UTC."""
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
 class Base(DeclarativeBase):
@@ -52,6 +40,10 @@ class Experiment(Base):
     """A grid of runs that somebody launched."""
 
     __tablename__ = "experiments"
+    __table_args__ = (
+        Index("ix_experiments_listed", "archived", "id", "group_key"),
+        Index("ix_experiments_model", "task", "model"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
@@ -66,18 +58,28 @@ class Experiment(Base):
     data: Mapped[str] = mapped_column(String(500), default="")
     author: Mapped[str] = mapped_column(String(100), default="")
     starred: Mapped[bool] = mapped_column(default=False)
-    archived: Mapped[bool] = mapped_column(default=False, index=True)
+    archived: Mapped[bool] = mapped_column(default=False)
+    # What its runs are, which never changes: see :mod:`backend.storage.store.summaries`.
+    methods: Mapped[str] = mapped_column(Text, default="", server_default="")
+    labels: Mapped[str] = mapped_column(Text, default="", server_default="")
+    run_count: Mapped[int] = mapped_column(default=0, server_default="0")
+    group_key: Mapped[int] = mapped_column(Large, default=0, server_default="0")
+    # What is ahead in it once all its runs have ended: see :mod:`backend.storage.store.settling`.
+    settled: Mapped[bool] = mapped_column(default=False, server_default=false())
+    best: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    best_value: Mapped[float | None] = mapped_column(Float)
 
 
 class Tag(Base):
     """A word that somebody put on an experiment, in lower case."""
 
     __tablename__ = "tags"
+    __table_args__ = (Index("ix_tags_name", "name", "experiment_id"),)
 
     experiment_id: Mapped[int] = mapped_column(
         ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True
     )
-    name: Mapped[str] = mapped_column(String(40), primary_key=True, index=True)
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
 
 
 class Note(Base):
@@ -112,7 +114,12 @@ class Run(Base):
     """One run, and its place in the queue: the database is the queue."""
 
     __tablename__ = "runs"
-    __table_args__ = (Index("ix_runs_queue", "status", "priority", "id"),)
+    __table_args__ = (
+        Index("ix_runs_queue", "status", "priority", "id", "experiment_id", "not_before"),
+        Index("ix_runs_ended", "status", "finished_at", "experiment_id", "busy_seconds"),
+        Index("ix_runs_times", "experiment_id", "status", "device", "finished_at", "started_at"),
+        Index("ix_runs_grid", "experiment_id", "rank", "learning_rate", "seed"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     experiment_id: Mapped[int] = mapped_column(
@@ -149,19 +156,24 @@ class Run(Base):
     if TYPE_CHECKING:
         has_adapter: Mapped[bool]  # set below, where the table of artifacts is known
     environment: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    # That of the environment, for looking up what runs took.
+    device: Mapped[str | None] = mapped_column(String(200))
     layers: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     notes: Mapped[list[Any]] = mapped_column(JSON, default=list)
     init_scalars: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     summary: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
+    @validates("environment")
+    def _on_device(self, _: str, environment: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Wherever an environment is set, the device is set with it."""
+        device = environment.get("device") if isinstance(environment, dict) else None
+        self.device = None if device is None else str(device)[:200]
+        return environment
+
     @property
     def warnings(self) -> list[str]:
         """Those notes that say what is wrong with a result of the run."""
         return [note for note in self.notes if note.startswith(WARNING)]
-
-
-# SQLite's whole numbers have 64 bits whatever they are called.
-_Large = BigInteger().with_variant(Integer, "sqlite")
 
 
 class LaneRow(Base):
@@ -172,7 +184,7 @@ class LaneRow(Base):
     name: Mapped[str] = mapped_column(String(100), primary_key=True)
     mode: Mapped[str] = mapped_column(String(20), default="open")
     present: Mapped[bool] = mapped_column(default=True)
-    memory: Mapped[int | None] = mapped_column(_Large)
+    memory: Mapped[int | None] = mapped_column(Large)
     temperature: Mapped[float | None] = mapped_column(Float)
 
 
@@ -186,7 +198,7 @@ class MetricRow(Base):
     step: Mapped[int] = mapped_column(primary_key=True)
     value: Mapped[float]
     seconds: Mapped[float]
-    tokens: Mapped[int] = mapped_column(_Large)
+    tokens: Mapped[int] = mapped_column(Large)
 
 
 class SpectrumRow(Base):
@@ -250,7 +262,7 @@ class ArtifactRow(Base):
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     path: Mapped[str] = mapped_column(Text)
-    bytes: Mapped[int] = mapped_column(_Large)
+    bytes: Mapped[int] = mapped_column(Large)
     max_error: Mapped[float]
     verified: Mapped[bool]
 

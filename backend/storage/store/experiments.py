@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import case, delete, func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from backend.storage.store import changes
+from backend.storage.store import changes, summaries
+from backend.storage.store.many import among
 from backend.storage.store.search import condition
+from backend.storage.store.settling import Best, best
 from backend.storage.tables import STATUSES, Experiment, Run, Tag
-from loraone.analysis import outcomes
-from loraone.analysis.learning_rates import by_rate, choose
 from loraone.catalog import TASKS
 from loraone.spec import stored
 from loraone.spec.experiment import ExperimentSpec, expand
 
 # Values of a facet that are listed.
 MOST_FACETS = 12
-
-
-@dataclass(frozen=True)
-class Best:
-    """The method that is ahead in an experiment, at its own best learning rate: mean over seeds.
-
-    ``failed`` is how many runs of it failed there; the mean is then of those that did not.
-    """
-
-    label: str
-    learning_rate: float
-    metric: str
-    value: float
-    seeds: int
-    failed: int
 
 
 @dataclass(frozen=True)
@@ -93,6 +79,7 @@ def create(session: Session, spec: ExperimentSpec, author: str = "") -> Experime
     ]
     session.add_all(queued)
     session.flush()
+    summaries.summarise(session, experiment)
     changes.add(
         session, queued[0], "status"
     )  # for all of them: open pages learn that there is more
@@ -117,99 +104,88 @@ def get(session: Session, experiment_id: int) -> Experiment | None:
     return session.get(Experiment, experiment_id)
 
 
-def search(session: Session, text: str, limit: int, offset: int) -> tuple[list[Listed], int]:
-    """Newest first, as :mod:`.search` reads ``text``. Also the number of matches."""
-    query = select(Experiment).where(condition(text))
-    total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    rows = session.scalars(query.order_by(Experiment.id.desc()).limit(limit).offset(offset)).all()
-    ids = [experiment.id for experiment in rows]
-    counts, named, ahead = count_runs(session, ids), tags(session, ids), best(session, ids)
-    listed = [Listed(row, counts[row.id], named[row.id], ahead.get(row.id)) for row in rows]
-    return listed, total
+@dataclass(frozen=True)
+class Found:
+    """The experiments that a search finds: their numbers in order, and how many of each group.
 
-
-# What experiments are judged by unless asked otherwise; lower is better in each.
-_JUDGES = ("eval_loss", "relative_loss")
-
-
-def best(session: Session, experiment_ids: list[int]) -> dict[int, Best]:
-    """What is ahead in each experiment that has finished runs.
-
-    Methods that runs of failed at their best learning rate come after those that none did.
+    A group has one task, model, author and set of methods; ``groups`` are by its newest member.
     """
+
+    ids: list[int]
+    groups: dict[int, int]
+
+
+def find(session: Session, text: str) -> Found:
+    """Newest first, as :mod:`.search` reads ``text``. The one place where a search is evaluated:
+    pages and facets are taken from what it found."""
+    rows = session.execute(
+        select(Experiment.id, Experiment.group_key)
+        .where(condition(text))
+        .order_by(Experiment.id.desc())
+    ).all()
+    newest = {group: key for key, group in reversed(rows)}
+    counts = Counter(group for _, group in rows)
+    return Found([key for key, _ in rows], {newest[group]: n for group, n in counts.items()})
+
+
+def search(session: Session, text: str, limit: int, offset: int) -> tuple[list[Listed], int]:
+    """One page of what a search finds. Also the number of matches."""
+    found = find(session, text)
+    return page(session, found.ids[offset : offset + limit]), len(found.ids)
+
+
+def page(session: Session, ids: Sequence[int]) -> list[Listed]:
+    """Experiments by their numbers, in the same order."""
+    rows = session.scalars(select(Experiment).where(among(session, Experiment.id, ids)))
+    known = {row.id: row for row in rows}
+    return list_all(session, [known[key] for key in ids if key in known])
+
+
+def list_all(session: Session, rows: Sequence[Experiment]) -> list[Listed]:
+    """Experiments with their counts, tags and what is ahead."""
+    ids = [row.id for row in rows]
+    counts, named = count_runs(session, ids), tags(session, ids)
+    ahead = best(session, [row for row in rows if counts[row.id]["succeeded"]])
+    return [Listed(row, counts[row.id], named[row.id], ahead.get(row.id)) for row in rows]
+
+
+def listed(session: Session, experiment: Experiment) -> Listed:
+    """One experiment with its counts."""
+    return list_all(session, [experiment])[0]
+
+
+def facets(session: Session, found: Found) -> dict[str, list[Facet]]:
+    """What the found experiments have in common, most frequent first, by search key."""
+    values: dict[str, Counter[str]] = {key: Counter() for key in ("model", "task", "by", "method")}
     rows = session.execute(
         select(
-            Run.experiment_id, Run.label, Run.rank, Run.learning_rate, Run.seed, Run.status,
-            *(Run.summary[metric].as_float() for metric in _JUDGES),
-        )
-        .where(Run.experiment_id.in_(experiment_ids))
-        .order_by(Run.id)
-    ).all()  # fmt: skip
-    methods: dict[int, dict[tuple[str, int | None], list[Any]]] = {}
-    for key, label, rank, *run in rows:
-        methods.setdefault(int(key), {}).setdefault((label, rank), []).append(run)
-    found = {key: _ahead(of_experiment) for key, of_experiment in methods.items()}
-    return {key: ahead for key, ahead in found.items() if ahead is not None}
-
-
-def _ahead(methods: dict[tuple[str, int | None], list[Any]]) -> Best | None:
-    """Of one experiment: by method and rank its runs as learning rate, seed, status, values."""
-    names = outcomes.names([label for label, _ in methods], [rank for _, rank in methods])
-    for i, metric in enumerate(_JUDGES):
-        found = []
-        for name, runs in zip(names, methods.values(), strict=True):
-            tried = by_rate(
-                (rate, seed, *_end(status, values[i])) for rate, seed, status, *values in runs
-            )
-            if (choice := choose(tried, metric)) is not None:
-                best = choice.best
-                mean, seeds = best.mean(best.seeds), len(best.seeds)
-                found.append(Best(name, best.rate, metric, mean, seeds, best.failed))
-        if found:
-            return min(found, key=lambda one: (one.failed, one.value))
-    return None
-
-
-def _end(status: str, value: float | None) -> tuple[float | None, bool]:
-    """A run's value if it is one, and whether it failed: a value may also be infinite."""
-    if status == "succeeded" and value is not None and math.isfinite(value):
-        return value, False
-    return None, status in ("succeeded", "failed")
-
-
-def facets(session: Session, text: str) -> dict[str, list[Facet]]:
-    """What the found experiments have in common, most frequent first, by search key."""
-    chosen = select(Experiment.id).where(condition(text)).scalar_subquery()
-    amount = func.count(func.distinct(Experiment.id))
-    values = {}
-    for key, column in (("model", Experiment.model), ("task", Experiment.task),
-                        ("by", Experiment.author)):  # fmt: skip
-        rows = session.execute(
-            select(column, amount).where(Experiment.id.in_(chosen)).group_by(column)
-        ).all()
-        values[key] = _facet(rows)
-    runs_of = func.count(func.distinct(Run.experiment_id))
-    rows = session.execute(
-        select(Run.method, runs_of).where(Run.experiment_id.in_(chosen)).group_by(Run.method)
+            Experiment.id, Experiment.model, Experiment.task, Experiment.author, Experiment.methods
+        ).where(among(session, Experiment.id, list(found.groups)))
     ).all()
-    values["method"] = _facet(rows)
-    rows = session.execute(
-        select(Tag.name, func.count()).where(Tag.experiment_id.in_(chosen)).group_by(Tag.name)
+    for key, model, task, author, methods in rows:
+        count = found.groups[key]
+        for name, value in (("model", model), ("task", task), ("by", author)):
+            values[name][value] += count
+        for method in json.loads(methods or "[]"):
+            values["method"][method] += count
+    tagged = session.execute(
+        select(Tag.name, func.count())
+        .where(among(session, Tag.experiment_id, found.ids))
+        .group_by(Tag.name)
     ).all()
-    values["tag"] = _facet(rows)
-    return values
+    return {key: _facet(counts.items()) for key, counts in values.items()} | {"tag": _facet(tagged)}
 
 
-def _facet(rows: Sequence[Any]) -> list[Facet]:
+def _facet(rows: Iterable[Any]) -> list[Facet]:
     known = [Facet(str(value), int(count)) for value, count in rows if value]
     return sorted(known, key=lambda facet: (-facet.count, facet.value))[:MOST_FACETS]
 
 
-def tags(session: Session, experiment_ids: list[int]) -> dict[int, tuple[str, ...]]:
+def tags(session: Session, experiment_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
     """The tags of each experiment, in alphabetical order."""
     rows = session.execute(
         select(Tag.experiment_id, Tag.name)
-        .where(Tag.experiment_id.in_(experiment_ids))
+        .where(among(session, Tag.experiment_id, experiment_ids))
         .order_by(Tag.name)
     ).all()
     named: dict[int, tuple[str, ...]] = dict.fromkeys(experiment_ids, ())
@@ -226,27 +202,17 @@ def set_tags(session: Session, experiment_id: int, names: Sequence[str]) -> None
     session.flush()
 
 
-def count_runs(session: Session, experiment_ids: list[int]) -> dict[int, dict[str, int]]:
+def count_runs(session: Session, experiment_ids: Sequence[int]) -> dict[int, dict[str, int]]:
     """How many runs of each experiment are in each status."""
-    sums = [func.sum(case((Run.status == status, 1), else_=0)) for status in STATUSES]
     rows = session.execute(
-        select(Run.experiment_id, *sums)
-        .where(Run.experiment_id.in_(experiment_ids))
-        .group_by(Run.experiment_id)
+        select(Run.experiment_id, Run.status, func.count())
+        .where(among(session, Run.experiment_id, experiment_ids))
+        .group_by(Run.experiment_id, Run.status)
     )
-    counts: dict[int, dict[str, int]] = {key: dict.fromkeys(STATUSES, 0) for key in experiment_ids}
-    for key, *values in rows:
-        counts[key] = {
-            status: int(value or 0) for status, value in zip(STATUSES, values, strict=True)
-        }
+    counts = {key: dict.fromkeys(STATUSES, 0) for key in experiment_ids}
+    for key, status, count in rows:
+        counts[int(key)][str(status)] = int(count)
     return counts
-
-
-def listed(session: Session, experiment: Experiment) -> Listed:
-    """One experiment with its counts."""
-    key = experiment.id
-    counts, named = count_runs(session, [key])[key], tags(session, [key])[key]
-    return Listed(experiment, counts, named, best(session, [key]).get(key))
 
 
 def runs(session: Session, experiment_id: int) -> list[Run]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from backend.storage.store import lanes, runs
-from backend.storage.tables import Experiment, Run, now
+from backend.storage.tables import STATUSES, Experiment, Run, now
 
 # Users share the time on lanes of the last hour. A lane stays with a user whose model it has
 # loaded until somebody who waits is so far behind.
@@ -26,7 +26,8 @@ def claim(session: Session, lane: str, warm: str | None = None) -> Run | None:
     if not lanes.is_open(session, lane):
         return None
     due = _due()
-    highest = session.scalar(select(func.max(Run.priority)).where(due))
+    # Not max(): an index that ends in what is due is read from its end, not as a whole.
+    highest = session.scalar(select(Run.priority).where(due).order_by(Run.priority.desc()).limit(1))
     if highest is None:
         return None
     first = {
@@ -66,14 +67,18 @@ def usage(session: Session, authors: Collection[str]) -> dict[str, float]:
     """Seconds on lanes of each user's runs that ended in the last hour or go on."""
     since = now() - WINDOW
     seconds_of = dict.fromkeys(authors, 0.0)
-    mine = select(Experiment.author, func.sum(Run.busy_seconds)).join(
-        Experiment, Experiment.id == Run.experiment_id
-    )
+    spent = [
+        select(Run.experiment_id, func.sum(Run.busy_seconds).label("seconds"))
+        .where(Run.status.in_(STATUSES), within)
+        .group_by(Run.experiment_id)
+        for within in (Run.finished_at >= since, Run.finished_at.is_(None))
+    ]
+    of_each = union_all(*spent).subquery()
     for author, seconds in session.execute(
-        mine.where(
-            Experiment.author.in_(seconds_of),
-            or_(Run.finished_at >= since, Run.finished_at.is_(None)),
-        ).group_by(Experiment.author)
+        select(Experiment.author, func.sum(of_each.c.seconds))
+        .join(of_each, of_each.c.experiment_id == Experiment.id)
+        .where(Experiment.author.in_(seconds_of))
+        .group_by(Experiment.author)
     ):
         seconds_of[author] += float(seconds or 0)
     for author, started in session.execute(

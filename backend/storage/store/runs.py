@@ -9,10 +9,10 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session, defer
 
-from backend.storage.store import changes
+from backend.storage.store import changes, settling
 from backend.storage.tables import (
     ACTIVE,
     AlignmentRow,
@@ -28,6 +28,8 @@ from backend.storage.tables import (
 MAX_LOST = 3
 # Before its second and its third attempt a lost run waits so long.
 BACKOFF = (timedelta(seconds=2), timedelta(seconds=10))
+# What no list of runs shows is not read for one.
+_AS_LISTED = (defer(Run.layers), defer(Run.environment), defer(Run.init_scalars))
 RESULTS = (MetricRow, SpectrumRow, AlignmentRow, OverlapRow, LayerColumn, ArtifactRow)
 
 
@@ -69,6 +71,7 @@ def finish(
     run.reason = reason
     run.lane = run.phase = run.not_before = None
     changes.add(session, run, "status")
+    settling.settle(session, run.experiment_id)
 
 
 def _leave_lane(run: Run) -> None:
@@ -92,6 +95,7 @@ def requeue(session: Session, run: Run, reason: str) -> None:
     run.not_before = None
     run.lane = run.phase = None
     run.reason = reason
+    settling.unsettle(session, run.experiment_id)
     changes.add(session, run, "status")
 
 
@@ -133,8 +137,9 @@ def recover(session: Session, driven: Collection[tuple[int, int]] = ()) -> int:
 
 
 def to_top(session: Session, run: Run) -> None:
-    """Give a queued run the highest priority of all."""
-    highest = session.scalar(select(Run.priority).order_by(Run.priority.desc()).limit(1)) or 0
+    """Give a queued run the highest priority of all that wait."""
+    waiting = select(func.max(Run.priority)).where(Run.status == "queued")
+    highest = session.scalar(waiting) or 0
     run.priority = highest + 1
     changes.add(session, run, "status")
 
@@ -164,13 +169,18 @@ def waiting(session: Session) -> bool:
 def failed(session: Session, limit: int) -> list[Run]:
     """The runs that failed last, newest first."""
     query = select(Run).where(Run.status == "failed").order_by(Run.finished_at.desc())
-    return list(session.scalars(query.limit(limit)))
+    return list(session.scalars(query.options(*_AS_LISTED).limit(limit)))
 
 
 def active(session: Session, limit: int) -> list[Run]:
     """Runs that have not ended: the running ones, then so many of the queued ones in order."""
-    running = session.scalars(select(Run).where(Run.status == "running").order_by(Run.id))
-    queued = session.scalars(
-        select(Run).where(Run.status == "queued").order_by(Run.priority.desc(), Run.id).limit(limit)
-    )
-    return [*running, *queued]
+    # Sorted here: for a few rows in order of their numbers SQLite may rather read the whole table.
+    running = session.scalars(select(Run).where(Run.status == "running").options(*_AS_LISTED))
+    # Their numbers first: what is sorted is an index then, and not every row that waits.
+    first = (
+        select(Run.id).where(Run.status == "queued").order_by(Run.priority.desc(), Run.id)
+    ).limit(limit)
+    ids = session.scalars(first).all()
+    waiting = session.scalars(select(Run).where(Run.id.in_(ids)).options(*_AS_LISTED))
+    queued = {run.id: run for run in waiting}
+    return [*sorted(running, key=lambda run: run.id), *(queued[key] for key in ids)]

@@ -9,15 +9,17 @@ Every term must hold; a minus in front turns one around. Archived experiments ar
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, false, func, not_, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
+from backend.storage.store import summaries
 from backend.storage.tables import STATUSES, Experiment, Run, Tag
 
 _TERM = re.compile(
@@ -93,22 +95,24 @@ def _run(holds: Condition) -> Condition:
     return exists(select(Run.id).where(Run.experiment_id == Experiment.id, holds))
 
 
-def _method(term: Term) -> Condition:
-    name = term.value.lower().replace("-", "_")
-    return _run(or_(Run.method == name, _contains(Run.label, term)))
+def _in_status(*statuses: str) -> Condition:
+    """Has a run in one of these; read once, not for every experiment."""
+    return Experiment.id.in_(select(Run.experiment_id).where(Run.status.in_(statuses)))
 
 
 def _tag(term: Term) -> Condition:
     holds = Tag.name == term.value.lower()
-    return exists(select(Tag.name).where(Tag.experiment_id == Experiment.id, holds))
+    return Experiment.id.in_(select(Tag.experiment_id).where(holds))
 
 
 def _status(term: Term) -> Condition:
     value = term.value.lower()
     if value not in STATUSES:
         raise SearchError(str(term), "is no status", ", ".join(STATUSES))
+    # Most runs have succeeded: those are looked up where nothing else is there.
+    has = _run(Run.status == value) if value == _ORDER[-1] else _in_status(value)
     before = _ORDER[: _ORDER.index(value)]
-    return and_(_run(Run.status == value), *(not_(_run(Run.status == other)) for other in before))
+    return and_(not_(_in_status(*before)), has) if before else has
 
 
 def _flag(term: Term) -> Condition:
@@ -148,16 +152,18 @@ def _number(column: InstrumentedAttribute[Any]) -> Callable[[Term], Condition]:
             value = float(term.value)
         except ValueError as error:
             raise SearchError(str(term), "is no number", "such as 1e-4") from error
+        if not math.isfinite(value):
+            raise SearchError(str(term), "is no finite number", "such as 1e-4")
         # A learning rate is read as it was written: 1e-4 finds 0.0001 whatever its last bit.
-        near = func.abs(column - value) <= 1e-9 * abs(value)
-        over, under = and_(column > value, not_(near)), and_(column < value, not_(near))
+        low, high = value - 1e-9 * abs(value), value + 1e-9 * abs(value)
+        near = column.between(low, high)
         holds = {
             ":": near,
             "=": near,
-            ">": over,
-            "<": under,
-            ">=": or_(over, near),
-            "<=": or_(under, near),
+            ">": column > high,
+            "<": column < low,
+            ">=": column >= low,
+            "<=": column <= high,
         }
         return _run(holds.get(term.op, false()))
 
@@ -175,7 +181,9 @@ class Key:
 
 KEYS: dict[str, Key] = {
     "method": Key(
-        _method, "Has a run of this method: its name, or a part of its label", "method:lora-one"
+        lambda term: summaries.has_method(term.value),
+        "Has a run of this method: its name, or a part of its label",
+        "method:lora-one",
     ),
     "model": Key(
         lambda term: _contains(Experiment.model, term),

@@ -16,9 +16,10 @@ from sqlalchemy import Column, select
 from sqlalchemy.orm import Session
 
 from backend.errors import FieldProblem, InvalidError
-from backend.storage.store import experiments, notes
+from backend.storage.column_types import UtcDateTime
+from backend.storage.store import experiments, notes, settling, summaries
 from backend.storage.store.runs import RESULTS
-from backend.storage.tables import FINAL, ArtifactRow, Base, Experiment, Note, Run, UtcDateTime
+from backend.storage.tables import FINAL, ArtifactRow, Base, Experiment, Note, Run
 from loraone.spec import stored
 
 FORMAT = "loraone-experiment"
@@ -27,6 +28,10 @@ _TABLES = tuple(table for table in RESULTS if table is not ArtifactRow)
 _OWN_IDS = ("id", "experiment_id", "run_id")
 # Where a run stood in this server's queue says nothing on another one.
 _QUEUE = ("not_before", "busy_seconds", "lane", "phase", "heartbeat_at", "last_seq", "priority")
+
+
+# What follows from the runs of an experiment, or from the rest of a run, is derived anew.
+_DERIVED = (*summaries.COLUMNS, *settling.COLUMNS, "device")
 
 
 class TransferError(InvalidError):
@@ -82,6 +87,8 @@ def load(session: Session, document: Any) -> Experiment:
     for i, row in enumerate(_list(document, "runs")):
         _load_run(session, experiment.id, row, f"runs.{i}")
     session.flush()
+    summaries.summarise(session, experiment)
+    settling.settle(session, experiment.id)
     return experiment
 
 
@@ -124,7 +131,7 @@ def _list(document: dict[str, Any], name: str) -> list[Any]:
 
 
 def _columns(table: type[Base]) -> dict[str, Any]:
-    left_out = (*_OWN_IDS, *_QUEUE) if table is Run else _OWN_IDS
+    left_out = (*_OWN_IDS, *_DERIVED, *(_QUEUE if table is Run else ()))
     columns = table.__table__.columns
     return {column.name: column for column in columns if column.name not in left_out}
 

@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from backend.settings import Settings
 from backend.storage.database import Database
-from backend.storage.store import experiments
+from backend.storage.store import experiments, settling
 from backend.storage.store.search import SearchError, condition, parse
 from backend.storage.tables import Experiment, Run
 from backend.web.app import create_app
@@ -133,8 +133,8 @@ def test_any_text_is_either_understood_or_refused(text: str) -> None:
 
 def test_facets_count_experiments_and_narrow_with_the_search(database: Database) -> None:
     with database.read() as session:
-        found = experiments.facets(session, "")
-        narrow = experiments.facets(session, "by:bo")
+        found = experiments.facets(session, experiments.find(session, ""))
+        narrow = experiments.facets(session, experiments.find(session, "by:bo"))
     assert (found["method"][0].value, found["method"][0].count) == ("lora", 2)
     assert {(f.value, f.count) for f in found["tag"]} == {("paper", 2), ("old", 1)}
     assert {f.value for f in narrow["method"]} == {"pissa"}
@@ -175,7 +175,7 @@ def test_what_is_ahead_is_the_best_mean_over_seeds_at_a_learning_rate_that_none_
             run.status = "failed" if loss is None else "succeeded"
             run.summary = {"eval_loss": loss}
     with found.read() as session:
-        ahead = experiments.best(session, [key, empty])
+        ahead = settling.read(session, [key, empty])
     assert set(ahead) == {key}
     assert (ahead[key].label, ahead[key].learning_rate, ahead[key].seeds) == ("LoRA", 1e-2, 2)
     assert ahead[key].value == pytest.approx(1.4)
