@@ -95,6 +95,16 @@ class Settings(BaseSettings):
         le=100_000,
         description="Largest file that may be uploaded, such as an exported experiment",
     )
+    max_import_runs: int = Field(
+        10_000, ge=1, le=10**6, description="Runs that an imported experiment may have"
+    )
+    max_import_rows: int = Field(
+        3_000_000,
+        ge=1,
+        le=10**9,
+        description="Rows of results (metrics by step, spectra, angles) that an imported "
+        "experiment may have",
+    )
     max_queued: int = Field(
         50_000,
         ge=1,

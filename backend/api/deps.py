@@ -16,7 +16,7 @@ from backend.scheduling.scheduler import Scheduler
 from backend.scheduling.theory_worker import TheoryWorker
 from backend.settings import Settings
 from backend.storage.database import Database
-from backend.storage.store import experiments
+from backend.storage.store import experiments, runs
 from backend.storage.tables import Experiment, Run
 from loraone.spec.base import MOST_INT
 
@@ -83,7 +83,7 @@ def find_experiment(session: Reading, experiment_id: Key) -> Experiment:
 
 
 def _run(session: Reading, run_id: Key) -> Run:
-    run = session.get(Run, run_id)
+    run = runs.get(session, run_id)
     if run is None:
         raise NotFoundError("run", run_id)
     return run

@@ -213,7 +213,8 @@ def draw_step0(chosen: ChosenDep, theme: Theme = "light", format: Format = "json
     first = chosen.frame.drop_duplicates("series")
     reports = {run.id: run.init_scalars for run in chosen.rows if run.init_scalars}
     table = step0.table(first, reports)
-    unit = TASKS[chosen.experiments[0].task].loss_unit
+    task = TASKS.get(chosen.experiments[0].task)
+    unit = "" if task is None else task.loss_unit
     return answer(step0.draw(table, first, unit=unit, theme=theme), table, format, "step0")
 
 

@@ -45,7 +45,7 @@ def detail(run: RunDep) -> RunDetailOut:
 
 def _change(database: DatabaseDep, run_id: int, verb: str) -> RunOut:
     with database.write() as session:
-        run = session.get(Run, run_id)
+        run = runs.get(session, run_id)
         if run is None:
             raise NotFoundError("run", run_id)
         if verb == "cancel" and not runs.cancel(session, run):

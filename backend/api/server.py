@@ -14,6 +14,7 @@ from backend.api.deps import DatabaseDep, Reading, SettingsDep
 from backend.api.schemas.server import ServerOut, SettingOut, StoredOut
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend.storage.store.visible import visible
 from backend.storage.tables import ArtifactRow, Experiment, Run
 from loraone import __version__
 
@@ -39,8 +40,8 @@ def read_server(session: Reading, database: DatabaseDep, settings: SettingsDep) 
         database_bytes=_database_bytes(database),
         artifacts_bytes=_folder_bytes(settings.artifacts),
         free_bytes=shutil.disk_usage(settings.home).free,
-        experiments=session.scalar(select(func.count()).select_from(Experiment)) or 0,
-        runs=session.scalar(select(func.count()).select_from(Run)) or 0,
+        experiments=session.scalar(select(func.count()).where(visible(Experiment))) or 0,
+        runs=session.scalar(select(func.count()).where(visible(Run))) or 0,
         largest=[StoredOut(id=key, name=name, bytes=total) for key, name, total in largest],
         settings=_settings(settings),
     )

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from backend.errors import ConflictError, DiskFullError
 from backend.results.reports import report
+from backend.scheduling.admission import check_disk
 from backend.settings import Settings
 from backend.storage import backups
 from backend.storage.database import Database, NewerSchemaError
 from backend.storage.store import experiments, transfer
+from backend.storage.store.exported_json import TransferError
 
 
 class StoredError(Exception):
@@ -66,15 +69,19 @@ def take_in(home: Path | None, file: Path) -> int:
 
     Raises StoredError where the file is none, naming the part that is wrong.
     """
+    settings = _settings(home)
+    limits = transfer.Limits(settings.max_import_runs, settings.max_import_rows)
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise StoredError(f"{file} cannot be read as JSON: {error}") from error
+        text = file.read_bytes()
+    except OSError as error:
+        raise StoredError(f"{file} cannot be read: {error}") from error
     with _database(home, make=True) as database:
         try:
-            with database.write() as session:
-                return transfer.load(session, document).id
-        except transfer.TransferError as error:
+            check_disk(settings, len(text))
+            return transfer.load(database, text, limits)
+        except (ConflictError, DiskFullError) as error:
+            raise StoredError(f"{file}: {error}") from error
+        except TransferError as error:
             allowed = error.problems[0].allowed
             more = f"; allowed: {allowed}" if allowed else ""
             raise StoredError(f"{file}: {error}{more}") from error

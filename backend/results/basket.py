@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from backend.errors import FieldProblem, InvalidError, NotFoundError
 from backend.results import queries
 from backend.storage.store import experiments
+from backend.storage.store.visible import visible
 from backend.storage.tables import Experiment, Run
 from loraone.analysis import verdicts
 from loraone.catalog import TASKS
@@ -183,7 +184,8 @@ Row = TypeVar("Row", Run, Experiment)
 
 
 def _by_id(session: Session, table: type[Row], keys: list[int], noun: str) -> dict[int, Row]:
-    rows = {row.id: row for row in session.scalars(select(table).where(table.id.in_(keys)))}
+    query = select(table).where(table.id.in_(keys), visible(table))
+    rows = {row.id: row for row in session.scalars(query)}
     for key in keys:
         if key not in rows:
             raise NotFoundError(noun, key)

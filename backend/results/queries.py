@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 from sqlalchemy import select
@@ -80,7 +82,9 @@ def metrics(session: Session, run_ids: list[int], name: str) -> pd.DataFrame:
         .where(MetricRow.run_id.in_(run_ids), MetricRow.name == name)
         .order_by(MetricRow.run_id, MetricRow.step)
     ).all()
-    return pd.DataFrame(rows, columns=["run_id", "step", "value", "seconds", "tokens"])
+    frame = pd.DataFrame(rows, columns=["run_id", "step", "value", "seconds", "tokens"])
+    # Of imports that earlier releases did not check; nothing here stores such values.
+    return frame[np.isfinite(frame["value"]) & np.isfinite(frame["seconds"])]
 
 
 def before(rows: list[Run], metric: str) -> dict[int, float]:
@@ -98,7 +102,10 @@ def scalar(session: Session, run_id: int, quantity: str, name: str) -> dict[int,
             SpectrumRow.run_id == run_id, SpectrumRow.quantity == quantity
         )
     ).all()
-    return {int(layer): value for layer, value in rows}
+    return {
+        int(layer): value if value is not None and math.isfinite(value) else None
+        for layer, value in rows
+    }
 
 
 def spectra(
@@ -127,16 +134,16 @@ def alignments(session: Session, run_ids: list[int], up_to: int | None = None) -
     )
     if up_to is not None:
         query = query.where(AlignmentRow.step <= up_to)
-    return [
-        LayerAngles(
-            row.run_id,
-            row.step,
-            unpack(row.left).reshape(-1, row.rank),
-            unpack(row.right).reshape(-1, row.rank),
-            unpack(row.energy),
-        )
-        for row in session.scalars(query)
-    ]
+    return [angles for row in session.scalars(query) if (angles := _angles(row)) is not None]
+
+
+def _angles(row: AlignmentRow) -> LayerAngles | None:
+    """The arrays of a row; None where their lengths are not those that it says."""
+    left, right, energy = unpack(row.left), unpack(row.right), unpack(row.energy)
+    if row.rank < 1 or not len(left) == len(right) == len(energy) * row.rank > 0:
+        return None
+    shape = (len(energy), row.rank)
+    return LayerAngles(row.run_id, row.step, left.reshape(shape), right.reshape(shape), energy)
 
 
 def alignment_steps(session: Session, run_ids: list[int]) -> list[int]:
@@ -153,8 +160,11 @@ def overlap(session: Session, run_id: int, last: bool) -> tuple[np.ndarray, np.n
     ).first()
     if row is None:
         return None
+    left, right = unpack(row.left), unpack(row.right)
+    if row.size < 1 or len(left) != len(right) or len(left) % row.size**2:
+        return None  # its lengths are not those that it says
     shape = (-1, row.size, row.size)
-    return unpack(row.left).reshape(shape), unpack(row.right).reshape(shape)
+    return left.reshape(shape), right.reshape(shape)
 
 
 def layer_columns(session: Session, run_ids: list[int], name: str) -> dict[int, list[float]]:

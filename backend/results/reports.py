@@ -122,13 +122,14 @@ def _figures(
     by_layer = heatmap.table(layers, gradient, heatmap.SCALAR)
     shown = spectra.table(queries.spectra(session, firsts, 0, list(spectra.USUAL)), first)
     log = METRICS[judge].axis == "log"
+    unit = TASKS[task].loss_unit if task in TASKS else ""
     figures = [
         (_named("curves"), curves.draw(values, best, metric=judge, log_y=log)),
         (_named("learning-rate"), learning_rate.draw(rate, everything, metric=judge)),
         (_named("cost"), cost.draw(price, best, metric=judge, cost=cost.USUAL)),
         (
             _named("step0"),
-            step0.draw(step0.table(first, reports), first, unit=TASKS[task].loss_unit),
+            step0.draw(step0.table(first, reports), first, unit=unit),
         ),
         *_per_layer(session, ids, best, layers),
         (_named("alignment"), alignment.draw(angles, best, name="mean_cos2", random=None)),

@@ -47,12 +47,23 @@ def foreseen(spec: ExperimentSpec, runs: Sequence[RunSpec]) -> list[str | None]:
 def admit(session: Session, settings: Settings, count: int) -> None:
     """Raise DiskFullError or QueueFullError where ``count`` more runs are too many, before any of
     them is stored."""
-    state = disk.read(settings)
-    if state.state == "full":
-        raise DiskFullError(f"no new runs are taken in. {state.sentence}")
+    check_disk(settings)
     waiting = session.scalar(select(func.count()).where(Run.status == "queued")) or 0
     if waiting + count > settings.max_queued:
         raise QueueFullError(
             f"{waiting} runs wait already, and {count} more are too many; allowed: up to "
             f"{settings.max_queued} (LORAONE_MAX_QUEUED)"
+        )
+
+
+def check_disk(settings: Settings, size: int = 0) -> None:
+    """Raise DiskFullError where the disk is almost full, or would be with ``size`` bytes more."""
+    state = disk.read(settings)
+    if state.state == "full":
+        raise DiskFullError(f"no new runs are taken in. {state.sentence}")
+    if size and state.free - size < settings.disk_stop_gb * 1e9:
+        raise DiskFullError(
+            f"no new runs are taken in: {size / 1e9:.3g} GB more would leave less than "
+            f"{settings.disk_stop_gb:g} GB (LORAONE_DISK_STOP_GB) of the {state.free / 1e9:.3g} GB "
+            "that are free"
         )

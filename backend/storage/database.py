@@ -16,6 +16,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from backend.storage import damage
+
 # The advisory lock of writers, beside that of :mod:`backend.scheduling.leadership`.
 WRITERS = 0x6C6F72616F6E66
 
@@ -112,7 +114,9 @@ class Database:
 
 
 def _engine(url: str) -> Engine:
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    engine = create_engine(
+        url, pool_pre_ping=not url.startswith("sqlite"), json_deserializer=damage.loads
+    )
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")

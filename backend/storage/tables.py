@@ -23,6 +23,8 @@ from backend.storage.column_types import Large, UtcDateTime
 ACTIVE = ("queued", "running")
 FINAL = ("succeeded", "failed", "cancelled")
 STATUSES = (*ACTIVE, *FINAL)
+# Of runs whose experiment is not all there yet; nobody sees them.
+IMPORTING = "importing"
 
 
 def now() -> datetime:

@@ -33,7 +33,7 @@ from backend.scheduling.scheduler import Scheduler
 from backend.scheduling.theory_worker import TheoryWorker
 from backend.settings import Settings
 from backend.storage.database import Database
-from backend.storage.store import settling
+from backend.storage.store import incoming, settling
 from backend.web import declared, page, problems
 from backend.web.security import SecurityMiddleware
 from loraone import __version__
@@ -46,6 +46,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     (settings.home / "data").mkdir(exist_ok=True)
     database = Database(settings.url)
     database.migrate()
+    incoming.sweep(database, starting=True)
     with database.write() as session:
         settling.settle_all(session)
     feed = Feed()

@@ -15,6 +15,7 @@ from backend.storage.store import changes, summaries
 from backend.storage.store.many import among
 from backend.storage.store.search import condition
 from backend.storage.store.settling import Best, best
+from backend.storage.store.visible import visible
 from backend.storage.tables import STATUSES, Experiment, Run, Tag
 from loraone.catalog import TASKS
 from loraone.spec import stored
@@ -101,7 +102,8 @@ def _search_text(experiment: Experiment) -> str:
 
 def get(session: Session, experiment_id: int) -> Experiment | None:
     """One experiment, or None."""
-    return session.get(Experiment, experiment_id)
+    query = select(Experiment).where(Experiment.id == experiment_id, visible(Experiment))
+    return session.scalars(query).one_or_none()
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,8 @@ def pack(values: NDArray[np.float32]) -> bytes:
 
 
 def unpack(data: bytes) -> NDArray[np.float32]:
-    """What :func:`pack` wrote, flat."""
-    return np.frombuffer(data, dtype="<f4")
+    """What :func:`pack` wrote, flat; without what is no whole number at the end."""
+    return np.frombuffer(data, dtype="<f4", count=len(data) // 4)
 
 
 def append(

@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, defer
 
 from backend.storage.store import changes, settling
+from backend.storage.store.visible import visible
 from backend.storage.tables import (
     ACTIVE,
     AlignmentRow,
@@ -31,6 +32,11 @@ BACKOFF = (timedelta(seconds=2), timedelta(seconds=10))
 # What no list of runs shows is not read for one.
 _AS_LISTED = (defer(Run.layers), defer(Run.environment), defer(Run.init_scalars))
 RESULTS = (MetricRow, SpectrumRow, AlignmentRow, OverlapRow, LayerColumn, ArtifactRow)
+
+
+def get(session: Session, run_id: int) -> Run | None:
+    """One run, or None."""
+    return session.scalars(select(Run).where(Run.id == run_id, visible(Run))).one_or_none()
 
 
 def begin(session: Session, run: Run, lane: str) -> None:

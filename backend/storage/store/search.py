@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, and_, exists, false, func, not_, select, t
 from sqlalchemy.orm import InstrumentedAttribute
 
 from backend.storage.store import summaries
+from backend.storage.store.visible import visible
 from backend.storage.tables import STATUSES, Experiment, Run, Tag
 
 _TERM = re.compile(
@@ -75,7 +76,7 @@ def parse(text: str) -> list[Term]:
 def condition(text: str) -> Condition:
     """What an experiment must fulfil. Raises SearchError for a term that makes no sense."""
     terms = parse(text)
-    conditions: list[Condition] = [_one(term) for term in terms]
+    conditions: list[Condition] = [visible(Experiment), *(_one(term) for term in terms)]
     asked = {term.value.lower() for term in terms if term.key == "is"}
     if not asked & {"archived", "any"}:
         conditions.append(Experiment.archived.is_(False))

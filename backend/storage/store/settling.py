@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
+from backend.storage.json_numbers import number_in
 from backend.storage.tables import ACTIVE, Experiment, Run
 from loraone.analysis import outcomes
 from loraone.analysis.learning_rates import by_rate, choose
@@ -89,7 +90,7 @@ def read(session: Session, experiment_ids: Sequence[int]) -> dict[int, Best]:
     rows = session.execute(
         select(
             Run.experiment_id, Run.label, Run.rank, Run.learning_rate, Run.seed, Run.status,
-            *(Run.summary[metric].as_float() for metric in _JUDGES),
+            *(number_in(Run.summary, metric) for metric in _JUDGES),
         )
         .where(Run.experiment_id.in_(experiment_ids))
         .order_by(Run.id)

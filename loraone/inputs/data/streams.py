@@ -12,7 +12,7 @@ import gzip
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from loraone.errors import DataError
 
@@ -34,16 +34,58 @@ def _as_surrogates(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(_ERRORS, _as_surrogates)
 
 
-def opened(path: Path) -> IO[bytes]:
+class HeadEndError(Exception):
+    """More of a file is asked for than the beginning that is looked at."""
+
+
+def opened(path: Path, head: int | None = None) -> IO[bytes]:
     """The file's bytes, unpacked where its name ends in ``.gz``.
 
-    Reading on raises DataError beyond :data:`MAX_UNPACKED`, and OSError or EOFError where it is not
-    gzip, or was cut off.
+    With ``head`` reading on raises HeadEndError beyond so many bytes, packed or unpacked.
+    Otherwise it raises DataError beyond :data:`MAX_UNPACKED`. It raises OSError or EOFError where
+    the file is not gzip, or was cut off.
     """
-    if path.suffix.lower() != ".gz":
+    packed = path.suffix.lower() == ".gz"
+    if head is not None:
+        raw = _beginning(path.open("rb"), head)
+        return _beginning(gzip.GzipFile(fileobj=raw), head, raw) if packed else raw
+    if not packed:
         return path.open("rb")
-    packed = cast("IO[bytes]", gzip.GzipFile(path))
-    return cast("IO[bytes]", io.BufferedReader(_Bounded(packed, path), 2**20))
+    unpacked = cast("IO[bytes]", gzip.GzipFile(path))
+    return cast("IO[bytes]", io.BufferedReader(_Bounded(unpacked, path), 2**20))
+
+
+def _beginning(stream: Any, head: int, file: IO[bytes] | None = None) -> IO[bytes]:
+    return cast("IO[bytes]", io.BufferedReader(_Head(stream, head, file), 2**16))
+
+
+class _Head(io.RawIOBase):
+    """The first ``length`` bytes of a stream; HeadEndError where it has more and they are read.
+
+    ``file`` is what the stream itself reads, and does not close.
+    """
+
+    def __init__(self, stream: IO[bytes], length: int, file: IO[bytes] | None) -> None:
+        self._stream = stream
+        self._left = length
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        block = self._stream.read(min(len(buffer), self._left) or 1)
+        if block and not self._left:
+            raise HeadEndError
+        self._left -= len(block)
+        buffer[: len(block)] = block
+        return len(block)
+
+    def close(self) -> None:
+        self._stream.close()
+        if self._file is not None:
+            self._file.close()
+        super().close()
 
 
 class _Bounded(io.RawIOBase):

@@ -41,7 +41,7 @@ EVENTS: list[Event] = [
     InitReport({"relative": np.array([0.1], np.float32)}, {"held_out_loss_before": 1.0}),
     Metric(1, {"eval_loss": 1.5}, 0.5, 10),
     Alignment(1, ARRAY, ARRAY, np.array([0.3], np.float32)),
-    Overlap(1, ARRAY.reshape(1, 1, 2), ARRAY.reshape(1, 1, 2)),
+    Overlap(1, ARRAY[:, :1, None], ARRAY[:, 1:, None]),
     Finished({"eval_loss": 1.5, "gamma": None}),
 ]
 

@@ -1,0 +1,114 @@
+"""JSON of other servers, read without trusting it: nothing twice, nothing endless, only what every
+database and every reader has words for."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from backend.errors import FieldProblem, InvalidError
+
+# Of one value that is kept as it is, such as a spec: how deep it is nested, how many parts it has,
+# and how long its texts and whole numbers are.
+MAX_DEPTH = 16
+MAX_PARTS = 50_000
+MAX_TEXT = 100_000
+MAX_BITS = 63
+# What of a value that is refused is told again.
+_SHOWN = 60
+
+
+class TransferError(InvalidError):
+    """The document is not an exported experiment; its problems' paths say where it is wrong."""
+
+    @classmethod
+    def at(
+        cls, path: str, message: str, allowed: str | None = None, value: object = None
+    ) -> TransferError:
+        """Of one place."""
+        return cls(FieldProblem(path, message, shown(value), allowed))
+
+
+def shown(value: object) -> str | int | float | bool | None:
+    """A value as a problem names it: short, and such that JSON has a word for it."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return value if value.bit_length() <= MAX_BITS else f"a number of {value.bit_length()} bits"
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if not isinstance(value, str):
+        return None
+    text = value.encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def parsed(text: bytes) -> Any:
+    """The JSON of a document. Raises TransferError where it is none, names a field of an object
+    twice, or has a number that is none."""
+    try:
+        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+    except RecursionError as error:
+        raise TransferError.at("", "the document is nested too deeply") from error
+    except ValueError as error:  # also bytes that are not UTF-8, and numbers of too many digits
+        raise TransferError.at("", f"the document cannot be read as JSON: {error}") from error
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"an object has the field {shown(twice)!r} twice")
+    return fields
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+def check_plain(value: Any, path: str) -> None:
+    """Raise TransferError, naming the place, for what no spec and no environment has: endless
+    nesting, texts and numbers beyond all bounds, characters that no database keeps."""
+    parts = 0
+    waiting: list[tuple[Any, str, int]] = [(value, path, 0)]
+    while waiting:
+        one, at, depth = waiting.pop()
+        parts += 1
+        if parts > MAX_PARTS:
+            raise TransferError.at(path, "has too many parts", f"up to {MAX_PARTS}")
+        if depth > MAX_DEPTH:
+            raise TransferError.at(path, "is nested too deeply", f"up to {MAX_DEPTH} levels")
+        if isinstance(one, dict):
+            for name, inner in one.items():
+                _check_one(name, at)
+                waiting.append((inner, f"{at}.{shown(name)}", depth + 1))
+        elif isinstance(one, list):
+            waiting += [(inner, f"{at}.{i}", depth + 1) for i, inner in enumerate(one)]
+        else:
+            _check_one(one, at)
+
+
+def _check_one(value: Any, path: str) -> None:
+    if isinstance(value, str):
+        if (problem := text_problem(value)) is not None:
+            raise TransferError.at(path, problem, value=value)
+        if len(value) > MAX_TEXT:
+            raise TransferError.at(path, "is too long", f"up to {MAX_TEXT} characters", value)
+    elif isinstance(value, bool) or value is None:
+        return
+    elif isinstance(value, int) and value.bit_length() > MAX_BITS:
+        raise TransferError.at(path, "is too large", f"up to {MAX_BITS} bits", value)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise TransferError.at(path, "is not finite", "a finite number", value)
+
+
+def text_problem(text: str) -> str | None:
+    """What is wrong with a text that no database or answer could have; None of any other."""
+    if "\0" in text:
+        return "has the character NUL"
+    if not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text):
+        return "has half of a character"
+    return None
