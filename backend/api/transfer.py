@@ -16,6 +16,8 @@ from backend.storage.store import experiments, transfer
 
 router = APIRouter(tags=["transfer"])
 
+_DOCUMENT = {"type": "object", "title": "Document", "additionalProperties": True}
+
 
 def _download(text: str, name: str, kind: str) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
@@ -57,7 +59,7 @@ async def _document(request: Request) -> bytes:
         "requestBody": {
             "required": True,
             "description": "What export.json gave",
-            "content": {"application/json": {"schema": {"type": "object", "title": "Document"}}},
+            "content": {"application/json": {"schema": _DOCUMENT}},
         }
     },
 )

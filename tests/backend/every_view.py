@@ -21,6 +21,7 @@ def views(client: TestClient, key: int, *, every: bool = False) -> Iterator[str]
         parameters = operations["get"].get("parameters", [])
         names = {row["name"] for row in parameters}
         of = f"of=e{key}" if "of" in names else ""
+        of += "&rates=all" if "rates" in names else ""
         queries = [of]
         if every:
             queries += [f"{of}&{choice}" for row in parameters for choice in _choices(row)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -19,8 +19,6 @@ FORMAT = "loraone-experiment"
 VERSION = 1
 MAX_TAGS = 100
 MAX_NOTE_VERSIONS = 10_000
-# So many rows are checked at a time: between them other threads have their turn.
-_AT_A_TIME = 500
 # Of what is wrong with a part so much is said.
 _MOST_PROBLEMS = 20
 _TOP = ("format", "version", "experiment", "tags", "notes", "runs")
@@ -45,7 +43,7 @@ class ExportedRun:
     """A run's columns, and the rows of its results by table."""
 
     columns: dict[str, Any]
-    results: Mapping[type[ResultRow], Sequence[ResultRow]]
+    results: Mapping[type[ResultRow], Sequence[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ def read(document: Any, limits: Limits) -> Exported:
         _checked(NoteRow, row, f"notes.{i}")
         for i, row in enumerate(_list(document, "notes", MAX_NOTE_VERSIONS))
     ]
-    _check_once(notes, ("version",), "notes")
+    _check_once([vars(note) for note in notes], ("version",), "notes")
     return Exported(
         experiment=experiment.model_dump(),
         tags=tuple(dict.fromkeys(_tags(document))),
@@ -156,7 +154,7 @@ def _run(row: Any, path: str) -> ExportedRun:
         reason = "it had not ended when it was exported"
         columns |= {"status": "cancelled", "reason": reason, "error": None}
     tables = {
-        ROWS[name]: list(_rows(ROWS[name], rows, layers, f"{path}.results.{name}"))
+        ROWS[name]: _rows(ROWS[name], rows, layers, f"{path}.results.{name}")
         for name, rows in results.items()
     }
     return ExportedRun(columns, tables)
@@ -183,24 +181,24 @@ def _check_run_spec(run: RunRow, path: str) -> None:
             )  # fmt: skip
 
 
-def _rows(kind: type[ResultRow], rows: Any, layers: int, path: str) -> Iterator[ResultRow]:
+def _rows(kind: type[ResultRow], rows: Any, layers: int, path: str) -> list[dict[str, Any]]:
+    """The rows, checked one by one: other threads have their turn between them. Each takes the
+    place of what it was read from, as there may be millions."""
     if not isinstance(rows, list):
         raise TransferError.at(path, "must be a list")
-    checked: list[ResultRow] = []
-    for start in range(0, len(rows), _AT_A_TIME):
-        for i, row in enumerate(rows[start : start + _AT_A_TIME], start):
-            one = _checked(kind, row, f"{path}.{i}")
-            if (problem := one.problem(layers)) is not None:
-                raise TransferError.at(f"{path}.{i}", problem, f"what {layers} layers have")
-            checked.append(one)
-    _check_once(checked, kind.key, path)
-    return iter(checked)
+    for i, row in enumerate(rows):
+        one = _checked(kind, row, f"{path}.{i}")
+        if (problem := one.problem(layers)) is not None:
+            raise TransferError.at(f"{path}.{i}", problem, f"what {layers} layers have")
+        rows[i] = vars(one)
+    _check_once(rows, kind.key, path)
+    return rows
 
 
-def _check_once(rows: Sequence[Row], key: Sequence[str], path: str) -> None:
+def _check_once(rows: Sequence[Mapping[str, Any]], key: Sequence[str], path: str) -> None:
     known = set()
     for i, row in enumerate(rows):
-        one = tuple(getattr(row, name) for name in key)
+        one = tuple(row[name] for name in key)
         if one in known:
             named = ", ".join(f"{name} {value}" for name, value in zip(key, one, strict=True))
             raise TransferError.at(f"{path}.{i}", f"is there twice: {named}")

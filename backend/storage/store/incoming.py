@@ -109,7 +109,7 @@ def _batches(runs: list[ExportedRun], ids: list[int]) -> Iterator[tuple[type[Bas
     tables = list(dict.fromkeys(kind for run in runs for kind in run.results))
     for kind in tables:
         rows = (
-            {"run_id": run_id, **dict(row)}
+            {"run_id": run_id, **row}
             for run, run_id in zip(runs, ids, strict=True)
             for row in run.results.get(kind, ())
         )

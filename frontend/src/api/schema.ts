@@ -3205,6 +3205,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
+        /** @description What export.json gave */
         requestBody: {
             content: {
                 "application/json": {
