@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Body, Request, Response
 
 from backend.api.answers import refuses, sends
 from backend.api.deps import DatabaseDep, ExperimentDep, Reading, SettingsDep, find_experiment
@@ -15,8 +15,6 @@ from backend.scheduling import admission
 from backend.storage.store import experiments, transfer
 
 router = APIRouter(tags=["transfer"])
-
-_DOCUMENT = {"type": "object", "title": "Document", "additionalProperties": True}
 
 
 def _download(text: str, name: str, kind: str) -> Response:
@@ -46,28 +44,16 @@ def export(session: Reading, experiment: ExperimentDep) -> Response:
     return _download(text, f"experiment-{experiment.id}.json", "application/json")
 
 
-async def _document(request: Request) -> bytes:
-    """The body as it came: what reads JSON for FastAPI takes the last of two fields of a name."""
-    return await request.body()
-
-
-@router.post(
-    "/experiments/import",
-    status_code=201,
-    responses=refuses(409, 507),
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "description": "What export.json gave",
-            "content": {"application/json": {"schema": _DOCUMENT}},
-        }
-    },
-)
+@router.post("/experiments/import", status_code=201, responses=refuses(409, 507))
 def take_in(
-    document: Annotated[bytes, Depends(_document)], database: DatabaseDep, settings: SettingsDep
+    document: Annotated[dict[str, Any], Body(description="What export.json gave")],
+    request: Request,
+    database: DatabaseDep,
+    settings: SettingsDep,
 ) -> ExperimentOut:
     """Store an exported experiment as a new one; nothing of it is kept where a part is wrong."""
-    admission.check_disk(settings, len(document))
+    length = request.headers.get("content-length", "")
+    admission.check_disk(settings, int(length) if length.isdigit() else 0)
     limits = transfer.Limits(settings.max_import_runs, settings.max_import_rows)
     key = transfer.load(database, document, limits)
     with database.read() as session:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from backend.api.bodies import BodyError, read_json
 from backend.errors import ConflictError, DiskFullError
 from backend.results.reports import report
 from backend.scheduling.admission import check_disk
@@ -73,12 +74,13 @@ def take_in(home: Path | None, file: Path) -> int:
     limits = transfer.Limits(settings.max_import_runs, settings.max_import_rows)
     try:
         text = file.read_bytes()
-    except OSError as error:
+        document = read_json(text)
+    except (OSError, BodyError) as error:
         raise StoredError(f"{file} cannot be read: {error}") from error
     with _database(home, make=True) as database:
         try:
             check_disk(settings, len(text))
-            return transfer.load(database, text, limits)
+            return transfer.load(database, document, limits)
         except (ConflictError, DiskFullError) as error:
             raise StoredError(f"{file}: {error}") from error
         except TransferError as error:

@@ -84,7 +84,8 @@ def metrics(session: Session, run_ids: list[int], name: str) -> pd.DataFrame:
     ).all()
     frame = pd.DataFrame(rows, columns=["run_id", "step", "value", "seconds", "tokens"])
     # Of imports that earlier releases did not check; nothing here stores such values.
-    return frame[np.isfinite(frame["value"]) & np.isfinite(frame["seconds"])]
+    measured = frame[["value", "seconds"]].astype("float64")
+    return frame[np.isfinite(measured).all(axis=1)]
 
 
 def before(rows: list[Run], metric: str) -> dict[int, float]:

@@ -1,11 +1,9 @@
-"""JSON of other servers, read without trusting it: nothing twice, nothing endless, only what every
-database and every reader has words for."""
+"""Values of other servers that are kept as they are: nothing endless, and only what every database
+and every reader has words for."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from backend.errors import FieldProblem, InvalidError
@@ -43,30 +41,6 @@ def shown(value: object) -> str | int | float | bool | None:
         return None
     text = value.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-
-
-def parsed(text: bytes) -> Any:
-    """The JSON of a document. Raises TransferError where it is none, names a field of an object
-    twice, or has a number that is none."""
-    try:
-        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
-    except RecursionError as error:
-        raise TransferError.at("", "the document is nested too deeply") from error
-    except ValueError as error:  # also bytes that are not UTF-8, and numbers of too many digits
-        raise TransferError.at("", f"the document cannot be read as JSON: {error}") from error
-
-
-def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"an object has the field {shown(twice)!r} twice")
-    return fields
-
-
-def _no_number(word: str) -> float:
-    raise ValueError(f"{word} is no number of JSON")
 
 
 def check_plain(value: Any, path: str) -> None:

@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 from backend.storage.database import Database
 from backend.storage.store import experiments, exported, incoming, notes, settling, summaries
 from backend.storage.store.exported import FORMAT, VERSION, Limits
-from backend.storage.store.exported_json import parsed
 from backend.storage.store.runs import RESULTS
 from backend.storage.tables import ArtifactRow, Base, Experiment, Run
 
@@ -55,12 +54,12 @@ def dump(session: Session, experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def load(database: Database, text: bytes, limits: Limits) -> int:
+def load(database: Database, document: Any, limits: Limits) -> int:
     """Store an exported experiment as a new one, and say its number.
 
     Raises TransferError before anything is stored where a part is wrong.
     """
-    return incoming.store(database, exported.read(parsed(text), limits))
+    return incoming.store(database, exported.read(document, limits))
 
 
 def _columns(table: type[Base]) -> dict[str, Any]:

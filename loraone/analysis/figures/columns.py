@@ -25,7 +25,8 @@ AXES: dict[str, dict[str, Any]] = {
 def table(
     values: Mapping[int, Sequence[float]], runs: pd.DataFrame, names: Sequence[str]
 ) -> pd.DataFrame:
-    """Mean and standard deviation over seeds of each series and layer; NaN is left out.
+    """Mean and standard deviation over seeds of each series and layer; NaN is left out, and so is
+    a run whose values are not those of these layers.
 
     Args:
         values: a value per layer, by run.
@@ -36,6 +37,7 @@ def table(
     rows = [
         (series[run_id], index, names[index], value)
         for run_id, column in values.items()
+        if len(column) == len(names)
         for index, value in enumerate(column)
         if not np.isnan(value)
     ]

@@ -29,7 +29,8 @@ def table(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
     kinds = outcomes.outcomes(runs, metric)
     value = outcomes.values(runs, metric).where(kinds == outcomes.FINISHED)
     ended = runs.assign(value=value, failed=kinds == outcomes.FAILED)
-    ended = ended[kinds.isin([outcomes.FINISHED, outcomes.FAILED])]
+    # The axis has a logarithm: a rate that is not positive is one of damaged data.
+    ended = ended[kinds.isin([outcomes.FINISHED, outcomes.FAILED]) & (ended["learning_rate"] > 0)]
     grouped = ended.groupby(["series", "learning_rate"], sort=False)
     return grouped.agg(
         mean=("value", "mean"),

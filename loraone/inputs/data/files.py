@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -205,7 +206,10 @@ def _whole(stream: IO[bytes]) -> IO[bytes] | None:
     if begin != _PARQUET:
         raise ValueError("it does not begin as Parquet does")
     try:
-        unpacked = begin + stream.read(MAX_PARQUET)
+        # In parts: at once, as much memory would be taken as it might have.
+        parts = iter(partial(stream.read, 2**20), b"")
+        limited = islice(parts, MAX_PARQUET // 2**20 + 1)
+        unpacked = begin + b"".join(limited)
     except HeadEndError:
         return None
     if len(unpacked) > MAX_PARQUET:

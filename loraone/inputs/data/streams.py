@@ -21,6 +21,8 @@ MAX_UNPACKED = 4 * 2**30
 # The longest row, in characters, so that what is no table is refused before memory is full.
 MAX_ROW = 64 * 2**20
 
+# What is read at a time, so that little before the end of a beginning is not seen.
+_PART = 2**16
 _ERRORS = "loraone.undecodable"
 
 
@@ -132,8 +134,20 @@ class Text:
         self._begun = False
 
     def read(self, count: int) -> str:
-        """The next ``count`` characters, fewer at the end."""
-        return self._without_mark(self._text.read(count))
+        """The next ``count`` characters, fewer at the end, and where a beginning ends."""
+        parts: list[str] = []
+        while count > 0:
+            try:
+                part = self._text.read(min(count, _PART))
+            except HeadEndError:
+                if not parts:
+                    raise
+                break
+            if not part:
+                break
+            parts.append(part)
+            count -= len(part)
+        return self._without_mark("".join(parts))
 
     def lines(self) -> Iterator[str]:
         """The lines with their ends. Raises ValueError for one above :data:`MAX_ROW`."""

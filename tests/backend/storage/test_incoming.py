@@ -44,7 +44,7 @@ def test_others_write_while_a_large_one_comes_in_and_see_none_of_it_before_all_i
     database: Database = app.state.database
     taken: list[int] = []
     bringing = threading.Thread(
-        target=lambda: taken.append(transfer.load(database, large, transfer.Limits()))
+        target=lambda: taken.append(transfer.load(database, json.loads(large), transfer.Limits()))
     )
     bringing.start()
     waits, seen, counted = [], set(), 0
@@ -67,15 +67,15 @@ def test_others_write_while_a_large_one_comes_in_and_see_none_of_it_before_all_i
 
 
 BRING = """
+import json
 import sys
 from pathlib import Path
-from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.store import transfer
 database = Database(sys.argv[1])
 database.migrate()
 print("begun", flush=True)
-transfer.load(database, Path(sys.argv[2]).read_bytes(), transfer.Limits())
+transfer.load(database, json.loads(Path(sys.argv[2]).read_bytes()), transfer.Limits())
 """
 
 

@@ -54,8 +54,8 @@ def check(file: Path) -> None:
         ("header.csv", b"text,label"),
         ("row.csv", b"text,label\n"),
         ("quoted.csv", b'text,label\n"a'),
-        ("row.jsonl", b'{"text": "'),
-        ("list.json", b'[{"text": "a", "label": ["'),
+        ("row.jsonl", b'{"text": "' + b"a" * 9 * MIB),
+        ("list.json", b'[{"text": "a", "label": ["' + b"a" * 9 * MIB),
         ("nothing.json", b"[ "),
         ("spaces.jsonl", b" " * MIB),
         ("packed.csv.gz", b""),
@@ -145,7 +145,7 @@ def test_packed_parquet_is_unpacked_where_it_is_short(tmp_path: Path) -> None:
         files.check(spec, labelled=True)
     with gzip.open(tmp_path / "large.parquet.gz", "wb", compresslevel=1) as stream:
         stream.write(b"PAR1")
-        for _ in range(60):
+        for _ in range(20):
             stream.write(bytes(MIB))
     check(tmp_path / "large.parquet.gz")  # its end is a worker's to look at
     with pytest.raises(DataError):

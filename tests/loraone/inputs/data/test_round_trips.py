@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from loraone.errors import DataError
@@ -77,7 +77,9 @@ def test_a_table_is_read_back_as_it_was_written(
                 "jsonl": lambda: "".join(json.dumps(row, **options) + "\r\n" for row in rows),
                 "json": lambda: json.dumps(rows, **options, indent=style or None),
             }
-            packed(file, texts[kind]().encode(encoding))
+            content = texts[kind]().encode(encoding)
+            assume(len(content) < files.HEAD)  # a row that is longer is refused
+            packed(file, content)
         texts_read, labels_read = read(
             file, text_column=text_column, label_column=label_column, encoding=encoding
         )
