@@ -24,6 +24,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # What PostgreSQL makes no difference to.
 NO_DATABASE := cli web/test_page.py api/test_theory.py results/test_estimates.py results/test_markdown_text.py \
+  results/test_markdown_bounds.py api/test_damaged_rows.py \
   storage/test_backups.py scheduling/test_ray.py scheduling/test_watch.py scheduling/test_telemetry.py \
   scheduling/test_several_servers.py
 

@@ -84,6 +84,20 @@ class _Run(TypedDict, total=False):
     summary: dict[str, FiniteFloat | None] | None
 
 
+class _Best(TypedDict):
+    """What is kept of an experiment's best method; derived again where it cannot be read."""
+
+    __pydantic_config__ = ConfigDict(strict=True, extra="forbid")  # type: ignore[misc]
+
+    label: str
+    learning_rate: FiniteFloat
+    metric: str
+    value: FiniteFloat
+    seeds: int
+    failed: int
+
+
+_BEST: TypeAdapter[Any] = TypeAdapter(_Best | None)
 _SHAPE = TypeAdapter(_Run)
 _FIELDS = tuple(_Run.__annotations__)
 
@@ -145,3 +159,8 @@ def _is_number(value: Any) -> bool:
 def _on_experiment(experiment: Experiment, *_: Any) -> None:
     if not isinstance(experiment.__dict__.get("spec", {}), dict):
         set_committed_value(experiment, "spec", _NO_SPEC)
+    try:
+        _BEST.validate_python(experiment.__dict__.get("best"))
+    except ValidationError:
+        set_committed_value(experiment, "best", None)
+        set_committed_value(experiment, "settled", False)

@@ -168,9 +168,14 @@ class Run(Base):
     @validates("environment")
     def _on_device(self, _: str, environment: dict[str, Any] | None) -> dict[str, Any] | None:
         """Wherever an environment is set, the device is set with it."""
-        device = environment.get("device") if isinstance(environment, dict) else None
-        self.device = None if device is None else str(device)[:200]
+        self.device = self.device_of(environment)
         return environment
+
+    @staticmethod
+    def device_of(environment: dict[str, Any] | None) -> str | None:
+        """The device that an environment names."""
+        device = environment.get("device") if isinstance(environment, dict) else None
+        return None if device is None else str(device)[:200]
 
     @property
     def warnings(self) -> list[str]:

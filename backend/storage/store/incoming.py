@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from backend.errors import ConflictError
 from backend.storage.database import Database
-from backend.storage.store import experiments
+from backend.storage.store import experiments, settling, summaries
 from backend.storage.store.exported import Exported, ExportedRun
 from backend.storage.tables import IMPORTING, Base, Experiment, Note, Run, now
 
@@ -54,6 +54,8 @@ def store(database: Database, exported: Exported) -> int:
         with database.write() as session:
             key = _begin(session, exported)
             ids = _add_runs(session, key, runs[:_RUNS])
+            if not runs:
+                _show(session, key)
         for start in range(_RUNS, len(runs), _RUNS):
             with _step(database) as session:
                 ids += _add_runs(session, key, runs[start : start + _RUNS])
@@ -97,7 +99,13 @@ def _add_runs(session: Session, key: int, runs: Sequence[ExportedRun]) -> list[i
         return []
     hidden = {"experiment_id": key, "lane": _process(), "heartbeat_at": now()}
     rows = [
-        {**run.columns, **hidden, "status": IMPORTING, "phase": run.columns["status"]}
+        {
+            **run.columns,
+            **hidden,
+            "status": IMPORTING,
+            "phase": run.columns["status"],
+            "device": Run.device_of(run.columns["environment"]),
+        }
         for run in runs
     ]
     ids = session.scalars(insert(Run).returning(Run.id, sort_by_parameter_order=True), rows)
@@ -128,10 +136,12 @@ def _size(row: dict[str, Any]) -> int:
 
 
 def _show(session: Session, key: int) -> None:
-    """Let everybody see it."""
+    """Let everybody see it, with what follows from its runs."""
     values = {"status": Run.phase, "phase": None, "lane": None, "heartbeat_at": None}
     mine = update(Run).where(Run.experiment_id == key, Run.status == IMPORTING)
     session.execute(mine.values(values).execution_options(synchronize_session=False))
+    summaries.summarise(session, session.get_one(Experiment, key))
+    settling.settle(session, key)
 
 
 def _process() -> str:

@@ -448,6 +448,8 @@ export interface paths {
         /**
          * Health
          * @description Whether the server answers, and its version.
+         *
+         *     It is asked often and must be quick when all threads are busy: it waits for none.
          */
         get: operations["catalog_health"];
         put?: never;
@@ -3205,7 +3207,6 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description What export.json gave */
         requestBody: {
             content: {
                 "application/json": {
@@ -3261,15 +3262,6 @@ export interface operations {
             };
             /** @description A field is wrong */
             422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many runs wait */
-            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -24,7 +24,7 @@ def check_files(path: Path, rows: int | None, name: str) -> None:
     stamp = file.stat()
     try:
         largest = _largest_id(str(file), stamp.st_mtime_ns, stamp.st_size)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelError(
             f"tokenizer.json of {name} is not a tokenizer's: {type(error).__name__}: {error}",
             field="model.id",

@@ -51,6 +51,7 @@ DAMAGES: dict[str, list[Any]] = {
     "alignments.energy": [b"", b"\0" * 400],
     "alignments.rank": [0, -1, 3, 2**40],
     "overlaps.left": [b"", b"\0" * 400],
+    "experiments.best": ["{}", "[]", "3", '{"label": 1}'],
     "overlaps.size": [0, -1, 3, 2**40],
     "layer_columns.values": [b"", b"\0", b"\0" * 400],
     "metrics.value": [9e999],
@@ -101,6 +102,18 @@ def test_no_view_fails_whatever_columns_hold(first: int, home: Path) -> None:
     client = server(home)
     failed = [said for key in (1, 2) for said in broken(client, key)]
     assert not failed, f"{columns}:\n" + "\n".join(failed)
+
+
+@pytest.mark.sqlite
+def test_what_was_damaged_under_an_earlier_release_is_brought_up_to_date(tmp_path: Path) -> None:
+    shutil.copy(ARCHIVE, tmp_path / "loraone.db")
+    pairs = [(column, value) for column in DAMAGES for value in DAMAGES[column]]
+    for i, (column, value) in enumerate(pairs):
+        if column != "experiments.best":
+            damage(tmp_path, column, value, f"rowid % {len(pairs) // 3} = {i % (len(pairs) // 3)}")
+    client = server(tmp_path)
+    failed = [said for key in (1, 2) for said in broken(client, key)]
+    assert not failed, "\n".join(failed)
 
 
 @pytest.mark.sqlite

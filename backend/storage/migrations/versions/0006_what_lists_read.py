@@ -43,7 +43,12 @@ def upgrade() -> None:
     op.add_column("runs", sa.Column("device", sa.String(length=200), nullable=True))
     connection = op.get_bind()
     lite = connection.dialect.name == "sqlite"
-    device = "json_extract(environment, '$.device')" if lite else "environment ->> 'device'"
+    # What an earlier release took in need not be JSON by the letter, such as NaN.
+    device = (
+        "CASE WHEN json_valid(environment) THEN json_extract(environment, '$.device') END"
+        if lite
+        else "environment ->> 'device'"
+    )
     connection.execute(
         sa.text(f"UPDATE runs SET device = substr({device}, 1, 200) WHERE {device} IS NOT NULL")
     )
