@@ -11,7 +11,7 @@ import { offerUndo } from "../ui/undo";
 import { Controls } from "./Controls";
 import { Solution } from "./Solution";
 import { applied, areChanges, type Changes, changed, type TheorySearch } from "./search";
-import { useSolution } from "./useSolution";
+import { type Solved, useSolution } from "./useSolution";
 
 interface Props {
   catalog: Catalog;
@@ -25,18 +25,30 @@ interface Props {
   search: TheorySearch;
 }
 
+interface BenchProps extends Props {
+  spec: ExperimentSpec;
+  solved: Solved;
+}
+
 const UNNAMED = "Untitled";
 
-/** A problem as the URL has it, its controls beside its solution. */
-export function Lab({ catalog, start, of, active, summary, search }: Props) {
-  const navigate = useNavigate();
-  const changes = search.changes ?? {};
-  const text = JSON.stringify(changes);
+/** A problem as the URL has it. The last solution stays while that of another one comes. */
+export function Lab(props: Props) {
+  const { start, of, search } = props;
+  const text = JSON.stringify(search.changes ?? {});
   // biome-ignore lint/correctness/useExhaustiveDependencies: the changes by value, not by identity
-  const spec = useMemo(() => applied(start, changes), [start, text]);
+  const spec = useMemo(() => applied(start, search.changes), [start, text]);
   // What it is called makes no other problem of it.
   const problem = useMemo(() => ({ ...spec, name: UNNAMED, description: "" }), [spec]);
   const solved = useSolution(problem);
+  return <Bench key={of} {...props} spec={spec} solved={solved} />;
+}
+
+/** The controls of a problem beside its solution. */
+function Bench({ catalog, start, of, active, summary, search, spec, solved }: BenchProps) {
+  const navigate = useNavigate();
+  const changes = search.changes ?? {};
+  const text = JSON.stringify(changes);
   const go = (more: Changes | undefined) => {
     const { changes: _, ...rest } = search;
     const next = more && Object.keys(more).length > 0 ? { changes: more } : {};

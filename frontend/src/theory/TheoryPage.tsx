@@ -49,7 +49,6 @@ export function TheoryPage() {
         </Alert>
       )}
       <Lab
-        key={of}
         of={of}
         catalog={catalog}
         start={start}
