@@ -6,11 +6,14 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from tests.backend.conftest import Process
+
+MINUTES = 60_000
 RESTORED = "Draft restored"
 
 
 def test_edits_on_launch_outlive_a_preset_back_and_a_reload_and_end_with_the_launch(
-    page: Page, server: object
+    page: Page,
 ) -> None:
     page.goto("/history")
     page.get_by_role("link", name="Launch").click()
@@ -57,30 +60,31 @@ def test_edits_on_launch_outlive_a_preset_back_and_a_reload_and_end_with_the_lau
     name.fill("Launched at last")
     page.get_by_role("button", name="Launch", exact=True).click()
     expect(page.get_by_role("heading", name="Launched at last")).to_be_visible()
-    page.get_by_role("button", name=re.compile("^Cancel")).first.click()
+    cancel = page.get_by_role("button", name=re.compile("^Cancel "))
+    cancel.first.click()
+    expect(cancel).to_have_count(0, timeout=MINUTES)
     page.get_by_role("link", name="Launch").click()
     expect(name).to_have_value(usual)
 
 
 def test_a_notes_draft_outlives_another_tab_and_a_version_of_somebody_else(
-    page: Page, experiment_path: str
+    page: Page, server: Process
 ) -> None:
-    page.goto(f"{experiment_path}?tab=notes")
-    page.get_by_role("button", name=re.compile("^(Write notes|Edit)$")).click()
+    spec = {"name": "Noted", "task": "teacher-student", "methods": ["lora"]}
+    notes = f"/api/experiments/{server.post('/api/experiments', spec)['id']}/notes"
+    page.goto(notes.replace("/api", "").replace("/notes", "?tab=notes"))
+    page.get_by_role("button", name="Write notes").click()
     text = page.get_by_label("Notes in Markdown")
     text.fill("Half a *thought*")
     page.get_by_role("tab", name="Overview").click()
     page.get_by_role("tab", name="Notes").click()
     expect(text).to_have_value("Half a *thought*")
     expect(page.get_by_text(RESTORED)).to_be_visible()
-    number = experiment_path.rpartition("/")[2]
-    base = len(page.request.get(f"/api/experiments/{number}/notes").json())
-    body = {"text": "Somebody **else**", "base": base}
-    assert page.request.post(f"/api/experiments/{number}/notes", data=body).ok
+    server.post(notes, {"text": "Somebody **else**", "base": 0})
     page.reload()
     expect(text).to_have_value("Half a *thought*")
     expect(page.locator("strong", has_text="else")).to_be_visible()
-    page.get_by_role("button", name=f"Save on top of version {base + 1}").click()
+    page.get_by_role("button", name="Save on top of version 1").click()
     expect(page.locator("em", has_text="thought")).to_be_visible()
     page.reload()
     expect(page.get_by_role("button", name="Edit")).to_be_visible()

@@ -41,3 +41,13 @@ test("what the server finds wrong with a search stands at the field", () => {
   });
   expect(screen.getByText(wrong)).toBeTruthy();
 });
+
+test("whoever leaves the field before the pause does not lose the search", () => {
+  const search = vi.fn();
+  render(<SearchField query="" wrong={undefined} search={search} />, { wrapper: MantineProvider });
+  fireEvent.change(input(), { target: { value: "lora" } });
+  fireEvent.blur(input());
+  expect(search.mock.calls).toEqual([["lora"]]);
+  act(() => void vi.advanceTimersByTime(500));
+  expect(search).toHaveBeenCalledTimes(1);
+});
