@@ -8,13 +8,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request, Response
 
 from backend.api.answers import refuses, sends
+from backend.api.bodies import JsonRoute
 from backend.api.deps import DatabaseDep, ExperimentDep, Reading, SettingsDep, find_experiment
 from backend.api.schemas.experiments import ExperimentOut
 from backend.results.reports import report
 from backend.scheduling import admission
 from backend.storage.store import experiments, transfer
 
-router = APIRouter(tags=["transfer"])
+router = APIRouter(route_class=JsonRoute, tags=["transfer"])
 
 
 def _download(text: str, name: str, kind: str) -> Response:

@@ -69,20 +69,23 @@ def _floats(value: Any) -> bytes:
     return packed
 
 
-def _words(length: int, least: int = 0) -> Any:
-    return Annotated[
-        str, StringConstraints(min_length=least, max_length=length), AfterValidator(_text)
-    ]
-
-
+_whole = AfterValidator(_text)
+Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200), _whole]
+Key: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=100), _whole]
+LayerName: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=500), _whole]
+Word: TypeAlias = Annotated[str, StringConstraints(max_length=100), _whole]
+Address: TypeAlias = Annotated[str, StringConstraints(max_length=500), _whole]
+Remark: TypeAlias = Annotated[str, StringConstraints(max_length=MAX_NOTE), _whole]
+Sentence: TypeAlias = Annotated[str, StringConstraints(max_length=20_000), _whole]
+Prose: TypeAlias = Annotated[str, StringConstraints(max_length=100_000), _whole]
+Words: TypeAlias = Annotated[str, StringConstraints(max_length=200_000), _whole]
 Time: TypeAlias = Annotated[datetime, BeforeValidator(_time)]
 Floats: TypeAlias = Annotated[bytes, BeforeValidator(_floats)]
 Count: TypeAlias = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Large: TypeAlias = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Number: TypeAlias = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)] | float
-Sentence: TypeAlias = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_text)]
-Numbers: TypeAlias = Annotated[dict[_words(100, 1), Number], Field(max_length=1000)]
-Summary: TypeAlias = Annotated[dict[_words(100, 1), Number | None], Field(max_length=1000)]
+Numbers: TypeAlias = Annotated[dict[Key, Number], Field(max_length=1000)]
+Summary: TypeAlias = Annotated[dict[Key, Number | None], Field(max_length=1000)]
 
 
 class Row(BaseModel):
@@ -94,15 +97,15 @@ class Row(BaseModel):
 class ExperimentRow(Row):
     """An experiment; its spec is checked by what reads it."""
 
-    name: _words(200, 1)  # type: ignore[valid-type]
-    description: _words(100_000) = ""  # type: ignore[valid-type]
+    name: Name
+    description: Prose = ""
     spec: dict[str, Any]
-    search_text: _words(200_000)  # type: ignore[valid-type]
+    search_text: Words
     created_at: Time = Field(default_factory=now)
-    task: _words(100) = ""  # type: ignore[valid-type]
-    model: _words(500) = ""  # type: ignore[valid-type]
-    data: _words(500) = ""  # type: ignore[valid-type]
-    author: _words(100) = ""  # type: ignore[valid-type]
+    task: Word = ""
+    model: Address = ""
+    data: Address = ""
+    author: Word = ""
     starred: bool = False
     archived: bool = False
 
@@ -111,8 +114,8 @@ class NoteRow(Row):
     """A version of the notes."""
 
     version: Annotated[int, Field(ge=1, le=2**31 - 1)]
-    text: _words(100_000)  # type: ignore[valid-type]
-    author: _words(100)  # type: ignore[valid-type]
+    text: Prose
+    author: Word
     created_at: Time = Field(default_factory=now)
 
 
@@ -126,7 +129,7 @@ Tag: TypeAlias = Annotated[
 class ErrorRow(Row):
     """Why a run failed."""
 
-    code: _words(100, 1)  # type: ignore[valid-type]
+    code: Key
     message: Sentence
     field: Sentence | None = None
     value: Sentence | None = None
@@ -142,7 +145,7 @@ Sides: TypeAlias = Annotated[
 class LayersRow(Row):
     """The target layers and their shapes."""
 
-    names: Annotated[list[_words(500, 1)], Field(min_length=1, max_length=MAX_LAYERS)]
+    names: Annotated[list[LayerName], Field(min_length=1, max_length=MAX_LAYERS)]
     out_features: Sides
     in_features: Sides
 
@@ -164,8 +167,8 @@ class RunRow(Row):
     """A run: what was asked of it, how it ended, and what is not a table of results."""
 
     spec: dict[str, Any]
-    method: _words(100, 1)  # type: ignore[valid-type]
-    label: _words(200, 1)  # type: ignore[valid-type]
+    method: Key
+    label: Name
     rank: Rank | None = None
     learning_rate: Annotated[float, Field(gt=0, le=1e6)]
     seed: Seed
@@ -181,7 +184,7 @@ class RunRow(Row):
     finished_at: Time | None = None
     environment: dict[str, Any] | None = None
     layers: LayersRow | None = None
-    notes: Annotated[list[_words(MAX_NOTE)], Field(max_length=MAX_NOTES)] = []
+    notes: Annotated[list[Remark], Field(max_length=MAX_NOTES)] = []
     init_scalars: Numbers | None = None
     summary: Summary | None = None
 

@@ -12,14 +12,14 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import islice
 from typing import Any
 
 import psutil
 from sqlalchemy import delete, exists, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from backend.errors import ConflictError
@@ -68,7 +68,8 @@ def store(database: Database, exported: Exported) -> int:
                 _show(session, key)
     except BaseException as error:
         if key is not None:
-            _discard(database, key)
+            with suppress(DBAPIError):  # such as a full disk: the next import takes it away
+                _discard(database, key)
         if isinstance(error, IntegrityError):
             raise ConflictError("the import was interrupted, nothing of it is kept") from error
         raise
@@ -169,7 +170,7 @@ def sweep(database: Database, *, starting: bool = False) -> int:
 def _is_left(lane: str | None, silent: bool, starting: bool) -> bool:
     pid, _, host = (lane or "").partition("@")
     if lane == _process():
-        return starting
+        return silent or starting
     here = _process().partition("@")[2]
     if pid.isdigit() and host == here[: 40 - len(pid) - 1]:
         return silent or not psutil.pid_exists(int(pid))
