@@ -23,7 +23,8 @@ test: $(VENV)/dev.stamp system unit faults e2e  ## all tests
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # What PostgreSQL makes no difference to.
-NO_DATABASE := cli web/test_page.py api/test_theory.py results/test_estimates.py results/test_markdown_text.py \
+NO_DATABASE := cli web/test_page.py web/test_assets.py web/test_connections.py web/test_flood.py web/test_log_rate.py \
+  api/test_theory.py results/test_estimates.py results/test_markdown_text.py \
   results/test_markdown_bounds.py api/test_damaged_rows.py \
   storage/test_backups.py scheduling/test_ray.py scheduling/test_watch.py scheduling/test_telemetry.py \
   scheduling/test_several_servers.py

@@ -105,11 +105,6 @@ def install(app: FastAPI) -> None:
             return answer(problem(507, f"the disk is full: {error.strerror}"))
         return answer(problem(503, f"a file of the server cannot be used: {error.strerror}"))
 
-    @app.exception_handler(Exception)
-    async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-        # It is raised again, so that the log has it.
-        return answer(problem(500, "the server has a fault; its log says more"))
-
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
         # 405 says what would be allowed in a header.

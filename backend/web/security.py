@@ -63,6 +63,8 @@ class SecurityMiddleware:
                 outgoing = MutableHeaders(scope=message)
                 for name, value in SECURITY.items():
                     outgoing.setdefault(name, value)
+                if "accept-ranges" in outgoing:
+                    outgoing["accept-ranges"] = "none"
             await send(message)
 
         try:

@@ -98,6 +98,15 @@ def test_every_accepted_socket_sends_at_once(settings: dict[str, str], tmp_path:
     assert asyncio.run(no_delay()) != 0
 
 
+def test_an_ipv6_address_is_announced_as_a_browser_reads_it_and_answers_at_once(
+    tmp_path: Path,
+) -> None:
+    server = Served(tmp_path, LORAONE_HOST="::1")
+    assert server.url.startswith("http://[::1]:")
+    assert medians(server, "/api/health") < 20 + bare()
+    server.stop()
+
+
 def test_the_soft_limit_of_files_is_raised_at_the_start(server: Served) -> None:
     soft, hard = server.limits()
     assert soft == min(hard, 65_536)
