@@ -1,4 +1,4 @@
-import { Button, Grid, Group, Title } from "@mantine/core";
+import { Button, Grid, Group, Stack, Title } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { keepPreviousData } from "@tanstack/react-query";
@@ -97,7 +97,7 @@ export function LaunchForm({ catalog, start, active, search }: Props) {
           <LaunchFields catalog={catalog} />
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 4 }}>
-          <div style={{ position: "sticky", top: 68 }}>
+          <Stack gap="sm" style={{ position: "sticky", top: 68 }}>
             <UnshownValues catalog={catalog} />
             <PlanPanel
               plan={plan.isError ? undefined : plan.data}
@@ -107,7 +107,7 @@ export function LaunchForm({ catalog, start, active, search }: Props) {
               launching={launch.isPending}
               launch={() => launch.mutate({ body: spec })}
             />
-          </div>
+          </Stack>
         </Grid.Col>
       </Grid>
     </SpecFormProvider>

@@ -39,7 +39,8 @@ export function NoteEditor({ experiment, latest, kept, draft, readAnew }: Props)
   });
   const params = { path: { experiment_id: experiment } };
   const saveOn = (version: number) => save.mutate({ params, body: { text, base: version } });
-  const newer = latest && latest.version !== base ? latest : undefined;
+  // While it is saved, the newest version is its own.
+  const newer = latest && latest.version !== base && !save.isPending ? latest : undefined;
   return (
     <Stack gap="xs">
       <Group gap="sm">
