@@ -1,7 +1,8 @@
 import { ActionIcon, Anchor, Group, Modal, Paper, Tooltip } from "@mantine/core";
 import { useDisclosure, useViewportSize } from "@mantine/hooks";
 import { IconMaximize, IconTable } from "@tabler/icons-react";
-import { useRef } from "react";
+import { useMemo, useRef } from "react";
+import { withNamesInLines } from "./names";
 import { Outdated, useOutdated } from "./Outdated";
 import { Plot, type PlotlyFigure, type PlotPoint, type Save } from "./Plot";
 import { type RecordsSource, RecordsTable } from "./RecordsTable";
@@ -19,7 +20,16 @@ interface Props {
 }
 
 /** A figure with what belongs to it: full screen, its data as a table, pictures and files. */
-export function FigureFrame({ figure, label, height, files, records, onPoint, onHover }: Props) {
+export function FigureFrame({
+  figure: given,
+  label,
+  height,
+  files,
+  records,
+  onPoint,
+  onHover,
+}: Props) {
+  const figure = useMemo(() => withNamesInLines(given), [given]);
   const saver = useRef<Save | undefined>(undefined);
   const screen = useViewportSize();
   const outdated = useOutdated();

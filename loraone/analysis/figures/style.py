@@ -107,14 +107,13 @@ def title(label: str, unit: str) -> str:
 
 
 def fitted(drawn: go.Figure) -> go.Figure:
-    """The same figure, its long titles and names in lines that fit a phone; it is changed itself.
+    """The same figure, its long titles in lines that fit a phone; it is changed itself.
 
-    A title longer than its axis is cut off at both ends, and a name wider than the figure at its
-    right, whatever the margins are.
+    A title longer than its axis is cut off at both ends, whatever the margins are. Names of series
+    stay as they are, since they are looked up; the page breaks them (``frontend/src/ui/names.ts``).
     """
     drawn.for_each_yaxis(lambda axis: axis.title.update(text=_in_lines(axis.title.text, 28)))
     drawn.for_each_xaxis(lambda axis: axis.title.update(text=_in_lines(axis.title.text, 40)))
-    drawn.for_each_trace(lambda trace: trace.update(name=_in_lines(trace.name, 44)))
     for trace in drawn.select_traces({"type": "heatmap"}):
         bar = trace.colorbar
         bar.title.text = _in_lines(bar.title.text, 28)
