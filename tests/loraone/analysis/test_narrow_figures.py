@@ -51,7 +51,7 @@ def test_titles_of_axes_and_scales_are_broken_between_words_and_tags_stay_whole(
     drawn.add_trace(go.Scatter(x=[1], y=[1], name=name), row=1, col=1)
     scale = {"title": {"text": "Effective rank of what training added"}}
     drawn.add_trace(go.Heatmap(z=[[1]], colorbar=scale), row=1, col=2)
-    title = "Norm of s·B<sub class='initial adapter'>0</sub>A<sub>0</sub> at last"
+    title = "Norm of s·B<sub>0</sub>A<sub>0</sub> as training has left it"
     drawn.update_yaxes(title=title, col=2)
     shown = fitted(drawn)
     assert shown.data[0].name == name
