@@ -14,6 +14,7 @@ from backend.api.schemas.experiments import ExperimentOut
 from backend.results.reports import report
 from backend.scheduling import admission
 from backend.storage.store import experiments, transfer
+from backend.storage.store.exported import Limits
 
 router = APIRouter(route_class=JsonRoute, tags=["transfer"])
 
@@ -55,7 +56,7 @@ def take_in(
     """Store an exported experiment as a new one; nothing of it is kept where a part is wrong."""
     length = request.headers.get("content-length", "")
     admission.check_disk(settings, int(length) if length.isdigit() else 0)
-    limits = transfer.Limits(settings.max_import_runs, settings.max_import_rows)
+    limits = Limits(settings.max_import_runs, settings.max_import_rows)
     key = transfer.load(database, document, limits)
     with database.read() as session:
         return ExperimentOut.of(experiments.listed(session, find_experiment(session, key)))

@@ -15,6 +15,7 @@ from backend.settings import Settings
 from backend.storage import backups
 from backend.storage.database import Database, NewerSchemaError
 from backend.storage.store import experiments, transfer
+from backend.storage.store.exported import Limits
 from backend.storage.store.exported_json import TransferError
 
 
@@ -71,7 +72,7 @@ def take_in(home: Path | None, file: Path) -> int:
     Raises StoredError where the file is none, naming the part that is wrong.
     """
     settings = _settings(home)
-    limits = transfer.Limits(settings.max_import_runs, settings.max_import_rows)
+    limits = Limits(settings.max_import_runs, settings.max_import_rows)
     try:
         text = file.read_bytes()
         document = read_json(text)

@@ -139,11 +139,11 @@ def test_what_is_wrong_is_named_with_its_value_and_what_is_allowed(
     changed = copy.deepcopy(document)
     change(changed)
     with pytest.raises(TransferError) as caught:
-        exported.read(changed, transfer.Limits())
+        exported.read(changed, exported.Limits())
     problem = caught.value.problems[0]
     assert path in problem.path
     assert len(str(problem.value)) < 100
-    exported.read(copy.deepcopy(document), transfer.Limits())
+    exported.read(copy.deepcopy(document), exported.Limits())
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_others_write_while_a_large_one_comes_in_and_see_none_of_it_before_all_i
     database: Database = app.state.database
     taken: list[int] = []
     bringing = threading.Thread(
-        target=lambda: taken.append(transfer.load(database, json.loads(large), transfer.Limits()))
+        target=lambda: taken.append(transfer.load(database, json.loads(large), exported.Limits()))
     )
     bringing.start()
     waits, seen, counted = [], set(), 0
@@ -71,11 +71,11 @@ import json
 import sys
 from pathlib import Path
 from backend.storage.database import Database
-from backend.storage.store import transfer
+from backend.storage.store import exported, transfer
 database = Database(sys.argv[1])
 database.migrate()
 print("begun", flush=True)
-transfer.load(database, json.loads(Path(sys.argv[2]).read_bytes()), transfer.Limits())
+transfer.load(database, json.loads(Path(sys.argv[2]).read_bytes()), exported.Limits())
 """
 
 
@@ -123,8 +123,8 @@ def test_what_another_living_process_brings_is_left_alone(
     app = create_app(Settings(home=home, database_url=database_url(home)))
     database: Database = app.state.database
     with database.write() as session:
-        key = incoming._begin(session, exported.read(copy.deepcopy(document), transfer.Limits()))
-        read = exported.read(copy.deepcopy(document), transfer.Limits())
+        key = incoming._begin(session, exported.read(copy.deepcopy(document), exported.Limits()))
+        read = exported.read(copy.deepcopy(document), exported.Limits())
         incoming._add_runs(session, key, read.runs)
     server = TestClient(app, base_url="http://127.0.0.1:8111")
     for path in (f"experiments/{key}", f"basket?of=e{key}", "basket?of=r1", "runs/1"):
