@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.storage.database import Database
 from backend.storage.manifests import BackupError, counts
-from backend.storage.tables import STATUSES, Base, Run, UtcDateTime
+from backend.storage.tables import IMPORTING, STATUSES, Base, Run, UtcDateTime
 
 # What SQLite may have stored in a column of a type; everything else than these is a number.
 _STORED = (((UtcDateTime, String, Text, JSON), ("text",)), ((LargeBinary,), ("blob",)))
@@ -34,7 +34,7 @@ def check(file: Path) -> tuple[int, int]:
     try:
         with closing(sqlite3.connect(file)) as database:
             found = _check_file(database)
-        ours = Database(f"sqlite:///{file}")
+        ours = Database(f"sqlite:///{file}", json.loads)
         try:
             ours.migrate()
             _check_schema(ours)
@@ -150,7 +150,7 @@ def _check_row(table: Table, row: Any) -> None:
             if not isinstance(value, list if column.name == "notes" else dict):
                 raise ValueError(f"{column.name} is a {type(value).__name__}")
     if table is Run.__table__:
-        if row["status"] not in STATUSES:
+        if row["status"] not in (*STATUSES, IMPORTING):
             raise ValueError(f"status is {row['status']!r:.50}; allowed: {', '.join(STATUSES)}")
         if not all(isinstance(note, str) for note in row["notes"]):
             raise ValueError("notes has what is no text")

@@ -17,6 +17,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from backend.settings import Settings
+from backend.storage import backups
 from backend.storage.database import Database
 from backend.storage.store import changes, exported, incoming, transfer
 from backend.storage.tables import Experiment, Note, Run
@@ -136,3 +137,19 @@ def test_what_another_living_process_brings_is_left_alone(
     assert incoming.sweep(database, starting=True) == 1
     with database.read() as session:
         assert session.query(Run).count() == session.query(Note).count() == 0
+
+
+@pytest.mark.sqlite
+def test_a_backup_that_was_made_in_the_middle_of_one_is_restored_without_it(
+    tmp_path: Path, document: dict[str, Any]
+) -> None:
+    settings, other = Settings(home=tmp_path / "home"), Settings(home=tmp_path / "other")
+    database: Database = create_app(settings).state.database
+    with database.write() as session:
+        read = exported.read(copy.deepcopy(document), exported.Limits())
+        incoming._add_runs(session, incoming._begin(session, read), read.runs)
+    backups.write(settings, tmp_path / "backup.tar", adapters=False)
+    backups.restore(other, tmp_path / "backup.tar")
+    server = TestClient(create_app(other), base_url="http://127.0.0.1:8111")
+    assert server.get("/api/experiments?q=is:any").json()["total"] == 0
+    assert left(server.app.state.database) == 0  # type: ignore[attr-defined]
