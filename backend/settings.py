@@ -126,6 +126,13 @@ class Settings(BaseSettings):
         le=10**6,
         description="Disk space for gradients shared between runs; 0: gradients are not shared",
     )
+    cache_mb: float = Field(
+        64,
+        ge=0,
+        le=10**5,
+        description="Memory for answers that are given again while what they depend on has not "
+        "changed; 0: every answer is computed anew",
+    )
     benchmark_device: bool = Field(
         True,
         # The second is what it was called before.

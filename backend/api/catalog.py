@@ -7,6 +7,7 @@ from dataclasses import asdict
 from fastapi import APIRouter, Request, Response
 
 from backend.api.representations import Constant
+from backend.api.kept import fresh
 from backend.api.schemas.catalog import (
     AlignmentMeasureOut,
     CatalogOut,
@@ -48,6 +49,7 @@ router = APIRouter(tags=["catalog"])
 
 
 @router.get("/health")
+@fresh("it says that the server answers now")
 async def health() -> HealthOut:
     """Whether the server answers, and its version.
 
@@ -57,6 +59,7 @@ async def health() -> HealthOut:
 
 
 @router.get("/catalog", response_model=CatalogOut)
+@fresh("it is made once, and kept by itself")
 def catalog(request: Request) -> Response:
     """Methods, tasks, sources, quantities, presets, and the schema of an experiment."""
     return _CATALOG.answer(request)

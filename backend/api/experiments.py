@@ -7,6 +7,8 @@ from fastapi import APIRouter
 from backend.api.answers import refuses
 from backend.api.bodies import JsonRoute
 from backend.api.deps import DatabaseDep, ExperimentDep, FeedDep, Reading, SchedulerDep, SettingsDep
+from backend.api.kept import experiment as its_experiment
+from backend.api.kept import kept
 from backend.api.schemas.experiments import ExperimentDetailOut, ExperimentOut, LayerOut
 from backend.api.schemas.runs import RunOut
 from backend.errors import FieldProblem
@@ -39,6 +41,7 @@ def launch(
 
 
 @router.get("/experiments/{experiment_id}")
+@kept(its_experiment)
 def detail(session: Reading, experiment: ExperimentDep) -> ExperimentDetailOut:
     """One experiment with its spec and runs."""
     base = ExperimentOut.of(experiments.listed(session, experiment))

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeVar
 import numpy as np
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
+from starlette.datastructures import QueryParams
 
 from backend.api.answers import FIGURE
 from backend.api.chosen import (
@@ -21,6 +22,8 @@ from backend.api.chosen import (
     known,
 )
 from backend.api.deps import Reading, SettingsDep
+from backend.api.kept import basket as its_basket
+from backend.api.kept import kept
 from backend.api.tabular import Format, answer
 from backend.results import full_tuning, queries
 from loraone.analysis.figures import (
@@ -47,13 +50,20 @@ _Function = TypeVar("_Function", bound=Callable[..., Response])
 def _route(name: str) -> Callable[[_Function], _Function]:
     """The route of a figure of the catalogue, which says what it shows."""
     row = FIGURES[name]
-    return router.get(
+    add = router.get(
         f"/{row.name}",
         response_class=Response,
         summary=row.label,
         description=row.summary,
         responses=FIGURE,
     )
+    return lambda function: add(kept(its_basket, unless=_reads_files)(function))
+
+
+def _reads_files(query: QueryParams) -> bool:
+    """Whether what is asked for is computed from files of the runs, which come and go unseen."""
+    row = LAYER_METRICS.get(query.get("column", ""))
+    return row is not None and row.computed == "read"
 
 
 @_route("curves")

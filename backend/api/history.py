@@ -11,6 +11,7 @@ from sqlalchemy import select
 from backend.api.answers import FILE, refuses
 from backend.api.bodies import JsonRoute
 from backend.api.deps import DatabaseDep, ExperimentDep, Key, Reading, SettingsDep, find_experiment
+from backend.api.kept import everything, experiment, fresh, kept
 from backend.api.schemas.experiments import BestOut, ExperimentOut
 from backend.api.schemas.history import (
     BulkChange,
@@ -38,6 +39,7 @@ MOST_EXPORTED = 10_000
 
 
 @router.get("/experiments")
+@kept(everything)
 def history(
     session: Reading,
     q: Annotated[
@@ -64,6 +66,7 @@ def history(
 
 
 @router.get("/experiments/file", response_class=Response, responses=FILE)
+@fresh("a file that is asked for once")
 def download(
     session: Reading,
     q: Annotated[str, Query(max_length=500)] = "",
@@ -134,6 +137,7 @@ def _flags(experiment: Experiment, starred: bool | None, archived: bool | None) 
 
 
 @router.get("/experiments/{experiment_id}/notes")
+@kept(experiment)
 def read_notes(session: Reading, experiment: ExperimentDep) -> list[NoteOut]:
     """All versions of the notes, the newest first."""
     return [NoteOut.model_validate(note) for note in notes.versions(session, experiment.id)]
@@ -157,6 +161,7 @@ def read_markdown(markdown: MarkdownIn) -> MarkdownOut:
 
 
 @router.get("/views")
+@kept(everything)
 def views(session: Reading) -> list[ViewOut]:
     """The saved searches, by name."""
     rows = session.scalars(select(SavedView).order_by(SavedView.name))

@@ -15,6 +15,7 @@ from backend.api.deps import (
     Reading,
     SchedulerDep,
 )
+from backend.api.kept import everything, kept
 from backend.api.schemas.queue import LaneMode, LaneOut, QueueOut
 from backend.api.schemas.runs import RunOut
 from backend.errors import NotFoundError
@@ -30,6 +31,8 @@ MOST_LISTED = 200
 
 
 @router.get("/queue")
+# Times that are left, readings and notices are none of the database's: a second old at most.
+@kept(everything, seconds=1)
 def queue(
     session: Reading,
     scheduler: SchedulerDep,

@@ -12,6 +12,8 @@ from backend.api.answers import FILE, PARQUET, sends
 from backend.api.bodies import JsonRoute
 from backend.api.chosen import BasketDep, JudgeDep
 from backend.api.deps import Reading
+from backend.api.kept import basket as its_basket
+from backend.api.kept import fresh, kept
 from backend.api.schemas.experiments import ExperimentOut, LayerOut
 from backend.api.schemas.results import BasketOut, OverviewOut, RunTableOut, TableColumnOut, TableIn
 from backend.api.schemas.runs import RunOut
@@ -24,6 +26,7 @@ router = APIRouter(route_class=JsonRoute, tags=["results"])
 
 
 @router.get("/basket")
+@kept(its_basket)
 def read_basket(session: Reading, basket: BasketDep) -> BasketOut:
     """The experiments and runs that a basket names."""
     labels = dict(zip(basket.frame["run_id"], basket.frame["label"], strict=True))
@@ -38,12 +41,14 @@ def read_basket(session: Reading, basket: BasketDep) -> BasketOut:
 
 
 @router.get("/overview")
+@kept(its_basket)
 def read_overview(session: Reading, basket: BasketDep, judge: JudgeDep) -> OverviewOut:
     """Each method at its own best learning rate, a verdict in a sentence, and what differs."""
     return OverviewOut.model_validate(overview(session, basket, judge))
 
 
 @router.get("/runs")
+@kept(its_basket)
 def read_runs(basket: BasketDep) -> RunTableOut:
     """Every run with its spec and its results."""
     table, columns = run_table.build(basket)
@@ -69,6 +74,7 @@ def pack(table: TableIn) -> Response:
 
 
 @router.get("/runs/file", response_class=Response, responses=FILE)
+@fresh("a file that is asked for once")
 def download_runs(basket: BasketDep, format: Literal["csv", "parquet"] = "csv") -> Response:
     """The same table as a file."""
     table, _ = run_table.build(basket)

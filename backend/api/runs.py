@@ -17,6 +17,7 @@ from starlette.background import BackgroundTask
 from backend.api.answers import refuses, sends
 from backend.api.chosen import BasketDep
 from backend.api.deps import DatabaseDep, FeedDep, Key, Reading, RunDep, SchedulerDep, SettingsDep
+from backend.api.kept import everything, fresh, kept
 from backend.api.schemas.runs import ChangedOut, LogOut, RunDetailOut, RunOut
 from backend.errors import ConflictError, FieldProblem, InvalidError, NotFoundError
 from backend.results.basket import Basket
@@ -38,6 +39,7 @@ _ATTEMPT = re.compile("[1-9][0-9]{0,8}", re.ASCII)
 
 
 @router.get("/runs/{run_id}")
+@kept(everything)
 def detail(run: RunDep) -> RunDetailOut:
     """One run with its spec, environment and step-0 scalars."""
     return RunDetailOut.of_stored(run)
@@ -114,6 +116,7 @@ def prioritise(
 
 
 @router.get("/runs/{run_id}/log", responses=refuses(409))
+@fresh("a file that grows while its run goes on")
 def read_log(
     run: RunDep,
     settings: SettingsDep,
@@ -141,6 +144,7 @@ def _printed(logs: Path, path: str) -> str:
 
 
 @router.get("/runs/{run_id}/template")
+@kept(everything)
 def template(session: Reading, run: RunDep) -> ExperimentSpec:
     """An experiment of this run alone, to start the next one from."""
     experiment = session.get_one(Experiment, run.experiment_id)
@@ -186,6 +190,7 @@ def to_top(run_id: Key, database: DatabaseDep, feed: FeedDep) -> RunOut:
     response_class=FileResponse,
     responses=sends("application/zip") | refuses(409),
 )
+@fresh("a file that is asked for once")
 def adapter(session: Reading, run: RunDep, settings: SettingsDep) -> StreamingResponse:
     """The trained adapter, as plain PEFT reads it."""
     row = session.get(ArtifactRow, (run.id, "adapter"))

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Body, Request, Response
 from backend.api.answers import refuses, sends
 from backend.api.bodies import JsonRoute
 from backend.api.deps import DatabaseDep, ExperimentDep, Reading, SettingsDep, find_experiment
+from backend.api.kept import fresh
 from backend.api.schemas.experiments import ExperimentOut
 from backend.results.reports import report
 from backend.scheduling import admission
@@ -29,6 +30,7 @@ def _download(text: str, name: str, kind: str) -> Response:
     response_class=Response,
     responses=sends("text/html"),
 )
+@fresh("a file that is asked for once, and says when it was made")
 def read_report(session: Reading, experiment: ExperimentDep) -> Response:
     """One HTML file that opens offline. A download: the server runs no inline scripts itself."""
     name = f"experiment-{experiment.id}.html"
@@ -40,6 +42,7 @@ def read_report(session: Reading, experiment: ExperimentDep) -> Response:
     response_class=Response,
     responses=sends("application/json"),
 )
+@fresh("a file that is asked for once")
 def export(session: Reading, experiment: ExperimentDep) -> Response:
     """All that is stored of an experiment, apart from files; another server takes it in."""
     text = json.dumps(transfer.dump(session, experiment))

@@ -12,11 +12,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from backend.storage import damage
+from backend.storage.versions import Versions
 
 # The advisory lock of writers, beside that of :mod:`backend.scheduling.leadership`.
 WRITERS = 0x6C6F72616F6E66
@@ -36,6 +37,8 @@ class Database:
         # ``loads`` reads what is stored as JSON; the usual one passes over what nobody could show.
         self.engine = _engine(url, loads)
         self._writing = threading.RLock()
+        self._writer = _writer(url, loads) or self.engine
+        self.versions = Versions(self._writer, self._writing)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -47,11 +50,14 @@ class Database:
     def write(self) -> Iterator[Session]:
         """A session that is committed at the end. Writers take turns, on all servers: SQLite has
         only one, and followers of changes rely on ids that appear in their order."""
-        with self._writing, Session(self.engine, expire_on_commit=False) as session:
+        with (
+            self._writing,
+            Session(self._writer, expire_on_commit=False) as session,
+            self.versions.writes(session),
+        ):
             if self.shared:
                 session.execute(select(func.pg_advisory_xact_lock(WRITERS)))
             yield session
-            session.commit()
 
     @property
     def shared(self) -> bool:
@@ -112,10 +118,13 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+        self._writer.dispose()
 
 
-def _engine(url: str, loads: Callable[[str], Any]) -> Engine:
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), json_deserializer=loads)
+def _engine(url: str, loads: Callable[[str], Any], **pool: int) -> Engine:
+    engine = create_engine(
+        url, pool_pre_ping=not url.startswith("sqlite"), json_deserializer=loads, **pool
+    )
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")
@@ -126,5 +135,24 @@ def _engine(url: str, loads: Callable[[str], Any]) -> Engine:
             cursor.execute("PRAGMA foreign_keys=ON")
             cursor.execute("PRAGMA busy_timeout=15000")
             cursor.close()
+
+    return engine
+
+
+def _writer(url: str, loads: Callable[[str], Any]) -> Engine | None:
+    """SQLite's one connection that writes: what it keeps in memory stays right, as nobody else
+    writes, and it sees when somebody did. Its transactions hold the write lock from their start,
+    so that what they read is still so when they write."""
+    if not url.startswith("sqlite") or make_url(url).database in (None, "", ":memory:"):
+        return None
+    engine = _engine(url, loads, pool_size=1, max_overflow=0)
+
+    @event.listens_for(engine, "connect")
+    def _by_hand(connection: Any, record: Any) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine

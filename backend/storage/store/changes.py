@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from backend.storage.tables import Change, Run
+from backend.storage.versions import NO_EXPERIMENT, TOUCHES
 
 KEPT = 20_000
 
@@ -36,7 +37,10 @@ def _append(session: Session, change: Change) -> None:
     session.add(change)
     session.flush()
     if change.id % 1000 == 0:
-        session.execute(delete(Change).where(Change.id <= change.id - KEPT))
+        session.execute(
+            delete(Change).where(Change.id <= change.id - KEPT),
+            execution_options={TOUCHES: NO_EXPERIMENT},
+        )
 
 
 def after(session: Session, last: int, experiment_id: int | None, limit: int = 500) -> list[Change]:

@@ -17,6 +17,7 @@ from backend.storage.store.search import condition
 from backend.storage.store.settling import Best, best
 from backend.storage.store.visible import visible
 from backend.storage.tables import STATUSES, Experiment, Run, Tag
+from backend.storage.versions import TOUCHES
 from loraone.catalog import TASKS
 from loraone.spec import stored
 from loraone.spec.experiment import ExperimentSpec, expand
@@ -198,7 +199,10 @@ def tags(session: Session, experiment_ids: Sequence[int]) -> dict[int, tuple[str
 
 def set_tags(session: Session, experiment_id: int, names: Sequence[str]) -> None:
     """These tags and no others."""
-    session.execute(delete(Tag).where(Tag.experiment_id == experiment_id))
+    session.execute(
+        delete(Tag).where(Tag.experiment_id == experiment_id),
+        execution_options={TOUCHES: experiment_id},
+    )
     for name in dict.fromkeys(names):
         session.add(Tag(experiment_id=experiment_id, name=name))
     session.flush()

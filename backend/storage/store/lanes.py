@@ -11,11 +11,15 @@ from sqlalchemy.orm import Session
 
 from backend.storage.store import changes
 from backend.storage.tables import LaneRow
+from backend.storage.versions import NO_EXPERIMENT, TOUCHES
 
 
 def present(session: Session, names: list[str]) -> None:
     """Say which lanes there are; the others are kept with their mode, and come back with it."""
-    session.execute(update(LaneRow).values(present=False, memory=None, temperature=None))
+    session.execute(
+        update(LaneRow).values(present=False, memory=None, temperature=None),
+        execution_options={TOUCHES: NO_EXPERIMENT},
+    )
     known = {row.name: row for row in session.scalars(select(LaneRow))}
     for name in names:
         if name in known:
@@ -54,5 +58,6 @@ def set_mode(session: Session, name: str, chosen: str) -> LaneRow | None:
 def measured(session: Session, name: str, memory: int | None, temperature: float | None) -> None:
     """Note what the lane's device measured last."""
     session.execute(
-        update(LaneRow).where(LaneRow.name == name).values(memory=memory, temperature=temperature)
+        update(LaneRow).where(LaneRow.name == name).values(memory=memory, temperature=temperature),
+        execution_options={TOUCHES: NO_EXPERIMENT},
     )

@@ -25,6 +25,7 @@ from backend.storage.tables import (
     SpectrumRow,
     now,
 )
+from backend.storage.versions import TOUCHES
 
 MAX_LOST = 3
 # Before its second and its third attempt a lost run waits so long.
@@ -54,7 +55,10 @@ def begin(session: Session, run: Run, lane: str) -> None:
 def _clear(session: Session, run: Run) -> None:
     """Forget what an earlier attempt measured: a run has exactly one set of results."""
     for table in RESULTS:
-        session.execute(delete(table).where(table.run_id == run.id))
+        session.execute(
+            delete(table).where(table.run_id == run.id),
+            execution_options={TOUCHES: run.experiment_id},
+        )
     run.last_seq = -1
     run.notes = []
     run.environment = run.layers = run.init_scalars = run.summary = run.error = None

@@ -1,0 +1,6 @@
+def fill(*a):
+    pass
+
+
+def measure(*a):
+    pass
