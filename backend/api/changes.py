@@ -73,7 +73,7 @@ async def _stream(
         quiet = 0
         while not feed.stopping:
             waiting.clear()
-            rows = await run_in_threadpool(_after, database, known, experiment)
+            rows = await feed.tail(database, _after, known).after(known, experiment)
             for key, kind, data in rows:
                 yield format_sse_event(data_str=json.dumps(data), event=kind, id=str(key))
                 known = key

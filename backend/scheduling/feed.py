@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from weakref import WeakKeyDictionary
+
+from backend.scheduling.tail import ReadAfter, Tail
+from backend.storage.database import Database
 
 
 class Feed:
@@ -12,7 +16,13 @@ class Feed:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
+        self._tails: WeakKeyDictionary[asyncio.AbstractEventLoop, Tail] = WeakKeyDictionary()
         self.stopping = False
+
+    def tail(self, database: Database, read: ReadAfter, newest: int) -> Tail:
+        """The newest changes, for all streams of the running loop; from ``newest`` on at first."""
+        loop = asyncio.get_running_loop()
+        return self._tails.setdefault(loop, Tail(database, read, newest))
 
     def subscribe(self) -> asyncio.Event:
         """An event of the running loop that is set at every wake-up."""

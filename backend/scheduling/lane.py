@@ -26,6 +26,7 @@ from backend.scheduling.work import Work
 from backend.storage.store import lanes, queue, results, runs
 from backend.storage.tables import Experiment, now
 from loraone.errors import SpecError
+from loraone.events import Progress
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +164,7 @@ class Lane:
     def _append(self, session: Session, job: Job, sent: Sequence[Sent], beat: bool) -> bool:
         """Store events; False where nobody wants them any more. The last one ends the run."""
         artifacts = self._work.settings.artifacts
-        for message in sent:
+        for message in _last_of_phases(sent):
             number = message.run_id, message.attempt, message.seq
             if not results.append(session, *number, message.event, artifacts):
                 return False
@@ -191,6 +192,19 @@ class Lane:
                 runs.finish(session, run, "failed", error=error.as_dict())
 
         self._work.write(fail, self.stopping)
+
+
+def _last_of_phases(sent: Sequence[Sent]) -> list[Sent]:
+    """Without progress that more of the same phase follows: nobody would see it."""
+    kept: list[Sent] = []
+    phase: str | None = None
+    for message in reversed(sent):
+        if isinstance(message.event, Progress):
+            if message.event.phase == phase:
+                continue
+            phase = message.event.phase
+        kept.append(message)
+    return kept[::-1]
 
 
 def _keep_files(job: Job, messages: Sequence[Message]) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -52,6 +53,8 @@ class Versions:
         self._writing = writing
         self._lock = threading.Lock()
         self._all = self._any = 0
+        # When it was written last here, on the monotonic clock.
+        self.written = -float("inf")
         self._experiments: dict[int, int] = {}
         self._connection: sqlite3.Connection | None = None
         self._outside: int | None = None
@@ -136,6 +139,7 @@ class Versions:
     def _bump(self, experiments: Collection[int] | None) -> None:
         with self._lock:
             self._any += 1
+            self.written = time.monotonic()
             if experiments is None:
                 self._all += 1
                 self._experiments.clear()

@@ -27,6 +27,10 @@ from backend.storage.versions import Topics
 
 # Computations at a time: more would only take turns, and hold up everything else.
 AT_ONCE = 2
+# While runs write, a computation is followed by a rest as long as it was, at most so long: it is
+# Python as much as what stores the runs, and they must go on. All who ask in the meantime are
+# answered together by the next one.
+REST_S, WRITTEN_S = 0.25, 1.0
 # An answer that takes more than this share of the store would drive all others out.
 LARGEST = 1 / 8
 # The time stands in bytes 4 to 8 of what gzip writes: it would make every packing another one.
@@ -175,10 +179,9 @@ class AnswersMiddleware:
             flight = flights.going.get(key)
             if flight is None:
                 flight = self._start(flights, key, row, topics, _alone(scope, packed))
-            elif flight.begun and flight.number <= came:
-                if numbers is None or flight.numbers != numbers:
-                    await asyncio.wait([flight.task])  # it may have read what was there before
-                    continue
+            elif flight.begun and flight.number <= came and _other(flight.numbers, numbers):
+                await asyncio.wait([flight.task])  # it may have read what was there before
+                continue
             # Whoever goes away does not take the computation along: others may wait for it.
             return await asyncio.shield(flight.task)
 
@@ -195,11 +198,18 @@ class AnswersMiddleware:
 
         async def compute() -> Answer:
             try:
-                async with flights.slots:
+                await flights.slots.acquire()
+                began = time.monotonic()
+                try:
                     numbers = flight.numbers = await self._numbers(topics)
                     flight.begun = True
-                    until = time.monotonic() + (row.seconds or float("inf"))
                     answer = await _collected(self.app, scope)
+                finally:
+                    ended = time.monotonic()
+                    writing = ended - self._database.versions.written < WRITTEN_S
+                    rest = min(ended - began, REST_S) if writing else 0.0
+                    asyncio.get_running_loop().call_later(rest, flights.slots.release)
+                until = began + (row.seconds or float("inf"))
                 if answer.etag is not None and numbers is not None:
                     self.store.put(key, numbers, until, answer)
                 return answer
@@ -209,6 +219,11 @@ class AnswersMiddleware:
         flight.task = asyncio.create_task(compute())
         flight.task.add_done_callback(lambda task: task.cancelled() or task.exception())
         return flight
+
+
+def _other(before: object, now: object) -> bool:
+    """Whether something may have been written; it is not known where a number is not."""
+    return now is None or before != now
 
 
 def _alone(scope: Scope, packed: bool) -> Scope:

@@ -40,7 +40,7 @@ from backend.web.answers import AnswersMiddleware
 from backend.web.security import SecurityMiddleware
 from loraone import __version__
 
-_PARTS = (
+PARTS = (
     catalog,
     plan,
     history,
@@ -104,7 +104,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # A tenth of the time of level 9 for an eighth more bytes, which mostly stay on this machine.
     app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=1)
     if settings.cache_mb:
-        routes = KeptRoutes("/api", (route for part in _PARTS for route in part.router.routes))
+        routes = KeptRoutes("/api", (route for part in PARTS for route in part.router.routes))
         app.add_middleware(
             AnswersMiddleware, routes=routes, database=database, most=int(settings.cache_mb * 1e6)
         )
@@ -114,7 +114,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         prefix="/api",
         responses={422: {"model": Problem, "description": "A field is wrong"}},
     )
-    for part in _PARTS:
+    for part in PARTS:
         api.include_router(part.router)
     app.include_router(api)
     declared.install(app)

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -22,6 +23,8 @@ from backend.scheduling.jobs import (
 )
 
 MOST_AT_ONCE = 200
+# What a worker sends within this time is stored together: a transaction costs more than a message.
+GATHER_S = 0.05
 
 
 class LocalExecutor:
@@ -77,11 +80,7 @@ class LocalWorker:
                 connection.recv()  # signs of life since the last job
             connection.send(job)
             while True:
-                messages: list[Message] = []
-                ready = connection.poll(PATIENCE_S)
-                while ready and len(messages) < MOST_AT_ONCE:
-                    messages.append(connection.recv())
-                    ready = connection.poll()
+                messages = _gathered(connection)
                 yield messages
                 if any(ends(message) for message in messages):
                     return
@@ -126,6 +125,20 @@ class LocalWorker:
         """Kill the process and wait for it."""
         self.kill()
         self._reap()
+
+
+def _gathered(connection: Connection) -> list[Message]:
+    """What the worker says within a moment of its first word, up to the end of its job; nothing
+    where it says nothing for a second."""
+    messages: list[Message] = []
+    ready = connection.poll(PATIENCE_S)
+    until = time.monotonic() + GATHER_S
+    while ready and len(messages) < MOST_AT_ONCE:
+        messages.append(connection.recv())
+        if ends(messages[-1]):
+            break
+        ready = connection.poll(max(0.0, until - time.monotonic()))
+    return messages
 
 
 def _cause(code: int | None) -> str:

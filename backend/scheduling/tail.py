@@ -1,0 +1,56 @@
+"""The newest changes in memory: read once for all open streams, and not where nothing is new."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import TypeAlias
+
+from fastapi.concurrency import run_in_threadpool
+
+from backend.storage.database import Database
+
+# Number, kind, and what a stream is told.
+Row: TypeAlias = tuple[int, str, dict[str, object]]
+# How many changes after a number a reader is given; the same as are kept here.
+MOST = 500
+
+ReadAfter: TypeAlias = Callable[[Database, int, int | None], list[Row]]
+
+
+class Tail:
+    """Of one event loop."""
+
+    def __init__(self, database: Database, read: ReadAfter, newest: int) -> None:
+        """``read`` gives changes after a number, of all experiments or of one, oldest first."""
+        self._database = database
+        self._read = read
+        self._rows: deque[Row] = deque()
+        self._since = self._newest = newest
+        self._numbers: object = None
+        self._reading = asyncio.Lock()
+
+    async def after(self, last: int, experiment: int | None) -> list[Row]:
+        """Changes after ``last``, oldest first, at most so many at a time."""
+        async with self._reading:
+            await self._go_on()
+        if last < self._since:  # a stream that begins further back
+            return await run_in_threadpool(self._read, self._database, last, experiment)
+        return [
+            row
+            for row in self._rows
+            if row[0] > last and experiment in (None, row[2]["experiment"])
+        ]
+
+    async def _go_on(self) -> None:
+        shared = self._database.shared
+        numbers = None if shared else self._database.versions.of(None)
+        if numbers is not None and numbers == self._numbers:
+            return
+        while rows := await run_in_threadpool(self._read, self._database, self._newest, None):
+            self._rows.extend(rows)
+            self._newest = rows[-1][0]
+            while len(self._rows) > MOST:
+                self._since = self._rows.popleft()[0]
+        self._numbers = numbers
