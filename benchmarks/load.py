@@ -57,7 +57,8 @@ def main() -> None:
         with served(home, LORAONE_CPU_THREADS="1") as (http, _):
             measure(http, home, options.seconds, options.by_path)
         if options.peers:
-            peers.measure(options.peers, home / "peers", options.seconds)
+            for name, answers in peers.measure(options.peers, home / "peers", options.seconds):
+                show(name, answers)
 
 
 def filled(home: Path, runs: int) -> None:

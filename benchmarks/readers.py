@@ -99,9 +99,13 @@ class _Connection:
                 self._load.host, self._load.port, limit=2**22
             )
         assert self._reader is not None
+        path, _, body = path.partition(" ")  # with one it is a POST
+        if body:
+            headers += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         self._writer.write(
-            f"GET {path} HTTP/1.1\r\nHost: {self._load.host}:{self._load.port}\r\n"
-            f"Accept: */*\r\nAccept-Encoding: gzip\r\n{headers}\r\n".encode()
+            f"{'POST' if body else 'GET'} {path} HTTP/1.1\r\n"
+            f"Host: {self._load.host}:{self._load.port}\r\n"
+            f"Accept: */*\r\nAccept-Encoding: gzip\r\n{headers}\r\n{body}".encode()
         )
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         status = int(head[0].split()[1])

@@ -22,6 +22,7 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.api.kept import Kept, KeptRoutes
+from backend.api.representations import has, preferred
 from backend.storage.database import Database
 from backend.storage.versions import Topics
 
@@ -50,7 +51,7 @@ class Answer:
 
     async def send(self, send: Send, asked: str) -> None:
         """The answer; 304 where its tag is one of those that were ``asked``."""
-        if self.etag is not None and _matches(asked, self.etag.decode()):
+        if self.etag is not None and has(asked, self.etag.decode()):
             kept = (b"etag", b"cache-control", b"vary")
             headers = [row for row in self.headers if row[0] in kept]
             await send({"type": "http.response.start", "status": 304, "headers": headers})
@@ -59,11 +60,6 @@ class Answer:
         start = {"type": "http.response.start", "status": self.status, "headers": self.headers}
         await send(start)
         await send({"type": "http.response.body", "body": self.body})
-
-
-def _matches(asked: str, etag: str) -> bool:
-    tags = [tag.strip().removeprefix("W/") for tag in asked.split(",")]
-    return etag in tags or tags == ["*"]
 
 
 def tagged(status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> Answer:
@@ -168,7 +164,7 @@ class AnswersMiddleware:
         await answer.send(send, headers.get("if-none-match", ""))
 
     async def _answer(self, scope: Scope, row: Kept, topics: Topics, headers: Headers) -> Answer:
-        packed = "gzip" in headers.get("accept-encoding", "")
+        packed = preferred(headers.get("accept-encoding", ""), ("gzip",)) == "gzip"
         key = scope["path"], scope["query_string"], packed
         flights = self._flights.setdefault(asyncio.get_running_loop(), _Flights())
         came = flights.count
