@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 from fastapi import APIRouter, Request, Response
 
-from backend.api.representations import Constant
 from backend.api.kept import fresh
+from backend.api.representations import Constant
 from backend.api.schemas.catalog import (
     AlignmentMeasureOut,
     CatalogOut,
