@@ -12,7 +12,8 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -28,10 +29,10 @@ from backend.storage.versions import Topics
 
 # Computations at a time: more would only take turns, and hold up everything else.
 AT_ONCE = 2
-# While runs write, a computation is followed by a rest as long as it was, at most so long: it is
-# Python as much as what stores the runs, and they must go on. All who ask in the meantime are
-# answered together by the next one.
-REST_S, WRITTEN_S = 0.25, 1.0
+# While runs write, computations take turns, each followed by a rest as long as it was, at most so
+# long: they are Python as much as what stores the runs, which must go on. All who ask in the
+# meantime are answered together by the next one. Nobody waits longer for a turn than TURN_S.
+REST_S, TURN_S, WRITTEN_S = 0.25, 1.0, 1.0
 # An answer that takes more than this share of the store would drive all others out.
 LARGEST = 1 / 8
 # The time stands in bytes 4 to 8 of what gzip writes: it would make every packing another one.
@@ -135,6 +136,7 @@ class _Flights:
         self.going: dict[Key, _Flight] = {}
         self.count = 0
         self.slots = asyncio.Semaphore(AT_ONCE)
+        self.turn = asyncio.Lock()
 
 
 class AnswersMiddleware:
@@ -194,18 +196,11 @@ class AnswersMiddleware:
 
         async def compute() -> Answer:
             try:
-                await flights.slots.acquire()
-                began = time.monotonic()
-                try:
+                async with self._place(flights):
+                    until = time.monotonic() + (row.seconds or float("inf"))
                     numbers = flight.numbers = await self._numbers(topics)
                     flight.begun = True
                     answer = await _collected(self.app, scope)
-                finally:
-                    ended = time.monotonic()
-                    writing = ended - self._database.versions.written < WRITTEN_S
-                    rest = min(ended - began, REST_S) if writing else 0.0
-                    asyncio.get_running_loop().call_later(rest, flights.slots.release)
-                until = began + (row.seconds or float("inf"))
                 if answer.etag is not None and numbers is not None:
                     self.store.put(key, numbers, until, answer)
                 return answer
@@ -215,6 +210,28 @@ class AnswersMiddleware:
         flight.task = asyncio.create_task(compute())
         flight.task.add_done_callback(lambda task: task.cancelled() or task.exception())
         return flight
+
+    @asynccontextmanager
+    async def _place(self, flights: _Flights) -> AsyncIterator[None]:
+        """One of the places for computations; given back after a rest while runs write."""
+        loop = asyncio.get_running_loop()
+        turn = False
+        if self._writing:
+            with suppress(TimeoutError):
+                turn = await asyncio.wait_for(flights.turn.acquire(), TURN_S)
+        await flights.slots.acquire()
+        began = loop.time()
+        try:
+            yield
+        finally:
+            rest = min(loop.time() - began, REST_S) if self._writing else 0.0
+            loop.call_later(rest, flights.slots.release)
+            if turn:
+                loop.call_later(rest, flights.turn.release)
+
+    @property
+    def _writing(self) -> bool:
+        return time.monotonic() - self._database.versions.written < WRITTEN_S
 
 
 def _other(before: object, now: object) -> bool:

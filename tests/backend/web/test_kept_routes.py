@@ -156,7 +156,7 @@ def _same(answer: httpx.Response) -> tuple[int, Any]:
     return answer.status_code, body
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_whatever_is_done_in_whatever_order_what_is_kept_is_what_would_be_computed(
     pair: tuple[TestClient, TestClient, Database], seed: int
 ) -> None:
@@ -165,10 +165,10 @@ def test_whatever_is_done_in_whatever_order_what_is_kept_is_what_would_be_comput
     for _ in range(2):
         launch(draw, keeps, database)
     asked = [*paths(), "/api/experiments?q=E", "/api/basket?of=r3", "/api/runs/99"]
-    for number in range(14):
+    for number in range(12):
         operation = draw.choice(OPERATIONS)
         operation(draw, draw.choice((keeps, anew)), database)
-        for path in draw.sample(asked, 12):
+        for path in draw.sample(asked, 9):
             wanted = _same(anew.get(path))
             for _ in range(2):
                 got = _same(keeps.get(path))
