@@ -13,10 +13,9 @@ import math
 import re
 from typing import Any
 
-from pydantic import ConfigDict, FiniteFloat, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, FiniteFloat, TypeAdapter, ValidationError
 from sqlalchemy import event
 from sqlalchemy.orm.attributes import set_committed_value
-from typing_extensions import TypedDict
 
 from backend.storage.tables import IMPORTING, STATUSES, WARNING, Experiment, Run
 
@@ -46,48 +45,47 @@ def _whole(value: Any) -> Any:
     return [_whole(inner) for inner in value] if isinstance(value, list) else value
 
 
-class _Hints(TypedDict, total=False):
-    field: str | None
-    value: str | None
-    allowed: str | None
-    hint: str | None
+class _Shape(BaseModel):
+    model_config = ConfigDict(strict=True)
 
 
-class _Failure(_Hints):
+class _Failure(_Shape):
     code: str
     message: str
+    field: str | None = None
+    value: str | None = None
+    allowed: str | None = None
+    hint: str | None = None
 
 
-class _Environment(TypedDict, total=False):
-    packages: dict[str, Any]
-    device: str | None
+class _Environment(_Shape):
+    packages: dict[str, Any] = {}
+    device: str | None = None
 
 
-class _Layers(TypedDict):
+class _Layers(_Shape):
     names: list[str]
     out_features: list[int]
     in_features: list[int]
 
 
-class _Run(TypedDict, total=False):
+class _Run(_Shape):
     """The shape of a run's columns, of those that are read."""
 
-    __pydantic_config__ = ConfigDict(strict=True)  # type: ignore[misc]
-
-    spec: dict[str, Any]
-    learning_rate: FiniteFloat
-    error: _Failure | None
-    environment: _Environment | None
-    layers: _Layers | None
-    notes: list[str]
-    init_scalars: dict[str, FiniteFloat] | None
-    summary: dict[str, FiniteFloat | None] | None
+    spec: dict[str, Any] = {}
+    learning_rate: FiniteFloat = 0.0
+    error: _Failure | None = None
+    environment: _Environment | None = None
+    layers: _Layers | None = None
+    notes: list[str] = []
+    init_scalars: dict[str, FiniteFloat] | None = None
+    summary: dict[str, FiniteFloat | None] | None = None
 
 
-class _Best(TypedDict):
+class _Best(_Shape):
     """What is kept of an experiment's best method; derived again where it cannot be read."""
 
-    __pydantic_config__ = ConfigDict(strict=True, extra="forbid")  # type: ignore[misc]
+    model_config = ConfigDict(strict=True, extra="forbid")
 
     label: str
     learning_rate: FiniteFloat
@@ -98,8 +96,8 @@ class _Best(TypedDict):
 
 
 _BEST: TypeAdapter[Any] = TypeAdapter(_Best | None)
-_SHAPE = TypeAdapter(_Run)
-_FIELDS = tuple(_Run.__annotations__)
+_FIELDS = tuple(_Run.model_fields)
+_SIDES = tuple(_Layers.model_fields)
 
 
 @event.listens_for(Run, "load")
@@ -110,11 +108,11 @@ def _on_run(run: Run, *_: Any) -> None:
     present = {name: row[name] for name in _FIELDS if name in row}
     damaged = []
     try:
-        _SHAPE.validate_python(present)
+        _Run.model_validate(present)
     except ValidationError as error:
         damaged = list(dict.fromkeys(str(item["loc"][0]) for item in error.errors()))
     layers = present.get("layers")
-    if layers and "layers" not in damaged and len({len(side) for side in layers.values()}) != 1:
+    if layers and "layers" not in damaged and len({len(layers[side]) for side in _SIDES}) != 1:
         damaged.append("layers")
     if "status" in row and row["status"] not in (*STATUSES, IMPORTING):
         damaged.append("status")

@@ -172,7 +172,7 @@ def test_shards_with_their_index_are_a_model(
     [
         ("/" + "a" * 400, "cannot be read"),
         ("~nobody-of-this-name/model", "nobody-of-this-name"),
-        ("./no\0where", "config.json is missing"),
+        ("./nowhere", "config.json is missing"),
     ],
 )
 def test_a_name_that_no_file_can_have_is_refused_as_any_other(
