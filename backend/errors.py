@@ -6,7 +6,8 @@ says which status each of these is.
     ├── InvalidError      fields are wrong, each with its path, value and allowed range
     ├── ConflictError     what it is about is not in a state for it (any more)
     ├── QueueFullError    too many runs wait
-    └── DiskFullError     there is no space for the results of a run
+    ├── DiskFullError     there is no space for the results of a run
+    └── UnavailableError  what the server itself needs cannot be used now
 """
 
 from __future__ import annotations
@@ -110,3 +111,7 @@ class QueueFullError(RefusedError):
 
 class DiskFullError(RefusedError):
     """There is no disk space for the results of another run."""
+
+
+class UnavailableError(RefusedError):
+    """What the server itself needs, such as its database, cannot be used now."""

@@ -84,5 +84,8 @@ class Postgres:
 
     def remove(self) -> None:
         """Stop, and leave nothing."""
-        self.stop("immediate")
-        shutil.rmtree(self.folder)
+        try:
+            if (self.folder / "data" / "postmaster.pid").exists():  # a test may have stopped it
+                self.stop("immediate")
+        finally:
+            shutil.rmtree(self.folder)

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from fastapi import APIRouter, Request, Response
 
+from backend.api.deps import DatabaseHealthDep
 from backend.api.kept import fresh
 from backend.api.representations import Constant
 from backend.api.schemas.catalog import (
@@ -24,6 +25,7 @@ from backend.api.schemas.catalog import (
     TaskOut,
 )
 from backend.api.schemas.server import HealthOut
+from backend.errors import UnavailableError
 from backend.results import run_table
 from loraone import __version__
 from loraone.catalog import (
@@ -50,11 +52,15 @@ router = APIRouter(tags=["catalog"])
 
 @router.get("/health")
 @fresh("it says that the server answers now")
-async def health() -> HealthOut:
-    """Whether the server answers, and its version.
+async def health(database_health: DatabaseHealthDep) -> HealthOut:
+    """Whether the server answers, and its version; a problem where its database cannot be used:
+    it is gone, replaced, read-only, locked or damaged.
 
-    It is asked often and must be quick when all threads are busy: it waits for none.
+    It is asked often and must be quick when all threads are busy: it waits for none of theirs.
     """
+    trouble = await database_health.trouble()
+    if trouble is not None:
+        raise UnavailableError(trouble)
     return HealthOut(status="ok", version=__version__)
 
 

@@ -16,6 +16,7 @@ from backend.scheduling.scheduler import Scheduler
 from backend.scheduling.theory_worker import TheoryWorker
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend.storage.database_health import DatabaseHealth
 from backend.storage.store import experiments, runs
 from backend.storage.tables import Experiment, Run
 from loraone.spec.base import MOST_INT
@@ -29,6 +30,11 @@ def _settings(request: Request) -> Settings:
 def _database(request: Request) -> Database:
     database: Database = request.app.state.database
     return database
+
+
+async def _database_health(request: Request) -> DatabaseHealth:
+    database_health: DatabaseHealth = request.app.state.database_health
+    return database_health
 
 
 def _scheduler(request: Request) -> Scheduler:
@@ -58,6 +64,7 @@ def _devices(request: Request) -> list[Device]:
 
 SettingsDep = Annotated[Settings, Depends(_settings)]
 DatabaseDep = Annotated[Database, Depends(_database)]
+DatabaseHealthDep = Annotated[DatabaseHealth, Depends(_database_health)]
 SchedulerDep = Annotated[Scheduler, Depends(_scheduler)]
 FeedDep = Annotated[Feed, Depends(_feed)]
 DeviceBenchmarksDep = Annotated[DeviceBenchmarks, Depends(_device_benchmarks)]

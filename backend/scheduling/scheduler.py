@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
 
 from sqlalchemy.exc import DBAPIError
 
@@ -68,8 +69,11 @@ class Scheduler:
             lane.interrupt(run_id)
 
     def may_begin(self, device: Device) -> bool:
-        """Whether there is disk space for another run, and the device is still there."""
-        return self._disk.state != "full" and device in self._executor.devices()
+        """Whether there is disk space for another run, and database and device are still there."""
+        with suppress(DBAPIError):
+            self._work.database.check_file()
+            return self._disk.state != "full" and device in self._executor.devices()
+        return False  # what a run would measure now, nobody would find
 
     def notices(self) -> list[str]:
         """What a user should know of the queue, if anything."""
@@ -77,13 +81,18 @@ class Scheduler:
 
     def _keep_going(self) -> None:
         rarely = time.monotonic()
+        said: str | None = None
         while not self._stopping.wait(TICK_S):
             due = time.monotonic() - rarely >= RARELY_S
             rarely = time.monotonic() if due else rarely
             try:
                 self._tick(rarely=due)
+                said = None
             except Exception as error:
-                log.warning("the scheduler could not see to its lanes: %s", error)
+                reason = str(getattr(error, "orig", None) or error)
+                if reason != said:  # once, not each second
+                    log.warning("the scheduler could not see to its lanes: %s", reason)
+                said = reason
 
     def _tick(self, *, rarely: bool) -> None:
         led, self.leads = self.leads, self._leadership.held(self.leads)

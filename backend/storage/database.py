@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from backend.storage import damage
+from backend.storage.database_file import DatabaseFileError, Identity, database_file, make_private
 from backend.storage.versions import Versions
 
 # The advisory lock of writers, beside that of :mod:`backend.scheduling.leadership`.
@@ -39,10 +41,13 @@ class Database:
         self._writing = threading.RLock()
         self._writer = _writer(url, loads) or self.engine
         self.versions = Versions(self._writer, self._writing)
+        # Of SQLite's file, from the first migration on.
+        self._identity: Identity | None = None
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that is rolled back at the end."""
+        self.check_file()
         with Session(self.engine) as session:
             yield session
 
@@ -50,6 +55,7 @@ class Database:
     def write(self) -> Iterator[Session]:
         """A session that is committed at the end. Writers take turns, on all servers: SQLite has
         only one, and followers of changes rely on ids that appear in their order."""
+        self.check_file()
         with (
             self._writing,
             Session(self._writer, expire_on_commit=False) as session,
@@ -58,6 +64,18 @@ class Database:
             if self.shared:
                 session.execute(select(func.pg_advisory_xact_lock(WRITERS)))
             yield session
+
+    def check_file(self, *, writable: bool = False) -> None:
+        """Raise OperationalError where the file is gone or is another one by now: SQLite would go
+        on in the old one, and nobody would find again what it writes."""
+        if self._identity is None:
+            return
+        try:
+            self._identity.check()
+            if writable:
+                self._identity.check_writable()
+        except DatabaseFileError as error:
+            raise OperationalError(None, None, error) from error
 
     @property
     def shared(self) -> bool:
@@ -70,6 +88,12 @@ class Database:
         database that starts again; not what a statement itself has wrong."""
         return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
 
+    @staticmethod
+    def is_damage(error: DBAPIError) -> bool:
+        """Whether SQLite found its file to be broken, or none at all."""
+        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+        return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
     def migrate(self) -> None:
         """Bring the schema up to this release.
 
@@ -77,6 +101,9 @@ class Database:
         """
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
+        file = database_file(self.url)
+        if file is not None and self._identity is None:
+            make_private(file)
         with self._without_cascades() as connection:
             if self.shared:  # servers that start together take turns
                 connection.execute(select(func.pg_advisory_xact_lock(WRITERS)))
@@ -91,6 +118,8 @@ class Database:
                 )
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+        if file is not None:
+            self._identity = Identity.of(file)
 
     @contextmanager
     def _without_cascades(self) -> Iterator[Connection]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, unquote
 
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 
 # SQLite's own beside a database.
 BESIDE = ("-wal", "-shm", "-journal")
@@ -15,6 +16,18 @@ BESIDE = ("-wal", "-shm", "-journal")
 
 class DatabaseFileError(Exception):
     """The file is not what it was, or cannot be used; the text is a sentence."""
+
+
+def make_private(file: Path) -> None:
+    """Make a database that is not there yet, for its user alone whatever the umask. SQLite gives
+    what it writes beside it the same mode."""
+    with suppress(FileExistsError):
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def url_of(file: Path) -> str:
+    """The URL of an SQLite file, whatever characters its name has."""
+    return URL.create("sqlite", database=str(file)).render_as_string()
 
 
 def database_file(url: str) -> Path | None:
@@ -50,6 +63,8 @@ class Identity:
             found = file.stat()
         except OSError as error:
             raise DatabaseFileError(f"the database {file} is gone: {error.strerror}") from error
+        if not found.st_size:
+            raise DatabaseFileError(f"the database {file} is empty")
         return cls(file, found.st_dev, found.st_ino)
 
     def check(self) -> None:

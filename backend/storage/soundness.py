@@ -16,7 +16,8 @@ from typing import Any
 from sqlalchemy import JSON, LargeBinary, String, Table, Text, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.storage.database import Database
+from backend.storage.database import Database, NewerSchemaError
+from backend.storage.database_file import url_of
 from backend.storage.manifests import BackupError, counts
 from backend.storage.tables import IMPORTING, STATUSES, Base, Run, UtcDateTime
 
@@ -34,7 +35,7 @@ def check(file: Path) -> tuple[int, int]:
     try:
         with closing(sqlite3.connect(file)) as database:
             found = _check_file(database)
-        ours = Database(f"sqlite:///{file}", json.loads)
+        ours = Database(url_of(file), json.loads)
         try:
             ours.migrate()
             _check_schema(ours)
@@ -45,9 +46,9 @@ def check(file: Path) -> tuple[int, int]:
         with closing(sqlite3.connect(file)) as database:
             # All of it into the one file that is moved.
             database.execute("PRAGMA journal_mode=DELETE")
-    except BackupError:
+    except (BackupError, NewerSchemaError):
         raise
-    except (sqlite3.Error, SQLAlchemyError) as error:
+    except (sqlite3.Error, SQLAlchemyError, ValueError, LookupError, RuntimeError) as error:
         reason = getattr(error, "orig", None) or error
         raise BackupError(f"the database in the backup is damaged: {reason}") from error
     return found

@@ -34,6 +34,8 @@ from backend.scheduling.scheduler import Scheduler
 from backend.scheduling.theory_worker import TheoryWorker
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend.storage.database_health import DatabaseHealth
+from backend.storage.folder_lock import make_folder
 from backend.storage.store import incoming, settling
 from backend.web import declared, page, problems
 from backend.web.answers import AnswersMiddleware
@@ -59,13 +61,14 @@ PARTS = (
 def create_app(settings: Settings | None = None) -> FastAPI:
     """A server on the database and the folders that ``settings`` name."""
     settings = settings or Settings()
-    settings.artifacts.mkdir(parents=True, exist_ok=True)
-    (settings.home / "data").mkdir(exist_ok=True)
+    for folder in (settings.home, settings.artifacts, settings.logs, settings.home / "data"):
+        make_folder(folder)
     database = Database(settings.url)
     database.migrate()
     incoming.sweep(database, starting=True)
     with database.write() as session:
         settling.settle_all(session)
+    database_health = DatabaseHealth(database)
     feed = Feed()
     executor = _executor(settings)
     scheduler = Scheduler(database, feed, settings, executor)
@@ -82,6 +85,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         scheduler.stop()
         theory_worker.stop()
         device_benchmarks.stop()
+        database_health.stop()
         database.close()
 
     app = FastAPI(
@@ -96,6 +100,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = database
+    app.state.database_health = database_health
     app.state.feed = feed
     app.state.scheduler = scheduler
     app.state.theory_worker = theory_worker

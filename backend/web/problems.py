@@ -13,7 +13,8 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DBAPIError, TimeoutError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from backend.api.schemas.problem import Problem
@@ -26,6 +27,7 @@ from backend.errors import (
     NotFoundError,
     QueueFullError,
     RefusedError,
+    UnavailableError,
     shortened,
 )
 from backend.storage.database import Database
@@ -41,6 +43,7 @@ STATUS: dict[type[RefusedError], int] = {
     InvalidError: 422,
     QueueFullError: 429,
     DiskFullError: 507,
+    UnavailableError: 503,
 }
 
 
@@ -89,13 +92,16 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(DBAPIError)
     async def _database(request: Request, error: DBAPIError) -> JSONResponse:
+        if Database.is_damage(error):
+            log.error("the database is damaged: %s", error.orig)
+            return answer(problem(503, f"the database is damaged, restore a backup: {error.orig}"))
         if not Database.is_passing(error):
             log.error("a statement failed", exc_info=error)
             return answer(problem(500, "the database refused a statement"))
         return answer(problem(503, f"the database does not take this now, try again: {error.orig}"))
 
-    @app.exception_handler(TimeoutError)
-    async def _busy(request: Request, error: TimeoutError) -> JSONResponse:
+    @app.exception_handler(PoolTimeoutError)
+    async def _busy(request: Request, error: PoolTimeoutError) -> JSONResponse:
         return answer(problem(503, "the database answers too many others now, try again"))
 
     @app.exception_handler(OSError)

@@ -23,7 +23,7 @@ from tests.backend.storage.archived import Parts, fresh, listed, packed, parts_o
 
 pytestmark = pytest.mark.sqlite
 ARCHIVE = Path(__file__).parents[2] / "archive" / "schema-0004" / "backup.tar"
-COUNT = int(os.environ.get("LORAONE_FUZZ_BACKUPS", "120"))
+COUNT = int(os.environ.get("LORAONE_FUZZ_BACKUPS", "80"))
 SEED = int(os.environ.get("LORAONE_FUZZ_SEED", "14"))
 
 PAGES = (
@@ -113,7 +113,7 @@ def test_a_mutated_backup_is_refused_with_a_reason_or_every_page_of_it_answers(
     tmp_path: Path,
 ) -> None:
     parts = parts_of(ARCHIVE)
-    taken = 0
+    taken, failed = 0, []
     for number in range(SEED * 10_000, SEED * 10_000 + COUNT):
         draw = random.Random(number)
         folder = tmp_path / str(number)
@@ -128,7 +128,9 @@ def test_a_mutated_backup_is_refused_with_a_reason_or_every_page_of_it_answers(
             assert {path.name for path in settings.home.iterdir()} <= {"server.lock"}, number
             continue
         taken += 1
-        client = TestClient(create_app(settings), base_url="http://127.0.0.1:8111")
+        client = TestClient(
+            create_app(settings), base_url="http://127.0.0.1:8111", raise_server_exceptions=False
+        )
         with client.app.state.database.read() as session:  # type: ignore[attr-defined]
             counts = [
                 session.connection().exec_driver_sql(f"SELECT count(*) FROM {table}").scalar()
@@ -137,6 +139,8 @@ def test_a_mutated_backup_is_refused_with_a_reason_or_every_page_of_it_answers(
         assert counts == [restored.experiments, restored.runs], number
         for page in PAGES:
             answer = client.get(page)
-            assert answer.status_code in (200, 404, 409), (number, page, answer.text[:300])
+            if answer.status_code not in (200, 404, 409):
+                failed.append((number, page, answer.text[:300]))
     print(f"seed {SEED}: {taken} of {COUNT} mutated backups were restored")
+    assert failed == []
     assert 0 < taken < COUNT
