@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from backend.api.bodies import BodyError, read_json
@@ -14,6 +14,9 @@ from backend.scheduling.admission import check_disk
 from backend.settings import Settings
 from backend.storage import backups
 from backend.storage.database import Database, NewerSchemaError
+from backend.storage.database_file import DatabaseFileError, database_file
+from backend.storage.folder_lock import FolderError, FolderInUseError, only_server
+from backend.storage.scratch import scratch
 from backend.storage.store import experiments, transfer
 from backend.storage.store.exported import Limits
 from backend.storage.store.exported_json import TransferError
@@ -28,42 +31,68 @@ def _settings(home: Path | None) -> Settings:
 
 
 def _check_home(settings: Settings) -> None:
-    if settings.database_url is None and not (settings.home / "loraone.db").is_file():
-        raise StoredError(f"there is no database in {settings.home}")
+    file = database_file(settings.url)
+    if file is not None and not file.is_file():
+        raise StoredError(f"there is no database in {settings.home}: {file} is no file")
 
 
 @contextmanager
-def _database(home: Path | None, *, make: bool = False) -> Iterator[Database]:
-    settings = _settings(home)
-    if not make:
+def _database(settings: Settings, *, writes: bool = False) -> Iterator[Database]:
+    """The database; of this command alone where it ``writes``, or must be brought up to date. A
+    server that has it may be an older release, under which the schema must not change."""
+    if not writes:
         _check_home(settings)
-    settings.home.mkdir(parents=True, exist_ok=True)
     database = Database(settings.url)
     try:
-        database.migrate()
-        yield database
-    except NewerSchemaError as error:
+        with ExitStack() as held:
+            if writes or not database.is_current():
+                held.enter_context(only_server(settings))
+                database.migrate()
+            yield database
+    except FolderInUseError as error:
+        also = "; the page of that server can import, too" if writes else ""
+        raise StoredError(f"{error}{also}") from error
+    except (NewerSchemaError, FolderError, DatabaseFileError) as error:
         raise StoredError(str(error)) from error
     finally:
         database.close()
 
 
+def _write(settings: Settings, output: Path, text: str) -> None:
+    """A file with the text, or none. Raises StoredError where it cannot be written."""
+    try:
+        if output.exists() and not output.is_file() and not output.is_dir():
+            output.write_text(text, encoding="utf-8")  # a terminal, a pipe
+            return
+        backups.check_output(settings, output)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with scratch(output.parent) as folder:
+            (folder / "new").write_text(text, encoding="utf-8")
+            (folder / "new").replace(output.resolve())
+    except backups.BackupError as error:
+        raise StoredError(str(error)) from error
+    except OSError as error:
+        raise StoredError(f"{output} cannot be written: {error.strerror or error}") from error
+
+
 def write_report(home: Path | None, key: int, output: Path) -> None:
     """The experiment's report as one HTML file. Raises StoredError where it is not there."""
-    with _database(home) as database, database.read() as session:
+    settings = _settings(home)
+    with _database(settings) as database, database.read() as session:
         experiment = experiments.get(session, key)
         if experiment is None:
             raise StoredError(f"there is no experiment {key}")
-        output.write_text(report(session, experiment), encoding="utf-8")
+        _write(settings, output, report(session, experiment))
 
 
 def write_export(home: Path | None, key: int, output: Path) -> None:
     """The experiment as JSON that another server takes in. Raises StoredError as above."""
-    with _database(home) as database, database.read() as session:
+    settings = _settings(home)
+    with _database(settings) as database, database.read() as session:
         experiment = experiments.get(session, key)
         if experiment is None:
             raise StoredError(f"there is no experiment {key}")
-        output.write_text(json.dumps(transfer.dump(session, experiment)), encoding="utf-8")
+        _write(settings, output, json.dumps(transfer.dump(session, experiment)))
 
 
 def take_in(home: Path | None, file: Path) -> int:
@@ -78,7 +107,7 @@ def take_in(home: Path | None, file: Path) -> int:
         document = read_json(text)
     except (OSError, BodyError) as error:
         raise StoredError(f"{file} cannot be read: {error}") from error
-    with _database(home, make=True) as database:
+    with _database(settings, writes=True) as database:
         try:
             check_disk(settings, len(text))
             return transfer.load(database, document, limits)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
 from backend.settings import Settings
+
+# A gradient is written within this time, or by nobody any more.
+ABANDONED_S = 3600
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,10 @@ def trim(settings: Settings) -> None:
     folder = settings.gradients
     if folder is None or not folder.is_dir():
         return
+    for file in folder.glob("*.new"):
+        with suppress(OSError):  # of a worker that was killed while it wrote
+            if time.time() - file.stat().st_mtime > ABANDONED_S:
+                file.unlink()
     shared = []
     for file in folder.glob("*.safetensors"):
         with suppress(OSError):  # another server may trim too

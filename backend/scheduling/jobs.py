@@ -14,6 +14,7 @@ from loraone.spec.experiment import RunSpec
 PATIENCE_S = 1.0
 # Of what an attempt at a run prints, the beginning is kept.
 MAX_LOG_BYTES = 1_000_000
+CUT = b"\n... more was printed than is kept ...\n"
 
 
 @dataclass(frozen=True)

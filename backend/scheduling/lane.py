@@ -12,6 +12,8 @@ from pathlib import Path, PurePosixPath
 from sqlalchemy.orm import Session
 
 from backend.scheduling.jobs import (
+    CUT,
+    MAX_LOG_BYTES,
     Device,
     Job,
     Message,
@@ -211,14 +213,24 @@ def _keep_files(job: Job, messages: Sequence[Message]) -> None:
     """Write what a worker on another machine printed and wrote to where a local one would."""
     for message in messages:
         if isinstance(message, Printed):
-            job.log.parent.mkdir(parents=True, exist_ok=True)
-            with job.log.open("a", encoding="utf-8") as file:
-                file.write(message.text)
+            _append_log(job.log, message.text)
         elif isinstance(message, Written):
             target = _inside(job.output, message.path)
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("wb" if message.first else "ab") as file:
                 file.write(message.data)
+
+
+def _append_log(file: Path, text: str) -> None:
+    """Keep the beginning of what was printed, whatever is sent: it would fill the disk."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("ab") as opened:
+        size = opened.tell()
+        data = text.encode("utf-8", errors="replace")
+        if size < MAX_LOG_BYTES:
+            opened.write(data[: MAX_LOG_BYTES - size])
+            if size + len(data) > MAX_LOG_BYTES:
+                opened.write(CUT)
 
 
 def _inside(folder: Path, path: str) -> Path:

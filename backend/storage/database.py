@@ -25,6 +25,7 @@ from backend.storage.versions import Versions
 WRITERS = 0x6C6F72616F6E66
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_SCRIPTS = ScriptDirectory(str(MIGRATIONS))
 
 
 class NewerSchemaError(RuntimeError):
@@ -94,6 +95,22 @@ class Database:
         code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
         return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
+    def is_current(self) -> bool:
+        """Whether the schema is this release's. Raises NewerSchemaError as :meth:`migrate` does."""
+        with self.engine.connect() as connection:
+            return self._revision(connection) == _SCRIPTS.get_current_head()
+
+    @staticmethod
+    def _revision(connection: Connection) -> str | None:
+        current = MigrationContext.configure(connection).get_current_revision()
+        known = {script.revision for script in _SCRIPTS.walk_revisions()}
+        if current is not None and current not in known:
+            raise NewerSchemaError(
+                f"the database has schema {current}, which this release does not know; "
+                f"it knows {', '.join(sorted(known))}: install the release that wrote it"
+            )
+        return current
+
     def migrate(self) -> None:
         """Bring the schema up to this release.
 
@@ -107,15 +124,7 @@ class Database:
         with self._without_cascades() as connection:
             if self.shared:  # servers that start together take turns
                 connection.execute(select(func.pg_advisory_xact_lock(WRITERS)))
-            current = MigrationContext.configure(connection).get_current_revision()
-            known = {
-                script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()
-            }
-            if current is not None and current not in known:
-                raise NewerSchemaError(
-                    f"the database has schema {current}, which this release does not know; "
-                    f"it knows {', '.join(sorted(known))}: install the release that wrote it"
-                )
+            self._revision(connection)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
         if file is not None:

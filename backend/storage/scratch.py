@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PREFIX = ".loraone-"
+# Of actors on the nodes of a cluster, in the folder for temporary files.
+RAY_SCRATCH = "loraone-ray-"
 # A folder gets its name at once; one without is nobody's after this time.
 UNNAMED_S = 3600
 

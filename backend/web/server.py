@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -18,6 +22,10 @@ from backend.settings import LOOPBACK, Settings
 from backend.storage.database import NewerSchemaError
 from backend.storage.database_file import DatabaseFileError
 from backend.storage.folder_lock import FolderError, FolderInUseError, only_server
+from backend.storage.permissions import tighten
+from backend.storage.restoring import sweep_home
+from backend.storage.scratch import RAY_SCRATCH
+from backend.storage.scratch import sweep as sweep_scratch
 from backend.web.app import create_app
 from backend.web.connections import Connection, evict, sweep
 from backend.web.log_rate import LogRate, limit
@@ -29,6 +37,8 @@ from backend.web.sockets import (
     ports,
     raise_file_limit,
 )
+
+log = logging.getLogger(__name__)
 
 # How long a thread may compute while another waits. Python's 5 ms are for each statement of a
 # lane: one that stores what a run has measured waits for its turn after every one of them.
@@ -94,6 +104,7 @@ def serve(settings: Settings, started: Callable[[FastAPI, str], None]) -> None:
                 f"ports {tried[0]} to {tried[-1]} are all taken; choose another with --port"
             )
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        _put_in_order(settings)
         url = f"http://{host}:{listening.getsockname()[1]}"
         app = _app(settings)
         config = uvicorn.Config(
@@ -112,6 +123,17 @@ def serve(settings: Settings, started: Callable[[FastAPI, str], None]) -> None:
         )
         limit(LogRate())
         Server(config, app, lambda: started(app, url)).run(sockets=[listening])
+
+
+def _put_in_order(settings: Settings) -> None:
+    """Remove what killed processes left, and keep what is stored from other users."""
+    os.umask(0o077)  # of the workers too
+    sweep_home(settings.home)
+    with suppress(OSError):  # no folder for temporary files is no reason not to serve
+        sweep_scratch(Path(tempfile.gettempdir()), RAY_SCRATCH)
+    if changed := tighten(settings):
+        names = ", ".join(str(path) for path in changed)
+        log.warning("other users could read %s: now only this one can", names)
 
 
 def _app(settings: Settings) -> FastAPI:

@@ -20,8 +20,19 @@ import ray
 
 from backend.scheduling import disk
 from backend.scheduling.executors.worker import Performer, beat
-from backend.scheduling.jobs import Beat, Device, Job, Message, Printed, Sent, Written, ends
+from backend.scheduling.jobs import (
+    MAX_LOG_BYTES,
+    Beat,
+    Device,
+    Job,
+    Message,
+    Printed,
+    Sent,
+    Written,
+    ends,
+)
 from backend.settings import Settings
+from backend.storage.scratch import RAY_SCRATCH, keep
 from loraone.events import Artifact, Event, Failed
 
 # Of a file, in one message.
@@ -40,7 +51,8 @@ class Actor:
     def __init__(self, device: Device) -> None:
         self._device = device
         self._performer: Performer | None = None
-        self._scratch = Path(tempfile.mkdtemp(prefix="loraone-"))
+        # Its lock goes with this process; then the next actor or server removes the folder.
+        self._scratch, self._lock = keep(Path(tempfile.gettempdir()), RAY_SCRATCH)
 
     def answer(self) -> None:
         """Done by an actor that lives."""
@@ -133,7 +145,8 @@ def _printed(log_file: Path, read: int) -> tuple[str, int]:
             return "", min(read, size)
         with log_file.open("rb") as file:
             file.seek(read)
-            text = file.read(size - read)
+            # What was printed since is cut before long; more is not read at once.
+            text = file.read(min(size - read, MAX_LOG_BYTES))
     except OSError:
         return "", read
     return text.decode("utf-8", errors="replace"), size

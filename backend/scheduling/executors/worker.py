@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend.scheduling.jobs import MAX_LOG_BYTES, Device, Job, Message, Sent
+from backend.scheduling.jobs import CUT, MAX_LOG_BYTES, Device, Job, Message, Sent
 from backend.scheduling.telemetry import Gauge
 from loraone.catalog import TASKS
 from loraone.events import Event, Progress
@@ -163,6 +163,6 @@ def _cut(file: int, done: threading.Event) -> None:
         ending = done.wait(BEAT_S)
         if os.fstat(file).st_size > MAX_LOG_BYTES:
             os.ftruncate(file, MAX_LOG_BYTES // 2)
-            os.write(file, b"\n... more was printed than is kept ...\n")
+            os.write(file, CUT)
         if ending:
             return
