@@ -26,13 +26,21 @@ def _user() -> str:
         return f"user {os.getuid()}"
 
 
+def _home() -> Path:
+    """The platform's folder for data of the user; "~" for one that has none, which is refused."""
+    try:
+        return Path(platformdirs.user_data_dir("loraone"))
+    except RuntimeError:
+        return Path("~")
+
+
 class Settings(BaseSettings):
     """Everything that can be set from outside; each field is ``LORAONE_`` + its name."""
 
     model_config = SettingsConfigDict(env_prefix="LORAONE_", frozen=True, populate_by_name=True)
 
     home: Path = Field(
-        default_factory=lambda: Path(platformdirs.user_data_dir("loraone")),
+        default_factory=_home,
         validate_default=True,
         description="Folder of the database and the artifacts; default: the user data folder "
         "of the platform",

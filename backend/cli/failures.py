@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sqlite3
 import sys
@@ -82,8 +83,9 @@ def open_streams() -> None:
             os.fstat(number)
         except OSError:
             opened = os.open(os.devnull, os.O_RDWR)
+            os.dup2(opened, number)
+            os.set_inheritable(number, True)  # workers need them as well
             if opened != number:
-                os.dup2(opened, number)
                 os.close(opened)
         stream = getattr(sys, name)
         if stream is None:
@@ -91,3 +93,23 @@ def open_streams() -> None:
             setattr(sys, name, stream)
         if mode == "w" and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        encoding = sys.stderr.encoding
+        raw = sys.stderr.detach()
+        sys.stderr = _Forgiving(raw, encoding, "backslashreplace", line_buffering=True)
+
+
+class _Forgiving(io.TextIOWrapper):
+    """Where a command says how it gets on. What it does is worth more than that somebody reads it:
+    a log on a full disk, or a reader that is gone, ends nothing."""
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        with suppress(OSError):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush what can be flushed."""
+        with suppress(OSError, ValueError):
+            super().flush()

@@ -97,7 +97,7 @@ def serve(settings: Settings, started: Callable[[FastAPI, str], None]) -> None:
         )
     sys.setswitchinterval(SWITCH_S)
     files = raise_file_limit()
-    with _only_server(settings), listen(settings) as listening:
+    with _private(), _only_server(settings), listen(settings) as listening:
         if listening is None:
             tried = ports(settings)
             raise ServerError(
@@ -127,7 +127,6 @@ def serve(settings: Settings, started: Callable[[FastAPI, str], None]) -> None:
 
 def _put_in_order(settings: Settings) -> None:
     """Remove what killed processes left, and keep what is stored from other users."""
-    os.umask(0o077)  # of the workers too
     sweep_home(settings.home)
     with suppress(OSError):  # no folder for temporary files is no reason not to serve
         sweep_scratch(Path(tempfile.gettempdir()), RAY_SCRATCH)
@@ -147,6 +146,16 @@ def _app(settings: Settings) -> FastAPI:
     except DBAPIError as error:
         where = make_url(settings.url).render_as_string(hide_password=True)
         raise ServerError(f"the database {where} cannot be used: {error.orig}") from error
+
+
+@contextmanager
+def _private() -> Iterator[None]:
+    """What is made, also by workers, other users cannot read."""
+    was = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(was)
 
 
 @contextmanager

@@ -131,8 +131,7 @@ def _printing_to(log: Path) -> Iterator[None]:
     """Send what this process prints, also from C and in a crash, to a file of limited size."""
     log.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     kept = [os.dup(1), os.dup(2)]
     os.dup2(file, 1)
     os.dup2(file, 2)
@@ -143,8 +142,7 @@ def _printing_to(log: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush()
         done.set()
         watching.join()
         faulthandler.disable()
@@ -155,6 +153,13 @@ def _printing_to(log: Path) -> Iterator[None]:
         os.close(file)
         if empty:
             log.unlink(missing_ok=True)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # a server's own output may be on a full disk, or closed
+            if stream is not None:
+                stream.flush()
 
 
 def _cut(file: int, done: threading.Event) -> None:
