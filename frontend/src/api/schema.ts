@@ -447,9 +447,10 @@ export interface paths {
         };
         /**
          * Health
-         * @description Whether the server answers, and its version.
+         * @description Whether the server answers, and its version; a problem where its database cannot be used:
+         *     it is gone, replaced, read-only, locked or damaged.
          *
-         *     It is asked often and must be quick when all threads are busy: it waits for none.
+         *     It is asked often and must be quick when all threads are busy: it waits for none of theirs.
          */
         get: operations["catalog_health"];
         put?: never;
