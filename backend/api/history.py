@@ -10,7 +10,15 @@ from sqlalchemy import select
 
 from backend.api.answers import FILE, refuses
 from backend.api.bodies import JsonRoute
-from backend.api.deps import DatabaseDep, ExperimentDep, Key, Reading, SettingsDep, find_experiment
+from backend.api.deps import (
+    DatabaseDep,
+    ExperimentDep,
+    FeedDep,
+    Key,
+    Reading,
+    SettingsDep,
+    find_experiment,
+)
 from backend.api.kept import everything, experiment, fresh, kept
 from backend.api.schemas.experiments import BestOut, ExperimentOut
 from backend.api.schemas.history import (
@@ -29,13 +37,18 @@ from backend.api.schemas.runs import ChangedOut
 from backend.api.tabular import answer_table
 from backend.errors import FieldProblem, InvalidError, NotFoundError
 from backend.results import markdown_text
-from backend.storage.store import experiments, notes
+from backend.storage.store import changes, experiments, notes
 from backend.storage.store.search import SearchError
+from backend.storage.store.sorting import Sort
 from backend.storage.tables import Experiment, SavedView
 
 router = APIRouter(route_class=JsonRoute, tags=["history"])
 
 MOST_EXPORTED = 10_000
+
+SortBy = Annotated[
+    Sort | None, Query(description="By this column; a minus in front: from the largest on")
+]
 
 
 @router.get("/experiments")
@@ -47,10 +60,11 @@ def history(
     ] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
+    sort: SortBy = None,
 ) -> HistoryOut:
-    """Experiments, newest first, and what they can be narrowed to."""
+    """Experiments, by default the newest first, and what they can be narrowed to."""
     try:
-        found = experiments.find(session, q)
+        found = experiments.find(session, q, sort)
     except SearchError as error:
         raise _wrong_search(error) from error
     listed = experiments.page(session, found.ids[offset : offset + limit])
@@ -71,10 +85,11 @@ def download(
     session: Reading,
     q: Annotated[str, Query(max_length=500)] = "",
     format: Literal["csv", "parquet"] = "csv",
+    sort: SortBy = None,
 ) -> Response:
     """All experiments that a search finds, as a table."""
     try:
-        matches, _ = experiments.search(session, q, limit=MOST_EXPORTED, offset=0)
+        matches, _ = experiments.search(session, q, MOST_EXPORTED, 0, sort)
     except SearchError as error:
         raise _wrong_search(error) from error
     rows = [_row(ExperimentOut.of(listed)) for listed in matches]
@@ -96,7 +111,7 @@ def _wrong_search(error: SearchError) -> InvalidError:
 
 
 @router.post("/experiments/bulk")
-def change_many(change: BulkChange, database: DatabaseDep) -> ChangedOut:
+def change_many(change: BulkChange, database: DatabaseDep, feed: FeedDep) -> ChangedOut:
     """Star, archive or tag several experiments; those that are not there are passed over."""
     with database.write() as session:
         chosen = session.scalars(select(Experiment).where(Experiment.id.in_(change.ids))).all()
@@ -107,12 +122,14 @@ def change_many(change: BulkChange, database: DatabaseDep) -> ChangedOut:
             wanted = (named | {change.add_tag}) - {change.remove_tag, None}
             if wanted != named:
                 experiments.set_tags(session, experiment.id, sorted(filter(None, wanted)))
-        return ChangedOut(changed=len(chosen))
+        changes.add_experiments(session, [experiment.id for experiment in chosen], "experiment")
+    feed.wake()
+    return ChangedOut(changed=len(chosen))
 
 
 @router.patch("/experiments/{experiment_id}")
 def change_one(
-    experiment_id: Key, change: ExperimentChange, database: DatabaseDep
+    experiment_id: Key, change: ExperimentChange, database: DatabaseDep, feed: FeedDep
 ) -> ExperimentOut:
     """Rename, describe, star, archive or tag an experiment."""
     with database.write() as session:
@@ -126,7 +143,10 @@ def change_one(
             experiments.index(experiment)
         if change.tags is not None:
             experiments.set_tags(session, experiment.id, change.tags)
-        return ExperimentOut.of(experiments.listed(session, experiment))
+        changes.add_experiments(session, [experiment.id], "experiment")
+        changed = ExperimentOut.of(experiments.listed(session, experiment))
+    feed.wake()
+    return changed
 
 
 def _flags(experiment: Experiment, starred: bool | None, archived: bool | None) -> None:
@@ -145,13 +165,16 @@ def read_notes(session: Reading, experiment: ExperimentDep) -> list[NoteOut]:
 
 @router.post("/experiments/{experiment_id}/notes", status_code=201, responses=refuses(409))
 def write_note(
-    experiment_id: Key, note: NoteIn, database: DatabaseDep, settings: SettingsDep
+    experiment_id: Key, note: NoteIn, database: DatabaseDep, settings: SettingsDep, feed: FeedDep
 ) -> NoteOut:
     """A new version of the notes; 409 where somebody wrote another in between."""
     with database.write() as session:
         find_experiment(session, experiment_id)
-        written = notes.write(session, experiment_id, note.text, note.base, settings.user)
-        return NoteOut.model_validate(written)
+        row = notes.write(session, experiment_id, note.text, note.base, settings.user)
+        changes.add_experiments(session, [experiment_id], "notes")
+        written = NoteOut.model_validate(row)
+    feed.wake()
+    return written
 
 
 @router.post("/markdown")
@@ -169,7 +192,7 @@ def views(session: Reading) -> list[ViewOut]:
 
 
 @router.post("/views", status_code=201)
-def save_view(view: ViewIn, database: DatabaseDep) -> ViewOut:
+def save_view(view: ViewIn, database: DatabaseDep, feed: FeedDep) -> ViewOut:
     """Save a search; one of the same name is replaced."""
     with database.write() as session:
         row = session.scalars(select(SavedView).where(SavedView.name == view.name)).first()
@@ -178,14 +201,19 @@ def save_view(view: ViewIn, database: DatabaseDep) -> ViewOut:
             session.add(row)
         row.query = view.query
         session.flush()
-        return ViewOut.model_validate(row)
+        changes.add_views(session)
+        saved = ViewOut.model_validate(row)
+    feed.wake()
+    return saved
 
 
 @router.delete("/views/{view_id}", status_code=204)
-def delete_view(view_id: Key, database: DatabaseDep) -> None:
+def delete_view(view_id: Key, database: DatabaseDep, feed: FeedDep) -> None:
     """Forget a saved search."""
     with database.write() as session:
         row = session.get(SavedView, view_id)
         if row is None:
             raise NotFoundError("view", view_id)
         session.delete(row)
+        changes.add_views(session)
+    feed.wake()

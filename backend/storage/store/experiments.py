@@ -15,6 +15,7 @@ from backend.storage.store import changes, summaries
 from backend.storage.store.many import among
 from backend.storage.store.search import condition
 from backend.storage.store.settling import Best, best
+from backend.storage.store.sorting import KEPT, Sort, by_best, order
 from backend.storage.store.visible import visible
 from backend.storage.tables import STATUSES, Experiment, Run, Tag
 from backend.storage.versions import TOUCHES
@@ -118,22 +119,24 @@ class Found:
     groups: dict[int, int]
 
 
-def find(session: Session, text: str) -> Found:
-    """Newest first, as :mod:`.search` reads ``text``. The one place where a search is evaluated:
-    pages and facets are taken from what it found."""
-    rows = session.execute(
-        select(Experiment.id, Experiment.group_key)
-        .where(condition(text))
-        .order_by(Experiment.id.desc())
-    ).all()
+def find(session: Session, text: str, sort: Sort | None = None) -> Found:
+    """As :mod:`.search` reads ``text``, in the order of :mod:`.sorting`; the newest first where
+    none is asked for. The one place where a search is evaluated: pages and facets are taken from
+    what it found."""
+    query = select(Experiment.id, Experiment.group_key).where(condition(text))
+    rows = session.execute(query.order_by(*order(sort))).all()
+    if sort is not None and sort.endswith(KEPT):
+        rows = by_best(session, rows, sort)
     newest = {group: key for key, group in reversed(rows)}
     counts = Counter(group for _, group in rows)
     return Found([key for key, _ in rows], {newest[group]: n for group, n in counts.items()})
 
 
-def search(session: Session, text: str, limit: int, offset: int) -> tuple[list[Listed], int]:
+def search(
+    session: Session, text: str, limit: int, offset: int, sort: Sort | None = None
+) -> tuple[list[Listed], int]:
     """One page of what a search finds. Also the number of matches."""
-    found = find(session, text)
+    found = find(session, text, sort)
     return page(session, found.ids[offset : offset + limit]), len(found.ids)
 
 

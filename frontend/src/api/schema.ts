@@ -53,9 +53,12 @@ export interface paths {
         };
         /**
          * Follow
-         * @description Changes of runs as they happen, from ``Last-Event-ID``, from ``after``, or from now on.
+         * @description Changes of runs and experiments as they happen, from ``Last-Event-ID``, from ``after``, or
+         *     from now on.
          *
-         *     A ``reset`` event says that changes were missed for good: read everything anew.
+         *     First a ``following`` event says after which change, and which server follows: another one may
+         *     know other methods. A ``reset`` event says that changes were missed for good: read everything
+         *     anew.
          */
         get: operations["changes_follow"];
         put?: never;
@@ -75,7 +78,7 @@ export interface paths {
         };
         /**
          * History
-         * @description Experiments, newest first, and what they can be narrowed to.
+         * @description Experiments, by default the newest first, and what they can be narrowed to.
          */
         get: operations["history_history"];
         put?: never;
@@ -2931,6 +2934,8 @@ export interface operations {
                 q?: string;
                 limit?: number;
                 offset?: number;
+                /** @description By this column; a minus in front: from the largest on */
+                sort?: ("name" | "-name" | "status" | "-status" | "runs" | "-runs" | "methods" | "-methods" | "best" | "-best" | "model" | "-model" | "author" | "-author" | "created" | "-created") | null;
             };
             header?: never;
             path?: never;
@@ -3146,6 +3151,8 @@ export interface operations {
             query?: {
                 q?: string;
                 format?: "csv" | "parquet";
+                /** @description By this column; a minus in front: from the largest on */
+                sort?: ("name" | "-name" | "status" | "-status" | "runs" | "-runs" | "methods" | "-methods" | "best" | "-best" | "model" | "-model" | "author" | "-author" | "created" | "-created") | null;
             };
             header?: never;
             path?: never;
