@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import secrets
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -24,6 +25,8 @@ from loraone.spec.base import MOST_INT
 router = APIRouter(tags=["changes"])
 
 
+# Names this process, so that a page knows whether it has come back to the same one.
+SERVER = secrets.token_hex(8)
 PING_SECONDS = 15
 # Where other servers write too, nothing here wakes the streams: they ask by themselves.
 POLL_SECONDS = 1
@@ -44,9 +47,12 @@ async def follow(
     ] = None,
     last_event_id: Annotated[str | None, Header(max_length=1000)] = None,
 ) -> StreamingResponse:
-    """Changes of runs as they happen, from ``Last-Event-ID``, from ``after``, or from now on.
+    """Changes of runs and experiments as they happen, from ``Last-Event-ID``, from ``after``, or
+    from now on.
 
-    A ``reset`` event says that changes were missed for good: read everything anew.
+    First a ``following`` event says after which change, and which server follows: another one may
+    know other methods. A ``reset`` event says that changes were missed for good: read everything
+    anew.
     """
     # What is no number of ours, such as one of another server, is none.
     known = int(last_event_id) if _ID.fullmatch(last_event_id or "") else after
@@ -64,12 +70,13 @@ async def _stream(
     waiting = feed.subscribe()
     try:
         oldest, newest = await run_in_threadpool(_bounds, database)
-        if known is None or known > newest:
-            known = newest
-        elif known < oldest - 1:
+        if known is not None and not oldest - 1 <= known <= newest:
+            # Pruned in between, or numbers of another database, such as before a restore.
             yield format_sse_event(data_str="{}", event="reset", id=str(newest))
             known = newest
-        yield format_sse_event(comment="following")
+        known = newest if known is None else known
+        begin = {"after": known, "server": SERVER}
+        yield format_sse_event(data_str=json.dumps(begin), event="following")
         quiet = 0
         while not feed.stopping:
             waiting.clear()

@@ -9,12 +9,19 @@ from fastapi import APIRouter, Body, Request, Response
 
 from backend.api.answers import refuses, sends
 from backend.api.bodies import JsonRoute
-from backend.api.deps import DatabaseDep, ExperimentDep, Reading, SettingsDep, find_experiment
+from backend.api.deps import (
+    DatabaseDep,
+    ExperimentDep,
+    FeedDep,
+    Reading,
+    SettingsDep,
+    find_experiment,
+)
 from backend.api.kept import fresh
 from backend.api.schemas.experiments import ExperimentOut
 from backend.results.reports import report
 from backend.scheduling import admission
-from backend.storage.store import experiments, transfer
+from backend.storage.store import changes, experiments, transfer
 from backend.storage.store.exported import Limits
 
 router = APIRouter(route_class=JsonRoute, tags=["transfer"])
@@ -55,11 +62,15 @@ def take_in(
     request: Request,
     database: DatabaseDep,
     settings: SettingsDep,
+    feed: FeedDep,
 ) -> ExperimentOut:
     """Store an exported experiment as a new one; nothing of it is kept where a part is wrong."""
     length = request.headers.get("content-length", "")
     admission.check_disk(settings, int(length) if length.isdigit() else 0)
     limits = Limits(settings.max_import_runs, settings.max_import_rows)
     key = transfer.load(database, document, limits)
-    with database.read() as session:
-        return ExperimentOut.of(experiments.listed(session, find_experiment(session, key)))
+    with database.write() as session:
+        changes.add_experiments(session, [key], "experiment")
+        taken = ExperimentOut.of(experiments.listed(session, find_experiment(session, key)))
+    feed.wake()
+    return taken

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, Literal
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -12,8 +13,16 @@ from backend.storage.versions import NO_EXPERIMENT, TOUCHES
 
 KEPT = 20_000
 
+# What a change of a run is: it went on (with ``began`` into its next phase: what the one before has
+# measured is stored); a metric, an alignment, or a report about its layers was stored; its status is
+# another.
+OfRun = Literal["progress", "metric", "alignment", "report", "status"]
+# What people change of an experiment: its name, description, star, tags, or whether it is archived
+# (also: it is new); and its notes.
+OfExperiment = Literal["experiment", "notes"]
 
-def add(session: Session, run: Run, kind: str, payload: dict[str, Any] | None = None) -> None:
+
+def add(session: Session, run: Run, kind: OfRun, payload: dict[str, Any] | None = None) -> None:
     """Append a change of ``run`` with where the run stands now."""
     body = {
         "status": run.status,
@@ -33,14 +42,25 @@ def add_lanes(session: Session) -> None:
     _append(session, Change(experiment_id=0, run_id=0, kind="lanes", payload={}))
 
 
-def _append(session: Session, change: Change) -> None:
-    session.add(change)
+def add_experiments(session: Session, ids: Collection[int], kind: OfExperiment) -> None:
+    """Append that somebody changed these experiments."""
+    _append(session, *(Change(experiment_id=key, run_id=0, kind=kind, payload={}) for key in ids))
+
+
+def add_views(session: Session) -> None:
+    """Append that the saved searches have changed."""
+    _append(session, Change(experiment_id=0, run_id=0, kind="views", payload={}))
+
+
+def _append(session: Session, *changes: Change) -> None:
+    session.add_all(changes)
     session.flush()
-    if change.id % 1000 == 0:
-        session.execute(
-            delete(Change).where(Change.id <= change.id - KEPT),
-            execution_options={TOUCHES: NO_EXPERIMENT},
-        )
+    for change in changes:
+        if change.id % 1000 == 0:
+            session.execute(
+                delete(Change).where(Change.id <= change.id - KEPT),
+                execution_options={TOUCHES: NO_EXPERIMENT},
+            )
 
 
 def after(session: Session, last: int, experiment_id: int | None, limit: int = 500) -> list[Change]:

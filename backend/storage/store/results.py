@@ -77,8 +77,9 @@ def _store(session: Session, run: Run, event: Event, artifacts: Path) -> None:
         case Started():
             run.environment = event.environment
         case Progress():
+            began = event.phase != run.phase
             run.phase, run.done, run.total = event.phase, event.done, event.total
-            changes.add(session, run, "progress")
+            changes.add(session, run, "progress", {"began": True} if began else None)
         case Note():
             if event.warning:
                 run.notes = [f"{WARNING}{event.message}"[:MAX_NOTE], *run.notes][:MAX_NOTES]
@@ -105,11 +106,14 @@ def _store(session: Session, run: Run, event: Event, artifacts: Path) -> None:
                     energy=pack(event.energy),
                 )
             )
+            changes.add(session, run, "alignment")
         case InitReport():
             run.init_scalars = {**_finite(event.scalars), **_finite(event.chosen)}
             _columns(session, run, event)
+            changes.add(session, run, "report")
         case UpdateReport():
             _columns(session, run, event)
+            changes.add(session, run, "report")
         case Overlap():
             session.add(
                 OverlapRow(
@@ -120,6 +124,7 @@ def _store(session: Session, run: Run, event: Event, artifacts: Path) -> None:
                     right=pack(event.right),
                 )
             )
+            changes.add(session, run, "report")
         case Artifact():
             session.add(
                 ArtifactRow(
