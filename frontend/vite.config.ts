@@ -2,6 +2,10 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
+// What the pages share is one script with them, not one more for each set of pages that share it: a
+// page opens with few requests. plotly is apart.
+const pages = { name: "pages", tags: ["$initial" as const] };
+
 export default defineConfig({
   plugins: [react()],
   build: {
@@ -10,7 +14,10 @@ export default defineConfig({
     chunkSizeWarningLimit: 1800,
     // Every browser that runs the rest knows it; it would be a file more.
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: ["index.html", "docs.html"] },
+    rolldownOptions: {
+      input: ["index.html", "docs.html"],
+      output: { codeSplitting: { groups: [pages] } },
+    },
   },
   server: { proxy: { "/api": "http://127.0.0.1:8111" } },
   test: { environment: "jsdom", setupFiles: "vitest.setup.ts" },

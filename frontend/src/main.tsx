@@ -6,19 +6,21 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { isRefusal } from "./api/client";
+import { mayPass } from "./api/answer";
+import { follow } from "./api/live";
 import { router } from "./router";
 import { theme, variables } from "./theme";
 
 const queries = new QueryClient({
   defaultOptions: {
     queries: {
-      retry: (failures, error) => failures < 1 && !isRefusal(error),
+      retry: (failures, error) => failures < 1 && mayPass(error),
       staleTime: 5_000,
       refetchOnWindowFocus: false,
     },
   },
 });
+follow(queries);
 
 createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>

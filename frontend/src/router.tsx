@@ -1,17 +1,17 @@
-import {
-  createRootRoute,
-  createRoute,
-  createRouter,
-  lazyRouteComponent,
-  redirect,
-} from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, redirect } from "@tanstack/react-router";
 import { HistoryPage } from "./history/HistoryPage";
 import { historySearch } from "./history/search";
+import { LaunchPage } from "./launch/LaunchPage";
 import { launchSearch } from "./launch/search";
+import { QueuePage } from "./queue/QueuePage";
+import { ComparePage } from "./results/ComparePage";
+import { ExperimentPage } from "./results/ExperimentPage";
 import { compareSearch, experimentSearch } from "./results/search";
+import { Failed } from "./shell/Failed";
 import { NotFound } from "./shell/NotFound";
 import { Shell } from "./shell/Shell";
 import { theorySearch } from "./theory/search";
+import { TheoryPage } from "./theory/TheoryPage";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
 
@@ -26,14 +26,14 @@ const home = createRoute({
 const launchRoute = createRoute({
   getParentRoute: () => root,
   path: "/launch",
-  component: lazyRouteComponent(() => import("./launch/LaunchPage"), "LaunchPage"),
+  component: LaunchPage,
   validateSearch: launchSearch,
 });
 
 const queueRoute = createRoute({
   getParentRoute: () => root,
   path: "/queue",
-  component: lazyRouteComponent(() => import("./queue/QueuePage"), "QueuePage"),
+  component: QueuePage,
 });
 
 const historyRoute = createRoute({
@@ -46,14 +46,14 @@ const historyRoute = createRoute({
 const compareRoute = createRoute({
   getParentRoute: () => root,
   path: "/compare",
-  component: lazyRouteComponent(() => import("./results/ComparePage"), "ComparePage"),
+  component: ComparePage,
   validateSearch: compareSearch,
 });
 
 const theoryRoute = createRoute({
   getParentRoute: () => root,
   path: "/theory",
-  component: lazyRouteComponent(() => import("./theory/TheoryPage"), "TheoryPage"),
+  component: TheoryPage,
   validateSearch: theorySearch,
 });
 
@@ -66,7 +66,7 @@ const settingsRoute = createRoute({
 const experimentRoute = createRoute({
   getParentRoute: () => root,
   path: "/experiments/$id",
-  component: lazyRouteComponent(() => import("./results/ExperimentPage"), "ExperimentPage"),
+  component: ExperimentPage,
   params: {
     parse: ({ id }) => ({ id: Number(id) }),
     stringify: ({ id }) => ({ id: String(id) }),
@@ -86,6 +86,7 @@ export const router = createRouter({
     experimentRoute,
   ]),
   defaultPreload: "intent",
+  defaultErrorComponent: Failed,
   scrollRestoration: true,
 });
 

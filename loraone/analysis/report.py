@@ -25,7 +25,7 @@ _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy"
   content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline';
-           img-src data: blob:">
+           img-src data: blob:; form-action 'none'; base-uri 'none'">
 <title>{{ title }}</title>
 <style>
   body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 1100px; margin: 2rem auto;
@@ -70,7 +70,19 @@ _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
 </html>
 """
 )
-_CONFIG = {"displaylogo": False, "responsive": True}
+# What a figure's toolbar offers, on the page too (`frontend/src/ui/Plot.tsx`). plotly's own would
+# also upload a figure, with its data, to a service of plotly's.
+BUTTONS = [
+    ["toImage"],
+    ["zoom2d", "pan2d"],
+    ["zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"],
+]
+_CONFIG = {
+    "displaylogo": False,
+    "responsive": True,
+    "modeBarButtons": BUTTONS,
+    "showSendToCloud": False,
+}
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from backend.storage.versions import NO_EXPERIMENT, TOUCHES
 
 KEPT = 20_000
 
-# What a change of a run is: it went on (with ``began`` into its next phase: what the one before has
-# measured is stored); a metric, an alignment, or a report about its layers was stored; its status is
-# another.
+# What a change of a run is: it went on (with ``began`` into its next phase: what the one before
+# has measured is stored); a metric, an alignment, or a report about its layers was stored; its
+# status is another.
 OfRun = Literal["progress", "metric", "alignment", "report", "status"]
 # What people change of an experiment: its name, description, star, tags, or whether it is archived
 # (also: it is new); and its notes.

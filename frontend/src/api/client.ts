@@ -1,5 +1,6 @@
 import createFetchClient from "openapi-fetch";
 import createQueryHooks from "openapi-react-query";
+import { opened, unreachable, withProblem } from "./answer";
 import type { components, paths } from "./schema";
 
 export type Schemas = components["schemas"];
@@ -13,6 +14,14 @@ export type FieldProblem = Schemas["FieldProblem"];
 
 /** Lists as `?runs=1&runs=2`, the way FastAPI reads them. */
 export const client = createFetchClient<paths>({ baseUrl: "/" });
+client.use({
+  onRequest: async () => {
+    await opened();
+    return undefined;
+  },
+  onResponse: ({ response }) => withProblem(response),
+  onError: ({ error, request }) => (request.signal.aborted ? (error as Error) : unreachable()),
+});
 export const api = createQueryHooks(client);
 
 /** A stored spec as the form takes it. Where the detail names problems it may be none: say those. */

@@ -1,125 +1,185 @@
-import { type QueryClient, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useRef } from "react";
-import type { ExperimentDetail, Run, Schemas } from "./client";
+/** The feed of changes: what it tells of is put into the kept answers, or these are read anew. */
 
-/** One change of a run as the feed sends it. */
-export interface Change {
-  run: number;
-  experiment: number;
-  status: Run["status"];
-  phase: string | null;
-  done: number;
-  total: number;
-  lane: string | null;
+import type { Query, QueryClient } from "@tanstack/react-query";
+import { useSyncExternalStore } from "react";
+import { mayPass, readAfter } from "./answer";
+import { type Happening, isOutdated, type Kind } from "./dependence";
+import { type Change, patch } from "./progress";
+
+/** Progress is gathered, so that hundreds of events do not draw the page hundreds of times. */
+const GATHERED_MS = 100;
+/** What runs do is read anew after a moment: changes come in bursts. What people do, at once. */
+const MOMENT_MS = 200;
+const SLOW_MS = 1500;
+/** A stream that broke is opened again after a second, then after longer and longer. */
+const AGAIN_MS = [1000, 2000, 4000, 8000];
+/** Changes of a longer absence are not told one by one: everything is read anew. */
+const ABSENCE_MS = 300_000;
+
+type Event = Partial<Change> & { experiment: number; run: number; began?: boolean };
+type Outdated = (query: Query) => boolean;
+
+const ABOUT_RUNS = ["metric", "alignment", "report", "status"] as const;
+const ABOUT_OTHERS = ["lanes", "experiment", "notes", "views"] as const;
+
+let state: "following" | "away" = "following";
+const watching = new Set<() => void>();
+
+function becomes(now: typeof state): void {
+  if (now === state) return;
+  state = now;
+  for (const tell of watching) tell();
 }
 
-const SLOW_MS = 1500;
-const GATHERED_MS = 100;
+function watch(tell: () => void): () => void {
+  watching.add(tell);
+  return () => watching.delete(tell);
+}
+
+/** Whether the server is there, as far as the feed knows. */
+export function useServerIsThere(): boolean {
+  return useSyncExternalStore(watch, () => state === "following");
+}
+
+/** Read anew what changes make outdated; what nobody looks at only when somebody does. */
+export function changed(queries: QueryClient, ...since: Happening[]): Promise<void> {
+  return queries.invalidateQueries({
+    predicate: ({ queryKey }) => since.some((each) => isOutdated(queryKey, each)),
+  });
+}
 
 /**
- * Follow the feed of changes: progress goes into the cached runs, gathered over a tenth of a second
- * so that hundreds of events do not draw the page hundreds of times; everything else is read anew,
- * at most every 1.5 s.
+ * Follow the feed for as long as the page is seen; the returned function ends it. A hidden page
+ * follows nothing and reads nothing, and is told what it missed when it is seen again.
  */
-export function useLive(): void {
-  const queries = useQueryClient();
-  const reading = useRef<ReturnType<typeof setTimeout>>(undefined);
-  const gathering = useRef<ReturnType<typeof setTimeout>>(undefined);
-  useEffect(() => {
-    const source = new EventSource("/api/changes");
-    // The last change of a run is all that there is to show of it.
-    const gathered = new Map<number, Change>();
-    let lastRead = Number.NEGATIVE_INFINITY;
-    const happened = new Set<Happening>();
-    const readAnew = (ms: number, happening: Happening) => {
-      happened.add(happening);
-      const wait = Math.max(ms, lastRead + SLOW_MS - performance.now());
-      reading.current ??= setTimeout(() => {
-        reading.current = undefined;
-        lastRead = performance.now();
-        const since = [...happened];
-        happened.clear();
-        void queries.invalidateQueries({
-          predicate: ({ queryKey }) => since.some((each) => isOutdated(queryKey, each)),
-        });
-      }, wait);
-    };
-    const progress = (event: MessageEvent<string>) => {
-      const change = JSON.parse(event.data) as Change;
-      gathered.set(change.run, change);
-      gathering.current ??= setTimeout(() => {
-        gathering.current = undefined;
-        patch(queries, gathered);
-        gathered.clear();
-      }, GATHERED_MS);
-    };
-    source.addEventListener("progress", progress);
-    source.addEventListener("metric", (event) => {
-      progress(event);
-      readAnew(SLOW_MS, "measured");
+export function follow(queries: QueryClient): () => void {
+  let source: EventSource | undefined;
+  let after: number | undefined;
+  let server: string | undefined;
+  let failures = 0;
+  let hiddenSince: number | undefined;
+  let opening: ReturnType<typeof setTimeout> | undefined;
+  let began = () => {};
+  readAfter(new Promise((resolve) => (began = resolve)));
+
+  const reading = anew(queries);
+  const gathered = new Map<number, Change>();
+  let gathering: ReturnType<typeof setTimeout> | undefined;
+
+  const progress = (event: Event) => {
+    if (event.status === undefined) return;
+    gathered.set(event.run, event as Change);
+    gathering ??= setTimeout(() => {
+      gathering = undefined;
+      patch(queries, gathered);
+      gathered.clear();
+    }, GATHERED_MS);
+  };
+
+  const open = () => {
+    source = new EventSource(`/api/changes${after === undefined ? "" : `?after=${after}`}`);
+    const on = (name: string, handle: (event: Event) => void) =>
+      source?.addEventListener(name, (message: MessageEvent<string>) => {
+        if (message.lastEventId) after = Number(message.lastEventId);
+        handle(JSON.parse(message.data) as Event);
+      });
+    source.addEventListener("following", (message: MessageEvent<string>) => {
+      const said = JSON.parse(message.data) as { after: number; server: string };
+      after = said.after;
+      // Another process may be another release, with other methods.
+      if (server !== undefined && server !== said.server) reading.soon(() => true, 0);
+      server = said.server;
+      failures = 0;
+      began();
+      becomes("following");
+      reading.soon(failed, 0);
     });
-    source.addEventListener("status", (event) => {
+    on("progress", (event) => {
       progress(event);
-      readAnew(200, "ended");
+      if (event.began) reading.since("phase", event, MOMENT_MS);
     });
-    source.addEventListener("lanes", () => readAnew(200, "ended"));
-    source.addEventListener("reset", () => readAnew(0, "ended"));
-    let opened = false;
-    source.onopen = () => {
-      readAnew(0, opened ? "connected again" : "ended");
-      opened = true;
+    for (const kind of ABOUT_RUNS) {
+      on(kind, (event) => {
+        progress(event);
+        reading.since(kind, event, kind === "status" ? MOMENT_MS : SLOW_MS);
+      });
+    }
+    for (const kind of ABOUT_OTHERS) on(kind, (event) => reading.since(kind, event, 0));
+    on("reset", () => reading.soon(() => true, 0));
+    // The browser gives up after an answer that is no stream, such as 503: it is done here.
+    source.onerror = () => {
+      source?.close();
+      began();
+      if (failures > 0) becomes("away");
+      opening = setTimeout(open, AGAIN_MS[Math.min(failures++, AGAIN_MS.length - 1)]);
     };
-    return () => {
-      clearTimeout(reading.current);
-      clearTimeout(gathering.current);
-      reading.current = gathering.current = undefined;
-      source.close();
-    };
-  }, [queries]);
+  };
+
+  const seen = () => {
+    clearTimeout(opening);
+    source?.close();
+    if (document.hidden) {
+      hiddenSince ??= performance.now();
+      return;
+    }
+    if (hiddenSince !== undefined && performance.now() - hiddenSince > ABSENCE_MS) {
+      after = undefined;
+      reading.soon(() => true, 0);
+    }
+    hiddenSince = undefined;
+    reading.goOn();
+    open();
+  };
+  document.addEventListener("visibilitychange", seen);
+  if (document.hidden) began();
+  seen();
+  return () => {
+    document.removeEventListener("visibilitychange", seen);
+    clearTimeout(opening);
+    clearTimeout(gathering);
+    reading.stop();
+    source?.close();
+  };
 }
 
-/** What the feed tells of: a number of a run, the end of one (or lanes), or a server anew. */
-type Happening = "measured" | "ended" | "connected again";
-
-/** Answers that no run changes. */
-const STATIC = ["/api/catalog", "/api/markdown", "/api/views"];
-/** Answers that finished runs change: estimates are corrected by what those took. */
-const OF_FINISHED = ["/api/plan"];
-
-/** Whether a cached answer may be another one since then. */
-export function isOutdated(key: readonly unknown[], by: Happening): boolean {
-  if (by === "connected again") return true; // it may be another release, with other plug-ins
-  const path = String(key[1]);
-  return !STATIC.includes(path) && (by === "ended" || !OF_FINISHED.includes(path));
+/** A query that did not reach the server, which is there again. */
+function failed({ state: { error } }: Query): boolean {
+  return error !== null && mayPass(error);
 }
 
-type Changes = ReadonlyMap<number, Change>;
-
-/** Put changes into every cached answer that holds their runs. */
-export function patch(queries: QueryClient, changes: Changes): void {
-  queries.setQueriesData<Schemas["QueueOut"]>(
-    { predicate: ({ queryKey }) => queryKey[1] === "/api/queue" },
-    (old) =>
-      old && {
-        ...old,
-        lanes: old.lanes.map((lane) => ({ ...lane, run: lane.run && merged(lane.run, changes) })),
-      },
-  );
-  queries.setQueriesData<ExperimentDetail | Schemas["BasketOut"]>(
-    { predicate: ({ queryKey }) => WITH_RUNS.includes(String(queryKey[1])) },
-    (old) => {
-      if (!old?.runs.some(({ id }) => changes.has(id))) return old;
-      return { ...old, runs: old.runs.map((run) => merged(run, changes)) };
-    },
-  );
-}
-
-const WITH_RUNS = ["/api/experiments/{experiment_id}", "/api/basket"];
-
-/** The run with its change in it, or the same object where there is none of it. */
-export function merged(run: Run, changes: Changes): Run {
-  const change = changes.get(run.id);
-  if (!change) return run;
-  const { status, phase, done, total, lane } = change;
-  return { ...run, status, phase, done, total, lane };
+/** Gathers what is outdated, and has it read anew at most every 1.5 s. */
+function anew(queries: QueryClient) {
+  let waiting: ReturnType<typeof setTimeout> | undefined;
+  let due = Number.POSITIVE_INFINITY;
+  let last = Number.NEGATIVE_INFINITY;
+  let outdated: Outdated[] = [];
+  const happened = new Set<string>();
+  const read = () => {
+    waiting = undefined;
+    due = Number.POSITIVE_INFINITY;
+    if (document.hidden) return; // until somebody looks
+    last = performance.now();
+    const since = outdated;
+    outdated = [];
+    happened.clear();
+    void queries.invalidateQueries({ predicate: (query) => since.some((each) => each(query)) });
+  };
+  const soon = (each: Outdated, ms: number) => {
+    outdated.push(each);
+    const at = Math.max(performance.now() + ms, last + SLOW_MS);
+    if (at >= due) return;
+    due = at;
+    clearTimeout(waiting);
+    waiting = setTimeout(read, at - performance.now());
+  };
+  const since = (kind: Kind, { experiment, run }: Event, ms: number) => {
+    const name = `${kind} ${experiment} ${run}`;
+    if (happened.has(name)) return;
+    happened.add(name);
+    soon(({ queryKey }) => isOutdated(queryKey, { kind, experiment, run }), ms);
+  };
+  const goOn = () => {
+    if (outdated.length > 0) soon(() => false, 0);
+  };
+  return { since, soon, goOn, stop: () => clearTimeout(waiting) };
 }

@@ -1,10 +1,11 @@
-import { Alert, Anchor, Group, Pagination, Skeleton, Stack, Text, Title } from "@mantine/core";
+import { Anchor, Group, Pagination, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { keepPreviousData } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { api, type Problem, sentence } from "../api/client";
+import { api, type Problem } from "../api/client";
 import { DataTable } from "../ui/DataTable";
 import { Outdated } from "../ui/Outdated";
+import { Unanswered } from "../ui/Unanswered";
 import { BulkBar } from "./BulkBar";
 import { columns } from "./columns";
 import { Facets } from "./Facets";
@@ -13,28 +14,34 @@ import { ImportButton } from "./ImportButton";
 import { toggled } from "./query";
 import { SavedViews } from "./SavedViews";
 import { SearchField } from "./SearchField";
+import type { Sort } from "./search";
 
 const route = getRouteApi("/history");
 
 const PER_PAGE = 50;
 
-/** Every experiment of the team, newest first, searched by words and terms. */
+/** Every experiment of the team, searched by words and terms, sorted by the server. */
 export function HistoryPage() {
-  const { q, page = 1 } = route.useSearch();
+  const { q, page = 1, sort } = route.useSearch();
   const navigate = useNavigate();
   const [chosen, setChosen] = useState<number[]>([]);
   const go = (words: string) => {
     setChosen([]);
-    void navigate({ to: "/history", search: { q: words || undefined }, replace: true });
+    void navigate({ to: "/history", search: { q: words || undefined, sort }, replace: true });
+  };
+  // Another order has other rows on its first page; what was chosen on the old one is out of sight.
+  const order = (by: string | undefined) => {
+    setChosen([]);
+    void navigate({ to: "/history", search: { q, sort: by as Sort }, replace: true });
   };
   const { data, error, isPlaceholderData } = api.useQuery(
     "get",
     "/api/experiments",
-    { params: { query: { q: q ?? "", limit: PER_PAGE, offset: (page - 1) * PER_PAGE } } },
+    { params: { query: { q: q ?? "", limit: PER_PAGE, offset: (page - 1) * PER_PAGE, sort } } },
     { placeholderData: keepPreviousData, retry: false },
   );
   const fields = (error as Problem | null)?.errors ?? [];
-  if (error && fields.length === 0) return <Alert color="red">{sentence(error)}</Alert>;
+  if (error && !data && fields.length === 0) return <Unanswered error={error} />;
   if (data && data.total === 0 && !q && !isPlaceholderData) return <FirstStart />;
   const history = error ? undefined : data;
   return (
@@ -46,7 +53,7 @@ export function HistoryPage() {
             <Anchor
               key={format}
               size="xs"
-              href={`/api/experiments/file?${new URLSearchParams({ q: q ?? "", format })}`}
+              href={`/api/experiments/file?${new URLSearchParams({ q: q ?? "", format, ...(sort && { sort }) })}`}
               download
             >
               {format === "csv" ? "All found as CSV" : "Parquet"}
@@ -73,6 +80,7 @@ export function HistoryPage() {
             caption="Experiments"
             minWidth={1080}
             empty={isPlaceholderData ? "Searching …" : `No experiment fits “${q}”.`}
+            order={{ by: sort, change: order }}
           />
         </Outdated>
       ) : (
@@ -83,7 +91,9 @@ export function HistoryPage() {
           <Pagination
             total={Math.ceil(history.total / PER_PAGE)}
             value={page}
-            onChange={(value) => void navigate({ to: "/history", search: { q, page: value } })}
+            onChange={(value) =>
+              void navigate({ to: "/history", search: { q, sort, page: value } })
+            }
           />
           <Text size="sm" c="dimmed">
             {history.total} experiments

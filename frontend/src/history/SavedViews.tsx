@@ -4,6 +4,7 @@ import { IconBookmark, IconTrash } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { api, sentence } from "../api/client";
 import { useDraftText } from "../ui/draft";
+import { changed } from "../api/live";
 
 interface Props {
   query: string;
@@ -16,7 +17,7 @@ export function SavedViews({ query, open }: Props) {
   const [name, setName] = useDraftText("view");
   const { data } = api.useQuery("get", "/api/views");
   const options = {
-    onSuccess: () => void queries.invalidateQueries(),
+    onSuccess: () => void changed(queries, { kind: "views", experiment: 0, run: 0 }),
     onError: (error: unknown) =>
       notifications.show({ color: "red", title: "Not saved", message: sentence(error) }),
   };

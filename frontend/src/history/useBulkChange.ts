@@ -1,6 +1,7 @@
 import { notifications } from "@mantine/notifications";
 import { useQueryClient } from "@tanstack/react-query";
 import { api, type Schemas, sentence } from "../api/client";
+import { changed } from "../api/live";
 
 /** Changes several experiments at once. */
 export function useBulkChange(
@@ -8,10 +9,11 @@ export function useBulkChange(
 ): (change: Schemas["BulkChange"], changed?: () => void) => void {
   const queries = useQueryClient();
   const { mutate } = api.useMutation("post", "/api/experiments/bulk", {
-    onSuccess: ({ changed }) => {
-      void queries.invalidateQueries();
+    onSuccess: ({ changed: count }, { body: { ids } }) => {
+      const since = ids.map((id) => ({ kind: "experiment", experiment: id, run: 0 }) as const);
+      void changed(queries, ...since);
       notifications.show({
-        message: `${changed} ${changed === 1 ? "experiment" : "experiments"} changed`,
+        message: `${count} ${count === 1 ? "experiment" : "experiments"} changed`,
       });
       done();
     },

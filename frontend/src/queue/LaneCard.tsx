@@ -9,6 +9,7 @@ import {
 } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { api, type Schemas, sentence } from "../api/client";
+import { changed } from "../api/live";
 import { runTitle } from "../results/runs/runTitle";
 import { useRunAction } from "../results/runs/useRunAction";
 import { bytes, roughly } from "../ui/format";
@@ -95,7 +96,7 @@ const CHOICES = [
 function LaneMenu({ lane }: { lane: Lane }) {
   const queries = useQueryClient();
   const { mutate } = api.useMutation("post", "/api/lanes/{name}", {
-    onSuccess: () => void queries.invalidateQueries(),
+    onSuccess: () => void changed(queries, { kind: "lanes", experiment: 0, run: 0 }),
     onError: (error) => notifications.show({ color: "red", message: sentence(error) }),
   });
   return (

@@ -1,6 +1,6 @@
 import { ActionIcon, Alert, Group, SimpleGrid, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { IconArrowBarToUp } from "@tabler/icons-react";
-import { api, type Run, sentence } from "../api/client";
+import { api, type Run } from "../api/client";
 import { CancelRun, RunActions } from "../results/runs/RunActions";
 import { RunStatus } from "../results/runs/RunStatus";
 import { runTitle } from "../results/runs/runTitle";
@@ -8,6 +8,7 @@ import { useRunAction } from "../results/runs/useRunAction";
 import { DataTable } from "../ui/DataTable";
 import { ago, roughly } from "../ui/format";
 import type { Column } from "../ui/table";
+import { Unanswered } from "../ui/Unanswered";
 import { ExperimentLink } from "./ExperimentLink";
 import type { ExperimentNames } from "./experimentNames";
 import { LaneCard } from "./LaneCard";
@@ -16,7 +17,7 @@ import { WaitingExperiments } from "./WaitingExperiments";
 /** What runs where, and what waits in order. */
 export function QueuePage() {
   const { data, error } = api.useQuery("get", "/api/queue", {}, { refetchInterval: 30_000 });
-  if (error) return <Alert color="red">{sentence(error)}</Alert>;
+  if (error && !data) return <Unanswered error={error} />;
   if (!data) return <Skeleton height={300} />;
   return (
     <Stack>
@@ -45,7 +46,11 @@ export function QueuePage() {
         )}
       </Group>
       <WaitingExperiments runs={data.queued} names={data.experiments} />
-      <Waiting runs={data.queued} names={data.experiments} />
+      <Waiting
+        runs={data.queued}
+        names={data.experiments}
+        whole={data.queued.length === data.waiting}
+      />
       {data.waiting > data.queued.length && (
         <Text size="sm" c="dimmed">
           The first {data.queued.length} are shown.
@@ -97,7 +102,14 @@ function Failed({ runs, names }: { runs: Run[]; names: ExperimentNames }) {
   return <DataTable rows={runs} columns={columns} caption="Failed runs" minWidth={860} />;
 }
 
-function Waiting({ runs, names }: { runs: Run[]; names: ExperimentNames }) {
+interface WaitingProps {
+  runs: Run[];
+  names: ExperimentNames;
+  /** Whether these are all that wait: the first of them sorted are not the first of all. */
+  whole: boolean;
+}
+
+function Waiting({ runs, names, whole }: WaitingProps) {
   const top = useRunAction("top");
   const columns: Column<Run>[] = [
     ...whichRun(names),
@@ -137,5 +149,13 @@ function Waiting({ runs, names }: { runs: Run[]; names: ExperimentNames }) {
       ),
     },
   ];
-  return <DataTable rows={runs} columns={columns} caption="Waiting runs" empty="Nothing waits." />;
+  return (
+    <DataTable
+      rows={runs}
+      columns={columns}
+      caption="Waiting runs"
+      empty="Nothing waits."
+      order={whole ? undefined : "fixed"}
+    />
+  );
 }

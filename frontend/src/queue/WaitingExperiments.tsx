@@ -9,6 +9,8 @@ import {
 } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { api, type Run, sentence } from "../api/client";
+import { otherStatus } from "../api/dependence";
+import { changed } from "../api/live";
 import { useCancelAll } from "../results/runs/useCancelAll";
 import { type ExperimentNames, nameOf } from "./experimentNames";
 
@@ -40,7 +42,7 @@ function OfExperiment({ id, name, runs }: { id: number; name: string; runs: Run[
   const queries = useQueryClient();
   const of = [`e${id}`];
   const { mutate: move } = api.useMutation("post", "/api/runs/priority", {
-    onSuccess: () => void queries.invalidateQueries(),
+    onSuccess: () => void changed(queries, ...otherStatus(of)),
     onError: (error) => notifications.show({ color: "red", message: sentence(error) }),
   });
   const count = runs.length;

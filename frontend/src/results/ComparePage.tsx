@@ -1,12 +1,13 @@
-import { Alert, Anchor, Button, CopyButton, Group, Skeleton, Stack, Title } from "@mantine/core";
+import { Anchor, Button, CopyButton, Group, Skeleton, Stack, Title } from "@mantine/core";
 import { IconLink } from "@tabler/icons-react";
 import { keepPreviousData } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useEffect } from "react";
-import { api, type Schemas, sentence } from "../api/client";
+import { api, type Schemas } from "../api/client";
 import { Empty } from "../ui/Empty";
 import { Outdated } from "../ui/Outdated";
 import { Tabbed } from "../ui/Tabbed";
+import { Unanswered } from "../ui/Unanswered";
 import { BasketBar } from "./basket/BasketBar";
 import { useBasket } from "./basket/useBasket";
 import { known } from "./catalog";
@@ -81,8 +82,8 @@ function Compared({ items, search: raw, change }: ComparedProps) {
     { params: { query: { of: items } } },
     { placeholderData: keepPreviousData, retry: false },
   );
-  const failed = error ?? unanswered;
-  if (failed) return <Alert color="red">{sentence(failed)}</Alert>;
+  const failed = (!data && error) || (!catalog && unanswered);
+  if (failed) return <Unanswered error={failed} />;
   if (!data || !catalog) return <Skeleton height={400} />;
   const search = known(raw, catalog);
   const tab = search.tab ?? "overview";

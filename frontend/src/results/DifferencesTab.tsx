@@ -1,7 +1,8 @@
-import { Alert, Skeleton, Stack, Text } from "@mantine/core";
-import { api, type Schemas, sentence } from "../api/client";
+import { Skeleton, Stack, Text } from "@mantine/core";
+import { api, type Schemas } from "../api/client";
 import { DataTable } from "../ui/DataTable";
 import type { Column } from "../ui/table";
+import { Unanswered } from "../ui/Unanswered";
 import { shownValue } from "./runs/columns";
 import type { ViewProps } from "./subject";
 
@@ -12,7 +13,7 @@ export function DifferencesTab({ subject, search }: ViewProps) {
   const { data, error } = api.useQuery("get", "/api/overview", {
     params: { query: { of: subject.of, judge: search.judge } },
   });
-  if (error) return <Alert color="red">{sentence(error)}</Alert>;
+  if (error && !data) return <Unanswered error={error} />;
   if (!data) return <Skeleton height={200} />;
   const groups = Object.keys(data.differences[0]?.values ?? {});
   const columns: Column<Row>[] = [

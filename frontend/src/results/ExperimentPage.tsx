@@ -4,11 +4,11 @@ import {
   api,
   type Catalog,
   type ExperimentDetail,
-  sentence,
   storedSpec,
   whyNotLaunched,
 } from "../api/client";
 import { Tabbed } from "../ui/Tabbed";
+import { Unanswered } from "../ui/Unanswered";
 import { known } from "./catalog";
 import { ExperimentHeader } from "./ExperimentHeader";
 import { NotesTab } from "./NotesTab";
@@ -33,8 +33,8 @@ export function ExperimentPage() {
   const { data, error } = api.useQuery("get", "/api/experiments/{experiment_id}", {
     params: { path: { experiment_id: id } },
   });
-  const failed = error ?? unanswered;
-  if (failed) return <Alert color="red">{sentence(failed)}</Alert>;
+  const failed = (!data && error) || (!catalog && unanswered);
+  if (failed) return <Unanswered error={failed} />;
   if (!data || !catalog) return <Skeleton height={400} />;
   const search = known(raw, catalog);
   const change = (part: Partial<ExperimentSearch>) =>

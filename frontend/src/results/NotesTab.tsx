@@ -2,8 +2,10 @@ import { Alert, Button, Group, Select, Skeleton, Stack, Text } from "@mantine/co
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, type ExperimentDetail, type Schemas, sentence } from "../api/client";
+import { changed } from "../api/live";
 import { useDraft } from "../ui/draft";
 import { ago } from "../ui/format";
+import { Unanswered } from "../ui/Unanswered";
 import { isNoteDraft, NoteEditor } from "./NoteEditor";
 import { RenderedMarkdown } from "./RenderedMarkdown";
 
@@ -13,7 +15,7 @@ export function NotesTab({ experiment }: { experiment: ExperimentDetail }) {
   const { data, error } = api.useQuery("get", "/api/experiments/{experiment_id}/notes", {
     params: { path },
   });
-  if (error) return <Alert color="red">{sentence(error)}</Alert>;
+  if (error && !data) return <Unanswered error={error} />;
   if (!data) return <Skeleton height={200} />;
   return <Notes experiment={experiment.id} versions={data} />;
 }
@@ -34,7 +36,7 @@ function Notes({ experiment, versions }: { experiment: number; versions: Version
         kept={kept}
         draft={kept.draft}
         readAnew={async () => {
-          await queries.invalidateQueries();
+          await changed(queries, { kind: "notes", experiment, run: 0 });
           setShown(null);
         }}
       />

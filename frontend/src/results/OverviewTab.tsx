@@ -9,11 +9,12 @@ import {
   Title,
 } from "@mantine/core";
 import { IconX } from "@tabler/icons-react";
-import { api, type Run, type Schemas, sentence } from "../api/client";
+import { api, type Run, type Schemas } from "../api/client";
 import { DataTable } from "../ui/DataTable";
 import { estimate, rate, withUnit } from "../ui/format";
 import { Sparkline } from "../ui/Sparkline";
 import type { Column } from "../ui/table";
+import { Unanswered } from "../ui/Unanswered";
 import { BasketToggle } from "./basket/BasketToggle";
 import { RunList } from "./runs/RunList";
 import { useCancelAll } from "./runs/useCancelAll";
@@ -25,7 +26,7 @@ export function OverviewTab({ subject, search, change }: ViewProps) {
   const { data, error } = api.useQuery("get", "/api/overview", {
     params: { query: { of: subject.of, judge: search.judge } },
   });
-  if (error) return <Alert color="red">{sentence(error)}</Alert>;
+  if (error && !data) return <Unanswered error={error} />;
   if (!data) return <Skeleton height={300} />;
   return (
     <Stack>

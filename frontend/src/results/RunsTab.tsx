@@ -1,10 +1,11 @@
-import { Alert, Anchor, Group, MultiSelect, Skeleton, Stack, Switch } from "@mantine/core";
+import { Anchor, Group, MultiSelect, Skeleton, Stack, Switch } from "@mantine/core";
 import { keepPreviousData } from "@tanstack/react-query";
-import { api, type Run, type Schemas, sentence } from "../api/client";
+import { api, type Run, type Schemas } from "../api/client";
 import { DataTable } from "../ui/DataTable";
 import { withUnit } from "../ui/format";
 import { Outdated } from "../ui/Outdated";
 import type { Column } from "../ui/table";
+import { Unanswered } from "../ui/Unanswered";
 import { grouped, shownValue } from "./runs/columns";
 import { RunActions } from "./runs/RunActions";
 import { RunStatus } from "./runs/RunStatus";
@@ -25,7 +26,7 @@ export function RunsTab({ subject, search, change, catalog }: ViewProps) {
     { params: { query: { of: subject.of } } },
     { placeholderData: keepPreviousData },
   );
-  if (error) return <Alert color="red">{sentence(error)}</Alert>;
+  if (error && !data) return <Unanswered error={error} />;
   if (!data) return <Skeleton height={300} />;
   const chosen = search.columns ?? usual;
   const shown = data.columns.filter(({ name, differs }) =>

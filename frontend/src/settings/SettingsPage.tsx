@@ -1,5 +1,4 @@
 import {
-  Alert,
   Anchor,
   Button,
   Code,
@@ -15,12 +14,13 @@ import {
   useMantineColorScheme,
 } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
-import { api, type Schemas, sentence } from "../api/client";
+import { api, type Schemas } from "../api/client";
 import { grouped } from "../results/runs/columns";
 import { useRunColumns } from "../results/runs/useRunColumns";
 import { DataTable } from "../ui/DataTable";
 import { bytes, quantity } from "../ui/format";
 import type { Column } from "../ui/table";
+import { Unanswered } from "../ui/Unanswered";
 
 /** What this browser prefers, what the server stores, and how it was set up. */
 export function SettingsPage() {
@@ -74,7 +74,7 @@ function Preferences() {
 
 function Server() {
   const { data, error } = api.useQuery("get", "/api/server");
-  if (error) return <Alert color="red">{sentence(error)}</Alert>;
+  if (error && !data) return <Unanswered error={error} />;
   if (!data) return <Skeleton height={300} />;
   const facts: [string, string][] = [
     ["Experiments", quantity(data.experiments)],

@@ -23,8 +23,8 @@ import {
   IconSun,
 } from "@tabler/icons-react";
 import { Link, Outlet } from "@tanstack/react-router";
-import { useLive } from "../api/live";
 import { useBasket } from "../results/basket/useBasket";
+import { Away } from "./Away";
 
 const PAGES = [
   { to: "/launch", label: "Launch", icon: IconRocket },
@@ -44,9 +44,8 @@ function usePages() {
   );
 }
 
-/** The frame of every page: name, the pages, the theme; and the live feed behind them. */
+/** The frame of every page: name, the pages, the theme; and whether the server is there. */
 export function Shell() {
-  useLive();
   return (
     <AppShell header={{ height: 52 }} padding="md">
       <AppShell.Header>
@@ -81,6 +80,7 @@ export function Shell() {
       </AppShell.Header>
       <AppShell.Main>
         <Container size={1600} px={0}>
+          <Away />
           <Outlet />
         </Container>
       </AppShell.Main>

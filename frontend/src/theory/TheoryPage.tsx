@@ -1,7 +1,8 @@
 import { Alert, Skeleton } from "@mantine/core";
 import { getRouteApi, Navigate } from "@tanstack/react-router";
 import { useEffect } from "react";
-import { api, client, sentence, storedSpec, whyNotLaunched } from "../api/client";
+import { api, client, storedSpec, whyNotLaunched } from "../api/client";
+import { Unanswered } from "../ui/Unanswered";
 import { Lab } from "./Lab";
 
 const route = getRouteApi("/theory");
@@ -24,8 +25,11 @@ export function TheoryPage() {
     { enabled: run !== undefined },
   );
   useEffect(() => void client.POST("/api/theory/warm"), []);
-  const failed = error ?? template.error ?? single.error;
-  if (failed) return <Alert color="red">{sentence(failed)}</Alert>;
+  const failed =
+    (!catalog && error) ||
+    (!template.data && template.error) ||
+    (!single.data && single.error);
+  if (failed) return <Unanswered error={failed} />;
   const stored = template.data;
   if (stored?.problems.length) return <Alert color="yellow">{whyNotLaunched(stored)}</Alert>;
   const chosen = catalog?.theory.find(({ name }) => name === preset);

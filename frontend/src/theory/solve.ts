@@ -1,3 +1,4 @@
+import { unreachable, withProblem } from "../api/answer";
 import type { ExperimentSpec, Problem, Schemas } from "../api/client";
 
 export type TheoryAnswer = Schemas["TheoryOut"];
@@ -26,8 +27,13 @@ export async function solve(spec: ExperimentSpec, options: Options): Promise<The
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(spec),
     signal: options.signal,
+  }).catch((error: unknown) => {
+    if (options.signal.aborted) throw error;
+    return unreachable();
   });
-  if (!response.ok || !response.body) throw (await response.json()) as Problem;
+  if (!response.ok || !response.body) {
+    throw (await (await withProblem(response)).json()) as Problem;
+  }
   for await (const line of lines(response.body)) {
     const message = JSON.parse(line) as Line;
     if (message.error !== undefined) throw new Error(message.error);

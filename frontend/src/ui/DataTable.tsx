@@ -26,12 +26,20 @@ const features = tableFeatures({
 
 const PER_PAGE = 100;
 
+/** The order of rows that the server has sorted: a column's id, with a minus from the largest on. */
+export interface Order {
+  by: string | undefined;
+  change: (by: string | undefined) => void;
+}
+
 interface Props<T> {
   rows: T[];
   columns: Column<T>[];
   caption: string;
   minWidth?: number;
   empty?: string;
+  /** Where the rows are a part of a whole: the server sorts, or (`"fixed"`) nobody does. */
+  order?: Order | "fixed";
 }
 
 /** A table that sorts by any column, scrolls sideways on a narrow screen, and has pages if long. */
@@ -41,10 +49,12 @@ export function DataTable<T extends RowData>({
   caption,
   minWidth = 640,
   empty,
+  order,
 }: Props<T>) {
   const table = useTable({
     features,
     data: rows,
+    enableSorting: order === undefined,
     // Live updates bring new rows; the page that is read stays.
     autoResetPageIndex: false,
     initialState: { pagination: { pageIndex: 0, pageSize: PER_PAGE } },
@@ -80,8 +90,8 @@ export function DataTable<T extends RowData>({
             {table.getHeaderGroups().map((group) => (
               <Table.Tr key={group.id}>
                 {group.headers.map((header) => {
-                  const sorted = header.column.getIsSorted();
                   const column = shown.get(header.column.id);
+                  const { sorted, sort } = sorting(header.column, order);
                   const numeric = column?.numeric;
                   return (
                     <Table.Th
@@ -92,18 +102,20 @@ export function DataTable<T extends RowData>({
                       }
                     >
                       {column?.head ??
-                        (column?.header && (
+                        (sort === undefined ? (
+                          column?.header
+                        ) : column?.header ? (
                           <UnstyledButton
                             fz="sm"
                             fw={600}
                             ta={numeric ? "right" : "left"}
-                            onClick={header.column.getToggleSortingHandler()}
+                            onClick={sort}
                           >
                             {column.header}{" "}
                             {sorted === "asc" && <IconArrowUp size={12} aria-hidden />}
                             {sorted === "desc" && <IconArrowDown size={12} aria-hidden />}
                           </UnstyledButton>
-                        ))}
+                        ) : null)}
                     </Table.Th>
                   );
                 })}
@@ -148,4 +160,22 @@ export function DataTable<T extends RowData>({
       )}
     </>
   );
+}
+
+type Sorted = false | "asc" | "desc";
+
+/** How a column is sorted, and what a click on its header does: up, down, then not at all. */
+function sorting(
+  column: { id: string; getIsSorted(): Sorted; getToggleSortingHandler(): unknown },
+  order: Order | "fixed" | undefined,
+): { sorted: Sorted; sort?: (event: unknown) => void } {
+  if (order === "fixed") return { sorted: false };
+  if (order === undefined) {
+    const sort = column.getToggleSortingHandler() as (event: unknown) => void;
+    return { sorted: column.getIsSorted(), sort };
+  }
+  const { id } = column;
+  const sorted = order.by === id ? "asc" : order.by === `-${id}` ? "desc" : false;
+  const next = sorted === "asc" ? `-${id}` : sorted === "desc" ? undefined : id;
+  return { sorted, sort: () => order.change(next) };
 }

@@ -1,11 +1,12 @@
-import { Alert, Skeleton, useComputedColorScheme } from "@mantine/core";
+import { Skeleton, useComputedColorScheme } from "@mantine/core";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { sentence } from "../api/client";
+import { mayPass, read } from "../api/answer";
 import type { paths } from "../api/schema";
 import { FigureBox, FigureFrame } from "./FigureFrame";
 import { Outdated } from "./Outdated";
 import type { PlotlyFigure, PlotPoint } from "./Plot";
 import type { Records } from "./table";
+import { Unanswered } from "./Unanswered";
 
 type FigureParams = Record<string, string | number | boolean | string[] | number[] | undefined>;
 
@@ -37,11 +38,18 @@ export function figureUrl(of: string[], name: string, params: FigureParams): str
   return `/api/figures/${name}?${query}`;
 }
 
-async function read<T>(url: string, signal?: AbortSignal): Promise<T> {
-  const response = await fetch(url, { signal });
-  const body: unknown = await response.json();
-  if (!response.ok) throw body;
-  return body as T;
+/** What changes a figure without changing what its axes show: colours, which series, an outline. */
+const SAME_AXES: Partial<Record<FigureName, string[]>> = {
+  heatmap: ["layer"],
+  curves: ["smoothing"],
+};
+
+/** Names the view that a zoom belongs to: the next version of it keeps the zoom, another has none. */
+export function viewOf(of: string[], name: FigureName, params: FigureParams): string {
+  const others = Object.entries(params).filter(
+    ([key]) => key !== "labels" && !SAME_AXES[name]?.includes(key),
+  );
+  return figureUrl(of, name, Object.fromEntries(others));
 }
 
 /** A figure drawn by the server, kept dimmed while its next version loads, with its data. */
@@ -50,17 +58,18 @@ export function Figure({ of, name, label, params = {}, height = 420, onPoint, on
   const url = figureUrl(of, name, { ...params, theme });
   const { data, error, isPlaceholderData } = useQuery({
     queryKey: ["figure", url],
-    queryFn: ({ signal }) => read<PlotlyFigure>(url, signal),
+    queryFn: async ({ signal }) => {
+      const { data, layout } = await read<PlotlyFigure>(url, signal);
+      return { data, layout: { ...layout, uirevision: viewOf(of, name, params) } };
+    },
     placeholderData: keepPreviousData,
   });
   const dataAs = (format: string) => figureUrl(of, name, { ...params, format });
   const records = dataAs("records");
   return (
     <FigureBox>
-      {error ? (
-        <Alert color="red" title="This figure cannot be drawn">
-          {sentence(error)}
-        </Alert>
+      {error && !(data && mayPass(error)) ? (
+        <Unanswered error={error} title="This figure cannot be drawn" />
       ) : data ? (
         <Outdated when={isPlaceholderData}>
           <FigureFrame

@@ -1,6 +1,7 @@
-import { Skeleton } from "@mantine/core";
+import { Alert, Button, Skeleton } from "@mantine/core";
 import { type RefObject, useEffect, useRef, useState } from "react";
 import { fileName } from "./fileName";
+import { loaded, type Plotly, plotly } from "./plotly";
 
 /** A figure as the server sends it. */
 export interface PlotlyFigure {
@@ -14,32 +15,37 @@ export interface PlotPoint {
   customdata: unknown;
 }
 
-interface Plotly {
-  react(node: HTMLElement, data: object[], layout: object, config: object): Promise<unknown>;
-  purge(node: HTMLElement): void;
-  downloadImage(node: HTMLElement, options: object): Promise<string>;
-}
-
 type PlotElement = HTMLElement & {
   on?(event: string, handler: (event?: { points: PlotPoint[] }) => void): void;
   removeAllListeners?(event: string): void;
 };
 
-let loading: Promise<Plotly> | undefined;
+/** All that a figure's toolbar offers; the report has the same (`loraone/analysis/report.py`). */
+export const BUTTONS = [
+  ["toImage"],
+  ["zoom2d", "pan2d"],
+  ["zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"],
+];
 
-/** plotly.js is half a megabyte: it is loaded when the first figure is shown. */
-function plotly(): Promise<Plotly> {
-  loading ??= import("plotly.js-cartesian-dist-min").then(
-    (module) => (module.default ?? module) as unknown as Plotly,
-  );
-  return loading;
-}
-
+// Nothing leaves the machine: plotly would offer to upload a figure to a service of its own.
 const CONFIG = {
   displaylogo: false,
   responsive: true,
-  modeBarButtonsToRemove: ["select2d", "lasso2d"],
+  modeBarButtons: BUTTONS,
+  showSendToCloud: false,
+  plotlyServerURL: "",
 };
+
+/** What the axes mean: with other quantities, or another scale, a zoom into them means nothing. */
+function axesOf(layout: PlotlyFigure["layout"]): string {
+  const axes = Object.entries(layout).filter(([key]) => /^[xy]axis\d*$/.test(key));
+  return JSON.stringify(
+    axes.map(([key, axis]) => {
+      const { title, type } = axis as Record<string, unknown>;
+      return [key, title, type];
+    }),
+  );
+}
 
 interface Props {
   figure: PlotlyFigure;
@@ -54,21 +60,31 @@ interface Props {
 
 export type Save = (format: "png" | "svg") => void;
 
-/** Draws a plotly figure; zoom survives updates, and a click on a point comes back. */
+/**
+ * Draws a plotly figure; a click on a point comes back. A zoom survives updates of the same figure:
+ * one with the same `uirevision`, where it has one, and the same axes.
+ */
 export function Plot({ figure, height, label, onPoint, onHover, saver }: Props) {
   const node = useRef<PlotElement>(null);
   const [drawn, setDrawn] = useState(false);
+  const [failed, setFailed] = useState(false);
+  const [attempt, setAttempt] = useState(0);
   const clicked = useRef(onPoint);
   clicked.current = onPoint;
   const hovered = useRef(onHover);
   hovered.current = onHover;
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another attempt draws the same again
   useEffect(() => {
     let gone = false;
-    void plotly().then(async (library) => {
+    setFailed(false);
+    const draw = async (library: Plotly) => {
       const element = node.current;
       if (gone || !element) return;
-      const layout = { ...figure.layout, height, autosize: true, uirevision: "same" };
+      const { uirevision, ...rest } = figure.layout;
+      const same = `${uirevision} ${axesOf(rest)}`;
+      // plotly writes the ranges it finds into what it is given: the answer that is kept stays.
+      const layout = { ...structuredClone(rest), height, autosize: true, uirevision: same };
       await library.react(element, figure.data, layout, CONFIG);
       for (const event of ["plotly_click", "plotly_hover", "plotly_unhover"]) {
         element.removeAllListeners?.(event);
@@ -79,11 +95,12 @@ export function Plot({ figure, height, label, onPoint, onHover, saver }: Props) 
       element.on?.("plotly_hover", (event) => hovered.current?.(event?.points[0]));
       element.on?.("plotly_unhover", () => hovered.current?.(undefined));
       setDrawn(true);
-    });
+    };
+    plotly().then(draw, () => setFailed(!gone));
     return () => {
       gone = true;
     };
-  }, [figure, height]);
+  }, [figure, height, attempt]);
 
   useEffect(() => {
     if (!saver) return;
@@ -98,13 +115,22 @@ export function Plot({ figure, height, label, onPoint, onHover, saver }: Props) 
   useEffect(() => {
     const element = node.current;
     return () => {
-      void plotly().then((library) => element && library.purge(element));
+      if (element) loaded()?.purge(element);
     };
   }, []);
 
   return (
     <div style={{ position: "relative", minHeight: height }}>
-      {!drawn && <Skeleton height={height} style={{ position: "absolute" }} />}
+      {failed ? (
+        <Alert color="red" title="This figure cannot be drawn">
+          What draws it could not be read from the server.{" "}
+          <Button size="compact-sm" variant="default" onClick={() => setAttempt(attempt + 1)}>
+            Try again
+          </Button>
+        </Alert>
+      ) : (
+        !drawn && <Skeleton height={height} style={{ position: "absolute" }} />
+      )}
       <figure
         ref={node}
         aria-label={label}

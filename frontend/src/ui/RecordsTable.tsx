@@ -1,9 +1,9 @@
-import { Alert, Skeleton } from "@mantine/core";
+import { Skeleton } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { sentence } from "../api/client";
 import { DataTable } from "./DataTable";
 import { heading, quantity } from "./format";
 import type { Cell, Column, Records } from "./table";
+import { Unanswered } from "./Unanswered";
 
 /** Where records come from; `key` is another one where they are others. */
 export interface RecordsSource {
@@ -19,7 +19,7 @@ interface Props {
 /** The numbers behind a figure. */
 export function RecordsTable({ source, caption }: Props) {
   const { data, error } = useQuery({ queryKey: ["records", source.key], queryFn: source.read });
-  if (error) return <Alert color="red">{sentence(error)}</Alert>;
+  if (error && !data) return <Unanswered error={error} />;
   if (!data) return <Skeleton height={200} />;
   return (
     <DataTable

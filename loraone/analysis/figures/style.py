@@ -58,6 +58,8 @@ def figure(theme: Theme, **layout: Any) -> go.Figure:
         margin={"l": 64, "r": 16, "t": 24, "b": 52},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 12}},
         hoverlabel={"namelength": -1},
+        # Wherever it is shown, such as in a notebook: no button that uploads it to plotly's cloud.
+        modebar={"remove": ["sendDataToCloud", "sendChartToCloud"]},
         xaxis=axis,
         yaxis=axis,
     )

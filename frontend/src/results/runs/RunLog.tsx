@@ -1,8 +1,9 @@
-import { ActionIcon, Alert, Code, Modal, ScrollArea, Select, Stack, Text } from "@mantine/core";
+import { ActionIcon, Code, Modal, ScrollArea, Select, Stack, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconFileText } from "@tabler/icons-react";
 import { useState } from "react";
-import { api, type Run, sentence } from "../../api/client";
+import { api, type Run } from "../../api/client";
+import { Unanswered } from "../../ui/Unanswered";
 
 const REFRESH_MS = 3000;
 
@@ -36,7 +37,7 @@ function Printed({ run }: { run: Run }) {
     { params: { path: { run_id: run.id }, query: { attempt } } },
     { refetchInterval: run.status === "running" ? REFRESH_MS : false },
   );
-  if (error) return <Alert color="red">{sentence(error)}</Alert>;
+  if (error && !data) return <Unanswered error={error} />;
   if (!data) return null;
   return (
     <Stack gap="xs">

@@ -1,7 +1,7 @@
 import { QueryClient } from "@tanstack/react-query";
 import { expect, test } from "vitest";
 import type { Run } from "./client";
-import { type Change, isOutdated, merged, patch } from "./live";
+import { type Change, merged, patch } from "./progress";
 
 const change: Change = {
   run: 7,
@@ -31,17 +31,4 @@ test("cached answers are changed where they hold the run, and left alone otherwi
   patch(queries, changes);
   expect(queries.getQueryData(basket)).toMatchObject({ runs: [{ done: 3 }, { done: 0 }] });
   expect(queries.getQueryData(apart)).toBe(before);
-});
-
-test("estimates are read anew when a run ends, and not with each of its numbers", () => {
-  const plan = ["post", "/api/plan", { body: {} }];
-  expect(isOutdated(plan, "measured")).toBe(false);
-  expect(isOutdated(plan, "ended")).toBe(true);
-  expect(isOutdated(["figure", "/api/figures/curves?of=e1"], "measured")).toBe(true);
-});
-
-test("the catalogue is read anew from a server that was away: it may have other methods", () => {
-  const catalog = ["get", "/api/catalog", undefined];
-  expect(isOutdated(catalog, "ended")).toBe(false);
-  expect(isOutdated(catalog, "connected again")).toBe(true);
 });
