@@ -1,4 +1,10 @@
-import { createRootRoute, createRoute, createRouter, redirect } from "@tanstack/react-router";
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  redirect,
+} from "@tanstack/react-router";
 import { HistoryPage } from "./history/HistoryPage";
 import { historySearch } from "./history/search";
 import { LaunchPage } from "./launch/LaunchPage";

@@ -31,7 +31,11 @@ test("every answer of the API is classified, and nothing else", () => {
 });
 
 test("every answer that a page keeps is classified", () => {
-  const sources = import.meta.glob("../**/*.tsx", { query: "?raw", eager: true, import: "default" });
+  const sources = import.meta.glob("../**/*.tsx", {
+    query: "?raw",
+    eager: true,
+    import: "default",
+  });
   const asked = Object.values(sources).flatMap((text) =>
     [...String(text).matchAll(/api\.useQuery\(\s*"(?:get|post)",\s*"([^"]+)"/g)].map(([, p]) => p),
   );
