@@ -4,7 +4,7 @@ import { defineConfig } from "vite";
 
 // What the pages share is one script with them, not one more for each set of pages that share it: a
 // page opens with few requests. plotly is apart.
-const pages = { name: "pages", tags: ["$initial" as const] };
+const pages = { name: "pages", tags: ["$initial" as const], entriesAware: true };
 
 export default defineConfig({
   plugins: [react()],

@@ -7,6 +7,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+TABS = (
+    "overview", "curves", "learning-rate", "spectra", "alignment", "step0", "update", "cost",
+    "runs", "recipe", "notes",
+)  # fmt: skip
+# All that the toolbar of a figure may offer; what is not among it may not be there.
+ALLOWED = {
+    "Download plot as a PNG", "Zoom", "Pan", "Zoom in", "Zoom out", "Autoscale", "Reset axes",
+}  # fmt: skip
 AXE = Path(__file__).parents[2] / "frontend/node_modules/axe-core/axe.min.js"
 
 
@@ -60,3 +68,44 @@ def test_nothing_sticks_out_at_phone_width(page: Page, experiment_path: str, sch
         page.wait_for_load_state("networkidle") if "queue" in path else page.wait_for_timeout(300)
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= 390, path
+
+
+def test_nothing_leaves_the_machine_and_no_toolbar_offers_that(
+    page: Page, base_url: str, experiment_path: str, tmp_path: Path
+) -> None:
+    """Every request of every page, also of those that lie in the report, goes to the server."""
+    asked: list[str] = []
+    page.context.on("request", lambda request: asked.append(request.url))
+    page.on("websocket", lambda socket: asked.append(socket.url))
+    key = experiment_path.rpartition("/")[2]
+    paths = [f"{experiment_path}?tab={tab}" for tab in TABS]
+    paths += ["/history", "/queue", "/launch", "/theory", "/settings", f'/compare?of=["e{key}"]']
+    offered: set[str] = set()
+    figures = 0
+    for path in paths:
+        page.goto(path)
+        page.get_by_role("heading", level=2).wait_for()
+        page.wait_for_timeout(700)
+        figures += page.locator("figure[data-drawn=true]").count()
+        offered |= titles(page)
+    assert figures >= 10
+    assert offered == ALLOWED
+    own = (base_url + "/", "data:", f"blob:{base_url}/")
+    assert [url for url in asked if not url.startswith(own)] == []
+    report = tmp_path / "report.html"
+    report.write_bytes(page.request.get(f"/api/experiments/{key}/report.html").body())
+    asked.clear()
+    page.goto(report.as_uri())
+    page.locator(".js-plotly-plot .modebar-btn").first.wait_for(state="attached")
+    assert titles(page) == ALLOWED
+    page.mouse.wheel(0, 2000)
+    page.wait_for_timeout(300)
+    assert {url for url in asked if not url.startswith(("data:", "blob:"))} == {report.as_uri()}
+
+
+def titles(page: Page) -> set[str]:
+    """What the buttons of all toolbars are called."""
+    names = page.locator(".modebar-btn").evaluate_all(
+        "nodes => nodes.map(node => node.getAttribute('data-title'))"
+    )
+    return set(names)

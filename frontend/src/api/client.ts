@@ -1,6 +1,6 @@
 import createFetchClient from "openapi-fetch";
 import createQueryHooks from "openapi-react-query";
-import { opened, unreachable, withProblem } from "./answer";
+import { mayPass, opened, unreachable, withProblem } from "./answer";
 import type { components, paths } from "./schema";
 
 export type Schemas = components["schemas"];
@@ -40,8 +40,7 @@ export function whyNotLaunched({ problems }: ExperimentDetail): string {
 
 /** Whether the server understood and refused: asking again changes nothing. */
 export function isRefusal(error: unknown): boolean {
-  const status = (error as { status?: unknown } | null | undefined)?.status;
-  return typeof status === "number" && status >= 400 && status < 500;
+  return !mayPass(error);
 }
 
 /** What the server said was wrong, in a sentence. */

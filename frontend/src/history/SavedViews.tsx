@@ -3,8 +3,8 @@ import { notifications } from "@mantine/notifications";
 import { IconBookmark, IconTrash } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { api, sentence } from "../api/client";
-import { useDraftText } from "../ui/draft";
 import { changed } from "../api/live";
+import { useDraftText } from "../ui/draft";
 
 interface Props {
   query: string;

@@ -1,7 +1,7 @@
-import { Alert, Button, Group, Select, Skeleton, Stack, Text } from "@mantine/core";
+import { Button, Group, Select, Skeleton, Stack, Text } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, type ExperimentDetail, type Schemas, sentence } from "../api/client";
+import { api, type ExperimentDetail, type Schemas } from "../api/client";
 import { changed } from "../api/live";
 import { useDraft } from "../ui/draft";
 import { ago } from "../ui/format";

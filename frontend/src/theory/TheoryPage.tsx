@@ -26,9 +26,7 @@ export function TheoryPage() {
   );
   useEffect(() => void client.POST("/api/theory/warm"), []);
   const failed =
-    (!catalog && error) ||
-    (!template.data && template.error) ||
-    (!single.data && single.error);
+    (!catalog && error) || (!template.data && template.error) || (!single.data && single.error);
   if (failed) return <Unanswered error={failed} />;
   const stored = template.data;
   if (stored?.problems.length) return <Alert color="yellow">{whyNotLaunched(stored)}</Alert>;

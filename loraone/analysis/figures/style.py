@@ -59,7 +59,7 @@ def figure(theme: Theme, **layout: Any) -> go.Figure:
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 12}},
         hoverlabel={"namelength": -1},
         # Wherever it is shown, such as in a notebook: no button that uploads it to plotly's cloud.
-        modebar={"remove": ["sendDataToCloud", "sendChartToCloud"]},
+        modebar={"remove": ["sendChartToCloud"]},
         xaxis=axis,
         yaxis=axis,
     )
