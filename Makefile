@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 NPM := $(BIN)/python hatch_build.py npm
 SOURCES := pyproject.toml constraints.txt hatch_build.py loraone/__init__.py
 
-.PHONY: demo serve test unit formats faults schedules e2e bench soak check format types docs page system clean
+.PHONY: demo serve test unit fuzz formats faults schedules e2e bench soak check format types docs page system clean
 
 demo: $(VENV)/demo.stamp page  ## install, build the page, start the server, launch the demo
 	$(BIN)/loraone serve --demo
@@ -23,7 +23,7 @@ test: $(VENV)/dev.stamp system unit faults e2e  ## all tests
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # What PostgreSQL makes no difference to.
-NO_DATABASE := cli web/test_page.py web/test_assets.py web/test_connections.py web/test_flood.py web/test_log_rate.py \
+NO_DATABASE := cli web/test_page.py web/test_schemathesis.py web/test_assets.py web/test_connections.py web/test_flood.py web/test_log_rate.py \
   api/test_theory.py results/test_estimates.py results/test_markdown_text.py \
   results/test_markdown_bounds.py api/test_damaged_rows.py \
   storage/test_backups.py scheduling/test_ray.py scheduling/test_watch.py scheduling/test_telemetry.py \
@@ -37,6 +37,10 @@ unit: $(VENV)/dev.stamp system page frontend/node_modules  ## all but those belo
 
 formats: $(VENV)/dev.stamp  ## every method in every number format on every architecture, not a sample
 	$(BIN)/python -m pytest tests/loraone/methods/test_every_dtype.py --every-dtype
+
+# The seed is printed; LORAONE_FUZZ_SEED=… repeats one.
+fuzz: $(VENV)/dev.stamp  ## twenty minutes of generated requests to every route, not a minute
+	LORAONE_FUZZ_SECONDS=600 $(BIN)/python -m pytest tests/backend/web/test_schemathesis.py -s --timeout=3000
 
 # The deployments are slow and mind no company, unlike the other browser tests.
 faults: $(VENV)/dev.stamp system page  ## everything that can go wrong, and every deployment

@@ -165,7 +165,7 @@ def _look_at_blocks(spec: _Shared, config: Mapping[str, Any], stored: Checkpoint
 def _look_at_embedding(spec: _Shared, config: Mapping[str, Any], stored: Checkpoint) -> None:
     rows = config.get("vocab_size")
     for name, shape in stored.shapes.items():
-        if isinstance(rows, int) and _EMBEDDING.search(name) and shape[0] != rows:
+        if isinstance(rows, int) and _EMBEDDING.search(name) and shape[:1] not in ((), (rows,)):
             raise ModelError(
                 f"{name} of {spec.model.id} has {shape[0]} rows, and {CONFIG} says vocab_size "
                 f"{rows}: this weight would be drawn at random",
