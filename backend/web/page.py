@@ -75,7 +75,7 @@ def mount(app: FastAPI, folder: Path = PAGE) -> None:
 
     @app.api_route("/{path:path}", methods=_READ, include_in_schema=False)
     def page(path: str) -> Response:
-        if path.startswith(("api/", "assets/")) or "." in path.rsplit("/", 1)[-1]:
+        if f"{path}/".startswith(("api/", "assets/")) or "." in path.rsplit("/", 1)[-1]:
             icon = folder / path
             if path in ("favicon.svg",) and icon.is_file():
                 return FileResponse(icon)

@@ -121,4 +121,6 @@ def install(app: FastAPI) -> None:
         found = error.errors()
         items = [{**item, "loc": item["loc"][1:]} for item in found[:MOST_PROBLEMS]]
         rows = [FieldProblem(**row) for row in problems(items)]
-        return answer(of_refusal(InvalidError(*rows, further=len(found) - len(items))))
+        # A list whose items are all wrong is also said to be too short.
+        count = sum(item["type"] != "too_short" for item in found)
+        return answer(of_refusal(InvalidError(*rows, further=max(0, count - len(items)))))
