@@ -10,13 +10,14 @@ import pandas as pd
 import plotly.graph_objects as go
 from fastapi import Response
 
+from loraone.analysis.csv_text import csv
 from loraone.analysis.figures.style import fitted
 
 Format = Literal["json", "csv", "parquet", "records"]
 
 
 def _csv(table: pd.DataFrame) -> bytes:
-    return table.to_csv(index=False).encode()
+    return csv(table).encode()
 
 
 def _parquet(table: pd.DataFrame) -> bytes:

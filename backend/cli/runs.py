@@ -16,6 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from backend.cli.console import console
+from backend.cli.yaml_text import read_yaml
+from backend.errors import MOST_PROBLEMS, FieldProblem
 from loraone import events
 from loraone.catalog import TASKS
 from loraone.errors import LoraOneError
@@ -41,24 +43,29 @@ def read_spec(path: Path) -> ExperimentSpec:
     """The experiment in a file. Raises BadSpecError with a line for each wrong field."""
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-        data = yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        data = read_yaml(text)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise BadSpecError([f"{path} cannot be read as YAML: {error}"]) from error
     if not isinstance(data, dict):
         raise BadSpecError([f"{path} must hold a mapping of fields, not {type(data).__name__}"])
     try:
         spec = ExperimentSpec.model_validate(data)
     except ValidationError as error:
-        raise BadSpecError([_line(**row) for row in problems(error.errors())]) from error
+        rows = [FieldProblem(**row) for row in problems(error.errors())]
+        more = error.error_count() - MOST_PROBLEMS
+        lines = [_line(row) for row in rows] + ([f"and {more} more"] if more > 0 else [])
+        raise BadSpecError(lines) from error
     wrong = preflight(spec, roots=None)
     if wrong:
         raise BadSpecError([_line_of(error) for error in wrong])
     return spec
 
 
-def _line(path: str, message: str, value: object, allowed: str | None) -> str:
-    shown = "" if value is None else f" = {value!r}"
-    return f"{path}{shown}: {message}" + (f" (allowed: {allowed})" if allowed else "")
+def _line(row: FieldProblem) -> str:
+    shown = "" if row.value is None else f" = {row.value!r}"
+    return f"{row.path}{shown}: {row.message}" + (
+        f" (allowed: {row.allowed})" if row.allowed else ""
+    )
 
 
 def _line_of(error: LoraOneError) -> str:

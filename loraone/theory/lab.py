@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from loraone.analysis.csv_text import csv
 from loraone.analysis.figures import theory as figures
 from loraone.analysis.figures.style import Theme, fitted
 from loraone.progress import Steps, finish
@@ -69,7 +70,7 @@ def answer_steps(
     drawn, tables = _draw(spec, solutions, frame, rows, theme)
     return Answer(
         figures={name: fitted(figure).to_json() for name, figure in drawn.items()},
-        tables={name: table.to_csv(index=False) for name, table in tables.items()},
+        tables={name: csv(table) for name, table in tables.items()},
         predictions=rows,
         runs=len(runs),
         seeds=len(spec.grid.seeds),

@@ -30,3 +30,20 @@ test("a table leaves with its deviations, without buttons, and comes back as it 
   });
   expect(recordsOf(csvOf(records))).toEqual(records);
 });
+
+test("a word that a spreadsheet would run is text, a number stays one, and both come back", () => {
+  const words = ["=1+1", "+a", "-b", "@SUM(A1)", "\tx", "\rx", "=cmd|' /C calc'!A0"];
+  const records = {
+    columns: ["=name", "loss"],
+    data: [...words.map((word) => [word, -0.3]), ["a=b", 1e-7], ["-0.5", null]],
+  };
+  const lines = csvOf(records).split("\n");
+  expect(lines[0]).toBe("'=name,loss");
+  expect(lines[1]).toBe("'=1+1,-0.3");
+  expect(lines.at(-1)).toBe("-0.5,");
+  const formulas = lines.filter((line) => /^"?[=+@\t\r]|^"?-[^0-9]/.test(line));
+  expect(formulas).toEqual([]);
+  expect(recordsOf(csvOf(records)).data.slice(0, words.length)).toEqual(
+    words.map((word) => [word, -0.3]),
+  );
+});

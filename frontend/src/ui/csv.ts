@@ -18,15 +18,29 @@ export function recordsOfTable<T>(rows: T[], columns: Column<T>[]): Records {
 
 export function csvOf({ columns, data }: Records): string {
   return csvFormatRows([
-    columns,
-    ...data.map((row) => row.map((cell) => (cell === null ? "" : String(cell)))),
+    columns.map(harmless),
+    ...data.map((row) => row.map((cell) => (cell === null ? "" : harmless(String(cell))))),
   ]);
+}
+
+/** A spreadsheet takes a word that begins so for a formula; an apostrophe in front makes it text. */
+const FORMULA = /^[=+\-@\t\r]/;
+
+function harmless(word: string): string {
+  return FORMULA.test(word) && Number.isNaN(Number(word)) ? `'${word}` : word;
 }
 
 /** A table that came as CSV. */
 export function recordsOf(text: string): Records {
   const [columns = [], ...rows] = csvParseRows(text);
-  return { columns, data: rows.map((row) => row.map(cell)) };
+  return {
+    columns: columns.map(bare),
+    data: rows.map((row) => row.map((word) => cell(bare(word)))),
+  };
+}
+
+function bare(word: string): string {
+  return word.startsWith("'") && FORMULA.test(word.slice(1)) ? word.slice(1) : word;
 }
 
 function cell(word: string): string | number | null {
