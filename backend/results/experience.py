@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from backend.storage.tables import Experiment, Run
@@ -91,11 +91,11 @@ def experience(session: Session, arithmetic: Arithmetic, task: str, model: str) 
 
 
 def _latest(session: Session, task: str, model: str, device: str) -> list[Any]:
-    """Spec, begin, end and summary of the last runs that finished, the last one first.
+    """Spec, begin, end and summary of the last runs that finished.
 
     They are looked for in the newest experiments that have any, of which so many always suffice.
     """
-    finished = Run.status == "succeeded", Run.device == device[:200], Run.finished_at.is_not(None)
+    finished = Run.status == "succeeded", Run.device == device[:200]
     newest = (
         select(Experiment.id)
         .where(Experiment.task == task, Experiment.model == model)
@@ -103,15 +103,16 @@ def _latest(session: Session, task: str, model: str, device: str) -> list[Any]:
         .order_by(Experiment.id.desc())
         .limit(LATEST)
     )
+    # By an expression, lest all runs that ended be walked through in the order of their ends.
+    end = func.coalesce(Run.finished_at, Run.started_at)
     last = (
         select(Run.id)
-        .where(Run.experiment_id.in_(newest), *finished, Run.started_at.is_not(None))
-        .order_by(Run.finished_at.desc(), Run.id.desc())
+        .where(Run.experiment_id.in_(newest), *finished)
+        .where(Run.started_at.is_not(None), Run.finished_at.is_not(None))
+        .order_by(end.desc(), Run.id.desc())
         .limit(LATEST)
     )
     rows = session.execute(
-        select(Run.spec, Run.started_at, Run.finished_at, Run.summary)
-        .where(Run.id.in_(last), Run.summary.is_not(None))
-        .order_by(Run.finished_at.desc(), Run.id.desc())
+        select(Run.spec, Run.started_at, Run.finished_at, Run.summary).where(Run.id.in_(last))
     ).all()
-    return [(spec, began, ended, summary or {}) for spec, began, ended, summary in rows]
+    return [row for row in rows if row.summary is not None]

@@ -44,6 +44,11 @@ class Experiment(Base):
     __tablename__ = "experiments"
     __table_args__ = (
         Index("ix_experiments_listed", "archived", "id", "group_key"),
+        # In the orders that a list can have, and to look only at what a term is about.
+        *(
+            Index(f"ix_experiments_by_{name}", name, "id", "archived", "group_key")
+            for name in ("name", "model", "data", "author", "run_count", "best_value", "starred")
+        ),
         Index("ix_experiments_model", "task", "model"),
     )
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, false, func, not_, select, true
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from backend.storage.store import summaries
 from backend.storage.store.visible import visible
@@ -92,6 +92,14 @@ def _contains(column: InstrumentedAttribute[str], term: Term) -> Condition:
     return func.lower(column).contains(term.value.lower(), autoescape=True)
 
 
+# Experiments again, to look at nothing but the index of a column.
+_Other = aliased(Experiment)
+
+
+def _where(holds: Condition) -> Condition:
+    return Experiment.id.in_(select(_Other.id).where(holds))
+
+
 def _run(holds: Condition) -> Condition:
     return exists(select(Run.id).where(Run.experiment_id == Experiment.id, holds))
 
@@ -118,7 +126,7 @@ def _status(term: Term) -> Condition:
 
 def _flag(term: Term) -> Condition:
     flags: dict[str, Condition] = {
-        "starred": Experiment.starred.is_(True),
+        "starred": _where(_Other.starred.is_(True)),
         "archived": Experiment.archived.is_(True),
         "any": true(),
     }
@@ -137,14 +145,14 @@ def _when(term: Term) -> Condition:
     except ValueError as error:
         raise SearchError(str(term), "is no date", "2026, 2026-10, or 2026-10-05") from error
     if term.key == "since":
-        return Experiment.created_at >= first
+        return _where(_Other.created_at >= first)
     if day is not None:
         end = first + timedelta(days=1)
     elif month is not None:
         end = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
     else:
         end = first.replace(year=first.year + 1)
-    return Experiment.created_at < end
+    return _where(_Other.created_at < end)
 
 
 def _number(column: InstrumentedAttribute[Any]) -> Callable[[Term], Condition]:
@@ -187,22 +195,22 @@ KEYS: dict[str, Key] = {
         "method:lora-one",
     ),
     "model": Key(
-        lambda term: _contains(Experiment.model, term),
+        lambda term: _where(_contains(_Other.model, term)),
         "The model's id or path contains this text",
         "model:minilm",
     ),
     "data": Key(
-        lambda term: _contains(Experiment.data, term),
+        lambda term: _where(_contains(_Other.data, term)),
         "The data source contains this text",
         "data:csv",
     ),
     "task": Key(
-        lambda term: _contains(Experiment.task, term),
+        lambda term: _where(_contains(_Other.task, term)),
         "The task's name contains this text",
         "task:causal-lm",
     ),
     "by": Key(
-        lambda term: _contains(Experiment.author, term),
+        lambda term: _where(_contains(_Other.author, term)),
         "The name of the user who launched it contains this text",
         "by:ana",
     ),

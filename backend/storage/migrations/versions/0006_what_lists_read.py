@@ -18,6 +18,10 @@ depends_on = None
 
 INDEXES = {
     "ix_experiments_listed": ("experiments", ["archived", "id", "group_key"]),
+    **{
+        f"ix_experiments_by_{name}": ("experiments", [name, "id", "archived", "group_key"])
+        for name in ("name", "model", "data", "author", "run_count", "best_value", "starred")
+    },
     "ix_experiments_model": ("experiments", ["task", "model"]),
     "ix_tags_name": ("tags", ["name", "experiment_id"]),
     "ix_runs_queue": ("runs", ["status", "priority", "id", "experiment_id", "not_before"]),
