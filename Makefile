@@ -54,9 +54,10 @@ schedules: $(VENV)/dev.stamp system page  ## a hundred random sequences of failu
 e2e: $(VENV)/dev.stamp system page frontend/node_modules  ## a real browser
 	$(BIN)/python -m pytest tests/e2e --ignore=tests/e2e/test_deployments.py
 
-bench: $(VENV)/dev.stamp page  ## the initialisation beside its peers; the history at 10 000 runs; twenty readers (PEERS=folder: beside others)
+bench: $(VENV)/dev.stamp page  ## the initialisation beside its peers; the history, its growth, twenty readers (PEERS=folder: beside others)
 	$(BIN)/python -m benchmarks.initialisation
 	$(BIN)/python -m benchmarks.history
+	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.load $(if $(PEERS),--peers $(PEERS))
 
 soak: $(VENV)/dev.stamp page  ## 2 000 short runs; twelve methods at once and one by one

@@ -6,7 +6,6 @@ is decides what a query costs that reads it. Per-step results are left out: no l
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 from sqlalchemy import Connection, insert
 
 from backend.storage.database import Database
-from backend.storage.store import experiments
+from backend.storage.store import experiments, settling, summaries
 from backend.storage.tables import Experiment, Note, Run, Tag, now
 from benchmarks.history import METHODS, layers
 from loraone.spec.experiment import ExperimentSpec, RunSpec, expand
@@ -54,6 +53,8 @@ def fill(home: Path, shape: Shape) -> None:
         connection.exec_driver_sql("PRAGMA synchronous=OFF")
         _Writer(connection, draw).write(shape)
         connection.commit()
+    with database.write() as session:
+        settling.settle_all(session)
     database.close()
 
 
@@ -118,9 +119,12 @@ class _Writer:
             spec=document, task=spec.task, model=spec.model.id, data=spec.data.source,
         )  # fmt: skip
         experiments.index(row)
+        methods = summaries.named(run.method.name for run in runs[:size])
         self._experiments.append(
             {
-                "id": key, "name": row.name, "description": row.description, "spec": document,
+                "methods": methods, "labels": summaries.labelled(run.label for run in runs[:size]),
+                "run_count": size, "id": key,
+                "group_key": summaries.key(row.task, row.model, PEOPLE[number % 3], methods), "name": row.name, "description": row.description, "spec": document,
                 "search_text": row.search_text, "created_at": at, "task": row.task,
                 "model": row.model, "data": row.data, "author": PEOPLE[number % 3],
                 "starred": number % 10 == 0, "archived": number % 25 == 24,
@@ -166,7 +170,7 @@ class _Writer:
                 "done": 40 if ended else 0, "total": 40 if ended else 0, "error": failed,
                 "queued_at": at, "busy_seconds": 18.0 if ended else 0.0,
                 "started_at": begun if ended else None, "finished_at": end if ended else None,
-                "environment": ENVIRONMENT if ended else None,
+                "environment": ENVIRONMENT if ended else None, "device": "CPU" if ended else None,
                 "layers": self._known if status == "succeeded" else None, "notes": [],
                 "init_scalars": {"held_out_loss_before": 2.2} if ended else None,
                 "summary": summary,
@@ -188,9 +192,3 @@ class _Writer:
             if rows:
                 self._connection.execute(insert(table), rows)
                 rows.clear()
-
-
-def described(home: Path) -> str:
-    """The size of a database in words."""
-    size = sum(file.stat().st_size for file in home.glob("loraone.db*"))
-    return json.dumps({"bytes": size})
