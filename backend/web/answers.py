@@ -19,6 +19,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from fastapi.concurrency import run_in_threadpool
+from sqlalchemy.exc import DBAPIError
 from starlette.datastructures import Headers, QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -184,9 +185,14 @@ class AnswersMiddleware:
             return await asyncio.shield(flight.task)
 
     async def _numbers(self, topics: Topics) -> object:
-        if self._database.shared:
-            return await run_in_threadpool(self._database.versions.of, topics)
-        return self._database.versions.of(topics)
+        """None where the database does not answer, or is not the one that was read: the route
+        itself says so."""
+        with suppress(DBAPIError):
+            self._database.check_file()
+            if self._database.shared:
+                return await run_in_threadpool(self._database.versions.of, topics)
+            return self._database.versions.of(topics)
+        return None
 
     def _start(
         self, flights: _Flights, key: Key, row: Kept, topics: Topics, scope: Scope
