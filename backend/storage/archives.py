@@ -92,8 +92,8 @@ def _members(tar: tarfile.TarFile, size: int) -> dict[str, tarfile.TarInfo]:
         above = members.get(name.rpartition("/")[0])
         if above is not None and not above.isdir():
             raise BackupError(f"{name!r:.200} is in what is a file")
-    tar.fileobj.seek(tar.offset)  # type: ignore[union-attr]
-    if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # type: ignore[union-attr]
+    tar.fileobj.seek(tar.offset)
+    if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise BackupError("it has no end: it is cut off")
     return members
 

@@ -16,10 +16,11 @@ from typing import Any
 from sqlalchemy import JSON, LargeBinary, String, Table, Text, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from backend.storage.column_types import UtcDateTime
 from backend.storage.database import Database, NewerSchemaError
 from backend.storage.database_file import url_of
 from backend.storage.manifests import BackupError, counts
-from backend.storage.tables import IMPORTING, STATUSES, Base, Run, UtcDateTime
+from backend.storage.tables import IMPORTING, STATUSES, Base, Run
 
 # What SQLite may have stored in a column of a type; everything else than these is a number.
 _STORED = (((UtcDateTime, String, Text, JSON), ("text",)), ((LargeBinary,), ("blob",)))
