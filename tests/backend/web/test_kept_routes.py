@@ -195,9 +195,10 @@ def test_what_has_not_changed_is_not_sent_again(
 
 
 def test_each_encoding_has_its_own_tag(pair: tuple[TestClient, TestClient, Database]) -> None:
-    keeps, _, _ = pair
-    packed = keeps.get("/api/catalog")
-    plain = keeps.get("/api/catalog", headers={"Accept-Encoding": "identity"})
+    keeps, _, database = pair
+    launch(random.Random(0), keeps, database)
+    packed = keeps.get("/api/experiments/1")
+    plain = keeps.get("/api/experiments/1", headers={"Accept-Encoding": "identity"})
     assert packed.headers["content-encoding"] == "gzip"
     assert "content-encoding" not in plain.headers
     assert packed.json() == plain.json()
