@@ -97,7 +97,7 @@ class KeptRoutes:
     """The routes whose answers are kept, by path."""
 
     def __init__(self, prefix: str, routes: Iterable[object]) -> None:
-        reading = [r for r in routes if isinstance(r, APIRoute) and "GET" in r.methods]
+        reading = [r for r in routes if isinstance(r, APIRoute) and "GET" in (r.methods or ())]
         self._prefix = prefix
         self._rows = [(compile_path(prefix + route.path)[0], mark(route)) for route in reading]
 

@@ -20,7 +20,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Result, event, inspect, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, UOWTransaction
+from sqlalchemy.orm import (
+    InstanceState,
+    ORMExecuteState,
+    Session,
+    SessionTransaction,
+    UOWTransaction,
+)
 
 from backend.storage.tables import Change, Experiment, LaneRow, Note, Run, SavedView, Tag
 
@@ -210,7 +216,8 @@ def _experiments(session: Session, row: object) -> set[int] | None:
         case Experiment():
             return {row.id}
         case Run() | Tag() | Note():
-            history = inspect(row).attrs.experiment_id.history
+            state: InstanceState[Any] = inspect(row)
+            history = state.attrs.experiment_id.history
             return {row.experiment_id, *(history.deleted or ())} - {None}
     run_id = getattr(row, "run_id", None)
     known = session.identity_map.get(session.identity_key(Run, run_id)) if run_id else None

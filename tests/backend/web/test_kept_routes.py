@@ -31,7 +31,7 @@ READING = [
     route
     for part in PARTS
     for route in part.router.routes
-    if isinstance(route, APIRoute) and "GET" in route.methods
+    if isinstance(route, APIRoute) and "GET" in (route.methods or ())
 ]
 
 
