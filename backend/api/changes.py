@@ -55,7 +55,7 @@ async def follow(
     anew.
     """
     # What is no number of ours, such as one of another server, is none.
-    known = int(last_event_id) if _ID.fullmatch(last_event_id or "") else after
+    known = int(last_event_id) if last_event_id and _ID.fullmatch(last_event_id) else after
     # Not FastAPI's EventSourceResponse: its pinging task raises when a browser goes away.
     return StreamingResponse(
         _stream(database, feed, experiment, known),

@@ -85,7 +85,7 @@ def metrics(session: Session, run_ids: list[int], name: str) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["run_id", "step", "value", "seconds", "tokens"])
     # Of imports that earlier releases did not check; nothing here stores such values.
     measured = frame[["value", "seconds"]].astype("float64")
-    return frame.loc[np.isfinite(measured).all(axis=1)]
+    return frame.loc[np.isfinite(measured).all(axis=1).to_numpy(dtype=bool)]
 
 
 def before(rows: list[Run], metric: str) -> dict[int, float]:

@@ -17,7 +17,7 @@ def csv(table: pd.DataFrame) -> str:
     safe = table.copy()
     for place, kind in enumerate(table.dtypes):
         if not (is_numeric_dtype(kind) or is_datetime64_any_dtype(kind)):
-            safe.isetitem(place, table.iloc[:, place].map(_harmless))
+            safe.isetitem(place, table.iloc[:, place].map(_harmless).array)
     safe.columns = pd.Index([_harmless(name) for name in table.columns])
     return safe.to_csv(index=False)
 
