@@ -120,14 +120,15 @@ class _Writer:
         )  # fmt: skip
         experiments.index(row)
         methods = summaries.named(run.method.name for run in runs[:size])
+        author = PEOPLE[number % 3]
         self._experiments.append(
             {
-                "methods": methods, "labels": summaries.labelled(run.label for run in runs[:size]),
-                "run_count": size, "id": key,
-                "group_key": summaries.key(row.task, row.model, PEOPLE[number % 3], methods), "name": row.name, "description": row.description, "spec": document,
+                "id": key, "name": row.name, "description": row.description, "spec": document,
                 "search_text": row.search_text, "created_at": at, "task": row.task,
-                "model": row.model, "data": row.data, "author": PEOPLE[number % 3],
-                "starred": number % 10 == 0, "archived": number % 25 == 24,
+                "model": row.model, "data": row.data, "author": author,
+                "starred": number % 10 == 0, "archived": number % 25 == 24, "methods": methods,
+                "labels": summaries.labelled(run.label for run in runs[:size]), "run_count": size,
+                "group_key": summaries.key(row.task, row.model, author, methods),
             }
         )  # fmt: skip
         self._tags += [
