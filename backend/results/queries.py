@@ -84,8 +84,8 @@ def metrics(session: Session, run_ids: list[int], name: str) -> pd.DataFrame:
     ).all()
     frame = pd.DataFrame(rows, columns=["run_id", "step", "value", "seconds", "tokens"])
     # Of imports that earlier releases did not check; nothing here stores such values.
-    measured = frame[["value", "seconds"]].astype("float64")
-    return frame.loc[np.isfinite(measured).all(axis=1).to_numpy(dtype=bool)]
+    measured = frame[["value", "seconds"]].to_numpy(dtype="float64")
+    return frame.iloc[np.flatnonzero(np.isfinite(measured).all(axis=1))]
 
 
 def before(rows: list[Run], metric: str) -> dict[int, float]:
