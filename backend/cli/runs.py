@@ -52,7 +52,8 @@ def read_spec(path: Path) -> ExperimentSpec:
         spec = ExperimentSpec.model_validate(data)
     except ValidationError as error:
         rows = [FieldProblem(**row) for row in problems(error.errors())]
-        more = error.error_count() - MOST_PROBLEMS
+        # A list whose items are all wrong is also said to be too short.
+        more = sum(e["type"] != "too_short" for e in error.errors()) - MOST_PROBLEMS
         lines = [_line(row) for row in rows] + ([f"and {more} more"] if more > 0 else [])
         raise BadSpecError(lines) from error
     wrong = preflight(spec, roots=None)

@@ -187,7 +187,7 @@ def test_a_length_that_is_too_large_is_refused_before_anything_is_read(
     assert answer.status_code == 413
 
 
-@pytest.mark.parametrize("method", ["TRACE", "HEAD", "PUT", "OPTIONS", "CONNECT", "FOO"])
+@pytest.mark.parametrize("method", ["TRACE", "PUT", "OPTIONS", "CONNECT", "FOO"])
 def test_a_method_that_a_route_has_not_is_said_with_those_it_has(
     client: TestClient, method: str
 ) -> None:
@@ -215,3 +215,10 @@ def test_every_refusal_of_every_route_is_declared_as_a_problem(client: TestClien
                 assert answer["content"] == {"application/problem+json": kind}
             (right,) = (r for s, r in operation["responses"].items() if s < "4")
             assert right.get("content") or "204" in operation["responses"]
+
+
+def test_head_is_answered_for_pages_and_refused_for_the_api(client: TestClient) -> None:
+    for path in client.get("/api/openapi.json").json()["paths"]:
+        answer = client.head(path.replace("{", "").replace("}", ""))
+        assert answer.status_code in (404, 405), path
+        assert answer.headers["content-type"] == "application/problem+json"
