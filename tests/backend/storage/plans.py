@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import event
+from sqlalchemy.orm import Session
 
 from backend.storage.database import Database
 
@@ -18,7 +19,7 @@ GROWING = ("runs", "experiments", "experiments_1", "metrics", "artifacts", "chan
 
 @dataclass
 class Sent:
-    """Statements with their parameters, in order; rows that SQLite said it would sort."""
+    """Statements with their parameters, in order."""
 
     statements: list[tuple[str, Any]] = field(default_factory=list)
 
@@ -37,19 +38,20 @@ class Sent:
 
 
 @contextmanager
-def listening(database: Database) -> Iterator[Sent]:
-    """What is sent to the database meanwhile."""
+def listening(session: Session) -> Iterator[Sent]:
+    """What a session sends meanwhile: those that write have an engine of their own."""
     sent = Sent()
+    engine = session.get_bind().engine
 
     def hear(conn: Any, cursor: Any, statement: str, given: Any, *_: Any) -> None:
         if statement.lstrip().upper().startswith(("SELECT", "UPDATE", "DELETE", "WITH")):
             sent.statements.append((statement, given))
 
-    event.listen(database.engine, "before_cursor_execute", hear)
+    event.listen(engine, "before_cursor_execute", hear)
     try:
         yield sent
     finally:
-        event.remove(database.engine, "before_cursor_execute", hear)
+        event.remove(engine, "before_cursor_execute", hear)
 
 
 def scans(plan: list[str]) -> list[str]:

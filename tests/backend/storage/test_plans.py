@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ HOT: dict[str, Callable[[Session], Any]] = {
     "estimate": lambda session: experience(session, Arithmetic(SPEED), *ASKED),
     "recovery": lambda session: runs.recover(session, [(1, 1)]),
     **{
-        text: lambda session, text=text: history(session, text)
+        text: partial(history, text=text)
         for text in (
             "status:succeeded -tag:old", "status:failed", "-status:queued", "lr>1e-3 rank:8",
             "seed<3", "is:starred", "-is:starred", "is:archived", "model:minilm", "-data:csv",
@@ -104,7 +105,7 @@ HOT: dict[str, Callable[[Session], Any]] = {
 @pytest.mark.sqlite
 @pytest.mark.parametrize("name", HOT)
 def test_no_table_that_grows_is_read_row_by_row(database: Database, name: str) -> None:
-    with database.write() as session, listening(database) as sent:
+    with database.write() as session, listening(session) as sent:
         HOT[name](session)
     plans = sent.plans(database)
     assert plans
@@ -113,7 +114,7 @@ def test_no_table_that_grows_is_read_row_by_row(database: Database, name: str) -
 
 @pytest.mark.sqlite
 def test_what_waits_and_what_failed_are_not_sorted_as_whole_rows(database: Database) -> None:
-    with database.read() as session, listening(database) as sent:
+    with database.read() as session, listening(session) as sent:
         page_of_queue(session)
     rows = [plan for text, plan in sent.plans(database).items() if "runs.spec" in text]
     assert rows
@@ -124,7 +125,7 @@ def test_what_waits_and_what_failed_are_not_sorted_as_whole_rows(database: Datab
 def test_as_many_statements_are_sent_however_much_is_stored(database: Database, name: str) -> None:
     counts = []
     for _ in range(2):
-        with database.write() as session, listening(database) as sent:
+        with database.write() as session, listening(session) as sent:
             HOT[name](session)
         counts.append(len(sent.statements))
         with database.write() as session:

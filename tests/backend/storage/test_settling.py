@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.storage.database import Database
-from backend.storage.store import experiments, queue, results, runs, settling, summaries, transfer
+from backend.storage.store import experiments, queue, results, runs, settling, summaries
 from backend.storage.tables import ACTIVE, Experiment, Run
 from loraone.events import Failed, Finished
 from loraone.spec.experiment import ExperimentSpec
@@ -25,7 +25,7 @@ SPEC = ExperimentSpec.model_validate(
 )
 OPERATIONS = st.lists(
     st.tuples(
-        st.sampled_from(["launch", "claim", "finish", "fail", "cancel", "retry", "lose", "copy"]),
+        st.sampled_from(["launch", "claim", "finish", "fail", "cancel", "retry", "lose"]),
         st.integers(0, 11),
         st.floats(0.5, 2),
     ),
@@ -56,10 +56,7 @@ def do(session: Session, operation: str, which: int, loss: float) -> None:
         return
     run = stored[which % len(stored)]
     going = run.status == "running"
-    if operation == "copy":
-        document = transfer.dump(session, session.get_one(Experiment, run.experiment_id))
-        transfer.load(session, document)
-    elif operation == "cancel":
+    if operation == "cancel":
         runs.cancel(session, run)
     elif operation == "retry":
         runs.retry(session, run)
