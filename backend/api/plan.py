@@ -12,6 +12,9 @@ from backend.scheduling import admission
 from loraone.spec.experiment import ExperimentSpec, expand
 from loraone.spec.recipes import as_python, as_yaml, peft_snippet
 
+# Each can be as long as its list of target modules.
+MOST_SNIPPETS = 100
+
 router = APIRouter(route_class=JsonRoute, tags=["catalog"])
 
 
@@ -47,5 +50,5 @@ def plan(
         yaml=as_yaml(spec),
         command="loraone run experiment.yaml",
         python=as_python(spec),
-        peft={method.label: peft_snippet(spec, method) for method in spec.methods},
+        peft={method.label: peft_snippet(spec, method) for method in spec.methods[:MOST_SNIPPETS]},
     )

@@ -35,7 +35,8 @@ class CostOut(Out):
 
 
 class PlanOut(Out):
-    """What launching a spec would do, and the same spec in other forms; ``peft`` by method."""
+    """What launching a spec would do, and the same spec in other forms; ``peft`` by method, of the
+    first hundred of them."""
 
     runs: list[PlannedRun]
     gradients: int

@@ -218,3 +218,11 @@ def test_numbers_of_any_length_are_no_mistake_of_the_server(
     assert client.post("/api/experiments", json=SPEC).status_code == 201
     answer = client.get(path.format(key))
     assert answer.status_code in (200, 404, 422), answer.text
+
+
+def test_a_plan_of_the_largest_spec_is_small_enough_to_be_shown(client: TestClient) -> None:
+    methods = [{"name": "lora_one", "params": {"gamma": 1 + i}} for i in range(500)]
+    model = {"targets": ["q" * 190 + str(i) for i in range(250)]}
+    answer = client.post("/api/plan", json={**SPEC, "methods": methods, "model": model})
+    assert answer.status_code == 200, answer.text
+    assert len(answer.content) < 10e6
