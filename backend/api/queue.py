@@ -16,7 +16,7 @@ from backend.api.deps import (
     SchedulerDep,
 )
 from backend.api.kept import everything, kept
-from backend.api.schemas.queue import LaneMode, LaneOut, QueueOut
+from backend.api.schemas.queue import LaneMode, LaneOut, QueueOut, WaitingOut
 from backend.api.schemas.runs import RunOut
 from backend.errors import NotFoundError
 from backend.results.estimates import remaining
@@ -28,6 +28,8 @@ router = APIRouter(tags=["queue"])
 LATEST_FAILED = 10
 # Of those that wait so many are listed; all are counted.
 MOST_LISTED = 200
+# And so many experiments of theirs.
+MOST_EXPERIMENTS = 50
 
 
 @router.get("/queue")
@@ -42,10 +44,14 @@ def queue(
     """What runs where, what waits in order and for how long, and what failed last."""
     active = runs.active(session, MOST_LISTED)
     failed = runs.failed(session, LATEST_FAILED)
+    groups = runs.waiting_by_experiment(session, MOST_EXPERIMENTS)
     running = {run.lane: run for run in active if run.status == "running"}
     names = session.execute(
         select(Experiment.id, Experiment.name).where(
-            Experiment.id.in_({run.experiment_id for run in [*active, *failed]})
+            Experiment.id.in_(
+                {run.experiment_id for run in [*active, *failed]}
+                | {group.experiment_id for group in groups}
+            )
         )
     ).all()
     speed = device_benchmarks.get(devices[0]) if devices else None
@@ -62,6 +68,15 @@ def queue(
         queued=[RunOut.of(run) for run in active if run.status == "queued"],
         failed=[RunOut.of(run) for run in failed],
         waiting=waiting,
+        waiting_by_experiment=[
+            WaitingOut(
+                experiment=group.experiment_id,
+                runs=group.runs,
+                lowest=group.lowest,
+                highest=group.highest,
+            )
+            for group in groups
+        ],
         seconds_left=whole,
         experiments={int(key): str(name) for key, name in names},
         notices=scheduler.notices(),

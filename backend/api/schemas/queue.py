@@ -22,12 +22,23 @@ class LaneOut(Out):
     temperature: float | None
 
 
+class WaitingOut(Out):
+    """All runs of an experiment that wait: how many, and between which priorities."""
+
+    experiment: int
+    runs: int
+    lowest: int
+    highest: int
+
+
 class QueueOut(Out):
-    """Lanes, what waits for them in order (the first of ``waiting``), and what failed last."""
+    """Lanes, what waits for them in order (the first of ``waiting``; ``waiting_by_experiment``
+    counts all of them, for the experiments whose turn comes first), and what failed last."""
 
     lanes: list[LaneOut]
     queued: list[RunOut]
     waiting: int
+    waiting_by_experiment: list[WaitingOut]
     failed: list[RunOut]
     seconds_left: float | None
     experiments: dict[int, str]

@@ -6,6 +6,7 @@ Every transition checks the status it starts from, so that two of them cannot bo
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -180,6 +181,29 @@ def failed(session: Session, limit: int) -> list[Run]:
     """The runs that failed last, newest first."""
     query = select(Run).where(Run.status == "failed").order_by(Run.finished_at.desc())
     return list(session.scalars(query.options(*_AS_LISTED).limit(limit)))
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How many runs of an experiment wait, and between which priorities."""
+
+    experiment_id: int
+    runs: int
+    lowest: int
+    highest: int
+
+
+def waiting_by_experiment(session: Session, limit: int) -> list[Waiting]:
+    """The experiments that wait, those whose turn comes first before others, at most so many."""
+    highest = func.max(Run.priority)
+    rows = session.execute(
+        select(Run.experiment_id, func.count(), func.min(Run.priority), highest)
+        .where(Run.status == "queued")
+        .group_by(Run.experiment_id)
+        .order_by(highest.desc(), func.min(Run.id))
+        .limit(limit)
+    )
+    return [Waiting(*row) for row in rows]
 
 
 def active(session: Session, limit: int) -> list[Run]:

@@ -2041,7 +2041,8 @@ export interface components {
         };
         /**
          * PlanOut
-         * @description What launching a spec would do, and the same spec in other forms; ``peft`` by method.
+         * @description What launching a spec would do, and the same spec in other forms; ``peft`` by method, of the
+         *     first hundred of them.
          */
         PlanOut: {
             /** Command */
@@ -2248,7 +2249,8 @@ export interface components {
         };
         /**
          * QueueOut
-         * @description Lanes, what waits for them in order (the first of ``waiting``), and what failed last.
+         * @description Lanes, what waits for them in order (the first of ``waiting``; ``waiting_by_experiment``
+         *     counts all of them, for the experiments whose turn comes first), and what failed last.
          */
         QueueOut: {
             /** Experiments */
@@ -2269,6 +2271,8 @@ export interface components {
             seconds_left: number | null;
             /** Waiting */
             waiting: number;
+            /** Waiting By Experiment */
+            waiting_by_experiment: components["schemas"]["WaitingOut"][];
         };
         /**
          * RunColumnOut
@@ -2739,6 +2743,20 @@ export interface components {
             name: string;
             /** Query */
             query: string;
+        };
+        /**
+         * WaitingOut
+         * @description All runs of an experiment that wait: how many, and between which priorities.
+         */
+        WaitingOut: {
+            /** Experiment */
+            experiment: number;
+            /** Highest */
+            highest: number;
+            /** Lowest */
+            lowest: number;
+            /** Runs */
+            runs: number;
         };
     };
     responses: never;

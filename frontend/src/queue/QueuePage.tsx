@@ -45,7 +45,7 @@ export function QueuePage() {
           </Text>
         )}
       </Group>
-      <WaitingExperiments runs={data.queued} names={data.experiments} />
+      <WaitingExperiments waiting={data.waiting_by_experiment} names={data.experiments} />
       <Waiting
         runs={data.queued}
         names={data.experiments}

@@ -8,7 +8,7 @@ import {
   IconX,
 } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
-import { api, type Run, sentence } from "../api/client";
+import { api, type Schemas, sentence } from "../api/client";
 import { otherStatus } from "../api/dependence";
 import { changed } from "../api/live";
 import { useCancelAll } from "../results/runs/useCancelAll";
@@ -20,32 +20,33 @@ const PLACES = [
   { label: "Run when nothing else waits", priority: -10, Icon: IconArrowBarDown },
 ];
 
-/** What can be done with all waiting runs of an experiment at once. */
-export function WaitingExperiments({ runs, names }: { runs: Run[]; names: ExperimentNames }) {
-  const ids = [...new Set(runs.map((run) => run.experiment_id))];
+type Waiting = Schemas["WaitingOut"];
+
+interface Props {
+  waiting: Waiting[];
+  names: ExperimentNames;
+}
+
+/** What can be done with all waiting runs of an experiment at once, also those not listed. */
+export function WaitingExperiments({ waiting, names }: Props) {
   return (
     <Group gap="xs">
-      {ids.map((id) => (
-        <OfExperiment
-          key={id}
-          id={id}
-          name={nameOf(id, names)}
-          runs={runs.filter((run) => run.experiment_id === id)}
-        />
+      {waiting.map((of) => (
+        <OfExperiment key={of.experiment} waiting={of} name={nameOf(of.experiment, names)} />
       ))}
     </Group>
   );
 }
 
-function OfExperiment({ id, name, runs }: { id: number; name: string; runs: Run[] }) {
+function OfExperiment({ waiting, name }: { waiting: Waiting; name: string }) {
+  const { experiment, runs: count, lowest, highest } = waiting;
   const { cancelAll } = useCancelAll();
   const queries = useQueryClient();
-  const of = [`e${id}`];
+  const of = [`e${experiment}`];
   const { mutate: move } = api.useMutation("post", "/api/runs/priority", {
     onSuccess: () => void changed(queries, ...otherStatus(of)),
     onError: (error) => notifications.show({ color: "red", message: sentence(error) }),
   });
-  const count = runs.length;
   return (
     <Menu withinPortal>
       <Menu.Target>
@@ -59,7 +60,7 @@ function OfExperiment({ id, name, runs }: { id: number; name: string; runs: Run[
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
-        {PLACES.filter(({ priority }) => runs.some((run) => run.priority !== priority)).map(
+        {PLACES.filter(({ priority }) => lowest !== priority || highest !== priority).map(
           ({ label, priority, Icon }) => (
             <Menu.Item
               key={label}

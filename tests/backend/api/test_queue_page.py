@@ -69,3 +69,16 @@ def test_a_run_that_failed_is_listed_with_what_to_do(
     assert queue["seconds_left"] is None, "nothing is known without a calibration"
     client.post(f"/api/runs/{three[1]}/retry")
     assert client.get("/api/queue").json()["failed"] == []
+
+
+def test_all_that_wait_are_counted_by_experiment_also_those_that_are_not_listed(
+    app: FastAPI, client: TestClient, three: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.api.queue.MOST_LISTED", 2)
+    with app.state.database.write() as session:
+        runs.set_priority(session, session.get_one(Run, three[2]), 10)
+    queue = client.get("/api/queue").json()
+    assert len(queue["queued"]) == 2
+    assert queue["waiting_by_experiment"] == [
+        {"experiment": 1, "runs": 3, "lowest": 0, "highest": 10}
+    ]

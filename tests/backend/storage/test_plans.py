@@ -64,6 +64,7 @@ def history(session: Session, text: str = "") -> None:
 def page_of_queue(session: Session) -> None:
     active = runs.active(session, 200)
     runs.failed(session, 10)
+    runs.waiting_by_experiment(session, 50)
     changes.bounds(session)
     remaining(session, active, SPEED)
 
