@@ -217,8 +217,14 @@ def test_every_refusal_of_every_route_is_declared_as_a_problem(client: TestClien
             assert right.get("content") or "204" in operation["responses"]
 
 
-def test_head_is_answered_for_pages_and_refused_for_the_api(client: TestClient) -> None:
+def test_head_is_answered_as_get_without_its_body(client: TestClient) -> None:
     for path in client.get("/api/openapi.json").json()["paths"]:
-        answer = client.head(path.replace("{", "").replace("}", ""))
-        assert answer.status_code in (404, 405), path
-        assert answer.headers["content-type"] == "application/problem+json"
+        address = path.replace("{", "").replace("}", "")
+        if path == "/api/changes":  # it has no end, and so no length
+            assert client.head(address).status_code in (404, 405)
+            continue
+        head, answer = client.head(address), client.get(address)
+        assert head.content == b""
+        assert head.status_code == answer.status_code, path
+        assert head.headers["content-type"] == answer.headers["content-type"]
+        assert head.headers["content-length"]
