@@ -105,8 +105,8 @@ def test_a_method_is_added_by_the_files_of_its_folder(copy: Copy) -> None:
     # As of any method: trained, measured, exported and read back, on every architecture.
     copy.tests("tests/loraone/methods/test_every_method.py", "-k", "gradient_a")
     listed = copy.python(
-        "from backend.api.catalog import catalog;"
-        "print([m.label for m in catalog().methods if m.name == 'gradient_a'])"
+        "from backend.api.catalog import described;"
+        "print([m.label for m in described().methods if m.name == 'gradient_a'])"
     )
     assert listed == "['Gradient A']"
 
@@ -127,8 +127,8 @@ def test_a_layer_metric_is_added_by_one_file_and_drawn(copy: Copy) -> None:
         "values = pd.DataFrame({'run_id': [1, 1], 'layer': [0, 1], 'value': [1.2, 1.9]})\n"
         "row = LAYER_METRICS['update_spread']\n"
         "print(row.label, row.when)\n"
-        "from backend.api.catalog import catalog\n"
-        "print([c.name for c in catalog().columns][-1])\n"
+        "from backend.api.catalog import described\n"
+        "print([c.name for c in described().columns][-1])\n"
     )
     assert "Spread of the update" in drawn
     assert "update_spread" in drawn
@@ -141,8 +141,8 @@ def test_a_training_parameter_is_a_field_and_its_use(copy: Copy) -> None:
     # The form's schema has it, with label, range and help; the page places it by that alone.
     shown = copy.python(
         "import json\n"
-        "from backend.api.catalog import catalog\n"
-        "schema = catalog().spec_schema\n"
+        "from backend.api.catalog import described\n"
+        "schema = described().spec_schema\n"
         "print(json.dumps(schema['$defs']['TrainingSpec']['properties']['final_rate']))\n"
     )
     field = json.loads(shown.splitlines()[-1])

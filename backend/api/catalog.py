@@ -71,7 +71,7 @@ def catalog(request: Request) -> Response:
     return _CATALOG.answer(request)
 
 
-def _catalog() -> CatalogOut:
+def described() -> CatalogOut:
     return CatalogOut(
         version=__version__,
         methods=[
@@ -110,4 +110,4 @@ def _cost(row: Result) -> QuantityOut:
 
 
 # The rows are found once in a process, and so is what is said of them.
-_CATALOG = Constant(lambda: _catalog().model_dump_json().encode())
+_CATALOG = Constant(lambda: described().model_dump_json().encode())

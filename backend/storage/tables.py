@@ -23,8 +23,7 @@ from backend.storage.column_types import Large, UtcDateTime
 ACTIVE = ("queued", "running")
 FINAL = ("succeeded", "failed", "cancelled")
 STATUSES = (*ACTIVE, *FINAL)
-# Of runs whose experiment is not all there yet; nobody sees them.
-IMPORTING = "importing"
+IMPORTING = "importing"  # of an experiment that is not all there yet; nobody sees it
 
 
 def now() -> datetime:
@@ -66,7 +65,7 @@ class Experiment(Base):
     author: Mapped[str] = mapped_column(String(100), default="")
     starred: Mapped[bool] = mapped_column(default=False)
     archived: Mapped[bool] = mapped_column(default=False)
-    # What its runs are, which never changes: see :mod:`backend.storage.store.summaries`.
+    # What its runs are, which never changes (:mod:`.store.summaries`).
     methods: Mapped[str] = mapped_column(Text, default="", server_default="")
     labels: Mapped[str] = mapped_column(Text, default="", server_default="")
     run_count: Mapped[int] = mapped_column(default=0, server_default="0")
