@@ -141,6 +141,13 @@ class Settings(BaseSettings):
         description="Memory for answers that are given again while what they depend on has not "
         "changed; 0: every answer is computed anew",
     )
+    readers: int = Field(
+        1,
+        ge=0,
+        le=16,
+        description="Processes that compute answers to pages, so that the queue goes on while "
+        "many read; each takes about 200 MB; 0: the server computes them itself",
+    )
     benchmark_device: bool = Field(
         True,
         # The second is what it was called before.

@@ -207,6 +207,8 @@ def tiny_run(folder: Path, data: Path, method: Any = "lora", **changes: Any) -> 
 
 # The benchmark would take a core from what is tested; tests of the estimates turn it on.
 os.environ["LORAONE_BENCHMARK_DEVICE"] = "false"
+# So would a reader of every server; tests of readers, and of browsers, turn it on.
+os.environ["LORAONE_READERS"] = "0"
 
 
 @pytest.fixture(autouse=True)

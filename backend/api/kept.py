@@ -27,11 +27,13 @@ On = Callable[[Mapping[str, str], QueryParams], Topics]
 class Kept:
     """An answer that is the same until something of ``on`` is written, or for ``seconds`` at most.
 
-    ``unless`` says of which questions it is not kept.
+    ``unless`` says of which questions it is not kept. ``here`` is one that reads more than the
+    settings and the database, such as lanes: only the server's own process can compute it.
     """
 
     on: On
     seconds: float | None = None
+    here: bool = False
     unless: Callable[[QueryParams], bool] = lambda query: False
 
 
@@ -68,10 +70,11 @@ def kept(
     on: On,
     *,
     seconds: float | None = None,
+    here: bool = False,
     unless: Callable[[QueryParams], bool] = lambda query: False,
 ) -> Callable[[_Function], _Function]:
     """The answer of a route depends on ``on`` and nothing else."""
-    return _marked(Kept(on, seconds, unless))
+    return _marked(Kept(on, seconds, here, unless))
 
 
 def fresh(because: str) -> Callable[[_Function], _Function]:

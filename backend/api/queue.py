@@ -34,7 +34,7 @@ MOST_EXPERIMENTS = 50
 
 @router.get("/queue")
 # Times that are left, readings and notices are none of the database's: a second old at most.
-@kept(everything, seconds=1)
+@kept(everything, seconds=1, here=True)
 def queue(
     session: Reading,
     scheduler: SchedulerDep,

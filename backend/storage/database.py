@@ -35,15 +35,21 @@ class NewerSchemaError(RuntimeError):
 class Database:
     """Sessions for reading, and one at a time for writing."""
 
-    def __init__(self, url: str, loads: Callable[[str], Any] = damage.loads) -> None:
+    def __init__(
+        self, url: str, loads: Callable[[str], Any] = damage.loads, *, reading: bool = False
+    ) -> None:
+        """``loads`` reads what is stored as JSON; the usual one passes over what nobody could
+        show. With ``reading`` nothing can be written, as another process does that.
+        """
         self.url = url
-        # ``loads`` reads what is stored as JSON; the usual one passes over what nobody could show.
-        self.engine = _engine(url, loads)
+        self.engine = _engine(url, loads, reading=reading)
         self._writing = threading.RLock()
-        self._writer = _writer(url, loads) or self.engine
+        self._writer = (None if reading else _writer(url, loads)) or self.engine
         self.versions = Versions(self._writer, self._writing)
         # Of SQLite's file, from the first migration on.
         self._identity: Identity | None = None
+        if reading and (file := database_file(url)) is not None:
+            self._identity = Identity.of(file)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -159,7 +165,7 @@ class Database:
         self._writer.dispose()
 
 
-def _engine(url: str, loads: Callable[[str], Any], **pool: int) -> Engine:
+def _engine(url: str, loads: Callable[[str], Any], *, reading: bool = False, **pool: int) -> Engine:
     engine = create_engine(
         url, pool_pre_ping=not url.startswith("sqlite"), json_deserializer=loads, **pool
     )
@@ -172,8 +178,12 @@ def _engine(url: str, loads: Callable[[str], Any], **pool: int) -> Engine:
             cursor.execute("PRAGMA synchronous=NORMAL")
             cursor.execute("PRAGMA foreign_keys=ON")
             cursor.execute("PRAGMA busy_timeout=15000")
+            if reading:
+                cursor.execute("PRAGMA query_only=ON")
             cursor.close()
 
+    elif reading:
+        engine = engine.execution_options(postgresql_readonly=True)
     return engine
 
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.routing import APIRoute
+from starlette.types import Lifespan
 
 from backend.api import (
     catalog,
@@ -39,6 +40,7 @@ from backend.storage.folder_lock import make_folder
 from backend.storage.store import incoming, settling
 from backend.web import declared, page, problems
 from backend.web.answers import AnswersMiddleware
+from backend.web.readers import Readers
 from backend.web.security import SecurityMiddleware
 from loraone import __version__
 
@@ -58,8 +60,9 @@ PARTS = (
 )
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """A server on the database and the folders that ``settings`` name."""
+def create_app(settings: Settings | None = None, readers: Readers | None = None) -> FastAPI:
+    """A server on the database and the folders that ``settings`` name. What ``readers`` can, they
+    compute; without them this process does."""
     settings = settings or Settings()
     for folder in (settings.home, settings.artifacts, settings.logs, settings.home / "data"):
         make_folder(folder)
@@ -81,6 +84,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         scheduler.start()
         yield
+        if readers is not None:  # before the last connection here is closed, which tidies up
+            readers.stop()
         feed.stop()
         scheduler.stop()
         theory_worker.stop()
@@ -88,6 +93,32 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         database_health.stop()
         database.close()
 
+    app = application(settings, database, lifespan)
+    app.state.database_health = database_health
+    app.state.feed = feed
+    app.state.scheduler = scheduler
+    app.state.theory_worker = theory_worker
+    app.state.device_benchmarks = device_benchmarks
+    app.state.executor = executor
+    if settings.cache_mb:
+        routes = KeptRoutes("/api", (route for part in PARTS for route in part.router.routes))
+        app.add_middleware(
+            AnswersMiddleware,
+            routes=routes,
+            database=database,
+            most=int(settings.cache_mb * 1e6),
+            readers=readers,
+        )
+    app.add_middleware(SecurityMiddleware, max_upload=int(settings.max_upload_mb * 1e6))
+    declared.install(app)
+    page.mount(app)
+    return app
+
+
+def application(
+    settings: Settings, database: Database, lifespan: Lifespan[FastAPI] | None = None
+) -> FastAPI:
+    """The routes with their errors and their packing: all that computes an answer."""
     app = FastAPI(
         title="LoRA-One Lab",
         version=__version__,
@@ -100,20 +131,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = database
-    app.state.database_health = database_health
-    app.state.feed = feed
-    app.state.scheduler = scheduler
-    app.state.theory_worker = theory_worker
-    app.state.device_benchmarks = device_benchmarks
-    app.state.executor = executor
     # A tenth of the time of level 9 for an eighth more bytes, which mostly stay on this machine.
     app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=1)
-    if settings.cache_mb:
-        routes = KeptRoutes("/api", (route for part in PARTS for route in part.router.routes))
-        app.add_middleware(
-            AnswersMiddleware, routes=routes, database=database, most=int(settings.cache_mb * 1e6)
-        )
-    app.add_middleware(SecurityMiddleware, max_upload=int(settings.max_upload_mb * 1e6))
     problems.install(app)
     api = APIRouter(
         prefix="/api",
@@ -122,8 +141,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for part in PARTS:
         api.include_router(part.router)
     app.include_router(api)
-    declared.install(app)
-    page.mount(app)
     return app
 
 

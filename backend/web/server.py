@@ -29,6 +29,7 @@ from backend.storage.scratch import sweep as sweep_scratch
 from backend.web.app import create_app
 from backend.web.connections import Connection, evict, sweep
 from backend.web.log_rate import LogRate, limit
+from backend.web.readers import Readers
 from backend.web.sockets import (
     ACCEPTED_AT_ONCE,
     BACKLOG,
@@ -137,7 +138,7 @@ def _put_in_order(settings: Settings) -> None:
 
 def _app(settings: Settings) -> FastAPI:
     try:
-        return create_app(settings)
+        return create_app(settings, Readers(settings) if settings.readers else None)
     except (NewerSchemaError, DatabaseFileError, FolderError) as error:
         raise ServerError(str(error)) from error
     except OSError as error:

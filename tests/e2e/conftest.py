@@ -37,7 +37,12 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 @pytest.fixture(scope="session")
 def server(built_page: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """One server on an empty data folder for all stories."""
-    found = Process(tmp_path_factory.mktemp("home"), [], LORAONE_BENCHMARK_DEVICE="true")
+    found = Process(
+        tmp_path_factory.mktemp("home"),
+        [],
+        LORAONE_BENCHMARK_DEVICE="true",
+        LORAONE_READERS="1",
+    )
     yield found
     found.stop()
 

@@ -16,7 +16,8 @@ from backend.api.kept import KeptRoutes
 from backend.storage.database import Database
 from backend.storage.tables import Experiment
 from backend.web import answers
-from backend.web.answers import Answer, AnswersMiddleware, Store, tagged
+from backend.web.answer_store import Answer, Store, tagged
+from backend.web.answers import AnswersMiddleware
 from tests.backend.web.test_kept_routes import READING, SPEC, URL
 
 
