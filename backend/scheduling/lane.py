@@ -166,13 +166,14 @@ class Lane:
     def _append(self, session: Session, job: Job, sent: Sequence[Sent], beat: bool) -> bool:
         """Store events; False where nobody wants them any more. The last one ends the run."""
         artifacts = self._work.settings.artifacts
+        # Held, as the session forgets what nobody holds: each event would read the run anew.
+        run = runs.live(session, job.run_id, job.attempt)
         for message in _last_of_phases(sent):
             number = message.run_id, message.attempt, message.seq
             if not results.append(session, *number, message.event, artifacts):
                 return False
         if sent:
             return True
-        run = runs.live(session, job.run_id, job.attempt)
         if run is not None and beat:
             run.heartbeat_at = now()
         return run is not None

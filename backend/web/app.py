@@ -82,6 +82,8 @@ def create_app(settings: Settings | None = None, readers: Readers | None = None)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if readers is not None:
+            readers.start()
         scheduler.start()
         yield
         if readers is not None:  # before the last connection here is closed, which tidies up

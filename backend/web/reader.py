@@ -49,6 +49,7 @@ class Service:
         """Until the server is gone."""
         _, text = await read_frame(self._reader)
         app = reader_app(Settings(**json.loads(text)))
+        os.nice(NICENESS)  # its imports are over
         beating = asyncio.create_task(self._beat())
         while not beating.done():
             number, payload = await read_frame(self._reader)
@@ -81,7 +82,6 @@ async def _serve(connection: socket.socket) -> None:
 def main() -> None:
     """``python -m backend.web.reader <number of the socket>``, as the server starts it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal means the server
-    os.nice(NICENESS)
     with suppress(OSError):  # where memory runs out, the kernel is to take it, not the server
         Path("/proc/self/oom_score_adj").write_text("800")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: reader: %(message)s")

@@ -201,6 +201,11 @@ class Readers:
         self._readers = [_Reader(settings) for _ in range(settings.readers)]
         self.at_once = AT_ONCE * settings.readers
 
+    def start(self) -> None:
+        """Begin to start them all, so that the first questions need not wait for their imports."""
+        for reader in self._readers:
+            reader.ready()
+
     async def ask(self, scope: Scope) -> Reply | None:
         """The answer to a request; None where this process has to compute it."""
         up = [process for reader in self._readers if (process := reader.ready()) is not None]

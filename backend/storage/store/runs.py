@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, exists, func, or_, select
 from sqlalchemy.orm import Session, defer
 
 from backend.storage.store import changes, settling
@@ -34,6 +34,7 @@ BACKOFF = (timedelta(seconds=2), timedelta(seconds=10))
 # What no list of runs shows is not read for one.
 _AS_LISTED = (defer(Run.layers), defer(Run.environment), defer(Run.init_scalars))
 RESULTS = (MetricRow, SpectrumRow, AlignmentRow, OverlapRow, LayerColumn, ArtifactRow)
+_MEASURED = select(or_(*(exists().where(table.run_id == bindparam("run")) for table in RESULTS)))
 
 
 def get(session: Session, run_id: int) -> Run | None:
@@ -55,11 +56,13 @@ def begin(session: Session, run: Run, lane: str) -> None:
 
 def _clear(session: Session, run: Run) -> None:
     """Forget what an earlier attempt measured: a run has exactly one set of results."""
-    for table in RESULTS:
-        session.execute(
-            delete(table).where(table.run_id == run.id),
-            execution_options={TOUCHES: run.experiment_id},
-        )
+    # One question for the usual run, which has nothing, rather than a statement for each table.
+    if session.scalar(_MEASURED, {"run": run.id}):
+        for table in RESULTS:
+            session.execute(
+                delete(table).where(table.run_id == run.id),
+                execution_options={TOUCHES: run.experiment_id},
+            )
     run.last_seq = -1
     run.notes = []
     run.environment = run.layers = run.init_scalars = run.summary = run.error = None
