@@ -38,9 +38,12 @@ unit: $(VENV)/dev.stamp system page frontend/node_modules  ## all but those belo
 formats: $(VENV)/dev.stamp  ## every method in every number format on every architecture, not a sample
 	$(BIN)/python -m pytest tests/loraone/methods/test_every_dtype.py --every-dtype
 
-# The seed is printed; LORAONE_FUZZ_SEED=… repeats one.
-fuzz: $(VENV)/dev.stamp  ## twenty minutes of generated requests to every route, not a minute
-	LORAONE_FUZZ_SECONDS=600 $(BIN)/python -m pytest tests/backend/web/test_schemathesis.py -s --timeout=3000
+# Others every day; CI always takes the same, so that it fails for what has changed alone.
+FUZZ := LORAONE_FUZZ_SEED=$${LORAONE_FUZZ_SEED:-$$(date +%Y%m%d)}
+fuzz: $(VENV)/dev.stamp  ## generated requests for twenty minutes, thousands of changed imports, specs and backups
+	$(FUZZ) LORAONE_FUZZ_SECONDS=600 $(BIN)/python -m pytest tests/backend/web/test_schemathesis.py -s --timeout=3000
+	$(FUZZ) LORAONE_FUZZ_BACKUPS=1000 LORAONE_MUTATIONS=3000 $(BIN)/python -m pytest -n 2 --timeout=3000 \
+	  tests/backend/api/test_mutations.py tests/backend/storage/test_mutated_backups.py
 
 # The deployments are slow and mind no company, unlike the other browser tests.
 faults: $(VENV)/dev.stamp system page  ## everything that can go wrong, and every deployment

@@ -78,7 +78,7 @@ class SecurityMiddleware:
 
 def _is_head_of_api(scope: Scope) -> bool:
     """Whether only the headers are wanted of what has an end; the feed of changes has none."""
-    path = scope["path"]
+    path: str = scope["path"]
     return scope["method"] == "HEAD" and path.startswith("/api/") and path != "/api/changes"
 
 

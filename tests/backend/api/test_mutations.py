@@ -1,6 +1,6 @@
 """Whatever an export or a spec is changed to: it is refused with a reason, or all of it is shown.
 
-``LORAONE_MUTATIONS`` is how many are tried (``make fuzz``), ``LORAONE_MUTATION_SEED`` the first.
+``LORAONE_MUTATIONS`` is how many are tried (``make fuzz``), ``LORAONE_FUZZ_SEED`` the first.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from tests.backend.every_view import broken
 from tests.backend.mutation import mutated
 
 ARCHIVE = Path(__file__).parents[2] / "archive"
-COUNT = int(os.environ.get("LORAONE_MUTATIONS", "240"))
-SEED = int(os.environ.get("LORAONE_MUTATION_SEED", "1"))
+COUNT = int(os.environ.get("LORAONE_MUTATIONS", "180"))
+SEED = int(os.environ.get("LORAONE_FUZZ_SEED", "1"))
 
 
 @pytest.fixture
