@@ -24,9 +24,12 @@ function slowServer() {
     return new Promise((resolve) => waiting.set(url, () => resolve(answer)));
   });
   return async (part: string) => {
-    const [url] = [...waiting.keys()].filter((key) => key.includes(part));
-    expect(url).toBeDefined();
-    await act(async () => waiting.get(url ?? "")?.());
+    const url = await waitFor(() => {
+      const asked = [...waiting.keys()].find((key) => key.includes(part));
+      expect(asked).toBeDefined();
+      return asked ?? "";
+    });
+    await act(async () => waiting.get(url)?.());
   };
 }
 
