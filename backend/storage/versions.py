@@ -72,6 +72,11 @@ class Versions:
         if self._exact:
             event.listen(engine, "before_cursor_execute", self._notice_statement)
 
+    @property
+    def known(self) -> bool:
+        """Whether there are numbers at all, apart from moments."""
+        return self._exact or self._engine.dialect.name == "postgresql"
+
     def of(self, topics: Topics) -> tuple[object, ...] | None:
         """The numbers now, to be compared with those of another time; None: not known now.
 

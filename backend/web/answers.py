@@ -34,6 +34,9 @@ AT_ONCE = 2
 # they are Python as much as what stores the runs, which must go on. All who ask in the
 # meantime are answered together by the next one. Nobody waits longer for a turn than TURN_S.
 REST_S, TURN_S, WRITTEN_S = 0.25, 1.0, 1.0
+# While a write is committed nobody knows its numbers. That is over soon; without them the answer
+# could not be kept.
+COMMIT_S = (0.001, 0.002, 0.005, 0.01, 0.02)
 
 
 @dataclass
@@ -119,11 +122,16 @@ class AnswersMiddleware:
     async def _numbers(self, topics: Topics) -> object:
         """None where the database does not answer, or is not the one that was read: the route
         itself says so."""
+        if not self._database.versions.known:
+            return None
         with suppress(DBAPIError):
             self._database.check_file()
             if self._database.shared:
                 return await run_in_threadpool(self._database.versions.of, topics)
-            return self._database.versions.of(topics)
+            for pause in COMMIT_S:
+                if (numbers := self._database.versions.of(topics)) is not None:
+                    return numbers
+                await asyncio.sleep(pause)
         return None
 
     def _start(

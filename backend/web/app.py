@@ -71,6 +71,8 @@ def create_app(settings: Settings | None = None, readers: Readers | None = None)
     incoming.sweep(database, starting=True)
     with database.write() as session:
         settling.settle_all(session)
+    if not database.versions.known:
+        readers = None  # in the memory of this process, or nobody knows its state
     database_health = DatabaseHealth(database)
     feed = Feed()
     executor = _executor(settings)
