@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -174,5 +175,30 @@ def test_while_runs_write_computations_take_turns_and_rest_as_long_as_they_took(
         assert any(later[0] < earlier[1] for earlier, later in itertools.pairwise(together))
         for earlier, later in itertools.pairwise(await intervals(write=True)):
             assert later[0] - earlier[1] > 0.9 * (earlier[1] - earlier[0])
+
+    _run(ask)
+
+
+@pytest.mark.sqlite
+def test_what_is_asked_while_a_write_is_committed_is_kept_too(app: FastAPI) -> None:
+    middleware, counted = _with(app)
+    database: Database = app.state.database
+    held, over = threading.Event(), threading.Event()
+
+    def commit() -> None:
+        with database._writing:  # as between the end of a write and its number
+            held.set()
+            over.wait()
+
+    async def ask() -> None:
+        thread = threading.Thread(target=commit)
+        thread.start()
+        held.wait()
+        assert database.versions.of(None) is None
+        asyncio.get_running_loop().call_later(0.005, over.set)
+        assert await _ask(middleware) == b"none"
+        thread.join()
+        assert await _ask(middleware) == b"none"
+        assert counted.computed == 1
 
     _run(ask)
