@@ -68,10 +68,7 @@ class Settings(BaseSettings):
         1, ge=1, le=16, description="Number of runs that share a GPU, or the CPU"
     )
     time_limit_minutes: float = Field(
-        1440,
-        gt=0,
-        le=100_000,
-        description="A run that takes longer is stopped and marked as failed",
+        1440, gt=0, le=100_000, description="A run that takes longer is stopped, and has failed"
     )
     stall_minutes: float = Field(
         60, gt=0, le=10_000, description="A run that makes no progress for this long is restarted"
@@ -142,11 +139,7 @@ class Settings(BaseSettings):
         "changed; 0: every answer is computed anew",
     )
     readers: int = Field(
-        1,
-        ge=0,
-        le=16,
-        description="Processes that compute answers to pages, so that the queue goes on while "
-        "many read; each takes about 200 MB; 0: the server computes them itself",
+        1, ge=0, le=16, description="Processes that compute answers; 0: the server itself does"
     )
     benchmark_device: bool = Field(
         True,
