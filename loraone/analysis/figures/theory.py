@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from loraone.analysis.figures.style import (
@@ -212,6 +213,13 @@ def subspaces(
     return drawn
 
 
+def _around(places: NDArray[np.float64]) -> list[float]:
+    """A range that shows all of them, also those without a point: a lone point has no range."""
+    least, greatest = float(places.min()), float(places.max())
+    margin = 0.06 * (greatest - least) or 0.5 * (abs(least) or 1.0)
+    return [least - margin, greatest + margin]
+
+
 def sweep(
     rows: pd.DataFrame, runs: pd.DataFrame, *, label: str, target: float, theme: Theme = "light"
 ) -> go.Figure:
@@ -233,6 +241,7 @@ def sweep(
         xaxis={
             "title": label,
             "type": "log" if wide else "linear",
+            "range": _around(np.log10(values) if wide else np.asarray(values, float)),
             "tickvals": values,
             "ticktext": [f"{value:g}" for value in values],
         },

@@ -20,6 +20,7 @@ from loraone.analysis.figures import (
     layers,
     overlap,
     spectra,
+    theory,
 )
 from loraone.analysis.figures.alignment import LayerAngles
 from loraone.analysis.figures.style import series_styles
@@ -205,3 +206,14 @@ def test_encoder_and_decoder_are_told_apart_on_the_map() -> None:
     table = heatmap.table(names, {0: 1.0, 1: 2.0}, "sigma1")
     (trace,) = heatmap.draw(table, scalar="sigma1", quantity="gradient").data
     assert list(trace.y) == ["encoder q", "decoder q"]
+
+
+def test_the_axis_of_what_was_varied_shows_all_values_though_one_alone_has_a_point() -> None:
+    rows = pd.DataFrame(
+        {"method_label": ["LoRA", "LoRA"], "value": [0.01, 0.1], "median": [None, 27.0],
+         "least": [None, 27.0], "greatest": [None, 28.0], "reached": [0, 2], "seeds": [2, 2]}
+    )  # fmt: skip
+    runs = pd.DataFrame({"series": ["LoRA"], "method": ["lora"], "method_label": ["LoRA"]})
+    axis = theory.sweep(rows, runs, label="Learning rate", target=0.01).layout.xaxis
+    assert axis.range[0] < 0.01 and axis.range[1] > 0.1
+    assert axis.range[1] - axis.range[0] < 0.2, "two units, as plotly has it around a lone point"
