@@ -31,7 +31,14 @@ class Tried:
 
     def mean(self, seeds: frozenset[int]) -> float:
         """Over these seeds; the same in whatever order they ran."""
-        return math.fsum(self.values[seed] for seed in seeds) / len(seeds)
+        return _mean([self.values[seed] for seed in seeds])
+
+
+def _mean(values: Sequence[float]) -> float:
+    try:
+        return math.fsum(values) / len(values)
+    except OverflowError:  # the sum of what has diverged; the mean is a number still
+        return math.fsum(value / len(values) for value in values)
 
 
 def by_rate(runs: Iterable[tuple[float, int, float | None, bool]]) -> list[Tried]:
@@ -46,7 +53,7 @@ def by_rate(runs: Iterable[tuple[float, int, float | None, bool]]) -> list[Tried
         for seed, value, _ in group:
             if value is not None:
                 of_seed.setdefault(seed, []).append(value)
-        values = {seed: math.fsum(again) / len(again) for seed, again in sorted(of_seed.items())}
+        values = {seed: _mean(again) for seed, again in sorted(of_seed.items())}
         tried.append(Tried(rate, values, sum(failed for *_, failed in group), len(group)))
     return tried
 

@@ -150,3 +150,24 @@ def test_what_cannot_be_read_of_a_spec_is_not_launched_as_something_else(home: P
     run = detail["runs"][0]["id"]
     assert client.get(f"/api/runs/{run}/template").status_code == 422
     assert client.post(f"/api/runs/{run}/retry").status_code == 422
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("value", [1.5e308, -1.5e308, 1e160, 5e-324])
+def test_numbers_at_the_ends_of_what_a_float_holds_fail_no_view(home: Path, value: float) -> None:
+    """Their sums and squares are no numbers any more."""
+    with sqlite3.connect(home / "loraone.db") as connection:
+        names = {row[0] for row in connection.execute("SELECT DISTINCT name FROM metrics")}
+    summary = dict.fromkeys([*names, "train_seconds", "memory_bytes"], value)
+    damage(home, "runs.summary", json.dumps(summary), "status = 'succeeded'")
+    damage(home, "metrics.value", value)
+    damage(home, "experiments.settled", 0)
+    client = server(home)
+    failed = [said for key in (1, 2) for said in broken(client, key)]
+    for judge in sorted(names):
+        failed += [
+            path
+            for path in ("/api/overview", "/api/figures/learning-rate", "/api/figures/curves")
+            if client.get(path, params={"of": "e2", "judge": judge}).status_code >= 500
+        ]
+    assert not failed, "\n".join(failed)
