@@ -131,6 +131,28 @@ def test_what_is_json_is_read_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        b"1e400",
+        b"[-1e999]",
+        b"NaN",
+        b"[-Infinity]",
+        b'"\\ud800"',
+        b'{"a": 1, "a": 1}',
+        b"\xff",
+        b"[,]",
+        b"[" * 3000000,
+        b"[" + b"[]," * 4000000 + b"[]]",
+    ],
+)
+def test_what_json_leaves_open_is_refused_in_a_moment(body: bytes) -> None:
+    began = time.process_time()
+    with pytest.raises(BodyError):
+        read_json(body)
+    assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize(
     "kind", ["text/plain", "multipart/form-data; boundary=x", "application/xml", "x", "\xe9"]
 )
 def test_a_body_of_another_type_is_refused(client: TestClient, kind: str) -> None:
