@@ -101,7 +101,7 @@ class Settings(BaseSettings):
         description="Largest file that may be uploaded, such as an exported experiment",
     )
     max_import_runs: int = Field(
-        10_000, ge=1, le=10**6, description="Runs that an imported experiment may have"
+        2_000, ge=1, le=2_000, description="Runs that an imported experiment may have"
     )
     max_import_rows: int = Field(
         3_000_000,

@@ -34,7 +34,7 @@ _R = TypeVar("_R", bound=Row)
 class Limits:
     """How much an import may be: runs, and rows of all their results together."""
 
-    runs: int = 10_000
+    runs: int = 2_000
     rows: int = 3_000_000
 
 

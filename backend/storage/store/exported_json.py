@@ -9,10 +9,11 @@ from typing import Any
 from backend.errors import FieldProblem, InvalidError
 
 # Of one value that is kept as it is, such as a spec: how deep it is nested, how many parts it has,
-# and how long its texts and whole numbers are.
+# and how long its texts, alone and together, and its whole numbers are.
 MAX_DEPTH = 16
 MAX_PARTS = 50_000
 MAX_TEXT = 100_000
+MAX_TEXTS = 500_000
 MAX_BITS = 63
 # What of a value that is refused is told again.
 _SHOWN = 60
@@ -46,7 +47,7 @@ def shown(value: object) -> str | int | float | bool | None:
 def check_plain(value: Any, path: str) -> None:
     """Raise TransferError, naming the place, for what no spec and no environment has: endless
     nesting, texts and numbers beyond all bounds, characters that no database keeps."""
-    parts = 0
+    parts = texts = 0
     waiting: list[tuple[Any, str, int]] = [(value, path, 0)]
     while waiting:
         one, at, depth = waiting.pop()
@@ -56,13 +57,17 @@ def check_plain(value: Any, path: str) -> None:
         if depth > MAX_DEPTH:
             raise TransferError.at(path, "is nested too deeply", f"up to {MAX_DEPTH} levels")
         if isinstance(one, dict):
+            texts += sum(map(len, one))
             for name, inner in one.items():
                 _check_one(name, at)
                 waiting.append((inner, f"{at}.{shown(name)}", depth + 1))
         elif isinstance(one, list):
             waiting += [(inner, f"{at}.{i}", depth + 1) for i, inner in enumerate(one)]
         else:
+            texts += len(one) if isinstance(one, str) else 0
             _check_one(one, at)
+        if texts > MAX_TEXTS:
+            raise TransferError.at(path, "has too much text", f"up to {MAX_TEXTS} characters")
 
 
 def _check_one(value: Any, path: str) -> None:
