@@ -80,10 +80,10 @@ async def _stream(
         quiet = 0
         while not feed.stopping:
             waiting.clear()
-            rows = await feed.tail(database, _after, known).after(known, experiment)
+            rows, seen = await feed.tail(database, _after, known).after(known, experiment)
             for key, kind, data in rows:
                 yield format_sse_event(data_str=json.dumps(data), event=kind, id=str(key))
-                known = key
+            known = seen
             if rows:
                 quiet = 0
                 continue

@@ -31,26 +31,33 @@ class Tail:
         self._numbers: object = None
         self._reading = asyncio.Lock()
 
-    async def after(self, last: int, experiment: int | None) -> list[Row]:
-        """Changes after ``last``, oldest first, at most so many at a time."""
+    async def after(self, last: int, experiment: int | None) -> tuple[list[Row], int]:
+        """Changes after ``last``, oldest first, at most so many at a time; and the number of the
+        last change that was looked at, of whichever experiment."""
         async with self._reading:
             await self._go_on()
+            seen = self._newest
         if last < self._since:  # a stream that begins further back
-            return await run_in_threadpool(self._read, self._database, last, experiment)
-        return [
+            rows = await run_in_threadpool(self._read, self._database, last, experiment)
+            return rows, rows[-1][0] if rows else max(last, seen)
+        rows = [
             row
             for row in self._rows
             if row[0] > last and experiment in (None, row[2]["experiment"])
         ]
+        return rows, max(last, seen)
 
     async def _go_on(self) -> None:
         shared = self._database.shared
         numbers = None if shared else self._database.versions.of(None)
         if numbers is not None and numbers == self._numbers:
             return
-        while rows := await run_in_threadpool(self._read, self._database, self._newest, None):
+        full = True
+        while full:  # what is written meanwhile is for the next who asks
+            rows = await run_in_threadpool(self._read, self._database, self._newest, None)
+            full = len(rows) >= MOST
             self._rows.extend(rows)
-            self._newest = rows[-1][0]
+            self._newest = rows[-1][0] if rows else self._newest
             while len(self._rows) > MOST:
                 self._since = self._rows.popleft()[0]
         self._numbers = numbers

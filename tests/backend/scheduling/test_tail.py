@@ -51,7 +51,9 @@ class Reads:
 async def follow(
     feed: Feed, database: Database, reads: Reads, known: int, experiment: int | None = None
 ) -> list[Row]:
-    return await feed.tail(database, reads, known).after(known, experiment)
+    rows, seen = await feed.tail(database, reads, known).after(known, experiment)
+    assert seen >= max([known, *(row[0] for row in rows)])
+    return rows
 
 
 def test_five_streams_read_a_change_once(database: Database) -> None:
@@ -117,5 +119,24 @@ def test_what_another_connection_wrote_is_seen(database: Database) -> None:
         change(other, 2)
         other.close()
         assert [row[0] for row in await follow(feed, database, reads, 2)] == [3]
+
+    asyncio.run(all_of_it())
+
+
+def test_a_stream_of_a_quiet_experiment_goes_on_from_what_others_have_changed(
+    database: Database,
+) -> None:
+    """Else it would fall behind what is kept in memory, and ask the database at every change."""
+    feed, reads = Feed(), Reads()
+
+    async def all_of_it() -> None:
+        tail, known = feed.tail(database, reads, 2), 2
+        for _ in range(4):
+            change(database, 1, MOST // 2)
+            rows, known = await tail.after(known, 2)
+            assert rows == [] and known == _bounds(database)
+        at_rest = reads.count
+        assert await tail.after(known, 2) == ([], known)
+        assert reads.count <= at_rest + database.shared
 
     asyncio.run(all_of_it())
