@@ -74,7 +74,7 @@ def cancel_all(
 ) -> ChangedOut:
     """Cancel all runs of a basket that have not ended: of an experiment, or of one method."""
     with database.write() as session:
-        ids = [run.id for run in _of(session, basket) if runs.cancel(session, run)]
+        ids = runs.cancel_all(session, _of(session, basket))
     for run_id in ids:
         scheduler.interrupt(run_id)
     feed.wake()

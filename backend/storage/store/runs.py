@@ -33,6 +33,7 @@ MAX_LOST = 3
 BACKOFF = (timedelta(seconds=2), timedelta(seconds=10))
 # What no list of runs shows is not read for one.
 _AS_LISTED = (defer(Run.layers), defer(Run.environment), defer(Run.init_scalars))
+_CANCELLED = "cancelled by a user"
 RESULTS = (MetricRow, SpectrumRow, AlignmentRow, OverlapRow, LayerColumn, ArtifactRow)
 _MEASURED = select(or_(*(exists().where(table.run_id == bindparam("run")) for table in RESULTS)))
 
@@ -76,8 +77,9 @@ def finish(
     *,
     error: dict[str, Any] | None = None,
     reason: str | None = None,
+    settle: bool = True,
 ) -> None:
-    """Put the run into a final status."""
+    """Put the run into a final status. With ``settle`` off, see to its experiment afterwards."""
     _leave_lane(run)
     run.status = status
     run.finished_at = now()
@@ -85,7 +87,8 @@ def finish(
     run.reason = reason
     run.lane = run.phase = run.not_before = None
     changes.add(session, run, "status")
-    settling.settle(session, run.experiment_id)
+    if settle:
+        settling.settle(session, run.experiment_id)
 
 
 def _leave_lane(run: Run) -> None:
@@ -98,8 +101,18 @@ def cancel(session: Session, run: Run) -> bool:
     """Cancel a queued or running run; False where it has ended already."""
     if run.status not in ACTIVE:
         return False
-    finish(session, run, "cancelled", reason="cancelled by a user")
+    finish(session, run, "cancelled", reason=_CANCELLED)
     return True
+
+
+def cancel_all(session: Session, some: Collection[Run]) -> list[int]:
+    """Cancel those that have not ended, and see to their experiments once; their numbers."""
+    going = [run for run in some if run.status in ACTIVE]
+    for run in going:
+        finish(session, run, "cancelled", reason=_CANCELLED, settle=False)
+    for experiment_id in {run.experiment_id for run in going}:
+        settling.settle(session, experiment_id)
+    return [run.id for run in going]
 
 
 def requeue(session: Session, run: Run, reason: str) -> None:
