@@ -147,6 +147,18 @@ class ExperimentSpec(_Shared):
     )
 
     @model_validator(mode="after")
+    def _not_too_many(self) -> ExperimentSpec:
+        count = self.run_count
+        most = MAX_PROBLEMS if TASKS[self.task].synthetic else MAX_RUNS
+        if count > most:
+            raise PydanticCustomError(
+                "too_many_runs",
+                "the grid has {count} runs; allowed: 1 to {most}",
+                {"count": count, "most": most, "at": "grid"},
+            )
+        return self
+
+    @model_validator(mode="after")
     def _makes_sense(self) -> ExperimentSpec:
         check_sweep(self.task, self.problem, self.sweep)
         ranks = tuple(f"grid.ranks.{j}" for j in range(len(self.grid.ranks)))
@@ -175,18 +187,6 @@ class ExperimentSpec(_Shared):
             self.sweep.label(value): self.sweep.applied(self.problem, value)
             for value in self.sweep.values
         }
-
-    @model_validator(mode="after")
-    def _not_too_many(self) -> ExperimentSpec:
-        count = self.run_count
-        most = MAX_PROBLEMS if TASKS[self.task].synthetic else MAX_RUNS
-        if count > most:
-            raise PydanticCustomError(
-                "too_many_runs",
-                "the grid has {count} runs; allowed: 1 to {most}",
-                {"count": count, "most": most, "at": "grid"},
-            )
-        return self
 
 
 class RunSpec(_Shared):
