@@ -61,7 +61,7 @@ class DeviceBenchmarks:
                 self._process.kill()
 
     def _measure(self, device: Device, key: str) -> None:
-        command = [sys.executable, "-m", "loraone.runs.device_benchmark"]
+        command = [sys.executable, "-P", "-m", "loraone.runs.device_benchmark"]
         environment = {**os.environ, "CUDA_VISIBLE_DEVICES": device.gpu or ""}
         if device.gpu is None:
             command += ["--threads", str(device.threads)]

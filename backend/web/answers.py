@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.datastructures import Headers, QueryParams
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -124,7 +125,7 @@ class AnswersMiddleware:
         itself says so."""
         if not self._database.versions.known:
             return None
-        with suppress(DBAPIError):
+        with suppress(DBAPIError, PoolTimeoutError):
             self._database.check_file()
             if self._database.shared:
                 return await run_in_threadpool(self._database.versions.of, topics)

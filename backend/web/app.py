@@ -71,8 +71,8 @@ def create_app(settings: Settings | None = None, readers: Readers | None = None)
     incoming.sweep(database, starting=True)
     with database.write() as session:
         settling.settle_all(session)
-    if not database.versions.known:
-        readers = None  # in the memory of this process, or nobody knows its state
+    if not database.versions.known or not settings.cache_mb:
+        readers = None  # in the memory of this process, or nothing is kept that they computed
     database_health = DatabaseHealth(database)
     feed = Feed()
     executor = _executor(settings)

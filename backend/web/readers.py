@@ -64,7 +64,8 @@ class _Process:
         with theirs:
             try:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "backend.web.reader", str(theirs.fileno())],
+                    # Not from the folder that the server was started in, whatever is there.
+                    [sys.executable, "-P", "-m", "backend.web.reader", str(theirs.fileno())],
                     env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
