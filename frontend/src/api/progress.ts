@@ -1,6 +1,6 @@
 /** Progress of runs goes straight into the answers that hold them. */
 
-import type { QueryClient } from "@tanstack/react-query";
+import { notifyManager, type QueryClient } from "@tanstack/react-query";
 import type { ExperimentDetail, Run, Schemas } from "./client";
 
 /** One change of a run as the feed sends it. */
@@ -16,26 +16,41 @@ export interface Change {
 
 type Changes = ReadonlyMap<number, Change>;
 
-/** Put changes into every cached answer that holds their runs. */
+type Queue = Schemas["QueueOut"];
+type WithRuns = ExperimentDetail | Schemas["BasketOut"];
+
+/**
+ * Put changes into every cached answer that holds their runs, and into no other. Its data alone is
+ * written: `setQueryData` would say that all of the answer is fresh, and was read without an error.
+ */
 export function patch(queries: QueryClient, changes: Changes): void {
-  queries.setQueriesData<Schemas["QueueOut"]>(
-    { predicate: ({ queryKey }) => queryKey[1] === "/api/queue" },
-    (old) =>
-      old && {
-        ...old,
-        lanes: old.lanes.map((lane) => ({ ...lane, run: lane.run && merged(lane.run, changes) })),
-      },
-  );
-  queries.setQueriesData<ExperimentDetail | Schemas["BasketOut"]>(
-    { predicate: ({ queryKey }) => WITH_RUNS.includes(String(queryKey[1])) },
-    (old) => {
-      if (!old?.runs.some(({ id }) => changes.has(id))) return old;
-      return { ...old, runs: old.runs.map((run) => merged(run, changes)) };
-    },
-  );
+  notifyManager.batch(() => {
+    for (const query of queries.getQueryCache().getAll()) {
+      const put = PUT[String(query.queryKey[1])];
+      const old: unknown = query.state.data;
+      const data = old && put?.(old as never, changes);
+      if (data) query.setState({ data });
+    }
+  });
 }
 
-const WITH_RUNS = ["/api/experiments/{experiment_id}", "/api/basket"];
+/** An answer with the changes in it, by its path; nothing where it holds none of their runs. */
+const PUT: Record<string, (old: never, changes: Changes) => object | undefined> = {
+  "/api/queue": (old: Queue, changes) =>
+    old.lanes.some(({ run }) => run && changes.has(run.id))
+      ? {
+          ...old,
+          lanes: old.lanes.map((lane) => ({ ...lane, run: lane.run && merged(lane.run, changes) })),
+        }
+      : undefined,
+  "/api/experiments/{experiment_id}": inRuns,
+  "/api/basket": inRuns,
+};
+
+function inRuns(old: WithRuns, changes: Changes): WithRuns | undefined {
+  if (!old.runs.some(({ id }) => changes.has(id))) return undefined;
+  return { ...old, runs: old.runs.map((run) => merged(run, changes)) };
+}
 
 /** The run with its change in it, or the same object where there is none of it. */
 export function merged(run: Run, changes: Changes): Run {
