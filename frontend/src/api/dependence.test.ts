@@ -90,6 +90,13 @@ test("an overview changes when a run ends, not with each of its numbers", () => 
   expect(isOutdated(basket("/api/overview", "e3"), happening("status"))).toBe(true);
 });
 
+test("an overview names its experiments: it changes when one of them is renamed", () => {
+  const overview = basket("/api/overview", "e3", "e4:LoRA");
+  expect(isOutdated(overview, happening("experiment", 3, 0))).toBe(true);
+  expect(isOutdated(overview, happening("experiment", 4, 0))).toBe(true);
+  expect(isOutdated(overview, happening("experiment", 5, 0))).toBe(false);
+});
+
 test("lists of all experiments follow each of them", () => {
   const history = ["get", "/api/experiments", { params: { query: { q: "" } } }];
   expect(isOutdated(history, happening("status", 99, 990))).toBe(true);

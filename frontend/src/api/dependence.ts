@@ -57,7 +57,8 @@ export const DEPENDENCES: Record<Reading | Asking, Dependence> = {
   },
   "/api/experiments/{experiment_id}/notes": { whose: "asked", kinds: ["notes"] },
   "/api/basket": { whose: "asked", kinds: ["status", "phase", "alignment", "experiment"] },
-  "/api/overview": RESULTS,
+  // What experiments differ in is told by their names.
+  "/api/overview": { whose: "asked", kinds: ["status", "experiment"] },
   "/api/runs": RESULTS,
   "/api/runs/{run_id}": { whose: "asked", kinds: ["status", "phase"] },
   "/api/runs/{run_id}/log": { whose: "asked", kinds: ["status", "phase"] },
