@@ -54,7 +54,8 @@ export async function read<T>(url: string, signal?: AbortSignal): Promise<T> {
   return body as T;
 }
 
-const PATIENCE_MS = 500;
+/** How long what is read waits for the feed. */
+export const PATIENCE_MS = 500;
 let opening: Promise<unknown> = Promise.resolve();
 
 /**

@@ -2,7 +2,7 @@
 
 import type { Query, QueryClient } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
-import { mayPass, readAfter } from "./answer";
+import { mayPass, opened, PATIENCE_MS, readAfter } from "./answer";
 import { type Happening, isOutdated, type Kind } from "./dependence";
 import { type Change, patch } from "./progress";
 
@@ -43,9 +43,23 @@ export function useServerIsThere(): boolean {
 
 /** Read anew what changes make outdated; what nobody looks at only when somebody does. */
 export function changed(queries: QueryClient, ...since: Happening[]): Promise<void> {
-  return queries.invalidateQueries({
-    predicate: ({ queryKey }) => since.some((each) => isOutdated(queryKey, each)),
-  });
+  return readAnew(queries, ({ queryKey }) => since.some((each) => isOutdated(queryKey, each)));
+}
+
+/**
+ * An answer that is on its way may be from before the change: it lands, since one that is slow would
+ * else never be there while changes keep coming, and is then read once more.
+ */
+async function readAnew(queries: QueryClient, predicate: Outdated): Promise<void> {
+  const underway = queries.getQueryCache().findAll({ fetchStatus: "fetching", predicate });
+  const invalidate = (which: Outdated) =>
+    queries.invalidateQueries({ predicate: which }, { cancelRefetch: false });
+  const again = async (query: Query) => {
+    await query.promise?.catch(() => {});
+    await invalidate((each) => each === query);
+  };
+  const others = invalidate((each) => predicate(each) && !underway.includes(each));
+  await Promise.all([others, ...underway.map(again)]);
 }
 
 /**
@@ -61,6 +75,9 @@ export function follow(queries: QueryClient): () => void {
   let opening: ReturnType<typeof setTimeout> | undefined;
   let began = () => {};
   readAfter(new Promise((resolve) => (began = resolve)));
+  /** Whether something may have been read already: requests wait for the feed no longer. */
+  let letGo = false;
+  void opened().then(() => (letGo = true));
 
   const reading = anew(queries);
   const gathered = new Map<number, Change>();
@@ -85,6 +102,8 @@ export function follow(queries: QueryClient): () => void {
       });
     source.addEventListener("following", (message: MessageEvent<string>) => {
       const said = JSON.parse(message.data) as { after: number; server: string };
+      // It tells of what comes from now on: of what was between a read and now, nobody did.
+      if (after === undefined && letGo) reading.soon(() => true, 0);
       after = said.after;
       // Another process may be another release, with other methods.
       if (server !== undefined && server !== said.server) reading.soon(() => true, 0);
@@ -124,10 +143,10 @@ export function follow(queries: QueryClient): () => void {
     }
     if (hiddenSince !== undefined && performance.now() - hiddenSince > ABSENCE_MS) {
       after = undefined;
-      reading.soon(() => true, 0);
-    }
+      // With the feed, or without it where it does not begin for a while.
+      reading.soon(() => true, PATIENCE_MS);
+    } else reading.goOn();
     hiddenSince = undefined;
-    reading.goOn();
     open();
   };
   document.addEventListener("visibilitychange", seen);
@@ -162,7 +181,7 @@ function anew(queries: QueryClient) {
     const since = outdated;
     outdated = [];
     happened.clear();
-    void queries.invalidateQueries({ predicate: (query) => since.some((each) => each(query)) });
+    void readAnew(queries, (query) => since.some((each) => each(query)));
   };
   const soon = (each: Outdated, ms: number) => {
     outdated.push(each);
