@@ -40,7 +40,7 @@ export function Lab(props: Props) {
   const spec = useMemo(() => applied(start, search.changes), [start, text]);
   // What it is called makes no other problem of it.
   const problem = useMemo(() => ({ ...spec, name: UNNAMED, description: "" }), [spec]);
-  const solved = useSolution(problem);
+  const solved = useSolution(problem, of);
   return <Bench key={of} {...props} spec={spec} solved={solved} />;
 }
 

@@ -1,4 +1,5 @@
 import { Alert, Code, Progress, Skeleton, Stack, Text } from "@mantine/core";
+import { useMemo } from "react";
 import { type Problem, sentence } from "../api/client";
 import { recordsOf } from "../ui/csv";
 import { DataTable } from "../ui/DataTable";
@@ -18,7 +19,7 @@ const FIGURES: Record<string, { label: string; height: number }> = {
 
 /** Figures and predictions of the last answer, kept dimmed while the next one is computed. */
 export function Solution({ solved }: { solved: Solved }) {
-  const { answer, whole, progress, error, outdated } = solved;
+  const { answer, view, whole, progress, error, outdated } = solved;
   const fields = (error as Problem | undefined)?.errors ?? [];
   return (
     <Stack gap="sm">
@@ -51,6 +52,7 @@ export function Solution({ solved }: { solved: Solved }) {
                     label={label}
                     height={height}
                     answer={answer}
+                    view={view}
                   />
                 ),
             )}
@@ -92,10 +94,16 @@ interface FigureProps {
   label: string;
   height: number;
   answer: TheoryAnswer;
+  view: string;
 }
 
-function TheoryFigure({ name, label, height, answer }: FigureProps) {
-  const figure = JSON.parse(answer.figures[name] ?? "{}") as PlotlyFigure;
+function TheoryFigure({ name, label, height, answer, view }: FigureProps) {
+  const text = answer.figures[name] ?? "{}";
+  // The same one until there is another: what is given anew is drawn anew.
+  const figure = useMemo(() => {
+    const { data, layout } = JSON.parse(text) as PlotlyFigure;
+    return { data, layout: { ...layout, uirevision: view } };
+  }, [text, view]);
   const table = answer.tables[name] ?? "";
   const csv = `data:text/csv;charset=utf-8,${encodeURIComponent(table)}`;
   return (

@@ -24,7 +24,7 @@ function slowServer() {
 
 test("an answer is outdated from the change on until that of the change is there", async () => {
   const answer = slowServer();
-  const { result, rerender } = renderHook((props) => useSolution(props), {
+  const { result, rerender } = renderHook((props) => useSolution(props, "O3"), {
     initialProps: spec(1),
     wrapper: ({ children }) => <MantineProvider env="test">{children}</MantineProvider>,
   });
@@ -50,4 +50,34 @@ test("an answer is outdated from the change on until that of the change is there
   expect(result.current.error).toBeUndefined();
   await answer(200, { answer: { runs: 3 } });
   await waitFor(() => expect(result.current.outdated).toBe(false));
+});
+
+test("an answer keeps the view it belongs to until that of the next preset is there", async () => {
+  const answer = slowServer();
+  const { result, rerender } = renderHook(([of, now]) => useSolution(now, of), {
+    initialProps: ["O3", spec(1)] as const as [string, ExperimentSpec],
+    wrapper: ({ children }) => <MantineProvider env="test">{children}</MantineProvider>,
+  });
+  await answer(200, { answer: { runs: 1 } });
+  await waitFor(() => expect(result.current.answer).toBeDefined());
+  const { view } = result.current;
+  expect(view).toContain("O3");
+
+  const faster = { ...spec(1), training: { steps: 9 } } as unknown as ExperimentSpec;
+  rerender(["O3", faster]);
+  await answer(200, { answer: { runs: 2 } });
+  await waitFor(() => expect(result.current.answer).toEqual({ runs: 2 }));
+  expect(result.current.view).toBe(view);
+
+  rerender(["O4", spec(1)]);
+  expect(result.current.view).toBe(view);
+  await answer(200, { answer: { runs: 3 } });
+  await waitFor(() => expect(result.current.answer).toEqual({ runs: 3 }));
+  expect(result.current.view).not.toBe(view);
+
+  rerender(["O4", spec(7)]);
+  const other = result.current.view;
+  await answer(200, { answer: { runs: 4 } });
+  await waitFor(() => expect(result.current.answer).toEqual({ runs: 4 }));
+  expect(result.current.view).not.toBe(other);
 });

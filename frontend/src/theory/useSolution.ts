@@ -6,6 +6,8 @@ import { solve, type TheoryAnswer, type TheoryProgress } from "./solve";
 
 export interface Solved {
   answer: TheoryAnswer | undefined;
+  /** Names what a zoom into the answer's figures belongs to: its preset and its problem. */
+  view: string;
   /** Whether the answer is of all seeds, or of the first alone. */
   whole: boolean;
   progress: TheoryProgress | undefined;
@@ -28,6 +30,7 @@ const NOTHING: Known = {
   of: "",
   refused: "",
   answer: undefined,
+  view: "",
   whole: false,
   progress: undefined,
   error: undefined,
@@ -36,18 +39,21 @@ const NOTHING: Known = {
 /**
  * Solve a spec as it changes, once it has settled: the first seed at once, then all; what is
  * outdated is given up. The last answer stays until the next one, and says that it is outdated.
+ * `from` is what the spec was made of, such as a preset.
  */
-export function useSolution(now: ExperimentSpec): Solved {
+export function useSolution(now: ExperimentSpec, from: string): Solved {
   const [spec] = useDebouncedValue(now, SETTLED_MS);
   const theme = useComputedColorScheme("light");
   const [known, setKnown] = useState<Known>(NOTHING);
   const text = JSON.stringify(spec);
-  const latest = useRef(spec);
-  latest.current = spec;
+  const latest = useRef({ spec, from });
+  latest.current = { spec, from };
   useEffect(() => {
     const gone = new AbortController();
+    const { spec, from } = latest.current;
+    const view = `${from} ${JSON.stringify(spec.problem)}`;
     const ask = (quick: boolean) =>
-      solve(latest.current, {
+      solve(spec, {
         quick,
         theme,
         signal: gone.signal,
@@ -56,13 +62,13 @@ export function useSolution(now: ExperimentSpec): Solved {
     const run = async () => {
       setKnown((old) => ({ ...old, progress: undefined }));
       try {
-        const several = (latest.current.grid?.seeds?.length ?? 1) > 1;
+        const several = (spec.grid?.seeds?.length ?? 1) > 1;
         if (several) {
           const first = await ask(true);
-          setKnown({ ...NOTHING, of: text, answer: first });
+          setKnown({ ...NOTHING, of: text, view, answer: first });
         }
         const all = await ask(false);
-        setKnown({ ...NOTHING, of: text, answer: all, whole: true });
+        setKnown({ ...NOTHING, of: text, view, answer: all, whole: true });
       } catch (error) {
         if (!gone.signal.aborted) {
           setKnown((old) => ({ ...old, progress: undefined, error, refused: text }));
