@@ -147,6 +147,11 @@ class ExperimentSpec(_Shared):
     )
 
     @model_validator(mode="after")
+    def _sweep_fits(self) -> ExperimentSpec:
+        check_sweep(self.task, self.problem, self.sweep)
+        return self
+
+    @model_validator(mode="after")
     def _not_too_many(self) -> ExperimentSpec:
         count = self.run_count
         most = MAX_PROBLEMS if TASKS[self.task].synthetic else MAX_RUNS
@@ -160,7 +165,6 @@ class ExperimentSpec(_Shared):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> ExperimentSpec:
-        check_sweep(self.task, self.problem, self.sweep)
         ranks = tuple(f"grid.ranks.{j}" for j in range(len(self.grid.ranks)))
         for i, method in enumerate(self.methods):
             check_spec(self, method, self.grid.ranks, Paths(f"methods.{i}", ranks))
