@@ -1,23 +1,27 @@
 import { useComputedColorScheme } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useEffect, useRef, useState } from "react";
+import { mayPass } from "../api/answer";
 import type { ExperimentSpec } from "../api/client";
+import { useServerIsThere } from "../api/live";
 import { solve, type TheoryAnswer, type TheoryProgress } from "./solve";
 
 export interface Solved {
   answer: TheoryAnswer | undefined;
   /** Names what a zoom into the answer's figures belongs to: its preset and its problem. */
   view: string;
-  /** Whether the answer is of all seeds, or of the first alone. */
+  /** Whether nothing more is on its way: all seeds are solved, or the others could not be. */
   whole: boolean;
   progress: TheoryProgress | undefined;
   error: unknown;
   /** Whether the answer is that of another spec: this one is being solved, or could not be. */
   outdated: boolean;
+  /** Solves it again, where it could not be and that may pass. */
+  again?: (() => void) | undefined;
 }
 
 /** What is known, and of which spec, as text. */
-interface Known extends Omit<Solved, "outdated"> {
+interface Known extends Omit<Solved, "outdated" | "again"> {
   /** What the answer answers. */
   of: string;
   /** What could not be solved. */
@@ -39,15 +43,19 @@ const NOTHING: Known = {
 /**
  * Solve a spec as it changes, once it has settled: the first seed at once, then all; what is
  * outdated is given up. The last answer stays until the next one, and says that it is outdated.
+ * What could not be solved because the server was away is solved when it is there again.
  * `from` is what the spec was made of, such as a preset.
  */
 export function useSolution(now: ExperimentSpec, from: string): Solved {
   const [spec] = useDebouncedValue(now, SETTLED_MS);
   const theme = useComputedColorScheme("light");
   const [known, setKnown] = useState<Known>(NOTHING);
+  const [attempt, setAttempt] = useState(0);
+  const there = useServerIsThere();
   const text = JSON.stringify(spec);
   const latest = useRef({ spec, from });
   latest.current = { spec, from };
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each attempt asks again
   useEffect(() => {
     const gone = new AbortController();
     const { spec, from } = latest.current;
@@ -60,7 +68,7 @@ export function useSolution(now: ExperimentSpec, from: string): Solved {
         onProgress: (progress) => !quick && setKnown((old) => ({ ...old, progress })),
       });
     const run = async () => {
-      setKnown((old) => ({ ...old, progress: undefined }));
+      setKnown((old) => ({ ...old, progress: undefined, error: undefined, refused: "" }));
       try {
         const several = (spec.grid?.seeds?.length ?? 1) > 1;
         if (several) {
@@ -77,9 +85,16 @@ export function useSolution(now: ExperimentSpec, from: string): Solved {
     };
     void run();
     return () => gone.abort();
-  }, [text, theme]);
+  }, [text, theme, attempt]);
   const { of, refused, ...solved } = known;
   const asked = JSON.stringify(now);
   const error = refused === asked ? solved.error : undefined;
-  return { ...solved, error, outdated: solved.answer !== undefined && of !== asked };
+  const passing = error !== undefined && mayPass(error);
+  const again = passing ? () => setAttempt((count) => count + 1) : undefined;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: when the server is there again
+  useEffect(() => {
+    if (there) again?.();
+  }, [there]);
+  const outdated = solved.answer !== undefined && of !== asked;
+  return { ...solved, whole: solved.whole || error !== undefined, error, outdated, again };
 }
