@@ -41,9 +41,9 @@ export function HistoryPage() {
     { placeholderData: keepPreviousData, retry: false },
   );
   const fields = (error as Problem | null)?.errors ?? [];
-  if (error && !data && fields.length === 0) return <Unanswered error={error} />;
   if (data && data.total === 0 && !q && !isPlaceholderData) return <FirstStart />;
-  const history = error ? undefined : data;
+  // While the server is away what was found stays; of a search that is wrong nothing was found.
+  const history = fields.length > 0 ? undefined : data;
   return (
     <Stack gap="sm">
       <Group justify="space-between">
@@ -73,7 +73,7 @@ export function HistoryPage() {
       )}
       <BulkBar ids={chosen} done={() => setChosen([])} />
       {history ? (
-        <Outdated when={isPlaceholderData}>
+        <Outdated when={isPlaceholderData} rows>
           <DataTable
             rows={history.experiments}
             columns={columns(history.experiments, chosen, setChosen, (tag) => go(`tag:${tag}`))}
@@ -83,8 +83,11 @@ export function HistoryPage() {
             order={{ by: sort, change: order }}
           />
         </Outdated>
+      ) : // The search stays, and what is being typed in it.
+      error ? (
+        fields.length === 0 && <Unanswered error={error} />
       ) : (
-        !error && <Skeleton height={300} />
+        <Skeleton height={300} />
       )}
       {history && history.total > PER_PAGE && (
         <Group justify="space-between">

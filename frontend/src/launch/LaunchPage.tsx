@@ -1,6 +1,7 @@
 import { Alert, Skeleton } from "@mantine/core";
 import { getRouteApi, Navigate } from "@tanstack/react-router";
-import { api, sentence, storedSpec, whyNotLaunched } from "../api/client";
+import { api, storedSpec, whyNotLaunched } from "../api/client";
+import { Unanswered } from "../ui/Unanswered";
 import { LaunchForm } from "./LaunchForm";
 
 const route = getRouteApi("/launch");
@@ -22,8 +23,9 @@ export function LaunchPage() {
     { params: { path: { run_id: run ?? 0 } } },
     { enabled: run !== undefined },
   );
-  const error = catalog.error ?? template.error ?? single.error;
-  if (error) return <Alert color="red">{sentence(error)}</Alert>;
+  // What was read stays when it cannot be read anew: the form is not taken from under the fingers.
+  const unread = [catalog, template, single].find(({ data, error }) => error && !data);
+  if (unread) return <Unanswered error={unread.error} />;
   const stored = template.data;
   if (stored?.problems.length) return <Alert color="yellow">{whyNotLaunched(stored)}</Alert>;
   const chosen = catalog.data?.presets.find(({ name }) => name === preset);

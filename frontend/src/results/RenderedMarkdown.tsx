@@ -1,7 +1,8 @@
-import { Alert, Paper, Skeleton, Typography } from "@mantine/core";
+import { Paper, Skeleton, Typography } from "@mantine/core";
 import { keepPreviousData } from "@tanstack/react-query";
-import { api, sentence } from "../api/client";
+import { api } from "../api/client";
 import { Outdated } from "../ui/Outdated";
+import { Unanswered } from "../ui/Unanswered";
 
 /** The server turns Markdown into HTML without scripts, images, or tags that people wrote. */
 export function RenderedMarkdown({ text }: { text: string }) {
@@ -11,7 +12,7 @@ export function RenderedMarkdown({ text }: { text: string }) {
     { body: { text: text || "*Nothing written.*" } },
     { placeholderData: keepPreviousData },
   );
-  if (error) return <Alert color="red">{sentence(error)}</Alert>;
+  if (error && !data) return <Unanswered error={error} />;
   if (!data) return <Skeleton height={200} />;
   return (
     <Paper withBorder p="md">
