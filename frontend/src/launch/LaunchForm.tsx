@@ -42,15 +42,17 @@ export function LaunchForm({ catalog, start, active, search }: Props) {
     },
   );
   const launch = api.useMutation("post", "/api/experiments", {
-    onSuccess: ({ id }) => {
-      kept.discard();
+    onSuccess: ({ id }, { body }) => {
+      kept.sent(body);
       void navigate({ to: "/experiments/$id", params: { id } });
     },
     onError: (error) =>
       notifications.show({ color: "red", title: "Not launched", message: sentence(error) }),
   });
-  const problem = (plan.error ?? launch.error) as unknown as Problem | null;
-  const problems = problem?.errors ?? [];
+  // A launch that failed for another reason, such as a full disk, may be tried again.
+  const refused = [plan.error, launch.error] as unknown as (Problem | null)[];
+  const problems =
+    refused.map((problem) => problem?.errors ?? []).find(({ length }) => length) ?? [];
   const set = (path: string, value: unknown) => {
     launch.reset();
     const next = withValue(spec, path, value);
@@ -103,7 +105,7 @@ export function LaunchForm({ catalog, start, active, search }: Props) {
               plan={plan.isError ? undefined : plan.data}
               outdated={plan.isPlaceholderData || settled !== spec}
               problems={problems}
-              failure={problem && problems.length === 0 ? sentence(problem) : undefined}
+              failure={plan.error && problems.length === 0 ? sentence(plan.error) : undefined}
               launching={launch.isPending}
               launch={() => launch.mutate({ body: spec })}
             />

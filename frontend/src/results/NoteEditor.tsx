@@ -32,7 +32,7 @@ export function NoteEditor({ experiment, latest, kept, draft, readAnew }: Props)
   const save = api.useMutation("post", "/api/experiments/{experiment_id}/notes", {
     onSuccess: async () => {
       await readAnew();
-      kept.discard();
+      kept.sent(draft);
     },
     // Somebody may have been faster: their version is shown then.
     onError: () => void readAnew(),
@@ -65,6 +65,8 @@ export function NoteEditor({ experiment, latest, kept, draft, readAnew }: Props)
           minRows={10}
           styles={{ input: { fontFamily: "monospace" } }}
           value={text}
+          // What was typed meanwhile would be forgotten with the draft.
+          readOnly={save.isPending}
           onChange={(event) => kept.keep({ text: event.currentTarget.value, base })}
         />
       )}

@@ -1,9 +1,8 @@
 import { Button, Group, Text } from "@mantine/core";
 import type { Draft } from "./draft";
-import { offerUndo } from "./undo";
 
 /** Says that what is shown is a draft, and offers to discard it; nothing where there is none. */
-export function DraftBar<T>({ draft, restored, keep, discard }: Draft<T>) {
+export function DraftBar<T>({ draft, restored, keep, discard, undoable }: Draft<T>) {
   return (
     <Group gap="xs" role="status">
       {draft !== undefined && (
@@ -16,7 +15,7 @@ export function DraftBar<T>({ draft, restored, keep, discard }: Draft<T>) {
             variant="subtle"
             onClick={() => {
               discard();
-              offerUndo("Draft discarded", () => keep(draft));
+              undoable("Draft discarded", () => keep(draft));
             }}
           >
             Discard

@@ -1,3 +1,4 @@
+import { notificationsStore } from "@mantine/notifications";
 import { act, cleanup, renderHook } from "@testing-library/react";
 import { afterEach, expect, test } from "vitest";
 import { useDraft, useDraftText } from "./draft";
@@ -39,6 +40,37 @@ test("what was discarded or sent is gone, and its undo brings it back", () => {
   expect(open("notes of 1").result.current.draft).toBeUndefined();
   act(() => keep(draft as Note));
   expect(open("notes of 1").result.current.draft).toEqual({ text: "x" });
+});
+
+test("what was sent is discarded, unless something else was typed since", () => {
+  const { result, unmount } = open("notes of 1");
+  act(() => result.current.keep({ text: "sent" }));
+  act(() => result.current.keep({ text: "typed since" }));
+  act(() => result.current.sent({ text: "sent" }));
+  expect(result.current.draft).toEqual({ text: "typed since" });
+  // Also where the page was left meanwhile, and opened again.
+  const { sent } = result.current;
+  unmount();
+  const again = open("notes of 1").result;
+  act(() => again.current.keep({ text: "another" }));
+  act(() => sent({ text: "typed since" }));
+  expect(again.current.draft).toEqual({ text: "another" });
+  act(() => sent({ text: "another" }));
+  expect(again.current.draft).toBeUndefined();
+});
+
+test("an undo that would overwrite what was typed since is withdrawn", () => {
+  const shown = () => notificationsStore.getState().notifications.map(({ message }) => message);
+  const { result, unmount } = open("notes of 1");
+  act(() => result.current.undoable("Draft discarded", () => undefined));
+  expect(shown()).toHaveLength(1);
+  const other = open("notes of 2").result;
+  act(() => other.current.keep({ text: "elsewhere" }));
+  expect(shown()).toHaveLength(1);
+  unmount();
+  const again = open("notes of 1").result;
+  act(() => again.current.keep({ text: "x" }));
+  expect(shown()).toHaveLength(0);
 });
 
 test.each(["", "no JSON", "null", "[1]", '{"words":"of another release"}', '{"text":3}'])(

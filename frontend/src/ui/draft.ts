@@ -2,15 +2,23 @@
 
 import { useSessionStorage } from "@mantine/hooks";
 import { useState } from "react";
+import { offerUndo } from "./undo";
 
 export interface Draft<T> {
   /** What is kept; nothing where nothing was typed. */
   draft: T | undefined;
   keep: (draft: T) => void;
   discard: () => void;
+  /** Discards what was sent, unless something else was typed since. */
+  sent: (what: unknown) => void;
+  /** Offers to take back what was done to it, until something is kept: that would be lost. */
+  undoable: (message: string, undo: () => void) => void;
   /** Whether it was there when the page was opened: it was typed earlier. */
   restored: boolean;
 }
+
+/** How to withdraw the last offer to take something back, by the draft's key. */
+const offers = new Map<string, () => void>();
 
 /**
  * The draft under a key. It survives other pages, Back and Forward, and a reload; each tab of the
@@ -18,7 +26,7 @@ export interface Draft<T> {
  * release wrote it, is as if it were not there. A component with another key must be another one.
  */
 export function useDraft<T>(key: string, valid: (stored: unknown) => stored is T): Draft<T> {
-  const [draft, keep, remove] = useSessionStorage<T | undefined>({
+  const [draft, store, remove] = useSessionStorage<T | undefined>({
     key: `draft: ${key}`,
     getInitialValueInEffect: false,
     deserialize: (text) => read(text, valid),
@@ -28,7 +36,20 @@ export function useDraft<T>(key: string, valid: (stored: unknown) => stored is T
     setRestored(false);
     remove();
   };
-  return { draft, keep, discard, restored };
+  const keep = (next: T) => {
+    offers.get(key)?.();
+    offers.delete(key);
+    store(next);
+  };
+  const sent = (what: unknown) => {
+    // As it is stored: the component may have been left, and opened again, since it was sent.
+    const now = sessionStorage.getItem(`draft: ${key}`);
+    if (now === JSON.stringify(what)) discard();
+  };
+  const undoable = (message: string, undo: () => void) => {
+    offers.set(key, offerUndo(message, undo));
+  };
+  return { draft, keep, discard, sent, undoable, restored };
 }
 
 function read<T>(text: string | undefined, valid: (stored: unknown) => stored is T): T | undefined {

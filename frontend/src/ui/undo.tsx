@@ -3,8 +3,8 @@ import { notifications } from "@mantine/notifications";
 
 const SHOWN_MS = 10_000;
 
-/** Says what was just done, with a button that takes it back. */
-export function offerUndo(message: string, undo: () => void): void {
+/** Says what was just done, with a button that takes it back; returns how to withdraw the offer. */
+export function offerUndo(message: string, undo: () => void): () => void {
   const id = notifications.show({
     autoClose: SHOWN_MS,
     message: (
@@ -24,4 +24,5 @@ export function offerUndo(message: string, undo: () => void): void {
       </Group>
     ),
   });
+  return () => notifications.hide(id);
 }
