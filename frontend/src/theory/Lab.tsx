@@ -2,7 +2,7 @@ import { Button, Grid, Group, Text, Title } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconDeviceFloppy, IconRotate } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
-import { useEffect, useMemo } from "react";
+import { useEffect, useMemo, useRef } from "react";
 import { api, type Catalog, type ExperimentSpec, type Problem, sentence } from "../api/client";
 import { SpecFormProvider } from "../spec/SpecForm";
 import { DraftBar } from "../ui/DraftBar";
@@ -60,32 +60,57 @@ function Bench({ catalog, start, of, active, summary, search, spec, solved }: Be
     });
   };
   const kept = useChangesKept(catalog, of, search, go);
+  const { draft } = kept;
+  // What was kept here and is not in the URL yet: no other draft than what is shown.
+  const written = useRef("");
+  const keep = (next: Changes) => {
+    written.current = JSON.stringify(next);
+    kept.keep(next);
+  };
+  const isDraft = JSON.stringify(draft) === text;
+  if (isDraft) written.current = "";
+  // Of a link with changes: the reader's own, which are not what is shown.
+  const others = search.changes && !isDraft ? draft : undefined;
+  const sending = useRef<Changes>({});
   const send = api.useMutation("post", "/api/experiments", {
     onSuccess: ({ id }) => {
-      kept.discard();
+      kept.sent(sending.current);
       void navigate({ to: "/experiments/$id", params: { id } });
     },
     onError: (error) =>
       notifications.show({ color: "red", title: "Not stored", message: sentence(error) }),
   });
   const change = (next: Changes) => {
-    if (Object.keys(next).length > 0) kept.keep(next);
+    if (Object.keys(next).length > 0) keep(next);
     else kept.discard();
     go(next);
   };
   const reset = () => {
     change({});
-    offerUndo("Every change was taken back", () => change(changes));
+    kept.undoable("Every change was taken back", () => {
+      go(changes);
+      if (draft) keep(draft);
+    });
   };
   const choose = (preset: string) => {
     void navigate({ to: "/theory", search: { preset } });
     if (text === "{}" || preset === active) return;
-    offerUndo(`${preset} applied; what you had changed is kept`, () =>
-      navigate({ to: "/theory", search }),
+    // What a link changed is kept as well, though not in place of what the reader changed.
+    const keepable = draft === undefined && areChanges(catalog.spec_schema, changes);
+    if (keepable) keep(changes);
+    offerUndo(
+      isDraft || keepable ? `${preset} applied; what you had changed is kept` : `${preset} applied`,
+      () => void navigate({ to: "/theory", search }),
     );
   };
   const set = (path: string, value: unknown) => {
     send.reset();
+    if (others && written.current !== JSON.stringify(others)) {
+      offerUndo("What you had changed before is replaced", () => {
+        keep(others);
+        go(others);
+      });
+    }
     change(changed(start, changes, path, value));
   };
   const refused = (solved.error ?? send.error) as Problem | null | undefined;
@@ -95,7 +120,7 @@ function Bench({ catalog, start, of, active, summary, search, spec, solved }: Be
       <Group justify="space-between" mb="xs">
         <Title order={2}>Theory lab</Title>
         <Group gap="xs">
-          {JSON.stringify(kept.draft) === text && <DraftBar {...kept} discard={() => change({})} />}
+          {isDraft && <DraftBar {...kept} discard={() => change({})} />}
           <Button
             size="xs"
             variant="default"
@@ -109,7 +134,10 @@ function Bench({ catalog, start, of, active, summary, search, spec, solved }: Be
             size="xs"
             leftSection={<IconDeviceFloppy size={14} />}
             loading={send.isPending}
-            onClick={() => send.mutate({ body: spec })}
+            onClick={() => {
+              sending.current = changes;
+              send.mutate({ body: spec });
+            }}
           >
             Send to history
           </Button>
@@ -137,6 +165,11 @@ function Bench({ catalog, start, of, active, summary, search, spec, solved }: Be
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 8 }} order={{ base: 1, md: 2 }}>
           <Solution solved={solved} />
+          {solved.again && (
+            <Button size="compact-sm" variant="default" mt="xs" onClick={solved.again}>
+              Try again
+            </Button>
+          )}
         </Grid.Col>
       </Grid>
     </SpecFormProvider>
