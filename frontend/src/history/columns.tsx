@@ -1,10 +1,16 @@
-import { Anchor, Badge, Checkbox, Group, Stack, Text } from "@mantine/core";
+import { Anchor, Badge, Checkbox, type CheckboxProps, Group, Stack, Text } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import type { Experiment } from "../api/client";
 import { Star } from "../results/Star";
 import { ago, heading, quantity, rate } from "../ui/format";
+import { useOutdated } from "../ui/Outdated";
 import { CountsBar, StatusBadge } from "../ui/Status";
 import type { Column } from "../ui/table";
+
+/** A box to choose rows by; those of an earlier search, which are about to go, are not chosen. */
+function Box(props: CheckboxProps) {
+  return <Checkbox size="xs" disabled={useOutdated()} {...props} />;
+}
 
 /** The columns of the history: a box to choose by, and what an experiment is. */
 export function columns(
@@ -19,8 +25,7 @@ export function columns(
       id: "chosen",
       header: "",
       head: (
-        <Checkbox
-          size="xs"
+        <Box
           aria-label="Choose all"
           checked={all}
           indeterminate={chosen.length > 0 && !all}
@@ -29,8 +34,7 @@ export function columns(
       ),
       value: () => undefined,
       cell: ({ id, name }) => (
-        <Checkbox
-          size="xs"
+        <Box
           aria-label={`Choose ${name}`}
           checked={chosen.includes(id)}
           onChange={() =>

@@ -6,11 +6,6 @@ import { DataTable } from "./DataTable";
 import { Figure } from "./Figure";
 import { Outdated } from "./Outdated";
 
-// plotly needs a canvas, which jsdom does not have; what is drawn is not what these tests are about.
-vi.mock("plotly.js-cartesian-dist-min", () => ({
-  default: { react: async () => {}, purge() {}, downloadImage: async () => "" },
-}));
-
 afterEach(() => {
   cleanup();
   vi.unstubAllGlobals();
@@ -98,6 +93,27 @@ test("an outdated table cannot be saved", () => {
   expect(files()).toEqual([true, true]);
   rerender(table(false));
   expect(files()).toEqual([false, false]);
+});
+
+test("rows of an earlier search can be reached, and the heading that sorts keeps the focus", () => {
+  const rows = [{ name: "LoRA" }];
+  const columns = [{ id: "name", header: "Method", value: (row: { name: string }) => row.name }];
+  const table = (when: boolean) => (
+    <MantineProvider env="test">
+      <Outdated when={when} rows>
+        <DataTable rows={rows} columns={columns} caption="Methods" />
+      </Outdated>
+    </MantineProvider>
+  );
+  const { rerender } = render(table(false));
+  screen.getByRole("button", { name: "Method" }).focus();
+  rerender(table(true));
+  const busy = screen.getByText("LoRA").closest<HTMLElement>("[aria-busy=true]");
+  expect(busy?.hasAttribute("inert")).toBe(false);
+  expect(Number(busy?.style.opacity)).toBeLessThan(0.6);
+  expect(document.activeElement?.textContent).toContain("Method");
+  const files = screen.getAllByRole<HTMLButtonElement>("button", { name: /^Methods as/ });
+  expect(files.map(({ disabled }) => disabled)).toEqual([true, true]);
 });
 
 const SOURCES = import.meta.glob<string>("../**/*.{ts,tsx}", {
