@@ -23,6 +23,19 @@ test("a sweep that the preset does not have can be switched on as a whole", () =
   expect(applied(START, { "sweep.values": [1] }).sweep).toBeNull();
 });
 
+test("the values of a sweep that was switched on can be changed, and go with it", () => {
+  const noise = { parameter: "noise", values: [0, 1] };
+  const on = changed(START, {}, "sweep", noise);
+  const edited = changed(START, on, "sweep.values", [0, 2]);
+  expect(applied(START, edited).sweep).toEqual({ parameter: "noise", values: [0, 2] });
+  expect(changed(START, edited, "sweep", noise)).toEqual(on);
+  expect(changed(START, edited, "sweep", null)).toEqual({});
+  // Of a preset with another sweep, whose values mean nothing here.
+  const start = { ...START, sweep: { parameter: "condition", values: [0, 2] } } as ExperimentSpec;
+  const other = changed(start, changed(start, {}, "sweep", noise), "sweep.values", [0, 2]);
+  expect(applied(start, other).sweep).toEqual({ parameter: "noise", values: [0, 2] });
+});
+
 test("a value that is the preset's again is no change", () => {
   const once = changed(START, {}, "problem.condition", 10);
   expect(once).toEqual({ "problem.condition": 10 });

@@ -34,22 +34,27 @@ export function applied(start: ExperimentSpec, changes: Changes = {}): Experimen
   let spec = start;
   for (const [path, value] of Object.entries(changes)) {
     const [first = "", second] = path.split(".");
-    const parent = second === undefined ? start : valueAt(start, first);
+    const parent = second === undefined ? spec : valueAt(spec, first);
     if (parent === null || parent === undefined) continue;
     spec = withValue(spec, path, value);
   }
   return spec;
 }
 
-/** The changes with this value too; a value that is the preset's again is no change. */
+/**
+ * The changes with this value too, instead of those within it; a value that it would have without
+ * them is no change.
+ */
 export function changed(
   start: ExperimentSpec,
   changes: Changes,
   path: string,
   value: unknown,
 ): Changes {
-  const { [path]: _, ...others } = changes;
-  const same = JSON.stringify(valueAt(start, path)) === JSON.stringify(value);
+  const within = (other: string) => other === path || other.startsWith(`${path}.`);
+  const others = Object.fromEntries(Object.entries(changes).filter(([other]) => !within(other)));
+  const before = valueAt(applied(start, others), path);
+  const same = JSON.stringify(before) === JSON.stringify(value);
   return same ? others : { ...others, [path]: value };
 }
 
