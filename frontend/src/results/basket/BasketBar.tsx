@@ -1,8 +1,8 @@
 import { Button, Group, Paper, Pill, Select, Text } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { keepPreviousData } from "@tanstack/react-query";
+import { useState } from "react";
 import { api, type Experiment } from "../../api/client";
-import { useDraftText } from "../../ui/draft";
 import { itemLabel, MOST_ITEMS, parsed, withItems } from "./basket";
 
 interface Props {
@@ -12,7 +12,7 @@ interface Props {
 
 /** What is compared: each item can be taken out, others are offered by what is typed. */
 export function BasketBar({ items, choose }: Props) {
-  const [words, setWords] = useDraftText("comparison");
+  const [words, setWords] = useState("");
   const [asked] = useDebouncedValue(words, 250);
   const matches = api.useQuery(
     "get",
