@@ -50,7 +50,7 @@ export function Steps({ path, name, least, most, step = 1, list }: SliderProps) 
 /** A slider over decades, from 10^least to 10^most, in steps that people would name. */
 export function LogSlider({ path, name, least, most, list, whole }: SliderProps) {
   const { value, several, label, error, set } = useSlider(path, list, name);
-  const at = value === undefined ? least : Math.log10(value);
+  const at = value === undefined || value <= 0 ? least : Math.log10(value);
   return (
     <Labelled label={label} shown={several ? "several" : shownOf(value)} error={error}>
       <Slider
