@@ -32,7 +32,7 @@ test("a table leaves with its deviations, without buttons, and comes back as it 
 });
 
 test("a word that a spreadsheet would run is text, a number stays one, and both come back", () => {
-  const words = ["=1+1", "+a", "-b", "@SUM(A1)", "\tx", "\rx", "=cmd|' /C calc'!A0"];
+  const words = ["=1+1", "+a", "-b", "@SUM(A1)", "\tx", "\nx", "=cmd|' /C calc'!A0"];
   const records = {
     columns: ["=name", "loss"],
     data: [...words.map((word) => [word, -0.3]), ["a=b", 1e-7], ["-0.5", null]],
@@ -46,4 +46,14 @@ test("a word that a spreadsheet would run is text, a number stays one, and both 
   expect(recordsOf(csvOf(records)).data.slice(0, words.length)).toEqual(
     words.map((word) => [word, -0.3]),
   );
+});
+
+test("carriage returns and numbers are what they are in the server's files", () => {
+  const words = ["a\r\nb", "\r=1", "-inf", "+Infinity", "-nan", "-1_000", "\t", "-x_1", "-"];
+  const kept = ["a\nb", "'\n=1", "-inf", "+Infinity", "-nan", "-1_000", "'\t", "'-x_1", "'-"];
+  const lines = (all: string[]) => all.map((word) => (word.includes("\n") ? `"${word}"` : word));
+  const data = words.map((word) => [word]);
+  expect(csvOf({ columns: ["word"], data })).toBe(["word", ...lines(kept)].join("\n"));
+  const numbers = [[Number.NEGATIVE_INFINITY], [Number.POSITIVE_INFINITY], [Number.NaN]];
+  expect(csvOf({ columns: ["loss"], data: numbers })).toBe("loss\n-inf\ninf\n");
 });

@@ -1,7 +1,7 @@
 /** Tables as CSV and as rows of numbers and words. */
 
 import { csvFormatRows, csvParseRows } from "d3-dsv";
-import type { Column, Records } from "./table";
+import type { Cell, Column, Records } from "./table";
 
 /** Rows as a table shows them, with the deviations as columns of their own; no buttons. */
 export function recordsOfTable<T>(rows: T[], columns: Column<T>[]): Records {
@@ -17,17 +17,30 @@ export function recordsOfTable<T>(rows: T[], columns: Column<T>[]): Records {
 }
 
 export function csvOf({ columns, data }: Records): string {
-  return csvFormatRows([
-    columns.map(harmless),
-    ...data.map((row) => row.map((cell) => (cell === null ? "" : harmless(String(cell))))),
-  ]);
+  return csvFormatRows([columns.map(harmless), ...data.map((row) => row.map(written))]);
+}
+
+/** A cell as the server writes it: no number is empty, and the infinite ones are `inf`. */
+function written(cell: Cell): string {
+  if (cell === null || (typeof cell === "number" && Number.isNaN(cell))) return "";
+  if (typeof cell === "number") return String(cell).replace("Infinity", "inf");
+  return harmless(String(cell));
 }
 
 /** A spreadsheet takes a word that begins so for a formula; an apostrophe in front makes it text. */
-const FORMULA = /^[=+\-@\t\r]/;
+const FORMULA = /^[=+\-@\t\n]/;
 
-function harmless(word: string): string {
-  return FORMULA.test(word) && Number.isNaN(Number(word)) ? `'${word}` : word;
+function harmless(text: string): string {
+  const word = text.replace(/\r\n?/g, "\n");
+  return FORMULA.test(word) && !isNumber(word) ? `'${word}` : word;
+}
+
+const NOT_FINITE = /^[+-]?(inf|infinity|nan)$/i;
+
+/** Whether it is a number to the server, whose Python reads more words as such. */
+function isNumber(text: string): boolean {
+  const word = text.trim().replace(/(?<=\d)_(?=\d)/g, "");
+  return word !== "" && (NOT_FINITE.test(word) || !Number.isNaN(Number(word)));
 }
 
 /** A table that came as CSV. */
