@@ -3,6 +3,5 @@ import { launchSearch } from "./search";
 
 test("a link of the launch page names a preset, an experiment or a run", () => {
   expect(launchSearch({ preset: "fair", from: 3 })).toEqual({ preset: "fair", from: 3 });
-  expect(launchSearch({ experiment: 3 })).toEqual({ from: 3 });
   expect(launchSearch({ run: 7, from: "x" })).toEqual({ run: 7 });
 });

@@ -8,6 +8,5 @@ export interface LaunchSearch {
 }
 
 export function launchSearch(raw: Raw): LaunchSearch {
-  const from = whole(raw.from) ?? whole(raw.experiment);
-  return defined({ preset: text(raw.preset), from, run: whole(raw.run) });
+  return defined({ preset: text(raw.preset), from: whole(raw.from), run: whole(raw.run) });
 }
