@@ -54,7 +54,8 @@ export function LaunchForm({ catalog, start, active, search }: Props) {
   const problems =
     refused.map((problem) => problem?.errors ?? []).find(({ length }) => length) ?? [];
   const set = (path: string, value: unknown) => {
-    launch.reset();
+    // One that is under way goes on, and there is no second beside it.
+    if (!launch.isPending) launch.reset();
     const next = withValue(spec, path, value);
     if (JSON.stringify(next) === JSON.stringify(start)) kept.discard();
     else kept.keep(next);

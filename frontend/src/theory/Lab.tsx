@@ -104,7 +104,8 @@ function Bench({ catalog, start, of, active, summary, search, spec, solved }: Be
     );
   };
   const set = (path: string, value: unknown) => {
-    send.reset();
+    // One that is under way goes on, and there is no second beside it.
+    if (!send.isPending) send.reset();
     if (others && written.current !== JSON.stringify(others)) {
       offerUndo("What you had changed before is replaced", () => {
         keep(others);
