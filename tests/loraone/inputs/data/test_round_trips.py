@@ -27,7 +27,10 @@ TEXTS = st.one_of(
     st.integers().map(str),
     st.builds(lambda sign, count: sign * count, CHARACTERS, st.sampled_from([5_000, 200_000])),
 )
-NAMES = st.text(CHARACTERS, min_size=1, max_size=8).filter(lambda name: name[0] != "\ufeff")
+# A spec names no column with a NUL, which no database keeps.
+NAMES = st.text(CHARACTERS, min_size=1, max_size=8).filter(
+    lambda name: name[0] != "\ufeff" and "\0" not in name
+)
 
 
 @st.composite
