@@ -1,9 +1,10 @@
 // Packs the built assets once, as small as they get, so that the server need not for each request.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
-const ASSETS = new URL("../backend/page/assets/", import.meta.url).pathname;
+const ASSETS = fileURLToPath(new URL("../backend/page/assets/", import.meta.url));
 
 for (const name of readdirSync(ASSETS)) {
   if (!/\.(js|css|svg|json|wasm)$/.test(name)) continue;
