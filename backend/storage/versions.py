@@ -119,6 +119,7 @@ class Versions:
         if not self._exact:
             yield
             session.commit()
+            self.written = time.monotonic()
             return
         touched = self._touched = _Touched()
         session.info[_KEY] = touched

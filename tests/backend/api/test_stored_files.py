@@ -88,7 +88,10 @@ def test_a_path_that_leads_elsewhere_is_refused(
     (home / "artifacts" / "further").symlink_to(home)
     (home / "artifacts" / "inner").symlink_to(home / "artifacts" / "1")
     name(app, "1/1/adapter")
-    for path in ELSEWHERE:
+    database = app.state.database
+    # PostgreSQL keeps no NUL.
+    kept = [path for path in ELSEWHERE if not (database.shared and "\0" in path)]
+    for path in kept:
         with app.state.database.write() as session:
             session.get_one(ArtifactRow, (1, "adapter")).path = path.format(home=home)
         refused = client.get("/api/runs/1/adapter.zip")
