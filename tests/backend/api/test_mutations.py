@@ -25,7 +25,7 @@ SEED = int(os.environ.get("LORAONE_FUZZ_SEED", "1"))
 @pytest.fixture
 def seeds(request: pytest.FixtureRequest) -> range:
     """Of the mutations of one test; PostgreSQL, which is stricter than SQLite, takes a sample."""
-    count = COUNT // (12 if request.config.getoption("postgresql") else 3)
+    count = COUNT // (9 if request.config.getoption("postgresql") else 3)
     return range(SEED, SEED + max(count, 1))
 
 

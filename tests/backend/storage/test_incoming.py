@@ -59,7 +59,8 @@ def test_others_write_while_a_large_one_comes_in_and_see_none_of_it_before_all_i
         counted = max(counted, server.get("/api/server").json()["runs"])
     bringing.join()
     assert len(waits) > 5
-    assert max(waits) < 2, "seconds"
+    # PostgreSQL is beside the tests on the same cores.
+    assert max(waits) < (6 if database.shared else 2), "seconds"
     assert seen <= {1000} and counted in (0, 1000)
     assert server.get(f"/api/experiments/{taken[0]}").json()["counts"]["succeeded"] == 1000
     with database.read() as session:
