@@ -42,7 +42,7 @@ class Assets(StaticFiles):
         scope: Scope,
         status_code: int = 200,
     ) -> Response:
-        """With an ETag of its own for each packing; a range is one of the packed bytes."""
+        """With an ETag of its own for each packing."""
         packings = {
             name: packed
             for name, ending in _PACKED.items()

@@ -39,10 +39,8 @@ class Listed:
     @property
     def status(self) -> str:
         """One word for the whole: running before queued before failed before the rest."""
-        for status in ("running", "queued", "failed", "cancelled"):
-            if self.counts[status]:
-                return status
-        return "succeeded"
+        found = (status for status in summaries.SHOWN if self.counts[status])
+        return next(found, summaries.SHOWN[-1])
 
 
 @dataclass(frozen=True)

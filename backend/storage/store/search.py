@@ -28,8 +28,6 @@ _TERM = re.compile(
     re.IGNORECASE,
 )
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?")
-# What is shown as an experiment's status: the first of these that any of its runs has.
-_ORDER = ("running", "queued", "failed", "cancelled", "succeeded")
 
 Condition = ColumnElement[bool]
 
@@ -119,8 +117,8 @@ def _status(term: Term) -> Condition:
     if value not in STATUSES:
         raise SearchError(str(term), "is no status", ", ".join(STATUSES))
     # Most runs have succeeded: those are looked up where nothing else is there.
-    has = _run(Run.status == value) if value == _ORDER[-1] else _in_status(value)
-    before = _ORDER[: _ORDER.index(value)]
+    has = _run(Run.status == value) if value == summaries.SHOWN[-1] else _in_status(value)
+    before = summaries.SHOWN[: summaries.SHOWN.index(value)]
     return and_(not_(_in_status(*before)), has) if before else has
 
 

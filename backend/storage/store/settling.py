@@ -70,10 +70,9 @@ def settle_all(session: Session) -> int:
     """Settle the experiments that an earlier release left unsettled; how many there were."""
     waits = exists().where(Run.experiment_id == Experiment.id, Run.status.in_(ACTIVE))
     ids = session.scalars(select(Experiment.id).where(~Experiment.settled, ~waits)).all()
-    for first in range(0, len(ids), _AT_ONCE):
-        some = ids[first : first + _AT_ONCE]
-        ahead = read(session, some)
-        rows = [{"id": key, **_columns(ahead.get(key))} for key in some]
+    if ids:
+        ahead = read(session, ids)
+        rows = [{"id": key, **_columns(ahead.get(key))} for key in ids]
         session.execute(update(Experiment), rows)
     return len(ids)
 
@@ -85,8 +84,13 @@ def _columns(ahead: Best | None) -> dict[str, Any]:
 
 def read(session: Session, experiment_ids: Sequence[int]) -> dict[int, Best]:
     """What is ahead in each experiment, from its runs as they stand."""
-    if not experiment_ids:
-        return {}
+    found: dict[int, Best] = {}
+    for first in range(0, len(experiment_ids), _AT_ONCE):
+        found |= _read(session, experiment_ids[first : first + _AT_ONCE])
+    return found
+
+
+def _read(session: Session, experiment_ids: Sequence[int]) -> dict[int, Best]:
     rows = session.execute(
         select(
             Run.experiment_id, Run.label, Run.rank, Run.learning_rate, Run.seed, Run.status,

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 from sqlalchemy import ColumnElement, Row, case, func, select
 from sqlalchemy.orm import Session
 
-from backend.storage.store import settling
+from backend.storage.store import settling, summaries
 from backend.storage.store.many import among
 from backend.storage.tables import Experiment, Run
 
@@ -25,10 +25,6 @@ Sort = Literal[
 SORTS: tuple[str, ...] = get_args(Sort)
 # Of experiments whose runs have all ended the database knows it; of others it is computed.
 KEPT = "best"
-# Experiments whose runs are read together.
-_AT_ONCE = 100
-# What is shown as an experiment's status is the first of these that any of its runs has.
-_STATUSES = ("running", "queued", "failed", "cancelled", "succeeded")
 
 
 def order(sort: Sort | None) -> list[ColumnElement[Any]]:
@@ -52,9 +48,7 @@ def by_best(session: Session, rows: Sequence[Row[int, int]], sort: Sort) -> list
     ).all()
     ahead = {key: value for key, settled, value in found if settled and value is not None}
     open_ones = [key for key, settled, _ in found if not settled]
-    for first in range(0, len(open_ones), _AT_ONCE):
-        some = settling.read(session, open_ones[first : first + _AT_ONCE])
-        ahead |= {key: best.value for key, best in some.items()}
+    ahead |= {key: best.value for key, best in settling.read(session, open_ones).items()}
     sign = -1 if sort.startswith("-") else 1
     # Those without a value last, either way.
     return sorted(rows, key=lambda row: (sign * ahead.get(row[0], sign * math.inf), -row[0]))
@@ -70,7 +64,7 @@ def _of_runs(value: Any) -> ColumnElement[Any]:
 
 
 def _status() -> ColumnElement[Any]:
-    places = {status: place for place, status in enumerate(_STATUSES)}
+    places = {status: place for place, status in enumerate(summaries.SHOWN)}
     return _of_runs(func.min(case(places, value=Run.status)))
 
 

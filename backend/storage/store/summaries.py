@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 from backend.storage.tables import Experiment, Run
 
 COLUMNS = ("methods", "labels", "run_count", "group_key")
+# What is shown as an experiment's status is the first of these that any of its runs has.
+SHOWN = ("running", "queued", "failed", "cancelled", "succeeded")
 
 
 def summarise(session: Session, experiment: Experiment) -> None:
