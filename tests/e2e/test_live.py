@@ -8,15 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
-from backend.settings import Settings
 from backend.storage.store import changes
 from backend.storage.tables import Run
-from backend.web.app import create_app
+from tests.e2e.stored import served
 
 PER_SECOND, SECONDS = 200, 6
 LONGEST_TASK_MS = 100
@@ -25,18 +23,8 @@ LONGEST_TASK_MS = 100
 @pytest.fixture
 def flooded(tmp_path: Path) -> Iterator[tuple[FastAPI, str]]:
     """A server in this process whose runs are moved by hand; its lane never starts."""
-    app = create_app(Settings(home=tmp_path))
-    app.state.scheduler.start = lambda: None
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield app, f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    app.state.feed.stop()
-    thread.join(timeout=20)
+    with served(tmp_path) as server:
+        yield server
 
 
 def flood(app: FastAPI) -> None:
