@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 NPM := $(BIN)/python hatch_build.py npm
+# What npm writes at its end; it does so too where installing the package builds the page.
+MODULES := frontend/node_modules/.package-lock.json
 SOURCES := pyproject.toml constraints.txt hatch_build.py loraone/__init__.py
 
 .PHONY: demo serve test unit fuzz formats faults schedules e2e bench soak check format types docs page system clean
@@ -29,7 +31,7 @@ NO_DATABASE := cli web/test_page.py web/test_schemathesis.py web/test_assets.py 
   storage/test_backups.py scheduling/test_ray.py scheduling/test_watch.py scheduling/test_telemetry.py \
   scheduling/test_several_servers.py
 
-unit: $(VENV)/dev.stamp system page frontend/node_modules  ## all but those below, on both databases and on Ray
+unit: $(VENV)/dev.stamp system page $(MODULES)  ## all but those below, on both databases and on Ray
 	$(NPM) run --silent test
 	$(PYTEST) tests --ignore=tests/e2e --ignore=tests/faults
 	$(PYTEST) tests/backend --postgresql $(addprefix --ignore=tests/backend/,$(NO_DATABASE))
@@ -54,7 +56,7 @@ schedules: $(VENV)/dev.stamp system page  ## a hundred random sequences of failu
 	LORAONE_FAULT_SEED=$$(date +%Y%m%d) LORAONE_FAULT_SCHEDULES=100 $(PYTEST) tests/faults/test_schedules.py
 
 # In a call of its own: playwright's event loop would disturb the other tests.
-e2e: $(VENV)/dev.stamp system page frontend/node_modules  ## a real browser
+e2e: $(VENV)/dev.stamp system page $(MODULES)  ## a real browser
 	$(BIN)/python -m pytest tests/e2e --ignore=tests/e2e/test_deployments.py
 
 bench: $(VENV)/dev.stamp page  ## the initialisation beside its peers; the history, its growth, twenty readers (PEERS=folder: beside others)
@@ -67,7 +69,7 @@ soak: $(VENV)/dev.stamp page  ## 2 000 short runs; twelve methods at once and on
 	$(BIN)/python -m benchmarks.soak
 	$(BIN)/python -m benchmarks.twelve
 
-check: $(VENV)/dev.stamp frontend/node_modules  ## style, types, and drift of what is generated
+check: $(VENV)/dev.stamp $(MODULES)  ## style, types, and drift of what is generated
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -81,12 +83,12 @@ check: $(VENV)/dev.stamp frontend/node_modules  ## style, types, and drift of wh
 	$(NPM) run --silent check
 	$(NPM) run --silent compose
 
-format: $(VENV)/dev.stamp frontend/node_modules  ## put everything into the house's style
+format: $(VENV)/dev.stamp $(MODULES)  ## put everything into the house's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(NPM) exec biome -- check --write src
 
-types: $(VENV)/dev.stamp frontend/node_modules  ## generate the page's API types anew
+types: $(VENV)/dev.stamp $(MODULES)  ## generate the page's API types anew
 	$(BIN)/python -m backend.web.openapi
 	$(NPM) run --silent types
 
@@ -113,9 +115,9 @@ $(VENV)/dev.stamp: $(SOURCES) | $(VENV)/bin/python
 page: | $(VENV)/bin/python
 	@$(BIN)/python hatch_build.py stale || $(PIP) --no-deps -e .
 
-frontend/node_modules: frontend/package-lock.json $(VENV)/dev.stamp
-	$(NPM) ci --no-audit --no-fund --loglevel=error
-	touch $@
+# Asks again, since make looks before the page is built.
+$(MODULES): frontend/package-lock.json | $(VENV)/dev.stamp
+	@[ $@ -nt $< ] || $(NPM) ci --no-audit --no-fund --loglevel=error
 
 # Found where Debian puts them; asked for only where one is missing.
 system:
