@@ -11,7 +11,7 @@ NPM := $(BIN)/python hatch_build.py npm
 MODULES := frontend/node_modules/.package-lock.json
 SOURCES := pyproject.toml constraints.txt hatch_build.py loraone/__init__.py
 
-.PHONY: demo serve test unit fuzz formats faults schedules e2e bench soak check format types docs page system clean
+.PHONY: demo serve test unit fuzz formats faults schedules e2e bench soak check check-python check-page format types docs page system clean
 
 demo: $(VENV)/demo.stamp page  ## install, build the page, start the server, launch the demo
 	$(BIN)/loraone serve --demo
@@ -70,10 +70,15 @@ soak: $(VENV)/dev.stamp page  ## 2 000 short runs; twelve methods at once and on
 	$(BIN)/python -m benchmarks.twelve
 
 check: $(VENV)/dev.stamp $(MODULES)  ## style, types, and drift of what is generated
+	$(MAKE) --no-print-directory -j 2 check-python check-page
+
+check-python:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+check-page:
 	$(BIN)/python -m backend.web.openapi --check
 	$(BIN)/python -m loraone.catalog.method_table --check
 	$(BIN)/python -m backend.cli.reference --check
