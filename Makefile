@@ -11,6 +11,10 @@ NPM := $(BIN)/python hatch_build.py npm
 MODULES := frontend/node_modules/.package-lock.json
 SOURCES := pyproject.toml constraints.txt hatch_build.py loraone/__init__.py
 
+# Every process reads our modules, and every process of pytest rewrites those of the tests, in two
+# seconds: once is enough, also where the machine asks Python to write nothing.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo serve test unit fuzz formats faults schedules e2e bench soak check check-python check-page format types docs page system clean
 
 demo: $(VENV)/demo.stamp page  ## install, build the page, start the server, launch the demo
