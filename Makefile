@@ -28,12 +28,9 @@ test: $(VENV)/dev.stamp system unit faults e2e  ## all tests
 # A file of tests stays in one process: what it has set up is used by all of it.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-# What PostgreSQL makes no difference to.
-NO_DATABASE := cli web/test_page.py web/test_schemathesis.py web/test_assets.py web/test_connections.py web/test_flood.py web/test_log_rate.py \
-  api/test_theory.py results/test_estimates.py results/test_markdown_text.py \
-  results/test_markdown_bounds.py api/test_damaged_rows.py \
-  storage/test_backups.py scheduling/test_ray.py scheduling/test_watch.py scheduling/test_telemetry.py \
-  scheduling/test_several_servers.py
+# They ask for a server, but PostgreSQL makes no difference to them. Of the others pytest takes those
+# that ask for a database.
+NO_DATABASE := api/test_theory.py results/test_estimates.py scheduling/test_ray.py
 
 unit: $(VENV)/dev.stamp system page $(MODULES)  ## all but those below, on both databases and on Ray
 	$(NPM) run --silent test

@@ -9,6 +9,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable, Iterator
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests of SQLite's own have nothing to say about PostgreSQL."""
+    """What asks for no database, or is about SQLite's own, has nothing to say about PostgreSQL."""
     if config.getoption("postgresql"):
-        for item in items:
-            if item.get_closest_marker("sqlite"):
-                item.add_marker(pytest.mark.skip(reason="about SQLite"))
+        says = [_says_something_of_postgresql(item) for item in items]
+        config.hook.pytest_deselected(items=[*compress(items, [not each for each in says])])
+        items[:] = compress(items, says)
+
+
+def _says_something_of_postgresql(item: pytest.Item) -> bool:
+    asks = "database_url" in getattr(item, "fixturenames", ())
+    return asks and item.get_closest_marker("sqlite") is None
 
 
 @pytest.fixture(scope="session")
