@@ -15,7 +15,7 @@ SOURCES := pyproject.toml constraints.txt hatch_build.py loraone/__init__.py
 # seconds: once is enough, also where the machine asks Python to write nothing.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo serve test unit fuzz formats faults schedules e2e bench soak check check-python check-page format types docs page system clean
+.PHONY: demo serve test unit unit-postgresql unit-ray fuzz formats faults schedules e2e bench soak check check-python check-page format types docs page system clean
 
 demo: $(VENV)/demo.stamp page  ## install, build the page, start the server, launch the demo
 	$(BIN)/loraone serve --demo
@@ -35,7 +35,13 @@ NO_DATABASE := api/test_theory.py results/test_estimates.py scheduling/test_ray.
 unit: $(VENV)/dev.stamp system page $(MODULES)  ## all but those below, on both databases and on Ray
 	$(NPM) run --silent test
 	$(PYTEST) tests --ignore=tests/e2e --ignore=tests/faults
+	$(MAKE) --no-print-directory -j 2 unit-postgresql unit-ray
+
+unit-postgresql:
 	$(PYTEST) tests/backend --postgresql $(addprefix --ignore=tests/backend/,$(NO_DATABASE))
+
+# One server and one node that wait for each other.
+unit-ray:
 	$(BIN)/python -m pytest tests/backend/scheduling/test_crashes.py --ray
 
 formats: $(VENV)/dev.stamp  ## every method in every number format on every architecture, not a sample
