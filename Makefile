@@ -54,9 +54,10 @@ fuzz: $(VENV)/dev.stamp  ## generated requests for twenty minutes, thousands of 
 	$(FUZZ) LORAONE_FUZZ_BACKUPS=1000 LORAONE_MUTATIONS=3000 $(BIN)/python -m pytest -n 2 --timeout=3000 \
 	  tests/backend/api/test_mutations.py tests/backend/storage/test_mutated_backups.py
 
-# The deployments are slow and mind no company, unlike the other browser tests.
+# Each test has a server of its own, so any process may take it. Not more than two at once: with four,
+# on a busy machine, two random schedules failed. The deployments mind no company, unlike the other browser tests.
 faults: $(VENV)/dev.stamp system page  ## everything that can go wrong, and every deployment
-	$(PYTEST) tests/faults tests/e2e/test_deployments.py
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/faults tests/e2e/test_deployments.py
 
 # Others every day; a failing one says its seed.
 schedules: $(VENV)/dev.stamp system page  ## a hundred random sequences of failures, not a sample
