@@ -25,8 +25,9 @@ serve: $(VENV)/demo.stamp page  ## start the server
 
 test: $(VENV)/dev.stamp system unit faults e2e  ## all tests
 
-# A file of tests stays in one process: what it has set up is used by all of it.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# A file of tests stays in one process: what it has set up is used by all of it. On two cores three
+# processes, since one of them often waits for a server or a worker.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile
 
 # They ask for a server, but PostgreSQL makes no difference to them. Of the others pytest takes those
 # that ask for a database.
@@ -38,7 +39,7 @@ unit: $(VENV)/dev.stamp system page $(MODULES)  ## all but those below, on both 
 	$(MAKE) --no-print-directory -j 2 unit-postgresql unit-ray
 
 unit-postgresql:
-	$(PYTEST) tests/backend --postgresql $(addprefix --ignore=tests/backend/,$(NO_DATABASE))
+	$(PYTEST) -n 2 tests/backend --postgresql $(addprefix --ignore=tests/backend/,$(NO_DATABASE))
 
 # One server and one node that wait for each other.
 unit-ray:
