@@ -34,6 +34,7 @@ from loraone.spec.recipes import alone
 
 router = APIRouter(tags=["runs"])
 
+_UNSUCCESSFUL = ("failed", "cancelled")
 # How the log of an attempt is called, without its ending.
 _ATTEMPT = re.compile("[1-9][0-9]{0,8}", re.ASCII)
 
@@ -52,10 +53,8 @@ def _change(database: DatabaseDep, run_id: int, verb: str) -> RunOut:
             raise NotFoundError("run", run_id)
         if verb == "cancel" and not runs.cancel(session, run):
             raise ConflictError(f"run {run_id} has ended already: {run.status}")
-        if verb == "retry":
-            _runnable(run)
-            if not runs.retry(session, run):
-                raise ConflictError(f"run {run_id} has not ended: {run.status}")
+        if verb == "retry" and not runs.retry(session, run):
+            raise ConflictError(f"run {run_id} has not ended: {run.status}")
         if verb == "top":
             if run.status != "queued":
                 raise ConflictError(f"run {run_id} does not wait: {run.status}")
@@ -90,10 +89,14 @@ def retry_all(
     feed: FeedDep,
 ) -> ChangedOut:
     """Queue again all runs of a basket that failed or were cancelled."""
+    # What a run is never changes: it is looked at before others are kept from writing. One that
+    # comes to nothing in between was none of those that were meant.
+    meant = {run.id for run in basket.rows if run.status in _UNSUCCESSFUL and _runnable(run)}
     with database.write() as session:
-        again = [run for run in _of(session, basket) if run.status in ("failed", "cancelled")]
-        for run in again:
-            _runnable(run)
+        again = [
+            run for run in _of(session, basket)
+            if run.id in meant and run.status in _UNSUCCESSFUL
+        ]  # fmt: skip
         admit(session, settings, len(again))
         count = sum(runs.retry(session, run) for run in again)
     scheduler.wake()
@@ -169,9 +172,10 @@ def cancel(run_id: Key, database: DatabaseDep, scheduler: SchedulerDep, feed: Fe
 
 
 @router.post("/runs/{run_id}/retry", responses=refuses(409))
-def retry(run_id: Key, database: DatabaseDep, scheduler: SchedulerDep, feed: FeedDep) -> RunOut:
+def retry(run: RunDep, database: DatabaseDep, scheduler: SchedulerDep, feed: FeedDep) -> RunOut:
     """Queue a run again that has ended; its results are replaced when it starts."""
-    queued = _change(database, run_id, "retry")
+    _runnable(run)
+    queued = _change(database, run.id, "retry")
     scheduler.wake()
     feed.wake()
     return queued
