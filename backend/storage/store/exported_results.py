@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from backend.storage.store.exported_rows import Count, Floats, Large, Row
 from backend.storage.tables import (
@@ -18,14 +18,6 @@ from backend.storage.tables import (
 from loraone.catalog import METRICS, SPECTRA
 
 _FLOAT = 4
-
-
-def _number_or_none(value: Any) -> Any:
-    """A scalar that was no number is one that there is not."""
-    return None if isinstance(value, float) and value != value else value
-
-
-Scalar: TypeAlias = Annotated[float | None, BeforeValidator(_number_or_none)]
 
 
 class ResultRow(Row):
@@ -60,12 +52,12 @@ class ExportedSpectrum(ResultRow):
     layer: Count
     length: Count
     values: Floats
-    sigma1: Scalar = None
-    frobenius: Scalar = None
-    stable_rank: Scalar = None
-    effective_rank: Scalar = None
-    energy_top_r: Scalar = None
-    gap: Scalar = None
+    sigma1: float | None = None
+    frobenius: float | None = None
+    stable_rank: float | None = None
+    effective_rank: float | None = None
+    energy_top_r: float | None = None
+    gap: float | None = None
 
     def problem(self, layers: int) -> str | None:
         """It belongs to a layer, and has the number of values that it says."""

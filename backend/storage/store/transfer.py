@@ -8,6 +8,7 @@ it is checked (:mod:`.exported`) before anything is stored (:mod:`.incoming`).
 from __future__ import annotations
 
 import base64
+import math
 from datetime import datetime
 from typing import Any
 
@@ -76,4 +77,6 @@ def _out(row: Base) -> dict[str, Any]:
 def _pack(value: Any) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # PostgreSQL keeps what JSON has no word for
     return value.isoformat() if isinstance(value, datetime) else value

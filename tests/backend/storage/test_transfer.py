@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,9 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
 from backend.settings import Settings
 from backend.storage.store import experiments, queue, results
+from backend.storage.tables import SpectrumRow
 from backend.web.app import create_app
 from loraone.events import (
     Alignment,
@@ -107,6 +110,17 @@ def test_what_was_exported_comes_in_and_goes_out_the_same(
         "first",
     ]
     assert waiting["status"] == "queued"
+
+
+def test_a_scalar_that_is_no_number_goes_out_as_one_that_there_is_not(
+    there: TestClient, here: TestClient
+) -> None:
+    database = there.app.state.database  # type: ignore[attr-defined]
+    with database.write() as session:
+        session.scalars(select(SpectrumRow)).one().sigma1 = math.inf
+    document = exported(there)
+    assert document["runs"][0]["results"]["spectra"][0]["sigma1"] is None
+    assert here.post("/api/experiments/import", json=document).status_code == 201
 
 
 @pytest.mark.parametrize(
