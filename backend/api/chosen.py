@@ -54,7 +54,7 @@ JudgeDep = Annotated[str, Depends(_judge)]
 Name = Annotated[str | None, Query(max_length=100)]
 Labels = Annotated[
     list[Annotated[str, Field(max_length=basket.MOST_LENGTH)]] | None,
-    Query(max_length=basket.MOST_ITEMS, description="These methods alone"),
+    Query(max_length=basket.MOST_LABELS, description="These methods alone"),
 ]
 Layer = Annotated[int, Query(ge=0, le=100_000)]
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
+from urllib.parse import quote
 
 import pandas as pd
 from sqlalchemy import select
@@ -25,6 +26,10 @@ from loraone.catalog import TASKS
 MOST_ITEMS = 64
 # Of an item, which may hold a label, and of a label with what was swept.
 MOST_LENGTH = 500
+# Of all items in an address, and of all labels: so both fit into one beside whatever else a view
+# has (:data:`backend.web.request_checks.MOST_TARGET`). The page makes none that are longer.
+MOST_LINK = 6_000
+MOST_LABELS = 500
 MOST_RUNS = 2000
 ALLOWED = "e<experiment>, e<experiment>:<method>, or r<run>, such as e3, e3:LoRA, r12"
 _ITEM = re.compile(r"(?P<kind>[er])(?P<key>[1-9]\d{0,9})(?::(?P<label>.+))?")
@@ -87,7 +92,11 @@ class Basket:
         return replace(self, rows=[run for run in self.rows if run.id in kept], frame=frame)
 
     def labelled(self, labels: list[str] | None) -> Basket:
-        """The methods with these labels alone; all where none are named."""
+        """The methods with these labels alone; all where none are named.
+
+        Raises InvalidError where they are too long together.
+        """
+        _check_length("labels", labels or ())
         return self.only(self.frame[self.frame["label"].isin(labels)]) if labels else self
 
     def at_best(self, judge: str) -> Basket:
@@ -149,8 +158,10 @@ class _Item:
 def read(session: Session, items: Sequence[str]) -> Basket:
     """The basket that ``items`` name.
 
-    Raises InvalidError where one is malformed, NotFoundError where one is not there.
+    Raises InvalidError where one is malformed or they are too long together, NotFoundError where
+    one is not there.
     """
+    _check_length("of", items)
     wanted = [_Item.parse(text) for text in dict.fromkeys(items)]
     singles = _by_id(session, Run, [item.key for item in wanted if item.single], "run")
     keys = [singles[item.key].experiment_id if item.single else item.key for item in wanted]
@@ -190,6 +201,15 @@ def _by_id(session: Session, table: type[Row], keys: list[int], noun: str) -> di
         if key not in rows:
             raise NotFoundError(noun, key)
     return rows
+
+
+def _check_length(field: str, texts: Sequence[str]) -> None:
+    """As a page writes them into an address, each with its name."""
+    length = sum(len(quote(text, safe="!'()*")) + len(field) + 2 for text in texts)
+    if length > MOST_LINK:
+        message = "these names are too long together"
+        allowed = f"up to {MOST_LINK} characters in an address"
+        raise InvalidError(FieldProblem(field, message, length, allowed))
 
 
 def _wrong(value: str | int, message: str, allowed: str) -> InvalidError:

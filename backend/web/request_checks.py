@@ -16,7 +16,8 @@ from backend.web.problems import problem
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::(?P<port>[0-9]{1,5}))?")
-# Longer than any basket, search and list of labels together.
+# Longer than any basket and list of labels that are taken (:mod:`backend.results.basket`), with the
+# columns of a table and a search.
 MOST_TARGET = 20_000
 
 

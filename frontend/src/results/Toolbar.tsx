@@ -1,6 +1,8 @@
 import { Chip, Group, SegmentedControl, Select, Switch } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
 import type { ReactNode } from "react";
 import { withUnit } from "../ui/format";
+import { fits, MOST_LABELS, MOST_LINK } from "./basket/basket";
 import { runTitle } from "./runs/runTitle";
 import { finished, methodLabels, type Shown, shownRun } from "./subject";
 
@@ -109,6 +111,10 @@ export function LogSwitch({
   );
 }
 
+const TOO_MANY =
+  `A link has room for ${MOST_LABELS} methods whose names take up to ${MOST_LINK} characters: ` +
+  "compare those you want to see instead.";
+
 /** Which methods a figure shows; none chosen means all. */
 export function MethodChips({ subject, search, change }: Shown) {
   const labels = methodLabels(subject);
@@ -117,11 +123,12 @@ export function MethodChips({ subject, search, change }: Shown) {
     <Chip.Group
       multiple
       value={chosen}
-      onChange={(value) =>
-        change({
-          methods: value.length === 0 || value.length === labels.length ? undefined : value,
-        })
-      }
+      onChange={(value) => {
+        const all = value.length === 0 || value.length === labels.length;
+        if (!all && !fits(value, MOST_LABELS)) {
+          notifications.show({ color: "yellow", message: TOO_MANY });
+        } else change({ methods: all ? undefined : value });
+      }}
     >
       <Group gap={6} role="group" aria-label="Methods shown">
         {labels.map((label) => (

@@ -1,9 +1,10 @@
 import { Button, Group, Paper, Pill, Select, Text } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
+import { notifications } from "@mantine/notifications";
 import { keepPreviousData } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, type Experiment } from "../../api/client";
-import { itemLabel, MOST_ITEMS, parsed, withItems } from "./basket";
+import { FULL, fits, itemLabel, MOST_ITEMS, parsed, withItems } from "./basket";
 
 interface Props {
   items: string[];
@@ -65,7 +66,9 @@ export function BasketBar({ items, choose }: Props) {
           nothingFoundMessage="No experiment fits"
           data={(matches.data?.experiments ?? []).map((row) => offered(row, synthetic))}
           onChange={(item) => {
-            if (item) choose(withItems(items, [item]));
+            if (item && !fits([...items, item]))
+              notifications.show({ color: "yellow", message: FULL });
+            else if (item) choose(withItems(items, [item]));
             setWords("");
           }}
         />

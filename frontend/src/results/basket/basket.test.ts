@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { itemLabel, parsed, toggledItem, wellFormed } from "./basket";
+import { fits, itemLabel, MOST_LINK, parsed, toggledItem, wellFormed, withItems } from "./basket";
 
 test("items name experiments, methods and runs", () => {
   expect(parsed("e3")).toEqual({ experiment: 3, label: undefined });
@@ -28,4 +28,32 @@ test("an item is named by its method and its experiment", () => {
   expect(itemLabel("e3", names)).toBe("#3 Demo");
   expect(itemLabel("e4", names)).toBe("#4");
   expect(itemLabel("r9", names)).toBe("Run 9");
+});
+
+const LONG = Array.from({ length: 70 }, (_, i) => `e${i + 1}:${"γ".repeat(200)}`);
+const SHORT = Array.from({ length: 70 }, (_, i) => `e${i + 1}`);
+
+test("a basket holds what the server takes from a link", () => {
+  for (const many of [LONG, SHORT]) {
+    for (const kept of [
+      withItems([], many),
+      wellFormed(many) ?? [],
+      many.reduce(toggledItem, []),
+    ]) {
+      expect(kept.length).toBeGreaterThan(3);
+      expect(kept.length).toBeLessThanOrEqual(64);
+      expect(kept).toEqual(many.slice(0, kept.length));
+      const asked = kept.map((item) => `of=${encodeURIComponent(item)}&`).join("");
+      expect(asked.length).toBeLessThanOrEqual(MOST_LINK);
+      expect(encodeURIComponent(JSON.stringify(kept)).length).toBeLessThanOrEqual(MOST_LINK);
+    }
+  }
+});
+
+test("what is full stays as it is, and can be emptied", () => {
+  const full = withItems([], LONG);
+  const [first = "", last = ""] = [full[0], LONG.at(-1)];
+  expect(fits([...full, last])).toBe(false);
+  expect(toggledItem(full, last)).toEqual(full);
+  expect(toggledItem(full, first)).toEqual(full.slice(1));
 });

@@ -1,6 +1,26 @@
 /** Items of a basket: `e3` an experiment, `e3:LoRA` a method of it, `r12` a run. */
 
+// What the server takes (`backend/results/basket.py`): items, methods that are chosen, and the
+// length of either list in an address.
 export const MOST_ITEMS = 64;
+export const MOST_LABELS = 500;
+export const MOST_LINK = 6000;
+
+export const FULL =
+  `The comparison is full: it has room for ${MOST_ITEMS} items whose names take up to ` +
+  `${MOST_LINK} characters in its link. Take some out first, or add whole experiments.`;
+
+/** Whether a link can carry them, as the router writes a list. */
+export function fits(texts: string[], most = MOST_ITEMS): boolean {
+  return texts.length <= most && encodeURIComponent(JSON.stringify(texts)).length <= MOST_LINK;
+}
+
+/** The first of them that a link can carry. */
+function fitting(items: string[]): string[] {
+  let kept = items.slice(0, MOST_ITEMS);
+  while (!fits(kept)) kept = kept.slice(0, -1);
+  return kept;
+}
 
 interface Item {
   experiment?: number;
@@ -23,17 +43,17 @@ export function wellFormed(raw: unknown): string[] | undefined {
   const items = (Array.isArray(raw) ? raw : [raw]).filter(
     (item): item is string => typeof item === "string" && parsed(item) !== undefined,
   );
-  return items.length > 0 ? [...new Set(items)].slice(0, MOST_ITEMS) : undefined;
+  return items.length > 0 ? fitting([...new Set(items)]) : undefined;
 }
 
-/** The basket with the item, or without it where it has it already. */
+/** The basket with the item, or without it where it has it already; as it was where it is full. */
 export function toggledItem(items: string[], item: string): string[] {
-  return items.includes(item) ? items.filter((other) => other !== item) : [...items, item];
+  return items.includes(item) ? items.filter((other) => other !== item) : withItems(items, [item]);
 }
 
-/** The basket with these items too. */
+/** The basket with these items too, as many as there is room for. */
 export function withItems(items: string[], more: string[]): string[] {
-  return [...new Set([...items, ...more])].slice(0, MOST_ITEMS);
+  return fitting([...new Set([...items, ...more])]);
 }
 
 /** An item as people read it: `LoRA · #3 My comparison`. */

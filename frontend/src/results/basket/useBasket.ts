@@ -1,9 +1,11 @@
 import { useLocalStorage } from "@mantine/hooks";
-import { toggledItem, wellFormed, withItems } from "./basket";
+import { fits, toggledItem, wellFormed, withItems } from "./basket";
 
 interface Basket {
   items: string[];
   has: (item: string) => boolean;
+  /** Whether it has room for the item. */
+  takes: (item: string) => boolean;
   toggle: (item: string) => void;
   add: (items: string[]) => void;
   set: (items: string[]) => void;
@@ -21,6 +23,7 @@ export function useBasket(): Basket {
     items,
     set,
     has: (item) => items.includes(item),
+    takes: (item) => fits([...items, item]),
     toggle: (item) => set((old) => toggledItem(old, item)),
     add: (more) => set((old) => withItems(old, more)),
   };
