@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat, TypeAdapter, Validation
 from sqlalchemy import event
 from sqlalchemy.orm.attributes import set_committed_value
 
+from backend.storage.failure import Failure
 from backend.storage.tables import IMPORTING, STATUSES, WARNING, Experiment, Run
 
 # A spec of which nothing can be read; no release knows its version, so that none launches it.
@@ -49,15 +50,6 @@ class _Shape(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
-class _Failure(_Shape):
-    code: str
-    message: str
-    field: str | None = None
-    value: str | None = None
-    allowed: str | None = None
-    hint: str | None = None
-
-
 class _Environment(_Shape):
     packages: dict[str, Any] = {}
     device: str | None = None
@@ -74,7 +66,7 @@ class _Run(_Shape):
 
     spec: dict[str, Any] = {}
     learning_rate: FiniteFloat = 0.0
-    error: _Failure | None = None
+    error: Failure | None = None
     environment: _Environment | None = None
     layers: _Layers | None = None
     notes: list[str] = []

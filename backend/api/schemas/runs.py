@@ -6,21 +6,15 @@ from datetime import datetime
 from typing import Any, Literal
 
 from backend.api.schemas.base import Out
+from backend.storage.failure import Failure
 from backend.storage.tables import Run
 from loraone.spec import stored
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 
-class ErrorOut(Out):
+class ErrorOut(Out, Failure):
     """Why a run failed, and what to do."""
-
-    code: str
-    message: str
-    field: str | None = None
-    value: str | None = None
-    allowed: str | None = None
-    hint: str | None = None
 
 
 class RunOut(Out):
