@@ -31,6 +31,11 @@ def shortened(text: str, most: int = MOST_SAID) -> str:
     return cut.encode("utf-8", "backslashreplace").decode()
 
 
+def cut(text: str, most: int) -> str:
+    """The beginning of a text, for a list; whoever wants all of it asks for the one."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def _echoed(value: object) -> object:
     """A value as JSON has it, in few characters."""
     if isinstance(value, str):

@@ -15,7 +15,7 @@ DESCRIPTIONS = {
     422: "A field is wrong",
     429: "Too many runs wait",
     503: "The database does not take this now",
-    507: "There is no disk space for the results of another run",
+    507: "The disk is full, or would be soon",
 }
 
 Responses = dict[int | str, dict[str, Any]]

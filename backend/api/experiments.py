@@ -11,7 +11,7 @@ from backend.api.kept import experiment as its_experiment
 from backend.api.kept import kept
 from backend.api.schemas.experiments import ExperimentDetailOut, ExperimentOut, LayerOut
 from backend.api.schemas.runs import RunOut
-from backend.errors import FieldProblem
+from backend.errors import MOST_PROBLEMS, FieldProblem
 from backend.results import queries
 from backend.scheduling import admission
 from backend.storage.store import experiments
@@ -21,7 +21,7 @@ from loraone.spec.experiment import ExperimentSpec
 router = APIRouter(route_class=JsonRoute, tags=["experiments"])
 
 
-@router.post("/experiments", status_code=201, responses=refuses(429, 507))
+@router.post("/experiments", status_code=201, responses=refuses(429))
 def launch(
     spec: ExperimentSpec,
     settings: SettingsDep,
@@ -50,8 +50,8 @@ def detail(session: Reading, experiment: ExperimentDep) -> ExperimentDetailOut:
     return ExperimentDetailOut(
         **base.model_dump(),
         spec=spec.document,
-        problems=[FieldProblem(**row) for row in spec.problems],
-        runs=[RunOut.of(run) for run in runs],
+        problems=[FieldProblem(**row) for row in spec.problems[:MOST_PROBLEMS]],
+        runs=RunOut.listed(runs),
         layers=LayerOut.of_all(queries.layer_names(runs)),
         steps=queries.alignment_steps(session, [run.id for run in runs]),
     )

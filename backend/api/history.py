@@ -41,10 +41,13 @@ from backend.storage.store import changes, experiments, notes
 from backend.storage.store.search import SearchError
 from backend.storage.store.sorting import Sort
 from backend.storage.tables import Experiment, SavedView
+from loraone.spec.base import MOST_INT
 
 router = APIRouter(route_class=JsonRoute, tags=["history"])
 
 MOST_EXPORTED = 10_000
+# Letters of a description in a file: all that one can have here; an imported one may be longer.
+MOST_TEXT = 10_000
 
 SortBy = Annotated[
     Sort | None, Query(description="By this column; a minus in front: from the largest on")
@@ -70,7 +73,7 @@ def history(
     listed = experiments.page(session, found.ids[offset : offset + limit])
     facets = experiments.facets(session, found)
     return HistoryOut(
-        experiments=[ExperimentOut.of(row) for row in listed],
+        experiments=[ExperimentOut.of(row).shortened() for row in listed],
         total=len(found.ids),
         facets={
             key: [FacetOut.model_validate(facet) for facet in values]
@@ -92,7 +95,7 @@ def download(
         matches, _ = experiments.search(session, q, MOST_EXPORTED, 0, sort)
     except SearchError as error:
         raise _wrong_search(error) from error
-    rows = [_row(ExperimentOut.of(listed)) for listed in matches]
+    rows = [_row(ExperimentOut.of(listed).shortened(MOST_TEXT)) for listed in matches]
     return answer_table(pd.DataFrame(rows), format, "experiments")
 
 
@@ -158,9 +161,16 @@ def _flags(experiment: Experiment, starred: bool | None, archived: bool | None) 
 
 @router.get("/experiments/{experiment_id}/notes")
 @kept(experiment)
-def read_notes(session: Reading, experiment: ExperimentDep) -> list[NoteOut]:
-    """All versions of the notes, the newest first."""
-    return [NoteOut.model_validate(note) for note in notes.versions(session, experiment.id)]
+def read_notes(
+    session: Reading,
+    experiment: ExperimentDep,
+    before: Annotated[
+        int | None, Query(ge=1, le=MOST_INT, description="Older versions than this one")
+    ] = None,
+) -> list[NoteOut]:
+    """The versions of the notes, the newest first: all, or as many as one answer has room for."""
+    found = notes.versions(session, experiment.id, before)
+    return [NoteOut.model_validate(note) for note in found]
 
 
 @router.post("/experiments/{experiment_id}/notes", status_code=201, responses=refuses(409))

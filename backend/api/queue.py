@@ -63,10 +63,11 @@ def queue(
     # What is not listed is taken to last as long as what is.
     share = (len(running) + waiting) / max(len(active), 1)
     whole = sum(known) * share / taking if taking and len(known) == len(active) else None
+    shown = {run.id: run for run in RunOut.listed([*active, *failed])}
     return QueueOut(
         lanes=[_lane(lane, running.get(lane.name), left) for lane in listed],
-        queued=[RunOut.of(run) for run in active if run.status == "queued"],
-        failed=[RunOut.of(run) for run in failed],
+        queued=[shown[run.id] for run in active if run.status == "queued"],
+        failed=[shown[run.id] for run in failed],
         waiting=waiting,
         waiting_by_experiment=[
             WaitingOut(

@@ -7,6 +7,7 @@ from typing import Literal
 
 import pandas as pd
 from fastapi import APIRouter, Response
+from pydantic_core import to_json
 
 from backend.api.answers import FILE, PARQUET, sends
 from backend.api.bodies import JsonRoute
@@ -18,9 +19,14 @@ from backend.api.schemas.experiments import ExperimentOut, LayerOut
 from backend.api.schemas.results import BasketOut, OverviewOut, RunTableOut, TableColumnOut, TableIn
 from backend.api.schemas.runs import RunOut
 from backend.api.tabular import answer_table
+from backend.errors import cut
 from backend.results import queries, run_table
 from backend.results.overview import overview
 from backend.storage.store import experiments
+
+# Of a table of runs, in bytes of JSON; where its words make it larger, so many letters of each.
+MOST_TABLE = 9_000_000
+_SHORTER = (1000, 200, 60, 20)
 
 router = APIRouter(route_class=JsonRoute, tags=["results"])
 
@@ -32,9 +38,12 @@ def read_basket(session: Reading, basket: BasketDep) -> BasketOut:
     labels = dict(zip(basket.frame["run_id"], basket.frame["label"], strict=True))
     return BasketOut(
         experiments=[
-            ExperimentOut.of(row) for row in experiments.list_all(session, basket.experiments)
+            ExperimentOut.of(row).shortened()
+            for row in experiments.list_all(session, basket.experiments)
         ],
-        runs=[RunOut.of(run).model_copy(update={"label": labels[run.id]}) for run in basket.rows],
+        runs=[
+            run.model_copy(update={"label": labels[run.id]}) for run in RunOut.listed(basket.rows)
+        ],
         layers=LayerOut.of_all(basket.layers),
         steps=queries.alignment_steps(session, basket.ids),
     )
@@ -50,9 +59,18 @@ def read_overview(session: Reading, basket: BasketDep, judge: JudgeDep) -> Overv
 @router.get("/runs")
 @kept(its_basket)
 def read_runs(basket: BasketDep) -> RunTableOut:
-    """Every run with its spec and its results."""
+    """Every run with its spec and its results; where they are very long together, the beginning of
+    long ones, which the file has whole."""
     table, columns = run_table.build(basket)
     plain = table.astype(object).where(table.notna(), None)
+    rows = plain.to_dict("records")
+    for letters in _SHORTER:
+        if len(to_json(rows)) <= MOST_TABLE:
+            break
+        rows = [
+            {name: cut(one, letters) if isinstance(one, str) else one for name, one in row.items()}
+            for row in rows
+        ]
     return RunTableOut(
         columns=[
             TableColumnOut(
@@ -60,7 +78,7 @@ def read_runs(basket: BasketDep) -> RunTableOut:
             )
             for head in columns
         ],
-        rows=plain.to_dict("records"),
+        rows=rows,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -12,11 +11,11 @@ from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, StreamingResponse
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from starlette.background import BackgroundTask
 
 from backend.api.answers import refuses, sends
 from backend.api.chosen import BasketDep
 from backend.api.deps import DatabaseDep, FeedDep, Key, Reading, RunDep, SchedulerDep, SettingsDep
+from backend.api.downloads import download, scratch_file
 from backend.api.kept import everything, fresh, kept
 from backend.api.schemas.runs import ChangedOut, LogOut, RunDetailOut, RunOut
 from backend.errors import ConflictError, FieldProblem, InvalidError, NotFoundError
@@ -59,6 +58,8 @@ def _change(database: DatabaseDep, run_id: int, verb: str) -> RunOut:
             if run.status != "queued":
                 raise ConflictError(f"run {run_id} does not wait: {run.status}")
             runs.to_top(session, run)
+        # What cannot be stored is not found out while it is read again.
+        session.flush()
         return RunOut.of(run)
 
 
@@ -80,7 +81,7 @@ def cancel_all(
     return ChangedOut(changed=len(ids))
 
 
-@router.post("/runs/retry", responses=refuses(429, 507))
+@router.post("/runs/retry", responses=refuses(429))
 def retry_all(
     basket: BasketDep,
     database: DatabaseDep,
@@ -200,8 +201,7 @@ def adapter(session: Reading, run: RunDep, settings: SettingsDep) -> StreamingRe
     row = session.get(ArtifactRow, (run.id, "adapter"))
     if row is None:
         raise NotFoundError("adapter of run", run.id)
-    # Without a name: nothing of it is left, however the server ends.
-    packed = tempfile.TemporaryFile(dir=settings.home)  # noqa: SIM115
+    packed = scratch_file(settings.home)
     try:
         folder = located(settings.artifacts, row.path)
         if not folder.is_dir():
@@ -215,14 +215,4 @@ def adapter(session: Reading, run: RunDep, settings: SettingsDep) -> StreamingRe
         if isinstance(error, FileNotFoundError):  # a retry has just removed it
             raise NotFoundError("adapter of run", run.id) from error
         raise
-    size = packed.tell()
-    packed.seek(0)
-    return StreamingResponse(
-        iter(lambda: packed.read(1 << 20), b""),
-        media_type="application/zip",
-        headers={
-            "Content-Length": str(size),
-            "Content-Disposition": f'attachment; filename="adapter-run-{run.id}.zip"',
-        },
-        background=BackgroundTask(packed.close),
-    )
+    return download(packed, f"adapter-run-{run.id}.zip", "application/zip")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import APIRouter, Body, Depends, Request, Response
+from fastapi.responses import StreamingResponse
 
 from backend.api.answers import refuses, sends
 from backend.api.bodies import JsonRoute
@@ -17,6 +17,7 @@ from backend.api.deps import (
     SettingsDep,
     find_experiment,
 )
+from backend.api.downloads import written
 from backend.api.kept import fresh
 from backend.api.schemas.experiments import ExperimentOut
 from backend.results.reports import report
@@ -27,21 +28,19 @@ from backend.storage.store.exported import Limits
 router = APIRouter(route_class=JsonRoute, tags=["transfer"])
 
 
-def _download(text: str, name: str, kind: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(text, media_type=kind, headers=headers)
-
-
 @router.get(
     "/experiments/{experiment_id}/report.html",
     response_class=Response,
     responses=sends("text/html"),
 )
 @fresh("a file that is asked for once, and says when it was made")
-def read_report(session: Reading, experiment: ExperimentDep) -> Response:
+def read_report(
+    session: Reading, experiment: ExperimentDep, settings: SettingsDep
+) -> StreamingResponse:
     """One HTML file that opens offline. A download: the server runs no inline scripts itself."""
     name = f"experiment-{experiment.id}.html"
-    return _download(report(session, experiment), name, "text/html; charset=utf-8")
+    texts = report(session, experiment)
+    return written(texts, settings.home, name, "text/html; charset=utf-8")
 
 
 @router.get(
@@ -50,23 +49,27 @@ def read_report(session: Reading, experiment: ExperimentDep) -> Response:
     responses=sends("application/json"),
 )
 @fresh("a file that is asked for once")
-def export(session: Reading, experiment: ExperimentDep) -> Response:
+def export(session: Reading, experiment: ExperimentDep, settings: SettingsDep) -> StreamingResponse:
     """All that is stored of an experiment, apart from files; another server takes it in."""
-    text = json.dumps(transfer.dump(session, experiment))
-    return _download(text, f"experiment-{experiment.id}.json", "application/json")
+    name = f"experiment-{experiment.id}.json"
+    return written(transfer.parts(session, experiment), settings.home, name, "application/json")
 
 
-@router.post("/experiments/import", status_code=201, responses=refuses(409, 507))
+async def _received(request: Request) -> int:
+    """How many bytes came, whether or not the request said so before."""
+    return len(await request.body())
+
+
+@router.post("/experiments/import", status_code=201, responses=refuses(409))
 def take_in(
     document: Annotated[dict[str, Any], Body(description="What export.json gave")],
-    request: Request,
+    received: Annotated[int, Depends(_received)],
     database: DatabaseDep,
     settings: SettingsDep,
     feed: FeedDep,
 ) -> ExperimentOut:
     """Store an exported experiment as a new one; nothing of it is kept where a part is wrong."""
-    length = request.headers.get("content-length", "")
-    admission.check_disk(settings, int(length) if length.isdigit() else 0)
+    admission.check_disk(settings, received)
     limits = Limits(settings.max_import_runs, settings.max_import_rows)
     key = transfer.load(database, document, limits)
     with database.write() as session:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from backend.api.bodies import BodyError, read_json
-from backend.errors import ConflictError, DiskFullError
+from backend.errors import ConflictError, DiskFullError, InvalidError
 from backend.results.reports import report
 from backend.scheduling.admission import check_disk
 from backend.settings import Settings
@@ -58,16 +57,18 @@ def _database(settings: Settings, *, writes: bool = False) -> Iterator[Database]
         database.close()
 
 
-def _write(settings: Settings, output: Path, text: str) -> None:
-    """A file with the text, or none. Raises StoredError where it cannot be written."""
+def _write(settings: Settings, output: Path, texts: Iterable[str]) -> None:
+    """A file with the pieces of a text, or none. Raises StoredError where it cannot be written."""
     try:
         if output.exists() and not output.is_file() and not output.is_dir():
-            output.write_text(text, encoding="utf-8")  # a terminal, a pipe
+            with output.open("w", encoding="utf-8") as file:  # a terminal, a pipe
+                file.writelines(texts)
             return
         backups.check_output(settings, output)
         output.parent.mkdir(parents=True, exist_ok=True)
         with scratch(output.parent) as folder:
-            (folder / "new").write_text(text, encoding="utf-8")
+            with (folder / "new").open("w", encoding="utf-8") as file:
+                file.writelines(texts)
             (folder / "new").replace(output.resolve())
     except backups.BackupError as error:
         raise StoredError(str(error)) from error
@@ -82,7 +83,11 @@ def write_report(home: Path | None, key: int, output: Path) -> None:
         experiment = experiments.get(session, key)
         if experiment is None:
             raise StoredError(f"there is no experiment {key}")
-        _write(settings, output, report(session, experiment))
+        try:
+            texts = report(session, experiment)
+        except InvalidError as error:
+            raise StoredError(f"{error}; allowed: {error.problems[0].allowed}") from error
+        _write(settings, output, texts)
 
 
 def write_export(home: Path | None, key: int, output: Path) -> None:
@@ -92,7 +97,7 @@ def write_export(home: Path | None, key: int, output: Path) -> None:
         experiment = experiments.get(session, key)
         if experiment is None:
             raise StoredError(f"there is no experiment {key}")
-        _write(settings, output, json.dumps(transfer.dump(session, experiment)))
+        _write(settings, output, transfer.parts(session, experiment))
 
 
 def take_in(home: Path | None, file: Path) -> int:

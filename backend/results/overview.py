@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import pandas as pd
+from pydantic_core import to_json
 from sqlalchemy.orm import Session
 
+from backend.errors import cut, shortened
 from backend.results import queries
 from backend.results.basket import Basket
 from loraone.analysis import outcomes, verdicts
@@ -15,12 +18,17 @@ from loraone.analysis.verdicts import MeanAndDeviation
 from loraone.analysis.words import listed
 from loraone.catalog import METRICS, OVERVIEW, TASKS, Quantity
 from loraone.spec import diff
-from loraone.spec.diff import Difference
+from loraone.spec.diff import Difference, Field
 
 _COLUMNS = tuple(row.as_shown for row in OVERVIEW)
 # Of these the first that runs have is drawn small beside each method.
 _SPARK = tuple(row.name for row in METRICS.values() if row.spark)
 _SPARK_POINTS = 20
+# What the answers to questions, and all differences, may take.
+MOST_SAID, MOST_DIFFERENCES = 10_000, 1_000_000
+_MOST_FIELDS = 300
+# Groups, values of each, letters of a value and a field.
+_SHORTER = ((200, 2000, 10_000), (64, 20, 200), (64, 5, 60), (16, 3, 40), (4, 1, 40))
 
 
 @dataclass(frozen=True)
@@ -69,10 +77,7 @@ def overview(session: Session, basket: Basket, judge: str) -> Overview:
     best = verdicts.best_learning_rates(frame, judge)
     frame = frame.assign(failed=outcomes.outcomes(frame, judge) == outcomes.FAILED)
     sparks = _sparks(session, best)
-    rows = [
-        _row(basket, group, best, sparks)
-        for _, group in frame.groupby(["label", "rank"], dropna=False, sort=False)
-    ]
+    rows = _rows(basket, frame, best, sparks)
     shown = {name for row in rows for name in row.values}
     differ = between(basket)
     judged = _verdicts(basket, frame, judge, differ)
@@ -85,12 +90,41 @@ def overview(session: Session, basket: Basket, judge: str) -> Overview:
     return Overview(
         metric=judge,
         judges=[METRICS[name] for name in dict.fromkeys([*basket.judges, judge])],
-        verdict=" ".join(sentence for _, sentence in judged),
-        answers=[Answer(asked, sentence) for asked, sentence in questions if sentence],
+        verdict=shortened(" ".join(sentence for _, sentence in judged), MOST_SAID),
+        answers=[
+            Answer(asked, shortened(sentence, MOST_SAID))
+            for asked, sentence in questions
+            if sentence
+        ],
         columns=[column for column in _COLUMNS if column.name in shown],
         rows=rows,
-        differences=differ,
+        differences=_listed(differ),
     )
+
+
+def _listed(differ: list[Difference]) -> list[Difference]:
+    """As an answer lists them: of very many groups, fields and values the first, with long values
+    cut, so that all of them fit. Files of the runs have them all."""
+    for groups, values, letters in _SHORTER:
+        shown = [
+            Difference(
+                Field(cut(each.field.path, letters), cut(each.field.title, letters)),
+                {
+                    name: [_cut(one, letters) for one in of[:values]]
+                    for name, of in islice(each.values.items(), groups)
+                },
+            )
+            for each in differ[:_MOST_FIELDS]
+        ]
+        if len(to_json([[each.field.path, each.field.title, each.values] for each in shown])) < (
+            MOST_DIFFERENCES
+        ):
+            break
+    return shown
+
+
+def _cut(value: object, letters: int) -> object:
+    return cut(value, letters) if isinstance(value, str) else value
 
 
 def _as_shown(frame: pd.DataFrame) -> pd.DataFrame:
@@ -134,34 +168,67 @@ def _without(basket: Basket, judge: str) -> str:
     return f"Not {listed(named)}. What all of them have is {others}."
 
 
-def _row(
-    basket: Basket, group: pd.DataFrame, best: pd.DataFrame, sparks: dict[str, list[float]]
-) -> MethodRow:
-    """One method at one rank."""
-    first = group.iloc[0]
-    label, rank = str(first["label"]), first["rank"]
-    same = best["rank"].isna() if pd.isna(rank) else best["rank"] == rank
-    chosen = best[(best["label"] == label) & same]
-    estimates = {row.name: verdicts.mean_and_deviation(chosen[row.name]) for row in _COLUMNS}
-    return MethodRow(
-        item=_item(basket, int(first["run_id"])),
-        method=str(first["method"]),
-        label=label,
-        series=str(first["series"]),
-        rank=None if pd.isna(rank) else int(rank),
-        learning_rate=None if chosen.empty else float(chosen["learning_rate"].iloc[0]),
-        finished=int((group["status"] == "succeeded").sum()),
-        failed=int(group["failed"].sum()),
-        runs=len(group),
-        values={name: value for name, value in estimates.items() if value is not None},
-        curve=sparks.get(str(first["series"]), []),
-    )
+def _rows(
+    basket: Basket, frame: pd.DataFrame, best: pd.DataFrame, sparks: dict[str, list[float]]
+) -> list[MethodRow]:
+    """A row for each method at each rank. There may be as many as runs, so that none of them asks
+    a frame for its own."""
+    estimates = _estimates(best)
+    rates = dict(zip(_keys(best), best["learning_rate"], strict=True))
+    experiments = {run.id: (run.experiment_id, run.label) for run in basket.rows}
+    succeeded = frame["status"] == "succeeded"
+    groups: dict[tuple[str, int | None], list[int]] = {}
+    for place, key in enumerate(_keys(frame)):
+        groups.setdefault(key, []).append(place)
+    columns = {name: frame[name].tolist() for name in ("run_id", "method", "series", "failed")}
+    ended = succeeded.tolist()
+    rows = []
+    for (label, rank), places in groups.items():
+        run_id, method, series = (
+            columns[name][places[0]] for name in ("run_id", "method", "series")
+        )
+        experiment, own_label = experiments[int(run_id)]
+        rate = rates.get((label, rank))
+        rows.append(
+            MethodRow(
+                item=f"e{experiment}:{own_label}",
+                method=str(method),
+                label=label,
+                series=str(series),
+                rank=rank,
+                learning_rate=None if rate is None else float(rate),
+                finished=sum(ended[place] for place in places),
+                failed=sum(columns["failed"][place] for place in places),
+                runs=len(places),
+                values=estimates.get((label, rank), {}),
+                curve=sparks.get(str(series), []),
+            )
+        )
+    return rows
 
 
-def _item(basket: Basket, run_id: int) -> str:
-    """The method that a run belongs to, as a basket names it."""
-    run = next(run for run in basket.rows if run.id == run_id)
-    return f"e{run.experiment_id}:{run.label}"
+def _keys(frame: pd.DataFrame) -> list[tuple[str, int | None]]:
+    """Label and rank of each row."""
+    ranks = [None if pd.isna(rank) else int(rank) for rank in frame["rank"].tolist()]
+    return list(zip(map(str, frame["label"].tolist()), ranks, strict=True))
+
+
+def _estimates(
+    best: pd.DataFrame,
+) -> dict[tuple[str, int | None], dict[str, MeanAndDeviation]]:
+    """What each method came to, by column."""
+    found: dict[tuple[str, int | None], dict[str, MeanAndDeviation]] = {}
+    keys = _keys(best)
+    for column in _COLUMNS:
+        values: dict[tuple[str, int | None], list[float]] = {}
+        for key, value in zip(keys, best[column.name].tolist(), strict=True):
+            if value is not None and not pd.isna(value):
+                values.setdefault(key, []).append(float(value))
+        for key, some in values.items():
+            estimate = verdicts.mean_and_deviation(pd.Series(some))
+            if estimate is not None:
+                found.setdefault(key, {})[column.name] = estimate
+    return found
 
 
 def _sparks(session: Session, best: pd.DataFrame) -> dict[str, list[float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,8 @@ from backend.storage.tables import (
 from loraone.analysis import outcomes
 from loraone.analysis.figures.alignment import LayerAngles
 from loraone.catalog import OVERVIEW
+
+MOST_STEPS = 10_000
 
 _IDENTITY = (
     "run_id",
@@ -126,8 +129,11 @@ def spectra(
     return dict(sorted(measured.items(), key=lambda row: (position[row[0][0]], order[row[0][1]])))
 
 
-def alignments(session: Session, run_ids: list[int], up_to: int | None = None) -> list[LayerAngles]:
-    """Every alignment that was measured of these runs; with ``up_to`` those of steps until then."""
+def alignments(
+    session: Session, run_ids: list[int], up_to: int | None = None
+) -> Iterator[LayerAngles]:
+    """Every alignment that was measured of these runs, with ``up_to`` those of steps until then,
+    read a few at a time: together they may be most of what is stored."""
     query = (
         select(AlignmentRow)
         .where(AlignmentRow.run_id.in_(run_ids))
@@ -135,7 +141,8 @@ def alignments(session: Session, run_ids: list[int], up_to: int | None = None) -
     )
     if up_to is not None:
         query = query.where(AlignmentRow.step <= up_to)
-    return [angles for row in session.scalars(query) if (angles := _angles(row)) is not None]
+    rows = session.scalars(query.execution_options(yield_per=20))
+    return (angles for row in rows if (angles := _angles(row)) is not None)
 
 
 def _angles(row: AlignmentRow) -> LayerAngles | None:
@@ -148,9 +155,13 @@ def _angles(row: AlignmentRow) -> LayerAngles | None:
 
 
 def alignment_steps(session: Session, run_ids: list[int]) -> list[int]:
-    """The steps at which any of these runs was measured."""
+    """The steps at which any of these runs was measured; of very many an even choice with the
+    first and the last, as a slider can tell no more apart."""
     query = select(AlignmentRow.step).where(AlignmentRow.run_id.in_(run_ids)).distinct()
-    return sorted(session.scalars(query))
+    steps = sorted(session.scalars(query))
+    if len(steps) <= MOST_STEPS:
+        return steps
+    return [steps[i] for i in np.linspace(0, len(steps) - 1, MOST_STEPS).astype(int)]
 
 
 def overlap(session: Session, run_id: int, last: bool) -> tuple[np.ndarray, np.ndarray] | None:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pandas as pd
 import plotly.graph_objects as go
 import yaml
 from markupsafe import Markup
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from backend.errors import FieldProblem, InvalidError
 from backend.results import markdown_text, queries
 from backend.storage.store import experiments, notes
-from backend.storage.tables import Experiment, Run
+from backend.storage.tables import (
+    AlignmentRow,
+    Experiment,
+    LayerColumn,
+    MetricRow,
+    Run,
+    SpectrumRow,
+)
 from loraone import __version__
 from loraone.analysis import outcomes, verdicts
 from loraone.analysis.figures import (
@@ -32,9 +42,17 @@ from loraone.catalog import COSTS, FIGURES, LAYER_METRICS, METRICS, SCALARS, TAS
 from loraone.spec import stored
 from loraone.spec.recipes import as_yaml
 
+# Methods in each figure of a report, numbers in all of them together, and rows of warnings.
+MOST_SERIES = 500
+MOST_DRAWN = 2_000_000
+MOST_WARNINGS = 500
 
-def report(session: Session, experiment: Experiment) -> str:
-    """One HTML file with verdict, tables, figures, recipe, environment and notes."""
+
+def report(session: Session, experiment: Experiment) -> Iterator[str]:
+    """One HTML file with verdict, tables, figures, recipe, environment and notes, in pieces.
+
+    Raises InvalidError where it would draw more than a browser could show.
+    """
     rows = experiments.runs(session, experiment.id)
     everything = queries.runs(rows)
     judge = TASKS[experiment.task].judges[0] if experiment.task in TASKS else "eval_loss"
@@ -113,6 +131,9 @@ def _figures(
     layers = queries.layer_names(rows)
     first = best.drop_duplicates("series")
     firsts = [int(key) for key in first["run_id"]]
+    if len(first) > MOST_SERIES:
+        raise _too_large(len(first), "methods", MOST_SERIES)
+    _check_size(session, ids, firsts, judge)
     values = curves.table(best, queries.metrics(session, ids, judge), queries.before(rows, judge))
     reports = {run.id: run.init_scalars for run in rows if run.init_scalars}
     angles = alignment.table(queries.alignments(session, ids), best, name="mean_cos2", layers=None)
@@ -140,6 +161,36 @@ def _figures(
         (f"{_named('spectra')} of {_label(layers)}", spectra.draw(shown, first, rank=None)),
     ]
     return [Section(title, figure=figure) for title, figure in figures]
+
+
+def _check_size(session: Session, ids: list[int], firsts: list[int], judge: str) -> None:
+    reported = [row.name for row in LAYER_METRICS.values() if row.reported]
+    bytes_of = func.coalesce(func.sum(func.length(LayerColumn.values)), 0)
+    counts = [
+        select(func.count()).where(MetricRow.run_id.in_(ids), MetricRow.name == judge),
+        select(func.count()).where(AlignmentRow.run_id.in_(ids)),
+        select(bytes_of / 4).where(LayerColumn.run_id.in_(ids), LayerColumn.name.in_(reported)),
+        select(func.coalesce(func.sum(SpectrumRow.length), 0)).where(
+            SpectrumRow.run_id.in_(firsts),
+            SpectrumRow.layer == 0,
+            SpectrumRow.quantity.in_(spectra.USUAL),
+        ),
+    ]
+    count = sum(int(session.scalar(each) or 0) for each in counts)
+    if count > MOST_DRAWN:
+        raise _too_large(count, "numbers", MOST_DRAWN)
+
+
+def _too_large(count: int, of: str, most: int) -> InvalidError:
+    return InvalidError(
+        FieldProblem(
+            path="experiment_id",
+            message=f"a report of it would draw {count} {of}",
+            value=count,
+            allowed=f"up to {most}",
+            hint="its page shows its figures one by one, and its export has all numbers",
+        )
+    )
 
 
 def _named(figure: str) -> str:
@@ -183,14 +234,16 @@ def _warnings(rows: list[Run]) -> list[Section]:
     warned = [(run.id, run.label, warning) for run in rows for warning in run.warnings]
     if not warned:
         return []
-    return [Section("Warnings", table=pd.DataFrame(warned, columns=["Run", "Method", "Warning"]))]
+    further = len(warned) - MOST_WARNINGS
+    words = f"The first {MOST_WARNINGS}, and {further} more." if further > 0 else ""
+    table = pd.DataFrame(warned[:MOST_WARNINGS], columns=["Run", "Method", "Warning"])
+    return [Section("Warnings", words, table=table)]
 
 
 def _notes(session: Session, experiment_id: int) -> list[Section]:
-    versions = notes.versions(session, experiment_id)
-    if not versions:
+    latest = notes.latest(session, experiment_id)
+    if latest is None:
         return []
-    latest = versions[0]
     words = f"Version {latest.version} by {latest.author}"
     # Safe: HTML in it stays text, and nothing of it is run or fetched.
     written = Markup(markdown_text.render(latest.text))  # noqa: S704

@@ -23,6 +23,8 @@ from backend.storage.versions import Versions
 
 # The advisory lock of writers, beside that of :mod:`backend.scheduling.leadership`.
 WRITERS = 0x6C6F72616F6E66
+# What PostgreSQL calls a full disk.
+DISK_FULL = "53100"
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _SCRIPTS = ScriptDirectory(str(MIGRATIONS))
@@ -94,6 +96,12 @@ class Database:
         """Whether what cannot be written now may be written later: a full disk, a lock, a
         database that starts again; not what a statement itself has wrong."""
         return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+
+    @staticmethod
+    def is_full(error: DBAPIError) -> bool:
+        """Whether the disk has no room for what was to be written."""
+        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+        return code == sqlite3.SQLITE_FULL or getattr(error.orig, "sqlstate", None) == DISK_FULL
 
     @staticmethod
     def is_damage(error: DBAPIError) -> bool:

@@ -95,6 +95,9 @@ def install(app: FastAPI) -> None:
         if Database.is_damage(error):
             log.error("the database is damaged: %s", error.orig)
             return answer(problem(503, f"the database is damaged, restore a backup: {error.orig}"))
+        if Database.is_full(error):
+            log.error("the disk is full: %s", error.orig)
+            return answer(problem(507, f"the disk is full, nothing of it is stored: {error.orig}"))
         if not Database.is_passing(error):
             log.error("a statement failed", exc_info=error)
             return answer(problem(500, "the database refused a statement"))

@@ -6,7 +6,7 @@ whoever gives it as markup.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -127,7 +127,7 @@ def _cell(value: object) -> str:
     return "–" if value is None else str(value)
 
 
-def render(title: str, subtitle: str, sections: Sequence[Section]) -> str:
-    """The whole page as text; about 5 MB, nearly all of it plotly.js."""
+def render(title: str, subtitle: str, sections: Sequence[Section]) -> Iterator[str]:
+    """The page in pieces, a figure at a time; about 5 MB, nearly all of it plotly.js."""
     plotlyjs = Markup(get_plotlyjs())  # noqa: S704
-    return _PAGE.render(title=title, subtitle=subtitle, sections=sections, plotlyjs=plotlyjs)
+    return _PAGE.generate(title=title, subtitle=subtitle, sections=sections, plotlyjs=plotlyjs)

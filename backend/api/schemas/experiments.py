@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from itertools import accumulate
+from typing import Any, Self
+
+from pydantic_core import to_json
 
 from backend.api.schemas.base import Out
 from backend.api.schemas.runs import RunOut, Status
-from backend.errors import FieldProblem
+from backend.errors import FieldProblem, cut
 from backend.storage.store.experiments import Listed
 from loraone.analysis.figures import layers
 from loraone.spec import stored
+
+# Of an experiment, in bytes of JSON: more than all methods of a launch have together.
+MOST_METHODS = 20_000
+# Of a description, in a list.
+MOST_DESCRIPTION = 500
+
+
+def _within(texts: list[str], most: int) -> list[str]:
+    """The first of them, as many as have up to so many bytes together."""
+    sizes = accumulate(len(to_json(text)) for text in texts)
+    return [text for text, size in zip(texts, sizes, strict=True) if size <= most]
 
 
 class CountsOut(Out):
@@ -70,13 +84,17 @@ class ExperimentOut(Out):
             task=row.task,
             model=row.model,
             data=row.data,
-            methods=stored.method_labels(row.spec),
+            methods=_within(stored.method_labels(row.spec), MOST_METHODS),
             author=row.author,
             starred=row.starred,
             archived=row.archived,
             tags=list(listed.tags),
             best=None if listed.best is None else BestOut.model_validate(listed.best),
         )
+
+    def shortened(self, most: int = MOST_DESCRIPTION) -> Self:
+        """As one of many: the beginning of its description alone."""
+        return self.model_copy(update={"description": cut(self.description, most)})
 
 
 class LayerOut(Out):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from backend.errors import FieldProblem
 from backend.storage.store.exported_json import TransferError, check_plain, shown
@@ -14,11 +15,17 @@ from backend.storage.store.exported_results import ROWS, ResultRow
 from backend.storage.store.exported_rows import ExperimentRow, NoteRow, Row, RunRow, Tag
 from backend.storage.tables import FINAL
 from loraone.spec import stored
+from loraone.spec.method import MOST_PARAMS
 
 FORMAT = "loraone-experiment"
 VERSION = 1
 MAX_TAGS = 100
 MAX_NOTE_VERSIONS = 10_000
+# All versions are stored in one step.
+MAX_NOTE_LETTERS = 20_000_000
+# What the runs hold beside their results, in bytes of JSON: their rows are written together when an
+# import is complete, and read together by whoever looks at the experiment.
+MAX_RUN_BYTES = 32_000_000
 # Of what is wrong with a part so much is said.
 _MOST_PROBLEMS = 20
 _TOP = ("format", "version", "experiment", "tags", "notes", "runs")
@@ -44,6 +51,8 @@ class ExportedRun:
 
     columns: dict[str, Any]
     results: Mapping[type[ResultRow], Sequence[dict[str, Any]]]
+    # Of the columns, in bytes of JSON.
+    size: int
 
 
 @dataclass(frozen=True)
@@ -82,13 +91,31 @@ def read(document: Any, limits: Limits) -> Exported:
         _checked(NoteRow, row, f"notes.{i}")
         for i, row in enumerate(_list(document, "notes", MAX_NOTE_VERSIONS))
     ]
+    if sum(len(note.text) for note in notes) > MAX_NOTE_LETTERS:
+        allowed = f"up to {MAX_NOTE_LETTERS} letters; a backup takes any number"
+        raise TransferError.at("notes", "are too long together", allowed)
     _check_once([vars(note) for note in notes], ("version",), "notes")
     return Exported(
         experiment=experiment.model_dump(),
         tags=tuple(dict.fromkeys(_tags(document))),
         notes=[note.model_dump() for note in notes],
-        runs=[_run(run, f"runs.{i}") for i, run in enumerate(runs)],
+        runs=_runs(runs),
     )
+
+
+def _runs(rows: Sequence[Any]) -> list[ExportedRun]:
+    found, size = [], 0
+    for i, row in enumerate(rows):
+        run = _run(row, f"runs.{i}")
+        size += run.size
+        if size > MAX_RUN_BYTES:
+            message = (
+                "notes, specs, layers, environments and errors of the runs are too much together"
+            )
+            allowed = f"up to {MAX_RUN_BYTES / 1e6:g} MB; a backup takes any amount"
+            raise TransferError.at("runs", message, allowed)
+        found.append(run)
+    return found
 
 
 def _list(document: Mapping[str, Any], name: str, most: int) -> list[Any]:
@@ -157,7 +184,7 @@ def _run(row: Any, path: str) -> ExportedRun:
         ROWS[name]: _rows(ROWS[name], rows, layers, f"{path}.results.{name}")
         for name, rows in results.items()
     }
-    return ExportedRun(columns, tables)
+    return ExportedRun(columns, tables, len(to_json(columns)))
 
 
 def _check_run_spec(run: RunRow, path: str) -> None:
@@ -168,6 +195,11 @@ def _check_run_spec(run: RunRow, path: str) -> None:
             f"{path}.spec.{problem['path']}", problem["message"], problem["allowed"],
             problem["value"],
         )  # fmt: skip
+    params = spec.document["method"].get("params")
+    if isinstance(params, dict) and len(params) > MOST_PARAMS:
+        raise TransferError.at(
+            f"{path}.spec.method.params", "has too many", f"up to {MOST_PARAMS}", len(params)
+        )
     said = {
         "method": spec.document["method"].get("name"),
         "seed": spec.document["seed"],

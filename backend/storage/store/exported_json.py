@@ -9,7 +9,7 @@ from typing import Any
 from backend.errors import FieldProblem, InvalidError
 
 # Of one value that is kept as it is, such as a spec: how deep it is nested, how many parts it has,
-# and how long its texts, alone and together, and its whole numbers are.
+# and how long its texts, alone in characters and together in bytes of JSON, and its numbers are.
 MAX_DEPTH = 16
 MAX_PARTS = 50_000
 MAX_TEXT = 100_000
@@ -57,17 +57,22 @@ def check_plain(value: Any, path: str) -> None:
         if depth > MAX_DEPTH:
             raise TransferError.at(path, "is nested too deeply", f"up to {MAX_DEPTH} levels")
         if isinstance(one, dict):
-            texts += sum(map(len, one))
+            texts += sum(map(_size, one))
             for name, inner in one.items():
                 _check_one(name, at)
                 waiting.append((inner, f"{at}.{shown(name)}", depth + 1))
         elif isinstance(one, list):
             waiting += [(inner, f"{at}.{i}", depth + 1) for i, inner in enumerate(one)]
         else:
-            texts += len(one) if isinstance(one, str) else 0
+            texts += _size(one) if isinstance(one, str) else 0
             _check_one(one, at)
         if texts > MAX_TEXTS:
-            raise TransferError.at(path, "has too much text", f"up to {MAX_TEXTS} characters")
+            raise TransferError.at(path, "has too much text", f"up to {MAX_TEXTS} bytes")
+
+
+def _size(text: str) -> int:
+    """About as many bytes as it takes in an answer."""
+    return len(text) if text.isascii() and text.isprintable() else 6 * len(text)
 
 
 def _check_one(value: Any, path: str) -> None:

@@ -19,7 +19,7 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, to_json
 
 from backend.storage.store.exported_json import text_problem
 from backend.storage.store.results import MAX_NOTE, MAX_NOTES
@@ -30,6 +30,8 @@ FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 # Clocks of other machines, and of other zones that were taken for UTC, may be ahead by this.
 AHEAD = timedelta(days=1)
 MAX_LAYERS = 20_000
+# Of the names of all layers of a run, in bytes of JSON: a page is sent each of them three times.
+MAX_LAYER_NAMES = 800_000
 
 
 def wrong(message: str, *, at: str = "", allowed: str | None = None) -> PydanticCustomError:
@@ -158,6 +160,10 @@ class LayersRow(Row):
                     f"has {len(getattr(self, side))} numbers", at=side,
                     allowed=f"one for each of {count} layers",
                 )  # fmt: skip
+        if len(to_json(self.names)) > MAX_LAYER_NAMES:
+            raise wrong(
+                "are too long together", at="names", allowed=f"up to {MAX_LAYER_NAMES} bytes"
+            )
         if len(set(self.names)) < count:
             raise wrong("names a layer twice", at="names")
         return self

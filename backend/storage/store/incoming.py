@@ -45,27 +45,29 @@ _Rows = list[dict[str, Any]]
 def store(database: Database, exported: Exported) -> int:
     """Store it as a new experiment, and say its number; nothing of it stays where that fails.
 
-    No step holds the writers' lock for long, and nobody sees any of it before the last.
+    Nobody sees any of it before all is there. Each step is bounded by ``_RUNS``, ``_ROWS`` and
+    ``_BYTES`` but for the one that shows it, which writes the row of every run again: these are
+    bounded by what an import may hold (:mod:`.exported`).
     """
     sweep(database)
     key = None
     try:
         runs = list(exported.runs)
+        first, *others = _run_batches(runs)
         with database.write() as session:
             key = _begin(session, exported)
-            ids = _add_runs(session, key, runs[:_RUNS])
-            if not runs:
-                _show(session, key)
-        for start in range(_RUNS, len(runs), _RUNS):
+            ids = _add_runs(session, key, first)
+        for batch in others:
             with _step(database) as session:
-                ids += _add_runs(session, key, runs[start : start + _RUNS])
+                ids += _add_runs(session, key, batch)
         for table, rows in _batches(runs, ids):
             with _step(database) as session:
                 session.execute(insert(table), rows)
                 session.execute(update(Run).where(Run.id == ids[0]).values(heartbeat_at=now()))
-        if runs:
-            with _step(database) as session:
-                _show(session, key)
+        with _step(database) as session:
+            summaries.summarise(session, session.get_one(Experiment, key))
+        with _step(database) as session:
+            _show(session, key)
     except BaseException as error:
         if key is not None:
             with suppress(DBAPIError):  # such as a full disk: the next import takes it away
@@ -73,6 +75,10 @@ def store(database: Database, exported: Exported) -> int:
         if isinstance(error, IntegrityError):
             raise ConflictError("the import was interrupted, nothing of it is kept") from error
         raise
+    # What is ahead is read from its runs until it is kept, if only by the next start.
+    with suppress(DBAPIError), _step(database) as session:
+        if session.get(Experiment, key) is not None:  # nobody has taken it away since
+            settling.settle(session, key)
     return key
 
 
@@ -93,6 +99,19 @@ def _begin(session: Session, exported: Exported) -> int:
         rows = [{"experiment_id": experiment.id, **note} for note in exported.notes]
         session.execute(insert(Note), rows)
     return experiment.id
+
+
+def _run_batches(runs: list[ExportedRun]) -> list[list[ExportedRun]]:
+    """The runs in steps; the first, which there always is, comes with the experiment."""
+    batches: list[list[ExportedRun]] = [[]]
+    size = 0
+    for run in runs:
+        if batches[-1] and (len(batches[-1]) == _RUNS or size + run.size > _BYTES):
+            batches.append([])
+            size = 0
+        batches[-1].append(run)
+        size += run.size
+    return batches
 
 
 def _add_runs(session: Session, key: int, runs: Sequence[ExportedRun]) -> list[int]:
@@ -137,12 +156,10 @@ def _size(row: dict[str, Any]) -> int:
 
 
 def _show(session: Session, key: int) -> None:
-    """Let everybody see it, with what follows from its runs."""
+    """Let everybody see it: the rows of all its runs are written again, and nothing else."""
     values = {"status": Run.phase, "phase": None, "lane": None, "heartbeat_at": None}
     mine = update(Run).where(Run.experiment_id == key, Run.status == IMPORTING)
     session.execute(mine.values(values).execution_options(synchronize_session=False))
-    summaries.summarise(session, session.get_one(Experiment, key))
-    settling.settle(session, key)
 
 
 def _process() -> str:

@@ -8,11 +8,13 @@ it is checked (:mod:`.exported`) before anything is stored (:mod:`.incoming`).
 from __future__ import annotations
 
 import base64
+import json
 import math
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from backend.storage.database import Database
@@ -22,6 +24,8 @@ from backend.storage.store.runs import RESULTS
 from backend.storage.tables import ArtifactRow, Base, Experiment, Run
 
 _TABLES = tuple(table for table in RESULTS if table is not ArtifactRow)
+# That are read at a time; each may be all directions of all layers.
+_ROWS = 10
 _OWN_IDS = ("id", "experiment_id", "run_id")
 # Where a run stood in this server's queue says nothing on another one.
 _QUEUE = ("not_before", "busy_seconds", "lane", "phase", "heartbeat_at", "last_seq", "priority")
@@ -30,29 +34,42 @@ _QUEUE = ("not_before", "busy_seconds", "lane", "phase", "heartbeat_at", "last_s
 _DERIVED = (*summaries.COLUMNS, *settling.COLUMNS, "device")
 
 
-def dump(session: Session, experiment: Experiment) -> dict[str, Any]:
-    """Everything that is stored of an experiment, apart from files."""
-    runs = experiments.runs(session, experiment.id)
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "experiment": _out(experiment),
-        "tags": list(experiments.tags(session, [experiment.id])[experiment.id]),
-        "notes": [_out(note) for note in reversed(notes.versions(session, experiment.id))],
-        "runs": [
-            _out(run)
-            | {
-                "results": {
-                    table.__tablename__: [
-                        _out(row)
-                        for row in session.scalars(select(table).where(table.run_id == run.id))
-                    ]
-                    for table in _TABLES
-                }
-            }
-            for run in runs
-        ],
-    }
+def parts(session: Session, experiment: Experiment) -> Iterator[str]:
+    """Everything that is stored of an experiment, apart from files, as pieces of one JSON text: no
+    more of it is in memory at a time than a run without its results, or ``_ROWS`` of these."""
+    tags = list(experiments.tags(session, [experiment.id])[experiment.id])
+    head = {"format": FORMAT, "version": VERSION, "experiment": _out(experiment), "tags": tags}
+    yield json.dumps(head)[:-1]
+    yield ', "notes": ['
+    yield from _joined(json.dumps(_out(note)) for note in notes.history(session, experiment.id))
+    yield '], "runs": ['
+    ids = session.scalars(select(Run.id).where(Run.experiment_id == experiment.id).order_by(Run.id))
+    for i, run_id in enumerate(ids.all()):
+        run = session.get_one(Run, run_id)
+        yield (", " if i else "") + json.dumps(_out(run))[:-1] + ', "results": {'
+        session.expunge(run)
+        for j, table in enumerate(_TABLES):
+            yield (", " if j else "") + f'"{table.__tablename__}": ['
+            yield from _joined(_rows(session, table, run_id))
+            yield "]"
+        yield "}}"
+    yield "]}"
+
+
+def _rows(session: Session, table: type[Base], run_id: int) -> Iterator[str]:
+    """A run's rows of a table, some at a time, each time without the brackets of a list."""
+    columns = _columns(table)
+    mine = table.__table__.c.run_id == run_id
+    rows_of = select(*columns.values()).where(mine).order_by(*inspect(table).primary_key)
+    found = session.execute(rows_of, execution_options={"yield_per": _ROWS})
+    for rows in found.partitions():
+        packed = [dict(zip(columns, map(_pack, row), strict=True)) for row in rows]
+        yield json.dumps(packed)[1:-1]
+
+
+def _joined(texts: Iterable[str]) -> Iterator[str]:
+    for i, text in enumerate(texts):
+        yield f", {text}" if i else text
 
 
 def load(database: Database, document: Any, limits: Limits) -> int:

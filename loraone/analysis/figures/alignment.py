@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -59,7 +59,11 @@ def measure(angles: LayerAngles, name: Measure) -> tuple[np.ndarray, np.ndarray]
 
 
 def table(
-    measured: list[LayerAngles], runs: pd.DataFrame, *, name: Measure, layers: Sequence[int] | None
+    measured: Iterable[LayerAngles],
+    runs: pd.DataFrame,
+    *,
+    name: Measure,
+    layers: Sequence[int] | None,
 ) -> pd.DataFrame:
     """Mean over layers (all, or these), then mean and deviation over seeds, per series and step."""
     rows = []
@@ -154,7 +158,7 @@ def draw(
 
 
 def by_layer(
-    measured: list[LayerAngles],
+    measured: Iterable[LayerAngles],
     runs: pd.DataFrame,
     names: Sequence[str],
     *,

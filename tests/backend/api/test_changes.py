@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy.exc import OperationalError
 
 from backend.settings import Settings
 from backend.storage.store import changes, lanes, results, runs
-from backend.storage.tables import Change, Run
+from backend.storage.tables import Change, Run, Tag
 from backend.web.app import create_app
 from loraone.events import Alignment, Event, InitReport, Layers, Progress, Spectra, UpdateReport
 from tests.conftest import DatabaseUrl
@@ -85,6 +87,45 @@ ACTIONS: list[tuple[str, str, Any, list[tuple[str, int]]]] = [
 ]
 
 
+def asked(client: TestClient, route: str, key: str, body: Any) -> tuple[str, str, Any]:
+    """Method, address and body of an action, once there is what it is about."""
+    if body == "exported":
+        body = client.get("/api/experiments/1/export.json").json()
+    if "views" in route:
+        client.post("/api/views", json={"name": "First", "query": ""})
+    if "retry" in route:
+        client.post("/api/experiments", json=SPEC)
+        client.post("/api/runs/cancel?of=e3")
+    method, path = route.split(" ")
+    address = path[: path.index("{")] + key + path[path.index("}") + 1 :] if "{" in path else path
+    return method, address if "{" in path else address + key, body
+
+
+@pytest.mark.sqlite
+def test_a_disk_that_is_full_is_said_by_all_of_them_and_declared_by_every_route(
+    app: FastAPI,
+) -> None:
+    client = TestClient(app, base_url="http://127.0.0.1:8111")
+    actions = [asked(client, route, key, body) for route, key, body, _ in ACTIONS]
+    with app.state.database._writer.connect() as connection:
+        filled = connection.exec_driver_sql("PRAGMA max_page_count = 1").scalar()
+        assert filled > 1, "SQLite takes it as: not one page more"
+    with pytest.raises(OperationalError, match="full"), app.state.database.write() as session:
+        # What is left of the last pages.
+        session.add_all(Tag(experiment_id=1, name=f"{i:040d}") for i in range(5000))
+    for _ in range(200):  # each of them is small, and one may still fit
+        with suppress(OperationalError), app.state.database.write() as session:
+            changes.add_lanes(session)
+    answers = {address: client.request(method, address, json=body)
+               for method, address, body in actions}  # fmt: skip
+    said = {address: answer.status_code for address, answer in answers.items()}
+    assert {status for status in said.values() if status >= 400} == {507}, said
+    assert sum(status == 507 for status in said.values()) >= len(said) // 2, said
+    for path, operations in app.openapi()["paths"].items():
+        for method, operation in operations.items():
+            assert "507" in operation["responses"], f"{method} {path}"
+
+
 @pytest.mark.parametrize(("route", "key", "body", "expected"), ACTIONS)
 def test_what_somebody_does_is_told_and_wakes_those_who_follow(
     app: FastAPI,
@@ -95,18 +136,10 @@ def test_what_somebody_does_is_told_and_wakes_those_who_follow(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client = TestClient(app, base_url="http://127.0.0.1:8111")
-    if body == "exported":
-        body = client.get("/api/experiments/1/export.json").json()
-    if "views" in route:
-        client.post("/api/views", json={"name": "First", "query": ""})
-    if "retry" in route:
-        client.post("/api/experiments", json=SPEC)
-        client.post("/api/runs/cancel?of=e3")
+    method, address, body = asked(client, route, key, body)
     since, woken = last(app), []
     monkeypatch.setattr(app.state.feed, "wake", lambda: woken.append(last(app)))
-    method, path = route.split(" ")
-    address = path[: path.index("{")] + key + path[path.index("}") + 1 :] if "{" in path else path
-    answer = client.request(method, address if "{" in path else address + key, json=body)
+    answer = client.request(method, address, json=body)
     assert answer.is_success, answer.text
     assert sorted(told(app, since)) == expected
     assert woken[-1:] == [last(app)], "woken after it was stored"

@@ -51,6 +51,25 @@ def test_an_upload_has_a_limit_of_its_own_that_can_be_set(
     assert "LORAONE_MAX_UPLOAD_MB" in beyond.json()["detail"]
 
 
+def test_an_upload_that_does_not_say_its_length_needs_disk_space_too(
+    tmp_path: Path, database_url: DatabaseUrl
+) -> None:
+    free = disk.read(Settings(home=tmp_path)).free
+    # What is free moves while others write; not by so much.
+    full = client(tmp_path, database_url, disk_stop_gb=(free - 50e6) / 1e9)
+
+    def body() -> Iterator[bytes]:
+        yield b"{"
+        for _ in range(100):
+            yield b" " * 1_000_000
+        yield b"}"
+
+    headers = {"content-type": "application/json"}
+    answer = full.post("/api/experiments/import", content=body(), headers=headers)
+    assert answer.status_code == 507, answer.text
+    assert "would leave less than" in answer.json()["detail"]
+
+
 def test_the_queue_has_an_end_and_says_how_many_wait(
     tmp_path: Path, database_url: DatabaseUrl
 ) -> None:

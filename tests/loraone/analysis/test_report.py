@@ -17,7 +17,7 @@ HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 def test_everything_that_people_wrote_is_escaped() -> None:
     figure = go.Figure(go.Scatter(x=[1], y=[2], name=HOSTILE))
     table = pd.DataFrame({HOSTILE: [HOSTILE, None], "n": [1.23456, float("nan")]})
-    page = render(HOSTILE, HOSTILE, [Section(HOSTILE, HOSTILE, table, figure, HOSTILE)])
+    page = "".join(render(HOSTILE, HOSTILE, [Section(HOSTILE, HOSTILE, table, figure, HOSTILE)]))
     assert "<script>alert" not in page
     assert "<img src=x" not in page
     assert "&lt;/script&gt;" in page
@@ -26,7 +26,7 @@ def test_everything_that_people_wrote_is_escaped() -> None:
 
 
 def test_a_section_may_be_empty() -> None:
-    page = render("Title", "", [Section("Nothing yet")])
+    page = "".join(render("Title", "", [Section("Nothing yet")]))
     assert "Nothing yet" in page
     assert "<table" not in page
 
@@ -35,7 +35,7 @@ def test_no_figure_offers_to_upload_itself_wherever_it_is_shown() -> None:
     """In a report the toolbar has what is listed; elsewhere the figure itself takes it out."""
     drawn = style.figure("light")
     assert list(drawn.layout.modebar.remove) == ["sendChartToCloud"]
-    page = render("T", "", [Section("S", figure=drawn)])
+    page = "".join(render("T", "", [Section("S", figure=drawn)]))
     body = page[page.rindex("Plotly.newPlot(") :]
     assert '"showSendToCloud": false' in body
     assert '"modeBarButtons": [["toImage"]' in body
