@@ -4,10 +4,19 @@ import { useNavigate } from "@tanstack/react-router";
 import { useDraftText } from "../ui/draft";
 import { useBulkChange } from "./useBulkChange";
 
+interface Props {
+  ids: number[];
+  /** Told which experiments were changed: others may have been chosen since. */
+  done: (ids: number[]) => void;
+}
+
 /** What can be done with the chosen experiments. */
-export function BulkBar({ ids, done }: { ids: number[]; done: () => void }) {
-  const [tag, setTag] = useDraftText("tag");
-  const change = useBulkChange(done);
+export function BulkBar({ ids, done }: Props) {
+  const [tag, setTag, sent] = useDraftText("tag");
+  const change = useBulkChange(({ ids, add_tag }) => {
+    if (add_tag) sent(add_tag);
+    done(ids);
+  });
   const navigate = useNavigate();
   if (ids.length === 0) return null;
   return (
@@ -47,8 +56,9 @@ export function BulkBar({ ids, done }: { ids: number[]; done: () => void }) {
         <form
           onSubmit={(event) => {
             event.preventDefault();
-            // A tag that is refused stays, to be changed.
-            if (tag.trim()) change({ ids, add_tag: tag.trim() }, () => setTag(""));
+            // Kept as it is sent. A tag that is refused stays, to be changed.
+            setTag(tag.trim());
+            if (tag.trim()) change({ ids, add_tag: tag.trim() });
           }}
         >
           <Group gap={4}>

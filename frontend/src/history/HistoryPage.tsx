@@ -71,7 +71,10 @@ export function HistoryPage() {
           toggle={(term) => go(toggled(q ?? "", term))}
         />
       )}
-      <BulkBar ids={chosen} done={() => setChosen([])} />
+      <BulkBar
+        ids={chosen}
+        done={(changed) => setChosen((now) => now.filter((id) => !changed.includes(id)))}
+      />
       {history ? (
         <Outdated when={isPlaceholderData} rows>
           <DataTable

@@ -14,15 +14,22 @@ interface Props {
 /** Searches under a name: opened, forgotten, and the present search saved. */
 export function SavedViews({ query, open }: Props) {
   const queries = useQueryClient();
-  const [name, setName] = useDraftText("view");
+  const [name, setName, sent] = useDraftText("view");
   const { data } = api.useQuery("get", "/api/views");
-  const options = {
-    onSuccess: () => void changed(queries, { kind: "views", experiment: 0, run: 0 }),
-    onError: (error: unknown) =>
-      notifications.show({ color: "red", title: "Not saved", message: sentence(error) }),
-  };
-  const save = api.useMutation("post", "/api/views", options);
-  const forget = api.useMutation("delete", "/api/views/{view_id}", options);
+  const readAnew = () => void changed(queries, { kind: "views", experiment: 0, run: 0 });
+  const refused = (title: string) => (error: unknown) =>
+    notifications.show({ color: "red", title, message: sentence(error) });
+  const save = api.useMutation("post", "/api/views", {
+    onSuccess: (_, { body }) => {
+      sent(body.name);
+      readAnew();
+    },
+    onError: refused("Not saved"),
+  });
+  const forget = api.useMutation("delete", "/api/views/{view_id}", {
+    onSuccess: readAnew,
+    onError: refused("Not forgotten"),
+  });
   return (
     <Menu position="bottom-end" width={300}>
       <Menu.Target>
@@ -58,9 +65,9 @@ export function SavedViews({ query, open }: Props) {
         <form
           onSubmit={(event) => {
             event.preventDefault();
-            // A name that is refused stays, to be changed.
-            const saved = { onSuccess: () => setName("") };
-            if (name.trim()) save.mutate({ body: { name: name.trim(), query } }, saved);
+            // Kept as it is sent. A name that is refused stays, to be changed.
+            setName(name.trim());
+            if (name.trim()) save.mutate({ body: { name: name.trim(), query } });
           }}
         >
           <Group gap={4} p={4} wrap="nowrap">

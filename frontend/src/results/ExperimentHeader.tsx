@@ -1,29 +1,21 @@
-import { Button, Group, Stack, TagsInput, Text, Title } from "@mantine/core";
-import {
-  IconArchive,
-  IconArrowsDiff,
-  IconCopy,
-  IconFileDownload,
-  IconPlayerStop,
-} from "@tabler/icons-react";
+import { Button, Group, Stack, Text, Title } from "@mantine/core";
+import { IconArrowsDiff, IconCopy, IconFileDownload, IconPlayerStop } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import type { ExperimentDetail } from "../api/client";
-import { useDraftText } from "../ui/draft";
 import { ago } from "../ui/format";
 import { CountsBar, StatusBadge } from "../ui/Status";
+import { Archive } from "./Archive";
 import { useBasket } from "./basket/useBasket";
 import { useTask } from "./catalog";
 import { useCancelAll } from "./runs/useCancelAll";
 import { Star } from "./Star";
-import { useExperimentChange } from "./useExperimentChange";
+import { Tags } from "./Tags";
 
 /** An experiment's name and state, and what can be done with the whole of it. */
 export function ExperimentHeader({ experiment }: { experiment: ExperimentDetail }) {
   const { cancelAll, cancelling } = useCancelAll();
-  const change = useExperimentChange(experiment.id);
   const basket = useBasket();
   const inside = basket.has(`e${experiment.id}`);
-  const [tag, setTag] = useDraftText(`tag of ${experiment.id}`);
   const lab = useTask(experiment.task)?.synthetic;
   const active = experiment.counts.queued + experiment.counts.running;
   return (
@@ -75,14 +67,7 @@ export function ExperimentHeader({ experiment }: { experiment: ExperimentDetail 
           >
             Export
           </Button>
-          <Button
-            size="xs"
-            variant="default"
-            leftSection={<IconArchive size={14} />}
-            onClick={() => change({ archived: !experiment.archived })}
-          >
-            {experiment.archived ? "Bring back" : "Archive"}
-          </Button>
+          <Archive experiment={experiment} />
           {experiment.problems.length === 0 && (
             <Button
               size="xs"
@@ -109,17 +94,7 @@ export function ExperimentHeader({ experiment }: { experiment: ExperimentDetail 
           {experiment.model} · {experiment.data} · launched {ago(experiment.created_at)}
           {experiment.author && ` by ${experiment.author}`}
         </Text>
-        <TagsInput
-          size="xs"
-          w={{ base: "100%", sm: 260 }}
-          aria-label="Tags"
-          placeholder={experiment.tags.length === 0 ? "add tags" : undefined}
-          splitChars={[",", " ", ";"]}
-          searchValue={tag}
-          onSearchChange={setTag}
-          value={experiment.tags}
-          onChange={(tags) => change({ tags })}
-        />
+        <Tags experiment={experiment} />
       </Group>
     </Stack>
   );

@@ -1,9 +1,11 @@
 import { MantineProvider } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { act, cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
+import { useState } from "react";
 import { afterEach, expect, test, vi } from "vitest";
-import type { Draft } from "../ui/draft";
-import { type NoteDraft, NoteEditor } from "./NoteEditor";
+import type { Schemas } from "../api/client";
+import { useDraft } from "../ui/draft";
+import { isNoteDraft, NoteEditor } from "./NoteEditor";
 import { RenderedMarkdown } from "./RenderedMarkdown";
 
 // The client takes both as they are when it is read, and addresses without a host; jsdom has no fonts.
@@ -20,7 +22,10 @@ const server = vi.hoisted(() => {
   return server;
 });
 
-afterEach(cleanup);
+afterEach(() => {
+  cleanup();
+  sessionStorage.clear();
+});
 
 const shell = (queries: QueryClient) => ({
   wrapper: ({ children }: { children: React.ReactNode }) => (
@@ -30,32 +35,65 @@ const shell = (queries: QueryClient) => ({
   ),
 });
 
-test("while a note is saved nothing can be typed that would be lost", async () => {
+/** An editor with its draft in the tab's session, and the newest version as the server has it. */
+function Writing({ experiment }: { experiment: number }) {
+  const kept = useDraft(`notes of ${experiment}`, isNoteDraft);
+  const [latest, setLatest] = useState<Schemas["NoteOut"]>();
+  const version = { version: 1, text: "half a sentence" } as Schemas["NoteOut"];
+  return (
+    kept.draft && (
+      <NoteEditor
+        experiment={experiment}
+        latest={latest}
+        kept={kept}
+        draft={kept.draft}
+        readAnew={async () => setLatest(version)}
+      />
+    )
+  );
+}
+
+/** A note is being saved; `answer` lets the server have saved it as version 1. */
+async function saving() {
   let answer = () => {};
-  const saved = new Response(JSON.stringify({}), { status: 201 });
   server.answer = () =>
     new Promise((resolve) => {
-      answer = () => resolve(saved);
+      answer = () => resolve(new Response(JSON.stringify({ version: 1 }), { status: 201 }));
     });
-  const draft = { text: "half a sentence", base: 0 };
-  const sent = vi.fn();
-  const kept = { draft, sent, keep() {}, discard() {} } as unknown as Draft<NoteDraft>;
-  render(
-    <NoteEditor
-      experiment={1}
-      latest={undefined}
-      kept={kept}
-      draft={draft}
-      readAnew={async () => {}}
-    />,
-    shell(new QueryClient()),
-  );
-  const field = () => screen.getByLabelText<HTMLTextAreaElement>("Notes in Markdown");
-  expect(field().readOnly).toBe(false);
-  fireEvent.click(screen.getByRole("button", { name: "Save" }));
-  await waitFor(() => expect(field().readOnly).toBe(true));
-  await act(async () => answer());
-  await waitFor(() => expect(sent).toHaveBeenCalledWith(draft));
+  sessionStorage.setItem("draft: notes of 1", '{"text":"half a sentence","base":0}');
+  render(<Writing experiment={1} />, shell(new QueryClient()));
+  const save = () => screen.getByRole("button", { name: "Save" });
+  fireEvent.click(save());
+  await waitFor(() => expect(save().hasAttribute("data-loading")).toBe(true));
+  return () =>
+    act(async () => {
+      answer();
+      // What waits for the answer is told a moment later.
+      await new Promise((told) => setTimeout(told, 20));
+    });
+}
+
+const field = () => screen.queryByLabelText<HTMLTextAreaElement>("Notes in Markdown");
+const draft = () => sessionStorage.getItem("draft: notes of 1");
+
+test("a note that was saved leaves no draft, also where its tab was left", async () => {
+  await (await saving())();
+  expect(field()).toBeNull();
+  expect(draft()).toBeNull();
+  cleanup();
+  const answer = await saving();
+  cleanup();
+  await answer();
+  expect(draft()).toBeNull();
+});
+
+test("what is typed while a note is saved stays, on top of what was saved", async () => {
+  const answer = await saving();
+  fireEvent.change(field() as HTMLElement, { target: { value: "half a sentence, and more" } });
+  await answer();
+  expect(field()?.value).toBe("half a sentence, and more");
+  expect(JSON.parse(draft() ?? "")).toEqual({ text: "half a sentence, and more", base: 1 });
+  expect(screen.queryByText(/written in between/)).toBeNull();
 });
 
 test("a note stays in sight while the server is away", async () => {

@@ -30,9 +30,10 @@ export function NoteEditor({ experiment, latest, kept, draft, readAnew }: Props)
   const [preview, setPreview] = useState(false);
   const { text, base } = draft;
   const save = api.useMutation("post", "/api/experiments/{experiment_id}/notes", {
-    onSuccess: async () => {
+    onSuccess: async (saved, { body }) => {
       await readAnew();
-      kept.sent(draft);
+      // What was typed meanwhile goes on from the version that it is a part of.
+      kept.sent({ text: body.text, base }, (typed) => ({ ...typed, base: saved.version }));
     },
     // Somebody may have been faster: their version is shown then.
     onError: () => void readAnew(),
@@ -65,8 +66,6 @@ export function NoteEditor({ experiment, latest, kept, draft, readAnew }: Props)
           minRows={10}
           styles={{ input: { fontFamily: "monospace" } }}
           value={text}
-          // What was typed meanwhile would be forgotten with the draft.
-          readOnly={save.isPending}
           onChange={(event) => kept.keep({ text: event.currentTarget.value, base })}
         />
       )}

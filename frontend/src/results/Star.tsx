@@ -5,16 +5,17 @@ import { useExperimentChange } from "./useExperimentChange";
 
 /** Stars an experiment, or takes the star away. */
 export function Star({ experiment }: { experiment: Experiment }) {
-  const change = useExperimentChange(experiment.id);
+  const { change, asked } = useExperimentChange(experiment.id);
+  const starred = asked.starred ?? experiment.starred;
   return (
     <ActionIcon
       variant="subtle"
-      color={experiment.starred ? "yellow" : "gray"}
-      aria-pressed={experiment.starred}
+      color={starred ? "yellow" : "gray"}
+      aria-pressed={starred}
       aria-label={`Star ${experiment.name}`}
-      onClick={() => change({ starred: !experiment.starred })}
+      onClick={() => change({ starred: !starred })}
     >
-      {experiment.starred ? <IconStarFilled size={16} /> : <IconStar size={16} />}
+      {starred ? <IconStarFilled size={16} /> : <IconStar size={16} />}
     </ActionIcon>
   );
 }

@@ -89,3 +89,13 @@ test("a short text is kept, and an empty one leaves nothing behind", () => {
   act(() => result.current[1](""));
   expect(sessionStorage.length).toBe(0);
 });
+
+test("what was typed after a draft was sent goes on from what the sending made", () => {
+  const { result } = open("notes of 1");
+  act(() => result.current.keep({ text: "sent, and more" }));
+  act(() => result.current.sent({ text: "sent" }, ({ text }) => ({ text: `v2: ${text}` })));
+  expect(result.current.draft).toEqual({ text: "v2: sent, and more" });
+  act(result.current.discard);
+  act(() => result.current.sent({ text: "sent" }, () => ({ text: "nothing was typed" })));
+  expect(result.current.draft).toBeUndefined();
+});

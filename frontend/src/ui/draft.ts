@@ -9,8 +9,8 @@ export interface Draft<T> {
   draft: T | undefined;
   keep: (draft: T) => void;
   discard: () => void;
-  /** Discards what was sent, unless something else was typed since. */
-  sent: (what: unknown) => void;
+  /** Discards what was sent; what was typed since is kept, as `since` makes of it. */
+  sent: (what: unknown, since?: (typed: T) => T) => void;
   /** Offers to take back what was done to it, until something is kept: that would be lost. */
   undoable: (message: string, undo: () => void) => void;
   /** Whether it was there when the page was opened: it was typed earlier. */
@@ -41,10 +41,12 @@ export function useDraft<T>(key: string, valid: (stored: unknown) => stored is T
     offers.delete(key);
     store(next);
   };
-  const sent = (what: unknown) => {
+  const sent = (what: unknown, since?: (typed: T) => T) => {
     // As it is stored: the component may have been left, and opened again, since it was sent.
-    const now = sessionStorage.getItem(`draft: ${key}`);
-    if (now === JSON.stringify(what)) discard();
+    const now = sessionStorage.getItem(`draft: ${key}`) ?? undefined;
+    if (now === JSON.stringify(what)) return discard();
+    const typed = read(now, valid);
+    if (since && typed !== undefined) keep(since(typed));
   };
   const undoable = (message: string, undo: () => void) => {
     offers.set(key, offerUndo(message, undo));
@@ -61,10 +63,15 @@ function read<T>(text: string | undefined, valid: (stored: unknown) => stored is
   }
 }
 
-/** A short text that is being typed, and how to change it; an empty one is not kept. */
-export function useDraftText(key: string): [text: string, type: (text: string) => void] {
-  const { draft, keep, discard } = useDraft(key, isText);
-  return [draft ?? "", (text) => (text === "" ? discard() : keep(text))];
+type DraftText = [text: string, type: (text: string) => void, sent: (text: string) => void];
+
+/**
+ * A short text that is being typed, how to change it, and how to forget what was sent of it: what
+ * was typed since stays. An empty one is not kept.
+ */
+export function useDraftText(key: string): DraftText {
+  const { draft, keep, discard, sent } = useDraft(key, isText);
+  return [draft ?? "", (text) => (text === "" ? discard() : keep(text)), sent];
 }
 
 function isText(stored: unknown): stored is string {
