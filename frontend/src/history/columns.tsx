@@ -2,6 +2,7 @@ import { Anchor, Badge, Checkbox, type CheckboxProps, Group, Stack, Text } from 
 import { Link } from "@tanstack/react-router";
 import type { Experiment } from "../api/client";
 import { Star } from "../results/Star";
+import { breaking } from "../ui/breaking";
 import { ago, heading, quantity, rate } from "../ui/format";
 import { useOutdated } from "../ui/Outdated";
 import { CountsBar, StatusBadge } from "../ui/Status";
@@ -50,7 +51,13 @@ export function columns(
       value: (row) => row.name,
       cell: (row) => (
         <Stack gap={2}>
-          <Anchor component={Link} to="/experiments/$id" params={{ id: row.id } as never} fw={500}>
+          <Anchor
+            component={Link}
+            to="/experiments/$id"
+            params={{ id: row.id } as never}
+            fw={500}
+            style={breaking(row.name)}
+          >
             {row.name}
           </Anchor>
           {row.tags.length > 0 && (

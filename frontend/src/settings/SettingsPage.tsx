@@ -17,6 +17,7 @@ import { Link } from "@tanstack/react-router";
 import { api, type Schemas } from "../api/client";
 import { grouped } from "../results/runs/columns";
 import { useRunColumns } from "../results/runs/useRunColumns";
+import { breaking } from "../ui/breaking";
 import { DataTable } from "../ui/DataTable";
 import { bytes, quantity } from "../ui/format";
 import type { Column } from "../ui/table";
@@ -125,7 +126,13 @@ const LARGEST: Column<Schemas["StoredOut"]>[] = [
     header: "Experiments with the largest files",
     value: (row) => row.name,
     cell: (row) => (
-      <Anchor component={Link} to="/experiments/$id" params={{ id: row.id } as never} size="sm">
+      <Anchor
+        component={Link}
+        to="/experiments/$id"
+        params={{ id: row.id } as never}
+        size="sm"
+        style={breaking(row.name)}
+      >
         {row.name}
       </Anchor>
     ),
@@ -150,7 +157,7 @@ const SETTINGS: Column<Schemas["SettingOut"]>[] = [
     id: "value",
     header: "Value",
     value: (row) => row.value,
-    cell: (row) => <span style={{ overflowWrap: "anywhere" }}>{row.value || "–"}</span>,
+    cell: (row) => <span style={breaking(row.value)}>{row.value || "–"}</span>,
   },
   {
     id: "description",

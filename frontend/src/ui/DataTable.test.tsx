@@ -79,3 +79,23 @@ test("a table without rows says so", () => {
   expect(screen.getByText("No run yet.")).toBeTruthy();
   expect(screen.queryByRole("table")).toBeNull();
 });
+
+test("the arrow of a sorted column stays beside the last word of its header", () => {
+  const columns = [{ ...(COLUMNS[0] as Column<Row>), header: "Best learning rate" }];
+  render(<DataTable rows={ROWS} columns={columns} caption="Methods" />, {
+    wrapper: MantineProvider,
+  });
+  const header = screen.getByRole("button", { name: "Best learning rate" });
+  for (const _ of ["up", "down"]) {
+    fireEvent.click(header);
+    const beside = header.querySelector("svg")?.parentElement;
+    expect(beside?.textContent?.trim()).toBe("rate");
+    expect(beside?.style.whiteSpace).toBe("nowrap");
+    expect(header.textContent?.trim()).toBe("Best learning rate");
+  }
+});
+
+test("a name without spaces takes no more room than a few words", () => {
+  table([{ name: "x".repeat(200), loss: 1 }]);
+  expect(screen.getByText(/^x+$/).style.overflowWrap).toBe("anywhere");
+});

@@ -12,6 +12,7 @@ import {
   tableFeatures,
   useTable,
 } from "@tanstack/react-table";
+import { breaking } from "./breaking";
 import { TableFiles } from "./TableFiles";
 import type { Column } from "./table";
 
@@ -111,9 +112,7 @@ export function DataTable<T extends RowData>({
                             ta={numeric ? "right" : "left"}
                             onClick={sort}
                           >
-                            {column.header}{" "}
-                            {sorted === "asc" && <IconArrowUp size={12} aria-hidden />}
-                            {sorted === "desc" && <IconArrowDown size={12} aria-hidden />}
+                            <Header text={column.header} sorted={sorted} />
                           </UnstyledButton>
                         ) : null)}
                     </Table.Th>
@@ -135,7 +134,11 @@ export function DataTable<T extends RowData>({
                         : undefined
                     }
                   >
-                    {column.cell ? column.cell(row.original) : column.value(row.original)}
+                    {column.cell ? (
+                      column.cell(row.original)
+                    ) : (
+                      <Value value={column.value(row.original)} />
+                    )}
                   </Table.Td>
                 ))}
               </Table.Tr>
@@ -162,7 +165,33 @@ export function DataTable<T extends RowData>({
   );
 }
 
+function Value({ value }: { value: string | number | undefined }) {
+  return typeof value === "string" ? <span style={breaking(value)}>{value}</span> : value;
+}
+
 type Sorted = false | "asc" | "desc";
+
+/** A header's words; the arrow stays beside the last one. */
+function Header({ text, sorted }: { text: string; sorted: Sorted }) {
+  if (!sorted) return <span style={breaking(text)}>{text}</span>;
+  const last = text.slice(text.lastIndexOf(" ") + 1);
+  const Arrow = sorted === "asc" ? IconArrowUp : IconArrowDown;
+  const arrow = <Arrow size={12} style={{ verticalAlign: "-1px" }} aria-hidden />;
+  if (breaking(last))
+    return (
+      <span style={breaking(text)}>
+        {text} {arrow}
+      </span>
+    );
+  return (
+    <>
+      {text.slice(0, text.length - last.length)}
+      <span style={{ whiteSpace: "nowrap" }}>
+        {last} {arrow}
+      </span>
+    </>
+  );
+}
 
 /** How a column is sorted, and what a click on its header does: up, down, then not at all. */
 function sorting(
