@@ -1,5 +1,5 @@
 import { MantineProvider } from "@mantine/core";
-import { cleanup, render, waitFor } from "@testing-library/react";
+import { cleanup, render, screen, waitFor } from "@testing-library/react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Solution } from "./Solution";
 import type { TheoryAnswer } from "./solve";
@@ -60,4 +60,12 @@ test("a slider that moves draws nothing until the answer is there, and then what
   await waitFor(() => expect(react).toHaveBeenCalledTimes(3));
   await new Promise((done) => setTimeout(done, 20));
   expect(react).toHaveBeenCalledTimes(3);
+});
+
+test("the first answer, which may take a while, is said to be on its way", () => {
+  const nothing = { whole: false, progress: undefined, error: undefined, outdated: false };
+  render(<Solution solved={{ view: "O3", answer: undefined, ...nothing }} />, {
+    wrapper: MantineProvider,
+  });
+  expect(screen.getByText("Solving …")).toBeTruthy();
 });

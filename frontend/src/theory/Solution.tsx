@@ -38,7 +38,8 @@ export function Solution({ solved }: { solved: Solved }) {
         answer={outdated ? undefined : answer}
         whole={whole && !outdated}
         progress={progress}
-        solving={outdated && error === undefined}
+        before={answer !== undefined}
+        solving={error === undefined && (outdated || !answer)}
       />
       {answer ? (
         <Outdated when={outdated}>
@@ -66,9 +67,13 @@ export function Solution({ solved }: { solved: Solved }) {
   );
 }
 
-type StatusProps = Pick<Solved, "answer" | "whole" | "progress"> & { solving: boolean };
+interface StatusProps extends Pick<Solved, "answer" | "whole" | "progress"> {
+  solving: boolean;
+  /** Whether what was solved before is shown. */
+  before: boolean;
+}
 
-function Status({ answer, whole, progress, solving }: StatusProps) {
+function Status({ answer, whole, progress, solving, before }: StatusProps) {
   const share = progress && progress.total > 0 ? (100 * progress.done) / progress.total : 0;
   return (
     <div aria-live="polite" style={{ minHeight: 26 }}>
@@ -81,7 +86,7 @@ function Status({ answer, whole, progress, solving }: StatusProps) {
       )}
       {solving && (
         <Text size="sm" c="dimmed">
-          Solving; until then what was solved before is shown.
+          {before ? "Solving; until then what was solved before is shown." : "Solving …"}
         </Text>
       )}
       {!whole && progress && <Progress value={share} size="xs" aria-label="Runs solved" />}

@@ -47,6 +47,11 @@ function axesOf(layout: PlotlyFigure["layout"]): string {
   );
 }
 
+/** The height of a figure whose legend takes a quarter of it at most; a taller one takes its own. */
+function heightWith(legend: number, height: number): number {
+  return height + Math.max(0, Math.round(legend - height / 4));
+}
+
 interface Props {
   figure: PlotlyFigure;
   height: number;
@@ -84,8 +89,14 @@ export function Plot({ figure, height, label, onPoint, onHover, saver }: Props) 
       const { uirevision, ...rest } = figure.layout;
       const same = `${uirevision} ${axesOf(rest)}`;
       // plotly writes the ranges it finds into what it is given: the answer that is kept stays.
-      const layout = { ...structuredClone(rest), height, autosize: true, uirevision: same };
-      await library.react(element, figure.data, layout, CONFIG);
+      const drawnAt = (height: number) => {
+        const layout = { ...structuredClone(rest), height, autosize: true, uirevision: same };
+        return library.react(element, figure.data, layout, CONFIG);
+      };
+      await drawnAt(height);
+      const legend = element.querySelector(".legend .bg")?.getBoundingClientRect().height ?? 0;
+      const enough = heightWith(legend, height);
+      if (!gone && enough > height) await drawnAt(enough);
       for (const event of ["plotly_click", "plotly_hover", "plotly_unhover"]) {
         element.removeAllListeners?.(event);
       }

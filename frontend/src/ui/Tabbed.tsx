@@ -21,13 +21,16 @@ export function Tabbed<T extends string>({ tab, panels, open, children }: Props<
   }, [tab]);
   return (
     <Tabs value={tab} onChange={(value) => open(value as T)} keepMounted={false}>
-      <Tabs.List ref={list} style={{ flexWrap: "nowrap", overflowX: "auto", overflowY: "hidden" }}>
-        {(Object.entries(panels) as [T, { label: string }][]).map(([name, { label }]) => (
-          <Tabs.Tab key={name} value={name} style={{ flexShrink: 0 }}>
-            {label}
-          </Tabs.Tab>
-        ))}
-      </Tabs.List>
+      <div ref={list} style={{ overflowX: "auto", overflowY: "hidden" }}>
+        {/* As wide as its tabs, so that the line below is under all of them. */}
+        <Tabs.List style={{ flexWrap: "nowrap", width: "max-content", minWidth: "100%" }}>
+          {(Object.entries(panels) as [T, { label: string }][]).map(([name, { label }]) => (
+            <Tabs.Tab key={name} value={name}>
+              {label}
+            </Tabs.Tab>
+          ))}
+        </Tabs.List>
+      </div>
       <Tabs.Panel value={tab} pt="md">
         {children}
       </Tabs.Panel>

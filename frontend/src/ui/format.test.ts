@@ -36,6 +36,7 @@ test("times are given from now", () => {
   expect(ago("2026-11-24T11:57:00Z", now)).toBe("3 minutes ago");
   expect(ago("2026-11-17T12:00:00Z", now)).toBe("7 days ago");
   expect(duration("2026-11-24T11:57:00Z", "2026-11-24T12:00:05Z")).toBe("3 min 5 s");
+  expect(duration("2026-11-24T11:57:00.123Z", "2026-11-24T11:57:00.297Z")).toBe("0.17 s");
   expect(duration("2026-11-24T11:57:00Z", null)).toBe("–");
 });
 

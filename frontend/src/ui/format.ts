@@ -67,7 +67,7 @@ export function ago(iso: string, now: Date = new Date()): string {
 /** The time between two times. */
 export function duration(from: string | null, to: string | null): string {
   if (!from || !to) return "–";
-  return seconds(Math.round((new Date(to).getTime() - new Date(from).getTime()) / 1000));
+  return seconds((new Date(to).getTime() - new Date(from).getTime()) / 1000);
 }
 
 const HEADINGS: Record<string, string> = {
