@@ -166,11 +166,6 @@ function Bench({ catalog, start, of, active, summary, search, spec, solved }: Be
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 8 }} order={{ base: 1, md: 2 }}>
           <Solution solved={solved} />
-          {solved.again && (
-            <Button size="compact-sm" variant="default" mt="xs" onClick={solved.again}>
-              Try again
-            </Button>
-          )}
         </Grid.Col>
       </Grid>
     </SpecFormProvider>

@@ -1,5 +1,5 @@
 import { MantineProvider } from "@mantine/core";
-import { cleanup, render, screen, waitFor } from "@testing-library/react";
+import { cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Solution } from "./Solution";
 import type { TheoryAnswer } from "./solve";
@@ -68,4 +68,16 @@ test("the first answer, which may take a while, is said to be on its way", () =>
     wrapper: MantineProvider,
   });
   expect(screen.getByText("Solving …")).toBeTruthy();
+});
+
+test("what could not be solved may be tried again where that is said", () => {
+  const again = vi.fn();
+  const away = { status: 503, detail: "The server does not answer.", errors: [] };
+  const nothing = { answer: undefined, whole: true, progress: undefined, outdated: false };
+  render(<Solution solved={{ view: "O3", ...nothing, error: away, again }} />, {
+    wrapper: MantineProvider,
+  });
+  fireEvent.click(within(screen.getByRole("alert")).getByRole("button", { name: "Try again" }));
+  expect(again).toHaveBeenCalledTimes(1);
+  expect(screen.queryByText("Solving …")).toBeNull();
 });

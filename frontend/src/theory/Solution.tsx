@@ -1,4 +1,4 @@
-import { Alert, Code, Progress, Skeleton, Stack, Text } from "@mantine/core";
+import { Alert, Button, Code, Progress, Skeleton, Stack, Text } from "@mantine/core";
 import { useMemo } from "react";
 import { type Problem, sentence } from "../api/client";
 import { recordsOf } from "../ui/csv";
@@ -19,7 +19,7 @@ const FIGURES: Record<string, { label: string; height: number }> = {
 
 /** Figures and predictions of the last answer, kept dimmed while the next one is computed. */
 export function Solution({ solved }: { solved: Solved }) {
-  const { answer, view, whole, progress, error, outdated } = solved;
+  const { answer, view, whole, progress, error, outdated, again } = solved;
   const fields = (error as Problem | undefined)?.errors ?? [];
   return (
     <Stack gap="sm">
@@ -32,6 +32,11 @@ export function Solution({ solved }: { solved: Solved }) {
                 </Text>
               ))
             : sentence(error)}
+          {again && (
+            <Button display="block" mt="xs" size="compact-sm" variant="default" onClick={again}>
+              Try again
+            </Button>
+          )}
         </Alert>
       )}
       <Status
