@@ -17,7 +17,7 @@ from backend.scheduling.leadership import Leadership
 from backend.scheduling.work import Work
 from backend.settings import Settings
 from backend.storage.database import Database
-from backend.storage.store import lanes, runs
+from backend.storage.store import changes, lanes, runs
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +112,7 @@ class Scheduler:
         with self._work.database.write() as session:
             driven = [lane.driving for lane in self._lanes.values() if lane.driving]
             count = runs.recover(session, driven)
+            changes.prune(session)
         if count:
             log.warning("%d runs were running when the server died; queued again", count)
             self.wake()

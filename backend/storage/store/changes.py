@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, event, func, select
-from sqlalchemy.orm import Mapper, Session
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
 
+from backend.storage.store import batch
 from backend.storage.tables import Change, Run
+from backend.storage.versions import NO_EXPERIMENT, TOUCHES
 
 KEPT = 20_000
 
@@ -31,35 +33,51 @@ def add(session: Session, run: Run, kind: OfRun, payload: dict[str, Any] | None 
         "lane": run.lane,
         **(payload or {}),
     }
-    _append(
-        session, Change(experiment_id=run.experiment_id, run_id=run.id, kind=kind, payload=body)
-    )
+    _append(session, kind, run.experiment_id, run.id, body)
 
 
 def add_lanes(session: Session) -> None:
     """Append that lanes have changed: whoever shows them reads them anew."""
-    _append(session, Change(experiment_id=0, run_id=0, kind="lanes", payload={}))
+    _append(session, "lanes")
 
 
 def add_experiments(session: Session, ids: Collection[int], kind: OfExperiment) -> None:
     """Append that somebody changed these experiments."""
-    _append(session, *(Change(experiment_id=key, run_id=0, kind=kind, payload={}) for key in ids))
+    for key in ids:
+        _append(session, kind, key)
 
 
 def add_views(session: Session) -> None:
     """Append that the saved searches have changed."""
-    _append(session, Change(experiment_id=0, run_id=0, kind="views", payload={}))
+    _append(session, "views")
 
 
-def _append(session: Session, *changes: Change) -> None:
-    session.add_all(changes)
+def _append(
+    session: Session,
+    kind: str,
+    experiment_id: int = 0,
+    run_id: int = 0,
+    payload: dict[str, Any] | None = None,
+) -> None:
+    batch.add(
+        session,
+        Change,
+        NO_EXPERIMENT,  # no answer shows the feed
+        experiment_id=experiment_id,
+        run_id=run_id,
+        kind=kind,
+        payload=payload or {},
+    )
 
 
-@event.listens_for(Change, "after_insert")
-def _forget(mapper: Mapper[Change], connection: Connection, change: Change) -> None:
-    """Those that came long before, once in a while."""
-    if change.id % 1000 == 0:
-        connection.execute(delete(Change).where(Change.id <= change.id - KEPT))
+def prune(session: Session) -> None:
+    """Drop those that came long before."""
+    oldest, newest = bounds(session)
+    if newest - oldest >= KEPT:
+        session.execute(
+            delete(Change).where(Change.id <= newest - KEPT),
+            execution_options={TOUCHES: NO_EXPERIMENT},
+        )
 
 
 def after(session: Session, last: int, experiment_id: int | None, limit: int = 500) -> list[Change]:

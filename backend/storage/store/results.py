@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from backend.storage.store import changes, runs
+from backend.storage.store import batch, changes, runs
 from backend.storage.tables import (
     WARNING,
     AlignmentRow,
     ArtifactRow,
+    Base,
     LayerColumn,
     MetricRow,
     OverlapRow,
@@ -96,15 +98,15 @@ def _store(session: Session, run: Run, event: Event, artifacts: Path) -> None:
         case Spectra():
             _spectrum(session, run, event)
         case Alignment():
-            session.add(
-                AlignmentRow(
-                    run_id=run.id,
-                    step=event.step,
-                    rank=event.left.shape[1],
-                    left=pack(event.left),
-                    right=pack(event.right),
-                    energy=pack(event.energy),
-                )
+            _add(
+                session,
+                AlignmentRow,
+                run,
+                step=event.step,
+                rank=event.left.shape[1],
+                left=pack(event.left),
+                right=pack(event.right),
+                energy=pack(event.energy),
             )
             changes.add(session, run, "alignment")
         case InitReport():
@@ -115,26 +117,26 @@ def _store(session: Session, run: Run, event: Event, artifacts: Path) -> None:
             _columns(session, run, event)
             changes.add(session, run, "report")
         case Overlap():
-            session.add(
-                OverlapRow(
-                    run_id=run.id,
-                    step=event.step,
-                    size=event.left.shape[1],
-                    left=pack(event.left),
-                    right=pack(event.right),
-                )
+            _add(
+                session,
+                OverlapRow,
+                run,
+                step=event.step,
+                size=event.left.shape[1],
+                left=pack(event.left),
+                right=pack(event.right),
             )
             changes.add(session, run, "report")
         case Artifact():
-            session.add(
-                ArtifactRow(
-                    run_id=run.id,
-                    name=event.name,
-                    path=str(Path(event.path).relative_to(artifacts)),
-                    bytes=event.bytes,
-                    max_error=event.max_error,
-                    verified=event.verified,
-                )
+            _add(
+                session,
+                ArtifactRow,
+                run,
+                name=event.name,
+                path=str(Path(event.path).relative_to(artifacts)),
+                bytes=event.bytes,
+                max_error=event.max_error,
+                verified=event.verified,
             )
         case Finished():
             run.summary = {**dict.fromkeys(event.summary), **_finite(event.summary)}
@@ -154,36 +156,40 @@ def _store(session: Session, run: Run, event: Event, artifacts: Path) -> None:
 def _metric(session: Session, run: Run, event: Metric) -> None:
     values = _finite(event.values)  # NaN would be NULL, which no metric is
     for name, value in values.items():
-        session.add(
-            MetricRow(
-                run_id=run.id,
-                name=name,
-                step=event.step,
-                value=value,
-                seconds=event.seconds,
-                tokens=event.tokens,
-            )
+        _add(
+            session,
+            MetricRow,
+            run,
+            name=name,
+            step=event.step,
+            value=value,
+            seconds=event.seconds,
+            tokens=event.tokens,
         )
     changes.add(session, run, "metric", {"step": event.step, **values})
 
 
 def _spectrum(session: Session, run: Run, event: Spectra) -> None:
     assert run.layers is not None, "a run names its layers before their spectra"
-    session.add(
-        SpectrumRow(
-            run_id=run.id,
-            quantity=event.quantity,
-            layer=run.layers["names"].index(event.layer),
-            length=len(event.values),
-            values=pack(event.values),
-            **{name: event.scalars.get(name) for name in SCALARS},
-        )
+    _add(
+        session,
+        SpectrumRow,
+        run,
+        quantity=event.quantity,
+        layer=run.layers["names"].index(event.layer),
+        length=len(event.values),
+        values=pack(event.values),
+        **{name: event.scalars.get(name) for name in SCALARS},
     )
 
 
 def _columns(session: Session, run: Run, event: InitReport | UpdateReport) -> None:
     for name, values in event.layers.items():
-        session.add(LayerColumn(run_id=run.id, name=name, values=pack(values)))
+        _add(session, LayerColumn, run, name=name, values=pack(values))
+
+
+def _add(session: Session, table: type[Base], run: Run, **values: Any) -> None:
+    batch.add(session, table, run.experiment_id, run_id=run.id, **values)
 
 
 def _finite(values: Mapping[str, float | None]) -> dict[str, float]:

@@ -14,7 +14,7 @@ from backend.scheduling.jobs import Beat, Device, Job, Message
 from backend.scheduling.scheduler import Scheduler
 from backend.settings import Settings
 from backend.storage.database import Database
-from backend.storage.store import lanes, queue
+from backend.storage.store import changes, lanes, queue
 from backend.storage.tables import LaneRow, Run
 from tests.backend.scheduling.fakes import (
     CPU,
@@ -80,6 +80,23 @@ def test_there_is_a_lane_for_each_device_and_what_waits_is_run(
     wait(lambda: {status(database, key) for key in keys} == {"succeeded"})
     taken = [job.run_id for worker in executor.workers.values() for job in worker.jobs]
     assert sorted(taken) == keys, "each once"
+
+
+def test_of_the_feed_as_much_is_kept_as_open_pages_need(
+    begin: Begin, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "KEPT", 5)
+    with database.write() as session:
+        for _ in range(50):
+            changes.add_views(session)
+    begin(FakeExecutor(succeed, CPU))
+
+    def count() -> int:
+        with database.read() as session:
+            oldest, newest = changes.bounds(session)
+            return newest - oldest + 1
+
+    wait(lambda: count() == 5)
 
 
 def test_what_a_dead_server_left_running_is_run_again(begin: Begin, database: Database) -> None:

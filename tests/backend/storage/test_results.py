@@ -72,6 +72,8 @@ def test_of_many_events_at_once_the_run_is_read_and_written_once_and_nothing_is_
         assert held is not None and held.last_seq == 19
         assert len([line for line in statements if "FROM runs" in line]) == 1
         assert len([line for line in statements if line.startswith("UPDATE runs")]) == 1
+        inserts = [line.split()[2] for line in statements if line.startswith("INSERT")]
+        assert sorted(inserts) == ["changes", "metrics"]
     finally:
         event.remove(Engine, "before_cursor_execute", _note)
     with database.write() as session:  # a second attempt does clear
