@@ -79,24 +79,23 @@ class Lane:
             self.worker.kill()
 
     def _loop(self) -> None:
+        busy = False
         while not self.stopping.is_set():
             try:
-                busy = self._next()
+                busy = self._next(busy)
             except Exception:
                 log.exception("lane %s: unexpected error; going on", self.device.name)
                 busy = False
             if not busy:
                 self._work.wait()
 
-    def _next(self) -> bool:
+    def _next(self, going: bool) -> bool:
+        """Take a run and see it through. Whoever is ``going`` had one just now, and does not ask
+        first whether there is another."""
         if not self._may_begin(self.device):
             return False
-        with self._work.database.read() as session:
-            if lanes.mode(session, self.device.name) == "drained":
-                self.worker.close()
-                return False
-            if not runs.waiting(session):
-                return False
+        if not going and not self._may_claim():
+            return False
         job = self._claim()
         if job is None:
             return False
@@ -121,6 +120,14 @@ class Lane:
             self.driving = self.watch = None
             self._work.feed.wake()
         return True
+
+    def _may_claim(self) -> bool:
+        """Look before the write lock is taken: a lane that waits does not keep others from it."""
+        with self._work.database.read() as session:
+            if lanes.mode(session, self.device.name) == "drained":
+                self.worker.close()
+                return False
+            return runs.waiting(session)
 
     def _claim(self) -> Job | None:
         with self._work.database.write() as session:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 
 from backend.scheduling import work as shared
@@ -243,6 +244,32 @@ def test_a_drained_lane_lets_go_of_its_worker_and_takes_nothing_until_it_is_open
     with database.write() as session:
         lanes.set_mode(session, "CPU", "open")
     wait(ended(database, key))
+
+
+def test_a_lane_that_had_a_run_takes_the_next_without_asking_for_one_first(
+    begin: Begin, database: BreakableDatabase
+) -> None:
+    keys = launch(database, 6)
+    asked: list[str] = []
+    last = threading.Event()
+
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if "FROM lanes" in statement and not last.is_set():
+            asked.append(statement)
+
+    def act(worker: FakeWorker, job: Job) -> Iterator[Sequence[Message]]:
+        if job.run_id == keys[-1]:
+            last.set()
+        yield from succeed(worker, job)
+
+    event.listen(Engine, "before_cursor_execute", note)
+
+    try:
+        begin(act)
+        wait(ended(database, *keys))
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert len(asked) == 1 + len(keys)
 
 
 def test_a_run_whose_stored_spec_cannot_be_read_fails_as_such_and_the_lane_goes_on(
