@@ -11,9 +11,13 @@ from __future__ import annotations
 
 import argparse
 import sqlite3
+import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +37,12 @@ PAUSE_S = 0.2
 RUNS_S = 12.0
 PER_EXPERIMENT = 20
 # Of a hundred runs each; more than can be finished.
-EXPERIMENTS = 25
+EXPERIMENTS = 40
+# Seconds between two answers, of readers beside whom runs are written.
+WHILE_WRITING = {
+    f"runs: 20, {PAUSE_S} s between, {STREAMS} streams": PAUSE_S,
+    f"runs: 20 without pause, {STREAMS} streams": 0.0,
+}
 
 
 def main() -> None:
@@ -41,6 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10_000, help="that are stored before")
     parser.add_argument("--seconds", type=float, default=RUNS_S, help="of each part")
+    parser.add_argument("--repeats", type=int, default=3, help="of the parts in which runs write")
     parser.add_argument("--home", type=Path, help="keep the seeded database here")
     parser.add_argument("--peers", type=Path, help="an environment with mlflow, optuna-dashboard")
     parser.add_argument("--by-path", action="store_true", help="medians of each route as well")
@@ -55,7 +65,7 @@ def main() -> None:
             return
         head()
         with served(home, LORAONE_CPU_THREADS="1") as (http, _):
-            measure(http, home, options.seconds, options.by_path)
+            measure(http, home, options.seconds, options.repeats, options.by_path)
         if options.peers:
             for name, answers in peers.measure(options.peers, home / "peers", options.seconds):
                 show(name, answers)
@@ -97,7 +107,7 @@ def show(name: str, answers: Answers | None, runs: int | None = None, pace: floa
     row(name, *cells, *(("", "") if runs is None else (runs, f"{pace:.2f}")))
 
 
-def measure(http: httpx.Client, home: Path, seconds: float, by_path: bool) -> None:
+def measure(http: httpx.Client, home: Path, seconds: float, repeats: int, by_path: bool) -> None:
     """Readers alone, runs alone, both."""
     url = http.base_url
 
@@ -126,36 +136,56 @@ def measure(http: httpx.Client, home: Path, seconds: float, by_path: bool) -> No
         each(answers)
 
     with Writing(http, home) as writing:
-        began, count = time.monotonic(), writing.finished()
+        paced(http, writing, stored, seconds, repeats, by_path)
+
+
+def paced(
+    http: httpx.Client,
+    writing: Writing,
+    stored: list[int],
+    seconds: float,
+    repeats: int,
+    by_path: bool,
+) -> None:
+    """Runs alone, then beside readers, and so on: medians of so many rounds, since the machine
+    may be another one a minute later."""
+    url = http.base_url
+    found: dict[str, list[tuple[int, float, Answers]]] = {}
+    alone: list[int] = []
+    for _ in range(repeats):
+        count = writing.finished()
         time.sleep(seconds)
-        alone = (writing.finished() - count) / (time.monotonic() - began)
-        show("runs alone", None, writing.finished() - count, 1.0)
-        for name, more in (
-            (f"runs: 20, {PAUSE_S} s between, {STREAMS} streams", {"pause": PAUSE_S}),
-            (f"runs: 20 without pause, {STREAMS} streams", {}),
-        ):
+        alone.append(writing.finished() - count)
+        for name, pause in WHILE_WRITING.items():
             going = writing.going_on()
             keys = [going + n // 4 if n % 4 == 0 else key for n, key in enumerate(stored)]
-            busy = [pages(key) for key in keys]
             streams = ["/api/changes", *(f"/api/changes?experiment={key}" for key in keys[:16:4])]
-            going = writing.going_on()
-            keys = [going + n // 4 if n % 4 == 0 else key for n, key in enumerate(stored)]
-            busy = [pages(key) for key in keys]
-            streams = ["/api/changes", *(f"/api/changes?experiment={key}" for key in keys[:16:4])]
-            began, count = time.monotonic(), writing.finished()
-            wait = started(load(busy, streams=streams, **more))
+            load = Load(url.host, url.port or 80, [pages(key) for key in keys], seconds)
+            count = writing.finished()
+            wait = started(replace(load, pause=pause, streams=streams))
             time.sleep(seconds)
-            ended, taken = writing.finished(), time.monotonic() - began
-            answers = wait()
-            show(name, answers, ended - count, (ended - count) / taken / alone)
-            if by_path:
-                each(answers)
+            runs = writing.finished() - count
+            found.setdefault(name, []).append((runs, runs / max(alone[-1], 1), wait()))
+    show("runs alone", None, round(statistics.median(alone)), 1.0)
+    for name, parts in found.items():
+        runs, paces, answers = zip(*parts, strict=True)
+        all_of_them = together(answers)
+        show(name, all_of_them, round(statistics.median(runs)), statistics.median(paces))
+        if by_path:
+            each(all_of_them)
 
 
-def once(keys: list[int]) -> list[list[str]]:
-    """Results of experiments that no other reader looks at, each one once."""
-    shares = [keys[n::READERS] for n in range(READERS)]
-    return [[path for key in share for path in pages(key)[1:6]] for share in shares]
+def together(parts: Sequence[Answers]) -> Answers:
+    """What several rounds were given, as of one."""
+    paths = sorted({path for part in parts for path in part.by_path})
+    return Answers(
+        [taken for part in parts for taken in part.times],
+        {path: [taken for part in parts for taken in part.by_path.get(path, [])] for path in paths},
+        sum(part.seconds for part in parts),
+        dict(sum((Counter(part.statuses) for part in parts), Counter[str]())),
+        sum(part.bytes for part in parts),
+        sum(part.events for part in parts),
+    )
 
 
 def each(answers: Answers) -> None:
@@ -204,9 +234,9 @@ class Writing:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._http.post(
-            "/api/runs/cancel", params={"of": [f"e{self._first + n}" for n in range(EXPERIMENTS)]}
-        )
+        for key in range(self._first, self._first + EXPERIMENTS):  # all are too many at once
+            answer = self._http.post("/api/runs/cancel", params={"of": f"e{key}"})
+            answer.raise_for_status()
 
     def finished(self) -> int:
         """How many have ended, asked of the database, not of the server."""

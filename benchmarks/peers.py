@@ -65,7 +65,10 @@ def fill(environment: Path, home: Path, runs: int) -> None:
         count = [str(runs // PER_EXPERIMENT), str(PER_EXPERIMENT)]
         given = [f"sqlite:///{database}", str(home / "artifacts"), *count]
         command = [environment / "bin" / "python", "-c", program, *given]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        filling = subprocess.run(command, capture_output=True, text=True)
+        if filling.returncode:
+            database.unlink(missing_ok=True)  # half of it would be taken for all
+            raise RuntimeError(f"{name} cannot be seeded: {filling.stderr[-2000:]}")
         print(f"seeded {name} in {time.perf_counter() - began:.0f} s")
 
 
