@@ -16,7 +16,9 @@ from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import TYPE_CHECKING, Any
+from pickle import UnpicklingError
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from backend.scheduling.executors.worker import die_with_parent
 from loraone.analysis.figures.style import Theme
@@ -25,6 +27,9 @@ from loraone.spec.experiment import ExperimentSpec
 
 if TYPE_CHECKING:
     from loraone.theory.lab import Answer  # it imports torch
+
+# How long the server's end waits for the process's.
+STOPPED_S = 5.0
 
 
 class TheoryWorkerDiedError(RuntimeError):
@@ -52,26 +57,39 @@ class Reply:
     error: str | None = None
 
 
-@dataclass(frozen=True)
+# A question, the key of one that is given up, who waits for the process's end; None: be there.
+Message: TypeAlias = Question | int | threading.Event | None
+
+
+@dataclass
 class Waiting:
     """Who waits for an answer, and from which process: a dead one ends only its own questions."""
 
     loop: asyncio.AbstractEventLoop
-    replies: asyncio.Queue[Reply | None]
-    connection: Connection
+    replies: asyncio.Queue[Reply | TheoryWorkerDiedError]
+    connection: Connection | None = None
 
-    def hand(self, reply: Reply | None) -> None:
-        """Give a reply, or None where there will be none; from any thread."""
+    def hand(self, reply: Reply | TheoryWorkerDiedError) -> None:
+        """Give a reply, or why there will be none; from any thread."""
         if not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self.replies.put_nowait, reply)
 
 
 class TheoryWorker:
-    """Questions are answered in order; one that nobody waits for any more is given up."""
+    """Questions are answered in order; one that nobody waits for any more is given up.
+
+    Whoever asks leaves a message. A thread starts the process and tells it: that may take long
+    where the machine is busy, or where the process takes nothing.
+    """
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
         self._keys = itertools.count(1)
+        self._outbox: SimpleQueue[Message] = SimpleQueue()
+        self._starting = threading.Lock()
+        self._stopping = False
+        self._telling: threading.Thread | None = None
+        # Of threads alone: held while a question is told, whatever the process does meanwhile.
         self._lock = threading.Lock()
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
@@ -79,8 +97,7 @@ class TheoryWorker:
 
     def warm(self) -> None:
         """Start the process, so that the first question need not wait for its imports."""
-        with self._lock:
-            self._ready()
+        self._leave(None)
 
     async def ask(self, spec: ExperimentSpec, *, quick: bool, theme: Theme) -> AsyncIterator[Reply]:
         """Progress, then the answer. Closing the iterator early gives the question up.
@@ -88,78 +105,108 @@ class TheoryWorker:
         Raises TheoryWorkerDiedError where the process ends.
         """
         key = next(self._keys)
+        waiting = self._waiting[key] = Waiting(asyncio.get_running_loop(), asyncio.Queue())
         try:
-            with self._lock:
-                replies = self._send(Question(key, spec, quick, theme))
+            self._leave(Question(key, spec, quick, theme))
             while True:
-                reply = await replies.get()
-                if reply is None:
-                    raise TheoryWorkerDiedError("the theory process ended before it had an answer")
+                reply = await waiting.replies.get()
+                if isinstance(reply, TheoryWorkerDiedError):
+                    raise reply
                 yield reply
                 if reply.answer is not None or reply.error is not None:
                     return
         finally:
             self._waiting.pop(key, None)
-            with self._lock, suppress(OSError):  # the process may be gone
-                if self._connection is not None and not self._connection.closed:
-                    self._connection.send(key)  # given up, or done: then it is passed over
+            self._leave(key)  # given up, or done: then it is passed over
 
     def stop(self) -> None:
         """End the process; whoever waits is told."""
-        with self._lock:
-            self._end()
+        if self._telling is None:
+            return
+        self._stopping = True
+        if (process := self._process) is not None:
+            process.kill()  # the thread may wait for it
+        ended = threading.Event()
+        self._leave(ended)
+        ended.wait(STOPPED_S)
+
+    def _leave(self, message: Message) -> None:
+        self._outbox.put(message)
+        with self._starting:
+            if self._telling is None:
+                telling = threading.Thread(target=self._tell, daemon=True, name="to the theory")
+                telling.start()
+                self._telling = telling
+
+    def _tell(self) -> None:
+        """Pass messages on for as long as the server runs."""
+        while True:
+            message = self._outbox.get()
+            with self._lock:
+                match message:
+                    case Question():
+                        self._send(message)
+                    case threading.Event():
+                        self._end()
+                        self._stopping = False
+                        message.set()
+                    case None if not self._stopping:
+                        with suppress(Exception):  # the first question says so
+                            self._ready()
+                    case int(key) if self._connection is not None and not self._connection.closed:
+                        with suppress(OSError):  # the process may be gone
+                            self._connection.send(key)
 
     def _end(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.join()
 
-    def _send(self, question: Question) -> asyncio.Queue[Reply | None]:
-        """Ask, and say where the replies come; once more where the process had died unnoticed."""
-        loop = asyncio.get_running_loop()
+    def _send(self, question: Question) -> None:
+        """Ask; once more where the process had died unnoticed."""
+        waiting = self._waiting.get(question.key)
+        if waiting is None:
+            return  # given up before its turn came
         for last in (False, True):
-            connection = self._ready()
-            # A queue for each try: what comes from a dead process is not for the next one.
-            replies: asyncio.Queue[Reply | None] = asyncio.Queue()
-            self._waiting[question.key] = Waiting(loop, replies, connection)
             try:
-                connection.send(question)
-                break
-            except OSError as error:
+                if self._stopping:
+                    raise OSError("the server ends")
+                waiting.connection = self._ready()
+                waiting.connection.send(question)
+                return
+            except Exception as error:
                 if last:
-                    raise TheoryWorkerDiedError(
-                        "the theory process could not be started"
-                    ) from error
+                    waiting.hand(
+                        TheoryWorkerDiedError(f"the theory process could not be started: {error}")
+                    )
                 self._end()
-        return replies
 
     def _ready(self) -> Connection:
         if self._process is None or not self._process.is_alive() or self._connection is None:
             context = multiprocessing.get_context("spawn")
-            self._connection, theirs = context.Pipe()
-            self._process = context.Process(
+            ours, theirs = context.Pipe()
+            process = context.Process(
                 target=main, args=(theirs, self._threads), daemon=True, name="theory worker"
             )
-            self._process.start()
-            theirs.close()
+            with theirs:
+                process.start()
+            self._process, self._connection = process, ours
             threading.Thread(target=self._read, args=(self._connection,), daemon=True).start()
         return self._connection
 
     def _read(self, connection: Connection) -> None:
         """Hand replies to those who wait for them, until the process is gone."""
-        while True:
-            try:
+        with suppress(EOFError, OSError, UnpicklingError):
+            while True:
                 reply: Reply = connection.recv()
-            except (EOFError, OSError):
-                break
-            waiting = self._waiting.get(reply.key)
-            if waiting is not None:
-                waiting.hand(reply)
+                waiting = self._waiting.get(reply.key)
+                if waiting is not None:
+                    waiting.hand(reply)
         with self._lock:
             connection.close()
-        for waiting in list(self._waiting.values()):
-            if waiting.connection is connection:
-                waiting.hand(None)
+            left = [row for row in self._waiting.copy().values() if row.connection is connection]
+        for waiting in left:
+            waiting.hand(TheoryWorkerDiedError("the theory process ended before it had an answer"))
 
 
 def main(connection: Connection, threads: int) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,35 @@ def test_a_process_that_died_unnoticed_between_two_questions_is_replaced() -> No
         theory_worker._connection.close()
     assert asyncio.run(ask())[-1].answer is not None
     theory_worker.stop()
+
+
+def test_a_process_that_is_stopped_holds_up_nobody_who_asks_it() -> None:
+    theory_worker = TheoryWorker(threads=1)
+    # Together more than the pipe to the process holds.
+    long = experiment(ONE, grid={"seeds": list(range(500))})
+    waited: list[float] = []
+
+    async def scenario() -> None:
+        first = theory_worker.ask(experiment(ONE), quick=True, theme="light")
+        assert [reply async for reply in first][-1].answer is not None
+        assert theory_worker._process is not None and theory_worker._process.pid is not None
+        os.kill(theory_worker._process.pid, signal.SIGSTOP)
+        asked = [theory_worker.ask(long, quick=False, theme="light") for _ in range(200)]
+        asking = [asyncio.ensure_future(anext(one)) for one in asked]
+        began = asyncio.get_running_loop().time()
+        await asyncio.sleep(0.1)
+        waited.append(asyncio.get_running_loop().time() - began)
+        await asyncio.to_thread(theory_worker.stop)
+        told = await asyncio.gather(*asking[:1], return_exceptions=True)
+        assert isinstance(told[0], TheoryWorkerDiedError)
+        for one in asking:
+            one.cancel()
+
+    thread = threading.Thread(target=lambda: asyncio.run(scenario()), daemon=True)
+    thread.start()
+    thread.join(30)
+    assert waited and waited[0] < 5
+    assert not thread.is_alive()
 
 
 def test_a_question_that_nobody_waits_for_is_given_up() -> None:
