@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeAlias
 
 from fastapi.concurrency import run_in_threadpool
+from sqlalchemy.exc import DBAPIError
 
+from backend.errors import UnavailableError
 from backend.storage.database import Database
 
 # Number, kind, and what a stream is told.
@@ -48,8 +51,10 @@ class Tail:
         return rows, max(last, seen)
 
     async def _go_on(self) -> None:
-        shared = self._database.shared
-        numbers = None if shared else self._database.versions.of(None)
+        numbers = None
+        if not self._database.shared:
+            with suppress(DBAPIError, UnavailableError):  # who reads is told why
+                numbers = await self._database.looks.numbers(None)
         if numbers is not None and numbers == self._numbers:
             return
         full = True

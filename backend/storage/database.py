@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from backend.storage import damage
 from backend.storage.database_file import DatabaseFileError, Identity, database_file, make_private
+from backend.storage.looks import Looks
 from backend.storage.versions import Versions
 
 # The advisory lock of writers, beside that of :mod:`backend.scheduling.leadership`.
@@ -48,6 +49,7 @@ class Database:
         self._writing = threading.RLock()
         self._writer = (None if reading else _writer(url, loads)) or self.engine
         self.versions = Versions(self._writer, self._writing)
+        self.looks = Looks(self.check_file, self.versions)
         # Of SQLite's file, from the first migration on.
         self._identity: Identity | None = None
         if reading and (file := database_file(url)) is not None:
@@ -169,6 +171,7 @@ class Database:
 
     def close(self) -> None:
         """Give all connections back."""
+        self.looks.stop()
         self.engine.dispose()
         self._writer.dispose()
 

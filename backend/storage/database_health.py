@@ -23,7 +23,8 @@ LOCKED_S, PATIENCE_S = 1.5, 3.0
 
 
 class DatabaseHealth:
-    """Asks the database at most once a second, in a thread of its own, however many want to know.
+    """Asks the database at most once a second, in a thread of its own, however many want to know;
+    a disk may not answer even who only looks at the file.
 
     SQLite is asked through a connection of its own, which reads the file anew and takes the lock
     of writers for a moment.
@@ -37,12 +38,6 @@ class DatabaseHealth:
 
     async def trouble(self) -> str | None:
         """Why the database cannot be used, in a sentence; None where it can."""
-        try:
-            self._database.check_file(writable=True)
-        except DBAPIError as error:
-            return str(error.orig)
-        if time.monotonic() < self._well_until:
-            return None
         if self._asking is None or self._asking.done():
             self._asking = self._thread.submit(self._ask)
         try:
@@ -56,6 +51,12 @@ class DatabaseHealth:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _ask(self) -> str | None:
+        try:
+            self._database.check_file(writable=True)
+        except DBAPIError as error:
+            return str(error.orig)
+        if time.monotonic() < self._well_until:
+            return None
         try:
             self._ask_once()
         except (sqlite3.Error, DBAPIError, PoolTimeoutError) as error:

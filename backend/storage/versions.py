@@ -36,6 +36,9 @@ Topics = Collection[int] | None
 # An execution option: the statement changes rows of this experiment alone, or of none.
 TOUCHES = "touches_experiment"
 NO_EXPERIMENT = 0
+# While a write is committed nobody knows its numbers. That is over soon, and waited for so long;
+# how often it is looked whether the next one has begun.
+COMMIT_S, LOOK_S = 0.04, 0.005
 _READS = ("SELECT", "PRAGMA", "BEGIN")
 _KEY = "touched"
 
@@ -80,21 +83,34 @@ class Versions:
     def of(self, topics: Topics) -> tuple[object, ...] | None:
         """The numbers now, to be compared with those of another time; None: not known now.
 
-        Of SQLite it answers at once and may be called on an event loop.
+        It may wait for a disk or a lock: on an event loop ask :class:`Looks`.
         """
+        seen = self.look()
+        return None if seen is None else self.numbers(topics, seen)
+
+    def look(self) -> str | None:
+        """Take note of what others have committed, and say what :meth:`numbers` needs to know of
+        it; None: not known now."""
         if self._engine.dialect.name == "postgresql":
             with self._engine.connect() as connection:
-                return (connection.scalar(text("SELECT pg_current_snapshot()::text")),)
+                return str(connection.scalar(text("SELECT pg_current_snapshot()::text")))
         if not self._exact:
             return None
-        if self._writing.acquire(blocking=False):
-            try:
-                if not self._look_outside():
-                    return None
-            finally:
-                self._writing.release()
-        elif not self._alone:
-            return None
+        until = time.monotonic() + COMMIT_S
+        while not self._alone:
+            if self._writing.acquire(timeout=LOOK_S):
+                try:
+                    return "" if self._look_outside() else None
+                finally:
+                    self._writing.release()
+            if time.monotonic() > until:
+                return None
+        return ""
+
+    def numbers(self, topics: Topics, seen: str) -> tuple[object, ...]:
+        """The numbers after a look, without waiting for anything."""
+        if not self._exact:
+            return (seen,)
         with self._lock:
             if topics is None:
                 return (self._any,)

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.datastructures import Headers, QueryParams
@@ -23,8 +22,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.api.kept import Kept, KeptRoutes
 from backend.api.representations import preferred
+from backend.errors import UnavailableError
 from backend.storage.database import Database
 from backend.storage.versions import Topics
+from backend.web import problems
 from backend.web.answer_store import Answer, Key, Store, tagged
 from backend.web.exchange import Reply, collected
 from backend.web.readers import Readers
@@ -35,9 +36,6 @@ AT_ONCE = 2
 # they are Python as much as what stores the runs, which must go on. All who ask in the
 # meantime are answered together by the next one. Nobody waits longer for a turn than TURN_S.
 REST_S, TURN_S, WRITTEN_S = 0.25, 1.0, 1.0
-# While a write is committed nobody knows its numbers. That is over soon; without them the answer
-# could not be kept.
-COMMIT_S = (0.001, 0.002, 0.005, 0.01, 0.02)
 
 
 @dataclass
@@ -96,8 +94,14 @@ class AnswersMiddleware:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        answer = await self._answer(scope, row, row.on(inside, query), headers)
-        await answer.send(send, headers.get("if-none-match", ""))
+        try:
+            answer = await self._answer(scope, row, row.on(inside, query), headers)
+        except UnavailableError as error:
+            await problems.answer(problems.of_refusal(error))(scope, receive, send)
+        except (DBAPIError, PoolTimeoutError):  # the route itself says what is wrong
+            await self.app(scope, receive, send)
+        else:
+            await answer.send(send, headers.get("if-none-match", ""))
 
     async def _answer(self, scope: Scope, row: Kept, topics: Topics, headers: Headers) -> Answer:
         packed = preferred(headers.get("accept-encoding", ""), ("gzip",)) == "gzip"
@@ -121,19 +125,10 @@ class AnswersMiddleware:
             return await asyncio.shield(flight.task)
 
     async def _numbers(self, topics: Topics) -> object:
-        """None where the database does not answer, or is not the one that was read: the route
-        itself says so."""
+        """None where they are not known now."""
         if not self._database.versions.known:
             return None
-        with suppress(DBAPIError, PoolTimeoutError):
-            self._database.check_file()
-            if self._database.shared:
-                return await run_in_threadpool(self._database.versions.of, topics)
-            for pause in COMMIT_S:
-                if (numbers := self._database.versions.of(topics)) is not None:
-                    return numbers
-                await asyncio.sleep(pause)
-        return None
+        return await self._database.looks.numbers(topics)
 
     def _start(
         self, flights: _Flights, key: Key, row: Kept, topics: Topics, scope: Scope
@@ -166,8 +161,6 @@ class AnswersMiddleware:
         until = time.monotonic() + (flight.row.seconds or float("inf"))
         numbers = flight.numbers = await self._numbers(flight.topics)
         flight.begun = True
-        if numbers is None and ask != self._here:
-            return None  # of a file that was replaced a reader knows no more than this process
         reply = await ask(scope)
         if reply is None:
             return None
