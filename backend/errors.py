@@ -119,4 +119,11 @@ class DiskFullError(RefusedError):
 
 
 class UnavailableError(RefusedError):
-    """What the server itself needs, such as its database, cannot be used now."""
+    """What the server itself needs, such as its database, cannot be used now.
+
+    ``again`` is in how many seconds to try it, where that is known.
+    """
+
+    def __init__(self, text: str, again: float | None = None) -> None:
+        super().__init__(text)
+        self.again = again

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 from sqlalchemy.orm import Session
 
+from backend.api.process_state import ProcessState, process_state
 from backend.errors import NotFoundError
 from backend.scheduling.device_benchmarks import DeviceBenchmarks
 from backend.scheduling.feed import Feed
@@ -69,6 +70,7 @@ SchedulerDep = Annotated[Scheduler, Depends(_scheduler)]
 FeedDep = Annotated[Feed, Depends(_feed)]
 DeviceBenchmarksDep = Annotated[DeviceBenchmarks, Depends(_device_benchmarks)]
 DevicesDep = Annotated[list[Device], Depends(_devices)]
+ProcessStateDep = Annotated[ProcessState, Depends(process_state)]
 TheoryWorkerDep = Annotated[TheoryWorker, Depends(_theory_worker)]
 
 

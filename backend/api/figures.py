@@ -57,7 +57,7 @@ def _route(name: str) -> Callable[[_Function], _Function]:
         description=row.summary,
         responses=FIGURE,
     )
-    return lambda function: add(kept(its_basket, unless=_reads_files)(function))
+    return lambda function: add(kept(its_basket, slow=True, unless=_reads_files)(function))
 
 
 def _reads_files(query: QueryParams) -> bool:

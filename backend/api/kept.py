@@ -27,13 +27,15 @@ On = Callable[[Mapping[str, str], QueryParams], Topics]
 class Kept:
     """An answer that is the same until something of ``on`` is written, or for ``seconds`` at most.
 
-    ``unless`` says of which questions it is not kept. ``here`` is one that reads more than the
-    settings and the database, such as lanes: only the server's own process can compute it.
+    ``unless`` says of which questions it is not kept. ``slow`` is one that may take seconds, as
+    it reads all that runs have measured: others do not wait for it. ``process`` is one that also
+    reads what only the server's own process knows (:mod:`backend.api.process_state`).
     """
 
     on: On
     seconds: float | None = None
-    here: bool = False
+    process: bool = False
+    slow: bool = False
     unless: Callable[[QueryParams], bool] = lambda query: False
 
 
@@ -70,11 +72,12 @@ def kept(
     on: On,
     *,
     seconds: float | None = None,
-    here: bool = False,
+    process: bool = False,
+    slow: bool = False,
     unless: Callable[[QueryParams], bool] = lambda query: False,
 ) -> Callable[[_Function], _Function]:
     """The answer of a route depends on ``on`` and nothing else."""
-    return _marked(Kept(on, seconds, here, unless))
+    return _marked(Kept(on, seconds, process, slow, unless))
 
 
 def fresh(because: str) -> Callable[[_Function], _Function]:

@@ -9,9 +9,8 @@ from sqlalchemy import func, select
 
 from backend.api.deps import (
     DatabaseDep,
-    DeviceBenchmarksDep,
-    DevicesDep,
     FeedDep,
+    ProcessStateDep,
     Reading,
     SchedulerDep,
 )
@@ -34,13 +33,8 @@ MOST_EXPERIMENTS = 50
 
 @router.get("/queue")
 # Times that are left, readings and notices are none of the database's: a second old at most.
-@kept(everything, seconds=1, here=True)
-def queue(
-    session: Reading,
-    scheduler: SchedulerDep,
-    devices: DevicesDep,
-    device_benchmarks: DeviceBenchmarksDep,
-) -> QueueOut:
+@kept(everything, seconds=1, process=True)
+def queue(session: Reading, process: ProcessStateDep) -> QueueOut:
     """What runs where, what waits in order and for how long, and what failed last."""
     active = runs.active(session, MOST_LISTED)
     failed = runs.failed(session, LATEST_FAILED)
@@ -54,8 +48,7 @@ def queue(
             )
         )
     ).all()
-    speed = device_benchmarks.get(devices[0]) if devices else None
-    left = remaining(session, active, speed)
+    left = remaining(session, active, process.speed)
     known = [seconds for seconds in left.values() if seconds is not None]
     listed = lanes.listed(session)
     taking = sum(lane.mode == "open" for lane in listed)
@@ -80,7 +73,7 @@ def queue(
         ],
         seconds_left=whole,
         experiments={int(key): str(name) for key, name in names},
-        notices=scheduler.notices(),
+        notices=process.notices,
         last_change=changes.bounds(session)[1],
     )
 

@@ -50,14 +50,14 @@ def read_basket(session: Reading, basket: BasketDep) -> BasketOut:
 
 
 @router.get("/overview")
-@kept(its_basket)
+@kept(its_basket, slow=True)
 def read_overview(session: Reading, basket: BasketDep, judge: JudgeDep) -> OverviewOut:
     """Each method at its own best learning rate, a verdict in a sentence, and what differs."""
     return OverviewOut.model_validate(overview(session, basket, judge))
 
 
 @router.get("/runs")
-@kept(its_basket)
+@kept(its_basket, slow=True)
 def read_runs(basket: BasketDep) -> RunTableOut:
     """Every run with its spec and its results; where they are very long together, the beginning of
     long ones, which the file has whole."""

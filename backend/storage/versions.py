@@ -62,8 +62,6 @@ class Versions:
         self._writing = writing
         self._lock = threading.Lock()
         self._all = self._any = 0
-        # When it was written last here, on the monotonic clock.
-        self.written = -float("inf")
         self._experiments: dict[int, int] = {}
         self._connection: sqlite3.Connection | None = None
         self._outside: int | None = None
@@ -135,7 +133,6 @@ class Versions:
         if not self._exact:
             yield
             session.commit()
-            self.written = time.monotonic()
             return
         touched = self._touched = _Touched()
         session.info[_KEY] = touched
@@ -167,7 +164,6 @@ class Versions:
     def _bump(self, experiments: Collection[int] | None) -> None:
         with self._lock:
             self._any += 1
-            self.written = time.monotonic()
             if experiments is None:
                 self._all += 1
                 self._experiments.clear()

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.datastructures import Headers, QueryParams
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.api.kept import Kept, KeptRoutes
+from backend.api.process_state import ProcessState, hand
 from backend.api.representations import preferred
 from backend.errors import UnavailableError
 from backend.storage.database import Database
@@ -28,39 +28,32 @@ from backend.storage.versions import Topics
 from backend.web import problems
 from backend.web.answer_store import Answer, Key, Store, tagged
 from backend.web.exchange import Reply, collected
-from backend.web.readers import Readers
+from backend.web.readers import Begin, Readers
+from backend.web.suspects import Suspects
 
-# Computations at a time in this process: more would only take turns, and hold up everything else.
+# Computations of each kind at a time in this process: more would only take turns, and hold up
+# everything else.
 AT_ONCE = 2
-# While runs write, they take turns, each followed by a rest as long as it was, at most so long:
-# they are Python as much as what stores the runs, which must go on. All who ask in the
-# meantime are answered together by the next one. Nobody waits longer for a turn than TURN_S.
-REST_S, TURN_S, WRITTEN_S = 0.25, 1.0, 1.0
 
 
 @dataclass
 class _Flight:
-    """One computation, and the numbers before it; None until it begins, or where not known."""
+    """One computation, when it began, and the numbers before it, where they are known."""
 
     number: int
-    key: Key
-    row: Kept
-    topics: Topics
     task: asyncio.Task[Answer] = field(init=False)
-    begun: bool = False
+    began: float | None = None
     numbers: object = None
 
 
 class _Flights:
     """The computations of one event loop."""
 
-    def __init__(self, reading: int) -> None:
-        """``reading``: what readers compute at a time."""
+    def __init__(self) -> None:
         self.going: dict[Key, _Flight] = {}
         self.count = 0
-        self.reading = asyncio.Semaphore(reading)
-        self.slots = asyncio.Semaphore(AT_ONCE)
-        self.turn = asyncio.Lock()
+        # Places for computations in this process, by whether they are slow.
+        self.places = {slow: asyncio.Semaphore(AT_ONCE) for slow in (False, True)}
 
 
 class AnswersMiddleware:
@@ -75,7 +68,7 @@ class AnswersMiddleware:
         readers: Readers | None = None,
     ) -> None:
         self.app = app
-        self._readers = readers
+        self._suspects = None if readers is None else Suspects(readers)
         self.store = Store(most)
         self._routes = routes
         self._database = database
@@ -97,7 +90,7 @@ class AnswersMiddleware:
         try:
             answer = await self._answer(scope, row, row.on(inside, query), headers)
         except UnavailableError as error:
-            await problems.answer(problems.of_refusal(error))(scope, receive, send)
+            await problems.refusal(error)(scope, receive, send)
         except (DBAPIError, PoolTimeoutError):  # the route itself says what is wrong
             await self.app(scope, receive, send)
         else:
@@ -108,8 +101,7 @@ class AnswersMiddleware:
         key = scope["path"], scope["query_string"], packed
         loop = asyncio.get_running_loop()
         if (flights := self._flights.get(loop)) is None:
-            reading = 0 if self._readers is None else self._readers.at_once
-            flights = self._flights[loop] = _Flights(reading)
+            flights = self._flights[loop] = _Flights()
         came = flights.count
         while True:
             numbers = await self._numbers(topics)
@@ -118,7 +110,7 @@ class AnswersMiddleware:
             flight = flights.going.get(key)
             if flight is None:
                 flight = self._start(flights, key, row, topics, _alone(scope, packed))
-            elif flight.begun and flight.number <= came and _other(flight.numbers, numbers):
+            elif flight.began and flight.number <= came and _other(flight.numbers, numbers):
                 await asyncio.wait([flight.task])  # it may have read what was there before
                 continue
             # Whoever goes away does not take the computation along: others may wait for it.
@@ -134,18 +126,22 @@ class AnswersMiddleware:
         self, flights: _Flights, key: Key, row: Kept, topics: Topics, scope: Scope
     ) -> _Flight:
         flights.count += 1
-        flight = flights.going[key] = _Flight(flights.count, key, row, topics)
+        flight = flights.going[key] = _Flight(flights.count)
+
+        async def begin() -> None:
+            flight.numbers = await self._numbers(topics)
+            flight.began = time.monotonic()
+            if row.process:
+                state = await run_in_threadpool(ProcessState.of, scope["app"].state)
+                hand(scope, state.model_dump_json())
 
         async def compute() -> Answer:
-            answer = None
             try:
-                if self._readers is not None and not row.here:
-                    async with flights.reading:
-                        answer = await self._computed(flight, self._readers.ask, scope)
-                if answer is None:
-                    async with self._place(flights):
-                        answer = await self._computed(flight, self._here, scope)
-                assert answer is not None
+                answer = tagged(*await self._computed(flights, scope, begin, slow=row.slow))
+                if answer.etag is not None and flight.numbers is not None:
+                    assert flight.began is not None
+                    until = flight.began + (row.seconds or float("inf"))
+                    self.store.put(key, flight.numbers, until, answer)
                 return answer
             finally:
                 del flights.going[key]
@@ -155,44 +151,16 @@ class AnswersMiddleware:
         return flight
 
     async def _computed(
-        self, flight: _Flight, ask: Callable[[Scope], Awaitable[Reply | None]], scope: Scope
-    ) -> Answer | None:
-        """The answer, which is kept; None where there is none."""
-        until = time.monotonic() + (flight.row.seconds or float("inf"))
-        numbers = flight.numbers = await self._numbers(flight.topics)
-        flight.begun = True
-        reply = await ask(scope)
-        if reply is None:
-            return None
-        answer = tagged(*reply)
-        if answer.etag is not None and numbers is not None:
-            self.store.put(flight.key, numbers, until, answer)
-        return answer
-
-    async def _here(self, scope: Scope) -> Reply:
-        return await collected(self.app, scope)
-
-    @asynccontextmanager
-    async def _place(self, flights: _Flights) -> AsyncIterator[None]:
-        """One of the places for computations; given back after a rest while runs write."""
-        loop = asyncio.get_running_loop()
-        turn = False
-        if self._writing:
-            with suppress(TimeoutError):
-                turn = await asyncio.wait_for(flights.turn.acquire(), TURN_S)
-        await flights.slots.acquire()
-        began = loop.time()
-        try:
-            yield
-        finally:
-            rest = min(loop.time() - began, REST_S) if self._writing else 0.0
-            loop.call_later(rest, flights.slots.release)
-            if turn:
-                loop.call_later(rest, flights.turn.release)
-
-    @property
-    def _writing(self) -> bool:
-        return time.monotonic() - self._database.versions.written < WRITTEN_S
+        self, flights: _Flights, scope: Scope, begin: Begin, *, slow: bool
+    ) -> Reply:
+        """By a reader, or here where there is none."""
+        if self._suspects is not None:
+            reply = await self._suspects.ask(scope, slow, begin)
+            if reply is not None:
+                return reply
+        async with flights.places[slow]:
+            await begin()
+            return await collected(self.app, scope)
 
 
 def _other(before: object, now: object) -> bool:

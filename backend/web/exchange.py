@@ -1,7 +1,8 @@
 """What a server and its readers say to each other, over a socket that only they have.
 
-A frame is a number, a length, and so many bytes. The number is the question's, and its answer's;
-0 is the server's settings, then the reader's signs of life.
+A frame is a number, a length, and so many bytes. The number is the question's, and its answer's,
+before which an empty frame says that the reader has it; 0 is the server's settings, then the
+reader's signs of life.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from typing import Any
 
 from starlette.types import Message, Scope
 
+from backend.api.process_state import hand, handed
+
 HEAD = struct.Struct(">QQ")
 BEAT_S = 1.0
+BEGUN = b""
 
 Fields = list[tuple[bytes, bytes]]
 # Status, headers, body.
@@ -34,6 +38,7 @@ def question(scope: Scope) -> bytes:
         "path": scope["path"],
         "query": scope["query_string"].decode("latin-1"),
         "headers": _text(scope["headers"]),
+        "process": handed(scope),
     }
     return json.dumps(text).encode()
 
@@ -41,7 +46,7 @@ def question(scope: Scope) -> bytes:
 def scope_of(payload: bytes) -> Scope:
     """The request that was asked with :func:`question`."""
     asked: dict[str, Any] = json.loads(payload)
-    return {
+    scope: Scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
@@ -56,20 +61,18 @@ def scope_of(payload: bytes) -> Scope:
         "server": None,
         "extensions": {},
     }
+    hand(scope, asked["process"])
+    return scope
 
 
-def reply(answer: Reply | None) -> bytes:
-    """An answer; None where there is none, and the server is to compute it."""
-    if answer is None:
-        return b""
+def reply(answer: Reply) -> bytes:
+    """An answer."""
     status, headers, body = answer
     return json.dumps([status, _text(headers)]).encode() + b"\n" + body
 
 
-def answer_of(payload: bytes) -> Reply | None:
+def answer_of(payload: bytes) -> Reply:
     """What was answered with :func:`reply`."""
-    if not payload:
-        return None
     head, _, body = payload.partition(b"\n")
     status, headers = json.loads(head)
     return status, _bytes(headers), body

@@ -9,6 +9,7 @@ import errno
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from math import ceil
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -57,11 +58,22 @@ def problem(status: int, detail: str, errors: Sequence[FieldProblem] = ()) -> Pr
     )
 
 
+def mistake() -> Problem:
+    """The body where the server itself is wrong."""
+    return problem(500, "the server made a mistake; its log says which")
+
+
 def of_refusal(error: RefusedError) -> Problem:
     """The body for what another room refused."""
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     fields = error.problems if isinstance(error, InvalidError) else ()
     return problem(status, str(error), fields)
+
+
+def refusal(error: RefusedError) -> JSONResponse:
+    """The response for what another room refused."""
+    again = error.again if isinstance(error, UnavailableError) else None
+    return answer(of_refusal(error), {} if again is None else {"Retry-After": f"{ceil(again)}"})
 
 
 def answer(body: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -79,7 +91,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RefusedError)
     async def _refused(request: Request, error: RefusedError) -> JSONResponse:
-        return answer(of_refusal(error))
+        return refusal(error)
 
     @app.exception_handler(LoraOneError)
     async def _library(request: Request, error: LoraOneError) -> JSONResponse:
@@ -88,7 +100,12 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def _bug(request: Request, error: Exception) -> JSONResponse:
         """Starlette raises it again, so that uvicorn logs it."""
-        return answer(problem(500, "the server made a mistake; its log says which"))
+        return answer(mistake())
+
+    @app.exception_handler(MemoryError)
+    async def _memory(request: Request, error: MemoryError) -> JSONResponse:
+        log.error("there is not enough memory for an answer", exc_info=error)
+        return answer(problem(503, "the server has not enough memory for this answer"))
 
     @app.exception_handler(DBAPIError)
     async def _database(request: Request, error: DBAPIError) -> JSONResponse:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -16,7 +15,6 @@ from fastapi.testclient import TestClient
 from backend.api.kept import KeptRoutes
 from backend.storage.database import Database
 from backend.storage.tables import Experiment
-from backend.web import answers
 from backend.web.answer_store import Answer, Store, tagged
 from backend.web.answers import AnswersMiddleware
 from tests.backend.web.test_kept_routes import READING, SPEC, URL
@@ -153,33 +151,6 @@ def test_an_answer_knows_its_own_tag_alone() -> None:
     assert tagged(404, [], b"a").etag is None
     stamped = [tagged(200, [], b"\x1f\x8b\x08\x00" + time + b"rest") for time in (b"1234", b"5678")]
     assert stamped[0] == stamped[1], "when it was packed says nothing of what is in it"
-
-
-def test_while_runs_write_computations_take_turns_and_rest_as_long_as_they_took(
-    app: FastAPI, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    middleware, counted = _with(app)
-    client = TestClient(app, base_url=URL)
-
-    async def intervals(write: bool) -> list[tuple[float, float]]:
-        counted.intervals.clear()
-        middleware.store = Store(10**6)
-        if write:
-            client.post("/api/experiments", json=SPEC).raise_for_status()
-        await asyncio.gather(*(_ask(middleware, key) for key in range(1, 5)))
-        return sorted(counted.intervals)
-
-    async def ask() -> None:
-        monkeypatch.setattr(answers, "WRITTEN_S", 0)
-        together = await intervals(write=False)
-        assert any(later[0] < earlier[1] for earlier, later in itertools.pairwise(together))
-        # However slow the machine is.
-        monkeypatch.setattr(answers, "WRITTEN_S", 60)
-        monkeypatch.setattr(answers, "TURN_S", 60)
-        for earlier, later in itertools.pairwise(await intervals(write=True)):
-            assert later[0] - earlier[1] > 0.9 * (earlier[1] - earlier[0])
-
-    _run(ask)
 
 
 @pytest.mark.sqlite

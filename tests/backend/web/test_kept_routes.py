@@ -147,7 +147,8 @@ def paths() -> list[str]:
     return list(dict.fromkeys(asked))
 
 
-def _same(answer: httpx.Response) -> tuple[int, Any]:
+def same(answer: httpx.Response) -> tuple[int, Any]:
+    """What must be the same in two answers."""
     body = answer.json()
     if isinstance(body, dict):
         body.pop("seconds_left", None)  # it goes on with the time
@@ -169,9 +170,9 @@ def test_whatever_is_done_in_whatever_order_what_is_kept_is_what_would_be_comput
         operation = draw.choice(OPERATIONS)
         operation(draw, draw.choice((keeps, anew)), database)
         for path in draw.sample(asked, 9):
-            wanted = _same(anew.get(path))
+            wanted = same(anew.get(path))
             for _ in range(2):
-                got = _same(keeps.get(path))
+                got = same(keeps.get(path))
                 assert got == wanted, f"seed {seed}, {number}: {operation.__name__}, {path}"
 
 

@@ -19,18 +19,17 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from starlette.types import Receive, Scope, Send
 
-from backend.api.kept import Kept, KeptRoutes, mark
+from backend.api.kept import Kept, mark
+from backend.api.process_state import ProcessState, hand
 from backend.settings import Settings
 from backend.storage.database import Database
-from backend.storage.tables import Experiment
 from backend.web import readers as module
-from backend.web.answers import AnswersMiddleware
 from backend.web.app import create_app
 from backend.web.exchange import Reply
 from backend.web.reader import reader_app
 from backend.web.readers import Readers
 from tests.backend.conftest import Process, Start
-from tests.backend.web.test_kept_routes import READING, URL, lane, launch, paths
+from tests.backend.web.test_kept_routes import READING, URL, lane, launch, paths, same
 from tests.conftest import DatabaseUrl
 
 NAME = "backend.web.reader"
@@ -62,25 +61,30 @@ def readers(settings: Settings, server: Any) -> Iterator[Readers]:
     made = Readers(settings)
     yield made
     made.stop()
-    assert not _processes(psutil.Process())
+    assert not processes(psutil.Process())
 
 
-def _processes(parent: psutil.Process) -> list[psutil.Process]:
+def processes(parent: psutil.Process) -> list[psutil.Process]:
+    """The readers of a server."""
     return [p for p in parent.children() if NAME in " ".join(p.cmdline()) or p.status() == "zombie"]
 
 
-def _scope(path: str) -> Scope:
+async def at_once() -> None:
+    """Nothing has to be done before a question is sent."""
+
+
+def scope_of(path: str) -> Scope:
     path, _, query = path.partition("?")
     headers = [(b"host", b"127.0.0.1:8111"), (b"accept-encoding", b"gzip")]
     scope = {"type": "http", "method": "GET", "path": path, "query_string": query.encode()}
     return {**scope, "headers": headers}
 
 
-async def _asked(readers: Readers, path: str) -> Reply:
+async def asked(readers: Readers, path: str) -> Reply:
     """What a reader answers, once it is up."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        if (reply := await readers.ask(_scope(path))) is not None:
+        if (reply := await readers.ask(scope_of(path), False, at_once)) is not None:
             return reply
         await asyncio.sleep(0.1)
     raise AssertionError("waited in vain")
@@ -98,20 +102,19 @@ def test_a_reader_needs_no_more_than_settings_and_database_and_cannot_write(
     client, _ = server
     app = reader_app(settings)
     reading = TestClient(app, base_url=URL)
-    found = KeptRoutes("/api", READING)
-    here = set()
+    with pytest.raises(AttributeError, match="has no attribute"):
+        reading.get("/api/queue")
+    state = ProcessState.of(client.app.state).model_dump_json()  # type: ignore[attr-defined]
+
+    async def handed(scope: Scope, receive: Receive, send: Send) -> None:
+        hand(scope, state)
+        await app(scope, receive, send)
+
+    reading = TestClient(handed, base_url=URL)
     for path in paths():
-        row = found.find(path.partition("?")[0])
-        assert row is not None
-        if row[0].here:
-            here.add(path)
-            with pytest.raises(AttributeError, match="has no attribute"):
-                reading.get(path)
-        else:
-            got, wanted = reading.get(path), client.get(path)
-            assert got.status_code in (200, 422), path
-            assert (got.status_code, got.content) == (wanted.status_code, wanted.content), path
-    assert here == {"/api/queue"}
+        got, wanted = reading.get(path), client.get(path)
+        assert got.status_code in (200, 422), path
+        assert same(got) == same(wanted), path
     database: Database = app.state.database
     with (
         pytest.raises(DBAPIError, match=r"read-?only"),
@@ -135,83 +138,44 @@ def test_a_reader_answers_the_same_and_sees_at_once_what_was_written(
             "/api/experiments?limit=0",
             "/api/experiments?q=%22a%C3%BC",
         ):
-            reply, wanted = await _asked(readers, path), client.get(path)
+            reply, wanted = await asked(readers, path), client.get(path)
             assert reply[0] == wanted.status_code
             assert _json(reply) == wanted.json()
             packed = dict(reply[1]).get(b"content-encoding", b"").decode()
             assert packed == wanted.headers.get("content-encoding", "")
+        mistake = await asked(readers, "/api/queue")  # without what must be handed along
+        assert (mistake[0], _json(mistake)["title"]) == (500, "Internal Server Error")
         for number in range(20):
             client.patch("/api/experiments/1", json={"name": f"N{number}"}).raise_for_status()
-            assert _json(await _asked(readers, "/api/experiments/1"))["name"] == f"N{number}"
+            assert _json(await asked(readers, "/api/experiments/1"))["name"] == f"N{number}"
 
     asyncio.run(ask())
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
-def test_without_its_reader_the_server_answers_itself_until_it_is_back(
-    server: tuple[TestClient, Database],
-    readers: Readers,
-    how: signal.Signals,
+@pytest.mark.parametrize(
+    ("executable", "why"), [("/nowhere/python", "No such file"), ("a\0b", "null byte")]
+)
+def test_a_reader_that_cannot_be_started_is_said_once(
+    settings: Settings,
+    executable: str,
+    why: str,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(module, "SILENT_S", 2.0)
-    client, database = server
-    computed: list[str] = []
-
-    async def here(scope: Scope, receive: Receive, send: Send) -> None:
-        computed.append(scope["path"])
-        await client.app(scope, receive, send)
-
-    routes = KeptRoutes("/api", READING)
-    answers = AnswersMiddleware(here, routes, database, 10**6, readers)
-
-    async def get(path: str) -> int:
-        sent: list[Any] = []
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        async def receive() -> Any:
-            raise AssertionError("a question has no body")
-
-        with database.write() as session:  # so that it is computed again
-            session.get_one(Experiment, 1).description = f"{time.monotonic()}"
-        await answers({**_scope(path), "app": client.app}, receive, send)
-        status: int = sent[0]["status"]
-        return status
-
-    async def ask() -> None:
-        await _asked(readers, "/api/views")
-        assert await get("/api/experiments/1") == 200 and computed == []
-        process = _processes(psutil.Process())[0]
-        process.send_signal(how)
-        began = time.monotonic()
-        assert await get("/api/experiments/1") == 200 and computed == ["/api/experiments/1"]
-        assert time.monotonic() - began < 6
-        await _asked(readers, "/api/views")
-        assert _processes(psutil.Process()) != [process]
-        assert await get("/api/experiments/1") == 200 and len(computed) == 1
-
-    asyncio.run(ask())
-    assert sum("computes answers itself" in line for line in caplog.messages) == 1
-
-
-def test_a_reader_that_cannot_be_started_is_said_once(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    monkeypatch.setattr("sys.executable", executable)
     monkeypatch.setattr(module, "PAUSE_S", 0.05)
     readers = Readers(settings)
 
     async def ask() -> None:
         for _ in range(20):
-            assert await readers.ask(_scope("/api/views")) is None
+            assert await readers.ask(scope_of("/api/views"), False, at_once) is None
             await asyncio.sleep(0.02)
 
     asyncio.run(ask())
+    assert readers._readers[0]._pause > module.PAUSE_S, "it is tried again and again"
     readers.stop()
-    assert len(caplog.messages) == 1 and "cannot be started: No such file" in caplog.text
+    assert len(caplog.messages) == 1 and "cannot be started: " in caplog.text
+    assert why in caplog.text
 
 
 def _with_reader(start: Start) -> tuple[Process, psutil.Process]:
@@ -220,7 +184,7 @@ def _with_reader(start: Start) -> tuple[Process, psutil.Process]:
 
     def up() -> psutil.Process | None:
         server.get("/api/experiments")
-        return next(iter(_processes(parent)), None)
+        return next(iter(processes(parent)), None)
 
     process: psutil.Process = server.wait(up)
     assert os.getpgid(process.pid) != os.getpgid(parent.pid), "Ctrl-C would reach it"
@@ -234,19 +198,21 @@ def test_a_reader_ends_with_its_server(start: Start, how: signal.Signals, up: bo
         server.wait(lambda: len(process.net_connections("unix")) and process.num_threads() > 1)
     server.process.send_signal(how)
     server.process.wait(timeout=10)
-    process.wait(timeout=2)
+    process.wait(timeout=10)
     assert server.process.stdout is not None
     said = server.process.stdout.read()
     assert "Traceback" not in said and "reader" not in said
 
 
-def test_every_kept_route_says_where_it_is_computed() -> None:
+def test_every_kept_route_says_what_it_needs_of_the_process() -> None:
     """By what its function is given: what is of the process alone is on the application's state."""
     own = {"scheduler", "devices", "device_benchmarks", "theory_worker", "feed", "database_health"}
     for route in READING:
         row = mark(route)
         if isinstance(row, Kept):
-            assert row.here == bool(own & _given(route.dependant)), route.path
+            given = _given(route.dependant)
+            assert not own & given, route.path
+            assert row.process == ("process" in given), route.path
 
 
 def _given(dependant: Any) -> set[str]:
