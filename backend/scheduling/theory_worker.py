@@ -20,7 +20,7 @@ from pickle import UnpicklingError
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from backend.scheduling.executors.worker import die_with_parent
+from backend.scheduling.executors.worker import die_with_parent, leave_signals_to_the_server
 from loraone.analysis.figures.style import Theme
 from loraone.progress import Steps
 from loraone.spec.experiment import ExperimentSpec
@@ -211,6 +211,7 @@ class TheoryWorker:
 
 def main(connection: Connection, threads: int) -> None:
     """Answer questions until the connection closes or the server is gone."""
+    leave_signals_to_the_server()
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     os.environ["OMP_NUM_THREADS"] = str(threads)
     threading.Thread(target=die_with_parent, daemon=True).start()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import faulthandler
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -41,7 +42,10 @@ class Performer:
             os.environ["OMP_NUM_THREADS"] = str(device.threads)
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         import torch
+        from tqdm import tqdm
 
+        # Its own is a semaphore of the system too, which is left behind when a worker is killed.
+        tqdm.set_lock(threading.RLock())
         if device.gpu is None:
             torch.set_num_threads(device.threads)
         self._device = "cpu" if device.gpu is None else "cuda"
@@ -66,6 +70,7 @@ class Performer:
 
 def main(connection: Connection, device: Device) -> None:
     """Serve jobs until the connection closes or the server is gone."""
+    leave_signals_to_the_server()
     _die_first()
     if device.gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = device.gpu
@@ -105,6 +110,11 @@ def die_with_parent() -> None:
     assert parent is not None
     parent.join()
     os._exit(1)
+
+
+def leave_signals_to_the_server() -> None:
+    """Ctrl-C in a terminal goes to all processes, and means the server, which ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _die_first() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from pydantic import ValidationError
 
@@ -15,6 +17,8 @@ from backend.settings import Settings
 from backend.storage.database import Database
 from backend.web.server import ServerError, serve
 from backend.web.sockets import listen
+from tests.backend.conftest import Start
+from tests.conftest import tiny_experiment
 
 
 def test_an_address_that_others_can_reach_is_refused(tmp_path: Path) -> None:
@@ -84,3 +88,19 @@ def test_a_database_that_cannot_be_reached_is_named_without_its_password(tmp_pat
     ) as caught:
         serve(Settings(home=tmp_path, port=0, database_url=url), lambda app, url: None)
     assert "secret" not in str(caught.value)
+
+
+def test_ctrl_c_in_the_middle_of_a_run_ends_all_processes_without_a_complaint(
+    start: Start, tiny_models: dict[str, Path], texts_csv: Path
+) -> None:
+    server = start()
+    server.http.post("/api/theory/warm")
+    training = {"steps": 2000, "batch_size": 8, "warmup_steps": 1, "eval_every": 50}
+    spec = tiny_experiment(tiny_models["bert"], texts_csv, training=training)
+    key = server.post("/api/experiments", spec)["id"]
+    server.wait(lambda: server.training(key))
+    family = psutil.Process(server.process.pid)
+    for process in (*family.children(recursive=True), family):
+        process.send_signal(signal.SIGINT)  # as a terminal does
+    said, _ = server.process.communicate(timeout=30)
+    assert not [word for word in ("leaked", "Traceback") if word in said], said
