@@ -27,7 +27,7 @@ class Looks:
         self._check_file = check_file
         self._versions = versions
         self._lock = threading.Lock()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="looks")
+        self._thread: ThreadPoolExecutor | None = None
         # The one that has not begun yet.
         self._next: Future[str | None] | None = None
 
@@ -38,6 +38,8 @@ class Looks:
         where nothing says so within some seconds.
         """
         with self._lock:
+            if self._thread is None:
+                self._thread = ThreadPoolExecutor(1, thread_name_prefix="looks")
             if self._next is None:
                 self._next = self._thread.submit(self._look)
             looking = asyncio.wrap_future(self._next)
@@ -55,8 +57,11 @@ class Looks:
         return self._versions.look()
 
     def stop(self) -> None:
-        """Look no more."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """Look no more, unless somebody still asks."""
+        with self._lock:
+            thread, self._thread, self._next = self._thread, None, None
+        if thread is not None:
+            thread.shutdown(wait=False, cancel_futures=True)
 
 
 def _retrieve(looking: asyncio.Future[str | None]) -> None:
