@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.growth`` seeds databases of 1 000, 10 000 and 100 000 runs, starts a server
 process on each, and asks it on its socket. CPU time is what the kernel counts for all threads of
-the server, a median over requests.
+the server, a median over requests. Each answer is computed anew, and by that process: what is kept
+or computed by readers would hide what it costs.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def ask(http: httpx.Client, pid: int, path: str, repeats: int) -> float:
 
 def measure(home: Path, repeats: int) -> dict[str, float]:
     """Of every request, on a server whose lanes are paused: what waits is to go on waiting."""
-    with served(home) as (http, pid):
+    with served(home, LORAONE_CACHE_MB="0", LORAONE_READERS="0") as (http, pid):
         for lane in http.get("/api/queue").json()["lanes"]:
             http.post(f"/api/lanes/{lane['name']}?mode=drained").raise_for_status()
         time.sleep(2)
@@ -90,7 +91,7 @@ def main() -> None:
             row("---", "---", "---")
             for request, ms in measured.items():
                 before = BEFORE.get(request, ())
-                row(request, f"{ms:.0f}", before[place] if place < len(before) else "–")
+                row(request, f"{ms:.1f}", before[place] if place < len(before) else "–")
 
 
 if __name__ == "__main__":
