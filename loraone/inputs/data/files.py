@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Protocol
 
 from loraone.catalog import SOURCES
 from loraone.errors import DataError
-from loraone.inputs.data import arrow_columns
 from loraone.inputs.data.columns import Column, wanted
 from loraone.inputs.data.csv_table import CsvTable
-from loraone.inputs.data.json_table import JsonTable
+from loraone.inputs.data.json_table import JsonTable, check_list_end
 from loraone.inputs.data.missing import complete
+from loraone.inputs.data.parquet_table import ParquetTable
 from loraone.inputs.data.rows import Row, Rows
 from loraone.inputs.data.streams import HeadEndError, Text, opened
 from loraone.spec.data import DataSpec
 
-# Of Parquet in gzip, whose columns stand anywhere, so that it is unpacked whole.
-MAX_PARQUET = 2**28
-_PARQUET = b"PAR1"
 # So many rows are checked before a run is taken in, and so many looked through for a column, within
-# so many bytes of the file: the server itself does it, and what is longer is a worker's.
+# so many bytes of the file: the server itself does it. What stands beyond them is a worker's to
+# look at, and so is a first row that they hold only a part of.
 FIRST_ROWS = 1000
 SEARCHED_ROWS = 100_000
 HEAD = 8 * 2**20
@@ -58,21 +55,17 @@ def check(spec: DataSpec, labelled: bool) -> None:
     """Raise the DataError that :func:`load`, and what follows it, would raise for the beginning.
 
     Where formats have no header, rows are read on until all columns are found; in a long file one
-    that only later rows have is not missed yet. No more than :data:`HEAD` bytes are read.
+    that only later rows have is not missed yet. No more than :data:`HEAD` bytes are read: of what
+    is longer nothing is known to be wrong.
     """
     columns = wanted(spec, labelled)
-    try:
-        with _table(spec, HEAD) as table:
-            rows = _Beginning(table.rows(columns))
-            first = Rows.collect(columns, islice(rows, FIRST_ROWS))
-            first = replace(first, part=next(rows, None) is not None or rows.cut)
-            if rows.cut and not first.texts:
-                raise _long_row(spec)
-            if not table.has(columns):
-                any(table.has(columns) for _ in islice(rows, SEARCHED_ROWS))
-            complete(first, spec)
-    except HeadEndError as error:  # within the header
-        raise _long_row(spec) from error
+    with suppress(HeadEndError), _table(spec, HEAD) as table:
+        rows = _Beginning(table.rows(columns))
+        first = Rows.collect(columns, islice(rows, FIRST_ROWS))
+        first = replace(first, part=next(rows, None) is not None or rows.cut)
+        if not table.has(columns):
+            any(table.has(columns) for _ in islice(rows, SEARCHED_ROWS))
+        complete(first, spec)
 
 
 class _Beginning(Iterator[Row]):
@@ -90,16 +83,6 @@ class _Beginning(Iterator[Row]):
             raise StopIteration from None
 
 
-def _long_row(spec: DataSpec) -> DataError:
-    return DataError(
-        f"the first row of {spec.source}, or its header, is longer than {HEAD >> 20} MiB",
-        field="data.source",
-        value=spec.source,
-        allowed=f"a table whose rows have up to {HEAD >> 20} MiB",
-        hint="see that lines end where rows do",
-    )
-
-
 @contextmanager
 def _table(spec: DataSpec, head: int | None = None) -> Iterator[Table]:
     from pyarrow import ArrowException
@@ -114,15 +97,28 @@ def _table(spec: DataSpec, head: int | None = None) -> Iterator[Table]:
                 value=spec.source,
                 allowed=f"an existing {SOURCES['file'].file_kinds}",
             )
+        if not path.stat().st_size:
+            raise DataError(
+                f"{spec.source} is empty",
+                field="data.source",
+                value=spec.source,
+                allowed="a file with rows",
+                hint="download or copy it again",
+            )
         # Parquet's beginning is its end: the table itself looks at no more than that.
         packed = path.suffix.lower() == ".gz"
         with opened(path, head if packed or suffix != ".parquet" else None) as stream:
             if suffix == ".parquet":
                 yield ParquetTable(stream, head)
-            elif suffix == ".csv":
-                yield CsvTable(Text(stream, spec.encoding), spec.source)
             else:
-                yield JsonTable(Text(stream, spec.encoding, translated=True), spec.source)
+                # Held, as it closes the stream when nobody holds it.
+                text = Text(stream, spec.encoding, translated=suffix != ".csv")
+                yield (CsvTable if suffix == ".csv" else JsonTable)(text, spec.source)
+                if head is not None and not packed and suffix == ".json":
+                    check_list_end(path)
+            if packed:  # that it was cut off shows at its end alone
+                for _ in iter(partial(stream.read, 2**16), b""):
+                    pass
     except (MemoryError, DataError):  # Arrow's is an ArrowException too, ours a ValueError
         raise
     except UnicodeError as error:  # such as UTF-16 without its byte order mark
@@ -140,81 +136,3 @@ def _table(spec: DataSpec, head: int | None = None) -> Iterator[Table]:
             field="data.source",
             value=spec.source,
         ) from error
-
-
-class ParquetTable:
-    """A Parquet file, a batch of rows at a time.
-
-    With ``head`` only row groups are read whose columns have up to so many bytes, and of a packed
-    file that is larger nothing but that it begins as Parquet does.
-    """
-
-    def __init__(self, stream: IO[bytes], head: int | None = None) -> None:
-        from pyarrow import parquet
-
-        self._head = head
-        self._file: Any = None
-        whole = stream if stream.seekable() else _whole(stream)
-        if whole is not None:
-            if head is not None:
-                _check_footer(whole, head)
-            self._file = parquet.ParquetFile(whole)
-
-    def rows(self, columns: Sequence[Column]) -> Iterator[Row]:
-        """The values of ``columns``, row by row; their types are checked before."""
-        if self._file is None:
-            return iter(())
-        arrow_columns.check_schema(columns, self._file.schema_arrow)
-        names = list(dict.fromkeys(column.name for column in columns))
-        groups = list(self._groups(names))
-        batches = self._file.iter_batches(
-            columns=names, row_groups=groups, batch_size=8 * FIRST_ROWS
-        )
-        return arrow_columns.rows(columns, batches)
-
-    def has(self, columns: Sequence[Column]) -> bool:
-        """The schema says it before any row."""
-        return True
-
-    def _groups(self, names: Sequence[str]) -> Iterator[int]:
-        """The row groups to read: all, or the first ones that are small enough."""
-        metadata = self._file.metadata
-        for group in range(metadata.num_row_groups):
-            if self._head is not None:
-                of_group = metadata.row_group(group)
-                chunks = [of_group.column(i) for i in range(of_group.num_columns)]
-                wanted = [chunk for chunk in chunks if chunk.path_in_schema in names]
-                if sum(chunk.total_uncompressed_size for chunk in wanted) > self._head:
-                    return
-            yield group
-
-
-def _check_footer(stream: IO[bytes], head: int) -> None:
-    """Its last eight bytes say how long it is; it is read whole."""
-    size = stream.seek(0, io.SEEK_END)
-    stream.seek(max(0, size - 8))
-    length = int.from_bytes(stream.read(4), "little")
-    if stream.read(4) == _PARQUET and length > head:
-        raise ValueError(f"its footer has {length} bytes; allowed: up to {head}")
-    stream.seek(0)
-
-
-def _whole(stream: IO[bytes]) -> IO[bytes] | None:
-    """What a packed file holds, where it is Parquet and not too large for memory; None where more
-    than its beginning would have to be read."""
-    begin = stream.read(len(_PARQUET))
-    if begin != _PARQUET:
-        raise ValueError("it does not begin as Parquet does")
-    try:
-        # In parts: at once, as much memory would be taken as it might have.
-        parts = iter(partial(stream.read, 2**20), b"")
-        limited = islice(parts, MAX_PARQUET // 2**20 + 1)
-        unpacked = begin + b"".join(limited)
-    except HeadEndError:
-        return None
-    if len(unpacked) > MAX_PARQUET:
-        raise ValueError(
-            f"it unpacks to more than {MAX_PARQUET >> 20} MiB; Parquet is packed in itself: unpack "
-            "the file and name the unpacked one"
-        )
-    return io.BytesIO(unpacked)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from loraone.errors import DataError
@@ -16,6 +18,11 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _BLOCK = 2**20
 # How near to the end of what is read an error may be one of what is not read yet.
 _NEAR = 64
+# Bytes at either end of a file in which a list's bracket is looked for, and what may stand beside
+# it: spaces, the half of the bracket itself in UTF-16, a byte order mark.
+_END = 2**12
+_BLANK = b" \t\r\n\0"
+_MARKS = codecs.BOM_UTF8 + codecs.BOM_UTF16
 
 
 class _Object(list[tuple[str, Any]]):
@@ -114,6 +121,17 @@ class JsonTable:
             value=self._source,
             allowed="an object for each row: one on each line, or a list of them",
         )
+
+
+def check_list_end(path: Path) -> None:
+    """Raise ValueError for a list whose end is missing, which is all there is to see of a file
+    that was cut off beyond the rows that are looked at."""
+    with path.open("rb") as file:
+        begin = file.read(_END).lstrip(_BLANK + _MARKS)
+        file.seek(max(0, path.stat().st_size - _END))
+        end = file.read().rstrip(_BLANK)
+    if begin.startswith(b"[") and end and not end.endswith(b"]"):
+        raise ValueError("its list has no end: it was cut off; download or copy it again")
 
 
 class _Scan:

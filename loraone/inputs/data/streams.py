@@ -71,13 +71,16 @@ class _Head(io.RawIOBase):
         self._stream = stream
         self._left = length
         self._file = file
+        self._ended = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        block = self._stream.read(min(len(buffer), self._left) or 1)
-        if block and not self._left:
+        # Whoever asks again is not told that the file ends where its last byte was looked for.
+        block = b"" if self._ended else self._stream.read(min(len(buffer), self._left) or 1)
+        if self._ended or (block and not self._left):
+            self._ended = True
             raise HeadEndError
         self._left -= len(block)
         buffer[: len(block)] = block

@@ -6,7 +6,7 @@ import gzip
 import json
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,8 +14,10 @@ import pytest
 from pyarrow import parquet
 
 from loraone.errors import DataError
-from loraone.inputs.data import files
+from loraone.inputs.data import files, streams
+from loraone.inputs.data.streams import HeadEndError, opened
 from loraone.spec.data import DataSpec
+from tests.loraone.inputs.data.written import packed
 
 MIB = 2**20
 LONG = 300 * MIB
@@ -56,13 +58,11 @@ def check(file: Path) -> None:
         ("quoted.csv", b'text,label\n"a'),
         ("row.jsonl", b'{"text": "' + b"a" * 9 * MIB),
         ("list.json", b'[{"text": "a", "label": ["' + b"a" * 9 * MIB),
-        ("nothing.json", b"[ "),
-        ("spaces.jsonl", b" " * MIB),
         ("packed.csv.gz", b""),
         ("packed.jsonl.gz", b""),
     ],
 )
-def test_one_endless_line_is_refused_by_its_length(name: str, begin: bytes, tmp_path: Path) -> None:
+def test_one_endless_line_is_left_to_a_worker(name: str, begin: bytes, tmp_path: Path) -> None:
     file = tmp_path / name
     if name.endswith(".gz"):
         start = b"text,label\n" if ".csv" in name else b'{"text": "'
@@ -72,19 +72,53 @@ def test_one_endless_line_is_refused_by_its_length(name: str, begin: bytes, tmp_
                 stream.write(b"a" * MIB)
     else:
         sparse(file, begin)
+    check(file)
+
+
+@pytest.mark.parametrize(("name", "begin"), [("nothing.json", b"[ "), ("spaces.jsonl", b" " * MIB)])
+def test_what_does_not_begin_as_a_table_does_is_refused(
+    name: str, begin: bytes, tmp_path: Path
+) -> None:
     with pytest.raises(DataError) as caught:
-        check(file)
-    assert caught.value.field in ("data.source", "data.encoding")
-    assert len(str(caught.value)) < 1000
-    if name not in ("nothing.json", "spaces.jsonl"):
-        assert "is longer than 8 MiB" in str(caught.value)
+        check(sparse(tmp_path / name, begin))
+    assert caught.value.field == "data.encoding"
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1, 9 * MIB])
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "json", "csv.gz", "jsonl.gz", "json.gz"])
+def test_a_first_row_of_any_length_is_taken(suffix: str, more: int, tmp_path: Path) -> None:
+    """A worker takes rows of up to :data:`streams.MAX_ROW` characters."""
+    begin, end = {
+        "csv": (b"text,label\n", b",x\nb,y\n"),
+        "jsonl": (b'{"text": "', b'", "label": "x"}\n{"text": "b", "label": "y"}\n'),
+        "json": (b'[{"text": "', b'", "label": "x"}, {"text": "b", "label": "y"}]'),
+    }[suffix.removesuffix(".gz")]
+    length = files.HEAD + more - len(begin) - len(end)
+    packed(tmp_path / f"a.{suffix}", begin + b"a" * length + end)
+    check(tmp_path / f"a.{suffix}")
+    assert length < streams.MAX_ROW
+    if more > 1:
+        rows = files.load(DataSpec(source=str(tmp_path / f"a.{suffix}")), labelled=True)
+        assert list(rows.labels or ()) == ["x", "y"]
+
+
+def test_a_header_of_any_length_is_taken(tmp_path: Path) -> None:
+    names = ",".join(f"a column of a long name {i:07}" for i in range(300_000))
+    (tmp_path / "a.csv").write_text(f"text,label,{names}\na,x{',' * 300_000}\n")
+    check(tmp_path / "a.csv")
+
+
+def test_a_beginning_has_no_end_however_often_one_reads_on(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"a" * 11)
+    with opened(tmp_path / "a.csv", 10) as stream:
+        for _ in range(3):
+            with pytest.raises(HeadEndError):
+                stream.read()
 
 
 @pytest.mark.usefixtures("watched")
 def test_a_gzip_header_without_end_is_not_searched_for_its_end(tmp_path: Path) -> None:
-    file = sparse(tmp_path / "a.csv.gz", b"\x1f\x8b\x08\x08" + b"\0" * 6 + b"a" * 9 * MIB)
-    with pytest.raises(DataError, match=r"longer than 8 MiB|cannot be read"):
-        check(file)
+    check(sparse(tmp_path / "a.csv.gz", b"\x1f\x8b\x08\x08" + b"\0" * 6 + b"a" * 9 * MIB))
 
 
 @pytest.mark.usefixtures("watched")
@@ -128,11 +162,59 @@ def test_of_parquet_the_footer_and_small_groups_of_rows_are_read(tmp_path: Path)
         files.check(DataSpec(source=str(large), text_column="words"), labelled=True)
     small = written(tmp_path / "small.parquet", ["a", "b"] * 1000, row_group_size=10)
     check(small)
-    footer = sparse(tmp_path / "footer.parquet", b"PAR1", (200 * MIB).to_bytes(4, "little"))
-    with footer.open("ab") as stream:
-        stream.write(b"PAR1")
-    with pytest.raises(DataError, match="footer has"):
-        check(footer)
+
+
+@pytest.mark.usefixtures("watched")
+def test_a_footer_of_any_length_is_taken(tmp_path: Path) -> None:
+    sparse(tmp_path / "sparse.parquet", b"PAR1", (200 * MIB).to_bytes(4, "little") + b"PAR1")
+    check(tmp_path / "sparse.parquet")
+    schema = pa.schema([("text", pa.string()), ("label", pa.string())], {"note": "a" * 9 * MIB})
+    with parquet.ParquetWriter(tmp_path / "long.parquet", schema) as writer:
+        writer.write_table(pa.table([["a", "b"], ["x", "y"]], schema))
+    (tmp_path / "long.parquet.gz").write_bytes(
+        gzip.compress((tmp_path / "long.parquet").read_bytes(), 1)
+    )
+    for name in ("long.parquet", "long.parquet.gz"):
+        check(tmp_path / name)
+        rows = files.load(DataSpec(source=str(tmp_path / name)), labelled=True)
+        assert list(rows.texts) == ["a", "b"]
+
+
+def grouped(file: Path, groups: Iterable[list[str]], label: str = "x", **options: object) -> Path:
+    schema = pa.schema([("text", pa.string()), ("label", pa.string())])
+    with parquet.ParquetWriter(file, schema, **options) as writer:
+        for texts in groups:
+            writer.write_table(pa.table([texts, [label] * len(texts)], schema))
+    return file
+
+
+def test_rows_before_a_large_group_are_not_taken_for_the_whole_table(tmp_path: Path) -> None:
+    groups = [["a"] * 4, ["b" * 9 * MIB]]
+    file = grouped(tmp_path / "a.parquet", groups, label="", use_dictionary=False)
+    with pytest.raises(DataError, match="4 of the first 4 rows have no label"):
+        check(file)
+    with pytest.raises(DataError, match="4 of 4 rows have no label"):
+        check(grouped(tmp_path / "b.parquet", groups[:1], label=""))
+
+
+@pytest.mark.parametrize("repeated", [True, False])
+def test_many_groups_are_read_no_further_than_one(repeated: bool, tmp_path: Path) -> None:
+    """Of a text that stands in the file once and is that of each row, or of long single rows."""
+    if repeated:
+        groups: Iterable[list[str]] = [["a" * MIB] * 200]
+        file = grouped(tmp_path / "a.parquet", groups, dictionary_pagesize_limit=2 * MIB)
+        assert file.stat().st_size < MIB
+    else:
+        groups = ([str(i) + "a" * 7 * MIB] for i in range(20))
+        file = grouped(tmp_path / "a.parquet", groups, use_dictionary=False)
+    pool, default = pa.system_memory_pool(), pa.default_memory_pool()
+    assert pool.backend_name != default.backend_name
+    pa.set_memory_pool(pool)
+    try:
+        check(file)
+    finally:
+        pa.set_memory_pool(default)
+    assert 0 < (pool.max_memory() or 0) < 8 * files.HEAD
 
 
 @pytest.mark.usefixtures("watched")

@@ -110,11 +110,13 @@ def test_values_beyond_the_limit_of_the_csv_module_are_read(tmp_path: Path) -> N
     assert read(file)[0] == [long, "b"]
 
 
-def test_a_file_without_rows_or_without_anything_is_refused_by_column(tmp_path: Path) -> None:
+def test_a_file_without_rows_or_without_anything_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
-    for content in ("", "\n\n", "body,label\n"):
+    for content in ("\n\n", "body,label\n"):
         file.write_text(content)
         refused(file, "no column 'text'")
+    file.write_text("")
+    refused(file, "is empty")
 
 
 @pytest.mark.parametrize("sign", [";", "\t"])

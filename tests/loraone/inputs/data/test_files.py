@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import io
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from loraone.catalog import SOURCES
 from loraone.errors import DataError
-from loraone.inputs.data import files, hub, streams
+from loraone.inputs.data import files, hub, parquet_table, streams
 from loraone.inputs.data.texts import load, source_of
 from loraone.spec.data import DataSpec
 from tests.loraone.inputs.data.written import ALL_FORMATS, read, refused, written
@@ -25,6 +28,72 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, suffix: str) -> None
     cut = content.rindex(b"b,") + 1 if suffix == "csv" else len(content) * 2 // 3
     file.write_bytes(content[:cut])
     assert refused(file).field == "data.source"
+
+
+# Parquet is in groups of rows, so that those that are looked at are whole.
+def of_many_rows(file: Path) -> bytes:
+    rows = {"text": [f"text {i}" for i in range(20_000)], "label": ["x", "y"] * 10_000}
+    if ".parquet" not in file.name:
+        return written(file, rows).read_bytes()
+    sink = io.BytesIO()
+    parquet.write_table(pa.table(rows), sink, row_group_size=1000)
+    return gzip.compress(sink.getvalue()) if file.suffix == ".gz" else sink.getvalue()
+
+
+def known_before(file: Path, content: bytes, *words: str) -> None:
+    """Plan and run refuse the file alike, naming it."""
+    file.write_bytes(content)
+    error = refused(file, str(file), *words)
+    with pytest.raises(DataError) as caught:
+        files.check(DataSpec(source=str(file)), labelled=True)
+    assert (caught.value.field, error.field) == ("data.source", "data.source")
+    assert str(file) in caught.value.message
+
+
+@pytest.mark.parametrize("suffix", [s for s in ALL_FORMATS if s not in ("csv", "jsonl")])
+@pytest.mark.parametrize("share", [0.4, 0.999])
+def test_a_download_that_stopped_is_known_before_a_run(
+    tmp_path: Path, suffix: str, share: float
+) -> None:
+    """Beyond the rows that are looked at; in lines there is nothing to see of it."""
+    file = tmp_path / f"rows.{suffix}"
+    whole = of_many_rows(file)
+    known_before(file, whole[: int(share * len(whole))])
+    file.write_bytes(whole)
+    files.check(DataSpec(source=str(file)), labelled=True)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_list_without_its_end_is_known_before_a_run(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "rows.json"
+    text = " " + of_many_rows(file).decode()
+    spec = DataSpec(source=str(file), encoding=encoding)
+    file.write_bytes(f"{text}\n ".encode(encoding))
+    files.check(spec, labelled=True)
+    file.write_bytes(text[:-20].encode(encoding))
+    with pytest.raises(DataError, match="its list has no end: it was cut off"):
+        files.check(spec, labelled=True)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "parquet.gz", "csv.gz", "jsonl.gz", "json"])
+def test_more_after_the_end_of_a_file_is_known_before_a_run(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"rows.{suffix}"
+    known_before(file, of_many_rows(file) + b"<html>")
+
+
+def test_what_is_missing_within_parquet_is_known_before_a_run(tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    whole = of_many_rows(file)
+    known_before(file, whole[:20_000] + whole[-20_000:], "ends at byte", "a part of it is missing")
+    known_before(file, whole[:40] + whole[-100:], "a part of it is missing")
+    known_before(file, b"PAR1", "it was cut off")
+    known_before(file, b"<html>404</html>", "does not begin as Parquet does")
+
+
+@pytest.mark.parametrize("suffix", ALL_FORMATS)
+def test_an_empty_file_is_said_to_be_empty(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"rows.{suffix}"
+    known_before(file, b"", "is empty")
 
 
 @pytest.mark.parametrize("suffix", ["csv.gz", "jsonl.gz", "parquet.gz"])
@@ -132,5 +201,5 @@ def test_packed_parquet_is_looked_at_before_it_is_unpacked(
     zeros.write_bytes(gzip.compress(bytes(10**6)))
     refused(zeros, "does not begin as Parquet does")
     file = written(tmp_path / "rows.parquet.gz", {"text": ["a"] * 50, "label": ["b"] * 50})
-    monkeypatch.setattr(files, "MAX_PARQUET", 100)
+    monkeypatch.setattr(parquet_table, "MAX_UNPACKED", 100)
     refused(file, "unpacks to more than", "Parquet is packed in itself")
