@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -114,10 +115,85 @@ def test_a_data_set_whose_own_configuration_names_a_file_of_this_machine_is_not_
     table = datasets.Dataset.from_dict({"text": TEXT[1], "label": ["x", "y"] * 20})
     builder = Builder(table, {"train": ["hf://datasets/org/name/a.csv", *found]})
     monkeypatch.setattr(datasets, "load_dataset_builder", lambda *_, **__: builder)
-    with pytest.raises(DataError, match=r"names a file of this machine") as caught:
+    with pytest.raises(DataError, match=r"names a file outside its repository") as caught:
         load(DataSpec(source="org/name"), labelled=True)
     assert caught.value.field == "data.source"
     assert "a secret" not in str(caught.value)
+
+
+def named(monkeypatch: pytest.MonkeyPatch, *files: str, source: str = "org/name") -> None:
+    """Load a data set whose configuration names these files."""
+    table = datasets.Dataset.from_dict({"text": TEXT[1], "label": ["x", "y"] * 20})
+    builder = Builder(table, {"train": list(files)}, read=True)
+    monkeypatch.setattr(datasets, "load_dataset_builder", lambda *_, **__: builder)
+    load(DataSpec(source=source), labelled=True)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "hf://datasets/org/name@0123abc/a.csv",
+        "hf://datasets/org/name/a..b.csv",
+        "hf://datasets/org/name@refs%2Fconvert%2Fparquet/default/train/0000.parquet",
+        "zip://a.csv::hf://datasets/org/name@0123abc/b.zip",
+        "zip://in/a folder/a.csv::hf://datasets/org/name/b.zip",
+        "gzip://a.csv::hf://datasets/org/name@0123abc/a.csv.gz",
+        "zip://a.csv::tar://b.zip::hf://datasets/org/name@0123abc/c.tar",
+    ],
+)
+def test_archives_of_the_data_set_itself_are_read(
+    file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named(monkeypatch, file, source="org/name@main")
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "/etc/passwd",
+        "a.csv",
+        "file:///etc/passwd",
+        "local:///etc/passwd",
+        "https://example.org/a.csv",
+        "http://169.254.169.254/latest",
+        "hf://datasets/org/other@0123abc/a.csv",
+        "hf://datasets/org/name2/a.csv",
+        "hf://datasets/org/name",
+        "hf://datasets/other/org/name/a.csv",
+        "hf://datasets/org/name/../other/a.csv",
+        "hf://org/name/a.csv",
+        "hf://buckets/org/name/a.csv",
+        "s3://org/name/a.csv",
+        "zip://a.csv::/root/b.zip",
+        "zip://a.csv::b.zip",
+        "zip://a.csv::file:///root/b.zip",
+        "zip://a.csv::https://example.org/b.zip",
+        "zip://a.csv::hf://datasets/org/other/b.zip",
+        "zip://a.csv",
+        "zip::hf://datasets/org/name/b.zip",
+        "file:///etc/passwd::hf://datasets/org/name/b.zip",
+        "/etc/passwd::hf://datasets/org/name/b.zip",
+        "https://example.org/a.csv::hf://datasets/org/name/b.zip",
+        "zip://a.csv::/root/b.zip::hf://datasets/org/name/b.zip",
+        "zip://a.csv::simplecache::hf://datasets/org/name/b.zip",
+        "hf://datasets/org/name/b.zip::file:///root/b.zip",
+        "zip://a.csv::hf://datasets/org/name/b.zip::",
+    ],
+)
+def test_what_leads_out_of_the_data_set_is_refused(
+    file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DataError, match="names a file outside its repository") as caught:
+        named(monkeypatch, "hf://datasets/org/name@0123abc/a.csv", file)
+    assert caught.value.field == "data.source"
+    assert file in str(caught.value)
+
+
+def test_the_library_itself_names_a_file_of_an_archive_so(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr("in/a.csv", "text,label\na,x\n")
+    pattern = f"zip://**/*.csv::{tmp_path}/b.zip"
+    assert datasets.data_files.resolve_pattern(pattern, "") == [f"zip://in/a.csv::{tmp_path}/b.zip"]
 
 
 # What datasets would take for a loader of its own, a folder, an archive or another place.
