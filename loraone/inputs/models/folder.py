@@ -13,12 +13,10 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from loraone.errors import ModelError
-from loraone.inputs.models.json_files import read_json
+from loraone.inputs.models.json_files import TooLargeError, check_size, read_json
 
 CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
-# Of a file that is read whole; the largest tokenizers have half of it.
-MAX_JSON = 64 * 2**20
 _POINTER = b"version https://git-lfs"
 # What a tokenizer's vocabulary is read from; without any of them transformers makes an empty one.
 _VOCABULARIES = (
@@ -256,8 +254,11 @@ def _check_whole(file: Path, name: str) -> None:
         raise _broken(file, name, "is git-lfs's pointer, not the file itself", _LFS)
     if not start:
         raise _broken(file, name, "is empty", _AGAIN)
-    if file.suffix == ".json" and file.stat().st_size > MAX_JSON:
-        raise _broken(file, name, f"is larger than {MAX_JSON >> 20} MiB", _AGAIN)
+    if file.suffix == ".json":
+        try:
+            check_size(file)
+        except TooLargeError as error:
+            raise _broken(file, name, str(error), _AGAIN) from error
 
 
 def _broken(file: Path, name: str, words: str, hint: str | None) -> ModelError:

@@ -143,6 +143,33 @@ def test_a_broken_folder_is_refused_by_name_with_the_way_out(
     assert str(folder) in f"{failed.value}"
 
 
+def padded(file: Path, bytes_: int) -> None:
+    """Spaces after what the file holds: the same JSON, in so many bytes."""
+    with file.open("ab") as opened:
+        opened.write(b" " * (bytes_ - file.stat().st_size))
+
+
+@pytest.mark.parametrize(
+    ("file", "most"),
+    [("tokenizer.json", 64), ("config.json", 8), ("tokenizer_config.json", 8), (INDEX, 32)],
+)
+def test_a_json_file_may_be_as_large_as_its_kind_is(
+    file: str, most: int, tiny_models: dict[str, Path], texts_csv: Path, tmp_path: Path
+) -> None:
+    folder = copied(tiny_models["llama"], tmp_path / "large-llama")
+    if file == INDEX:
+        sharded(SHARDS, SHARDS)(folder)
+    spec = tiny_run(folder, texts_csv)
+    padded(folder / file, most * 2**20)
+    assert preflight(spec, None) == []
+    padded(folder / file, most * 2**20 + 1)
+    (error,) = preflight(spec, None)
+    assert (error.field, error.hint) == ("model.id", AGAIN)
+    assert f"{file} of {folder} has {most * 2**20 + 1} bytes; allowed: up to {most} MiB" in str(
+        error
+    )
+
+
 @pytest.mark.parametrize("outside", ["../other/model.safetensors", "/etc/passwd", "..", ""])
 def test_an_index_cannot_name_files_outside_the_folder(
     outside: str, tiny_models: dict[str, Path], tmp_path: Path
