@@ -1,0 +1,45 @@
+"""The schema. Arrays are little-endian float32 BLOBs, scalars that are filtered by are columns."""
+
+from backend.storage.tables.base import Base, now
+from backend.storage.tables.changes import Change
+from backend.storage.tables.experiments import Experiment, Note, SavedView, Tag
+from backend.storage.tables.results import (
+    AlignmentRow,
+    LayerColumn,
+    MetricRow,
+    OverlapRow,
+    SpectrumRow,
+)
+from backend.storage.tables.runs import (
+    ACTIVE,
+    FINAL,
+    IMPORTING,
+    STATUSES,
+    WARNING,
+    ArtifactRow,
+    LaneRow,
+    Run,
+)
+
+__all__ = [
+    "ACTIVE",
+    "FINAL",
+    "IMPORTING",
+    "STATUSES",
+    "WARNING",
+    "AlignmentRow",
+    "ArtifactRow",
+    "Base",
+    "Change",
+    "Experiment",
+    "LaneRow",
+    "LayerColumn",
+    "MetricRow",
+    "Note",
+    "OverlapRow",
+    "Run",
+    "SavedView",
+    "SpectrumRow",
+    "Tag",
+    "now",
+]
