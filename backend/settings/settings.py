@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import getpass
 import os
-import re
 from pathlib import Path
-from typing import Literal, get_args, get_origin
+from typing import Literal
 
 import platformdirs
-from annotated_types import Ge, Gt, Le, MaxLen, MinLen
-from pydantic import AliasChoices, Field, ValidationError, field_validator
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import SettingsConfigDict
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-DATABASES = ("sqlite", "postgresql+psycopg")
+from backend.settings.access import AccessSettings
+from backend.settings.checks import check_database, folder, is_text
 
 
 def _user() -> str:
@@ -34,7 +31,7 @@ def _home() -> Path:
         return Path("~")
 
 
-class Settings(BaseSettings):
+class Settings(AccessSettings):
     """Everything that can be set from outside; each field is ``LORAONE_`` + its name."""
 
     model_config = SettingsConfigDict(env_prefix="LORAONE_", frozen=True, populate_by_name=True)
@@ -164,19 +161,19 @@ class Settings(BaseSettings):
     def _absolute(cls, home: object) -> Path:
         if not str(home):
             raise ValueError("is empty; name a folder, or unset it")
-        return _folder(Path(str(home)))
+        return folder(Path(str(home)))
 
     @field_validator("allowed_roots")
     @classmethod
     def _folders(cls, roots: str) -> str:
         for part in filter(None, roots.split(":")):
-            _folder(Path(part))
+            folder(Path(part))
         return roots
 
     @field_validator("user")
     @classmethod
     def _text(cls, user: str) -> str:
-        if not _is_text(user):
+        if not is_text(user):
             raise ValueError("has characters that cannot be printed")
         return user
 
@@ -184,7 +181,7 @@ class Settings(BaseSettings):
     @classmethod
     def _database(cls, url: str | None) -> str | None:
         if url is not None:
-            _check_database(url)
+            check_database(url)
         return url
 
     @property
@@ -216,85 +213,3 @@ class Settings(BaseSettings):
         """The folders that local paths may lie under: ``home/data`` and what was allowed."""
         named = [Path(part).expanduser() for part in self.allowed_roots.split(":") if part]
         return [self.home / "data", *named]
-
-
-def _is_text(value: str) -> bool:
-    """Whether it is UTF-8 (what is not comes from the system as half characters), on one line."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return not any(ord(letter) < 32 or ord(letter) == 127 for letter in value)
-
-
-def _folder(path: Path) -> Path:
-    """The absolute path of a folder. Raises ValueError for a name that none can have."""
-    if not _is_text(str(path)):
-        raise ValueError("has a name that is not UTF-8, or with characters that cannot be printed")
-    try:
-        return path.expanduser().resolve()
-    except RuntimeError as error:  # no such ~user, no home at all, links in a circle
-        raise ValueError(f"cannot be resolved: {error} Name an absolute path") from error
-    except OSError as error:
-        raise ValueError(f"cannot be resolved: {error.strerror}") from error
-
-
-def _check_database(url: str) -> None:
-    """Raise ValueError, without what may be a password, for what is no URL of a database here."""
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-
-    allowed = f"allowed: SQLAlchemy URLs that begin with {' or '.join(DATABASES)}"
-    try:
-        parsed = make_url(url)
-        dialect = parsed.get_dialect()
-    except (ArgumentError, NoSuchModuleError, ValueError) as error:
-        raise ValueError(f"is no URL of a database; {allowed}") from error
-    if parsed.get_backend_name() not in ("sqlite", "postgresql") or dialect.is_async:
-        raise ValueError(f"{parsed.drivername} is not supported; {allowed}")
-    try:
-        dialect.import_dbapi()
-    except ImportError as error:
-        raise ValueError(
-            f"{parsed.drivername} needs a package that is not installed ({error}): "
-            "pip install 'loraone-lab[postgresql]'"
-        ) from error
-
-
-def allowed(field: FieldInfo) -> str:
-    """What a setting may be, in words; empty where anything may."""
-    if get_origin(field.annotation) is Literal:
-        return ", ".join(f"`{choice}`" for choice in get_args(field.annotation))
-    if field.annotation is bool:
-        return "`true`, `false`"
-    bounds = []
-    for bound in field.metadata:
-        if isinstance(bound, Ge):
-            bounds.append(f"from {bound.ge:,}")
-        elif isinstance(bound, Gt):
-            bounds.append(f"above {bound.gt:,}")
-        elif isinstance(bound, Le):
-            bounds.append(f"up to {bound.le:,}")
-        elif isinstance(bound, MinLen) and bound.min_length == 1:
-            bounds.append("not empty")
-        elif isinstance(bound, MaxLen):
-            bounds.append(f"up to {bound.max_length:,} characters")
-    return ", ".join(bounds)
-
-
-def sentences(error: ValidationError) -> list[str]:
-    """What is wrong with settings, one line each: name, value, what is allowed."""
-    lines = []
-    for item in error.errors():
-        name = str(item["loc"][0]).lower().removeprefix("loraone_")
-        name = "benchmark_device" if name == "calibrate" else name
-        field = Settings.model_fields[name]
-        given = str(item["input"])[:200]
-        if name == "database_url":  # without a password
-            given = re.sub(r"://.*@", "://***@", given)
-        may = allowed(field).replace("`", "")
-        message = item["msg"].removeprefix("Value error, ")
-        lines.append(
-            f"LORAONE_{name.upper()} = {given!r}: {message}" + (f"; allowed: {may}" if may else "")
-        )
-    return lines
