@@ -27,7 +27,8 @@ _TABLES = tuple(table for table in RESULTS if table is not ArtifactRow)
 # That are read at a time; each may be all directions of all layers.
 _ROWS = 10
 _OWN_IDS = ("id", "experiment_id", "run_id")
-# Where a run stood in this server's queue says nothing on another one.
+# Who owns it on this server, and where a run stood in its queue, says nothing on another one.
+_PEOPLE = ("owner_id", "private")
 _QUEUE = ("not_before", "busy_seconds", "lane", "phase", "heartbeat_at", "last_seq", "priority")
 
 # What follows from the runs of an experiment, or from the rest of a run, is derived anew.
@@ -81,7 +82,7 @@ def load(database: Database, document: Any, limits: Limits) -> int:
 
 
 def _columns(table: type[Base]) -> dict[str, Any]:
-    left_out = (*_OWN_IDS, *_DERIVED, *(_QUEUE if table is Run else ()))
+    left_out = (*_OWN_IDS, *_DERIVED, *_PEOPLE, *(_QUEUE if table is Run else ()))
     columns = table.__table__.columns
     return {column.name: column for column in columns if column.name not in left_out}
 

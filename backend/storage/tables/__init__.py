@@ -3,6 +3,15 @@
 from backend.storage.tables.base import Base, now
 from backend.storage.tables.changes import Change
 from backend.storage.tables.experiments import Experiment, Note, SavedView, Tag
+from backend.storage.tables.people import (
+    NAMED,
+    AccessToken,
+    Attempt,
+    AuditRow,
+    Invitation,
+    Person,
+    SignIn,
+)
 from backend.storage.tables.results import (
     AlignmentRow,
     LayerColumn,
@@ -25,20 +34,27 @@ __all__ = [
     "ACTIVE",
     "FINAL",
     "IMPORTING",
+    "NAMED",
     "STATUSES",
     "WARNING",
+    "AccessToken",
     "AlignmentRow",
     "ArtifactRow",
+    "Attempt",
+    "AuditRow",
     "Base",
     "Change",
     "Experiment",
+    "Invitation",
     "LaneRow",
     "LayerColumn",
     "MetricRow",
     "Note",
     "OverlapRow",
+    "Person",
     "Run",
     "SavedView",
+    "SignIn",
     "SpectrumRow",
     "Tag",
     "now",

@@ -24,6 +24,7 @@ class Experiment(Base):
             for name in ("name", "model", "data", "author", "run_count", "best_value", "starred")
         ),
         Index("ix_experiments_model", "task", "model"),
+        Index("ix_experiments_private", "private", "owner_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -38,6 +39,10 @@ class Experiment(Base):
     model: Mapped[str] = mapped_column(String(500), default="")
     data: Mapped[str] = mapped_column(String(500), default="")
     author: Mapped[str] = mapped_column(String(100), default="")
+    # The person of that name, whose name may change.
+    owner_id: Mapped[int | None]
+    # Seen by its owner and administrators alone.
+    private: Mapped[bool] = mapped_column(default=False, server_default=false())
     starred: Mapped[bool] = mapped_column(default=False)
     archived: Mapped[bool] = mapped_column(default=False)
     # What its runs are, which never changes (:mod:`.store.summaries`).
@@ -85,3 +90,4 @@ class SavedView(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
     query: Mapped[str] = mapped_column(String(500))
+    owner_id: Mapped[int | None]

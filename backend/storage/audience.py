@@ -1,0 +1,79 @@
+"""Who a session reads for: what they may not see is in none of its answers.
+
+The criteria stand here alone and hold for every SELECT of the ORM, so that no query of a route
+can forget them. Whatever is no request, such as the scheduler, sees everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, event, or_, select
+from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy.sql.elements import SQLCoreOperations
+
+from backend.storage.tables import Experiment, Run
+
+
+@dataclass(frozen=True)
+class Audience:
+    """What can be seen: everything; or what is not private and what ``person`` owns; or the
+    experiments of a share link alone.
+    """
+
+    everything: bool = False
+    person: int | None = None
+    only: frozenset[int] | None = None
+
+    def sees(self, experiment: int | None, *, private: bool, owner: int | None) -> bool:
+        """Whether an experiment is in it."""
+        if self.only is not None:
+            return experiment in self.only
+        return self.everything or not private or (owner is not None and owner == self.person)
+
+    def sees_id(self, column: SQLCoreOperations[int]) -> ColumnElement[bool]:
+        """The same of a column with an experiment's number."""
+        if self.only is not None:
+            return column.in_(sorted(self.only))
+        # Not the mapped class: the criteria would hold in here too.
+        table = Experiment.__table__.c
+        others = table.private
+        if self.person is not None:
+            others = and_(others, or_(table.owner_id.is_(None), table.owner_id != self.person))
+        # Few are private: their index answers it, and the query's own one does the rest.
+        return column.not_in(select(table.id).where(others))
+
+
+EVERYTHING = Audience(everything=True)
+TEAM = Audience()
+
+_AUDIENCE: ContextVar[Audience] = ContextVar("audience", default=EVERYTHING)
+
+
+def audience() -> Audience:
+    """Of the request that is being answered."""
+    return _AUDIENCE.get()
+
+
+@contextmanager
+def reading_for(audience: Audience) -> Iterator[None]:
+    """Sessions in this context, and in threads and tasks that it starts, read for ``audience``."""
+    token = _AUDIENCE.set(audience)
+    try:
+        yield
+    finally:
+        _AUDIENCE.reset(token)
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _narrow(state: ORMExecuteState) -> None:
+    audience = _AUDIENCE.get()
+    if audience.everything or not state.is_select:
+        return
+    state.statement = state.statement.options(
+        with_loader_criteria(Experiment, audience.sees_id(Experiment.id), include_aliases=True),
+        with_loader_criteria(Run, audience.sees_id(Run.experiment_id), include_aliases=True),
+    )
