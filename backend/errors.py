@@ -2,9 +2,12 @@
 says which status each of these is.
 
     RefusedError
+    ├── NobodyError       whoever asks has not said who they are
+    ├── ForbiddenError    they may not
     ├── NotFoundError     there is no such thing
     ├── InvalidError      fields are wrong, each with its path, value and allowed range
     ├── ConflictError     what it is about is not in a state for it (any more)
+    ├── TooOftenError     it was tried too often of late
     ├── QueueFullError    too many runs wait
     ├── DiskFullError     there is no space for the results of a run
     └── UnavailableError  what the server itself needs cannot be used now
@@ -83,6 +86,14 @@ class RefusedError(Exception):
     """Base of all of them; its text is a sentence for the user."""
 
 
+class NobodyError(RefusedError):
+    """Whoever asks has not said who they are, or what says it holds no longer."""
+
+
+class ForbiddenError(RefusedError):
+    """Whoever asks may not, whoever they are."""
+
+
 class NotFoundError(RefusedError):
     """There is no ``noun`` of this ``key``."""
 
@@ -108,6 +119,14 @@ class InvalidError(RefusedError):
 
 class ConflictError(RefusedError):
     """What it is about is not in a state for it, or not any more."""
+
+
+class TooOftenError(RefusedError):
+    """It was tried too often of late; ``again`` seconds from now it may be tried again."""
+
+    def __init__(self, message: str, again: float) -> None:
+        super().__init__(message)
+        self.again = again
 
 
 class QueueFullError(RefusedError):

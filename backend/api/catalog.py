@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from backend.api.deps import DatabaseHealthDep
 from backend.api.kept import fresh
 from backend.api.representations import Constant
+from backend.api.rights import needs, open_to_all
 from backend.api.schemas.catalog import (
     AlignmentMeasureOut,
     CatalogOut,
@@ -52,6 +53,7 @@ router = APIRouter(tags=["catalog"])
 
 @router.get("/health")
 @fresh("it says that the server answers now")
+@open_to_all("whoever watches the server has no account")
 async def health(database_health: DatabaseHealthDep) -> HealthOut:
     """Whether the server answers, and its version; a problem where its database cannot be used:
     it is gone, replaced, read-only, locked or damaged.
@@ -66,6 +68,7 @@ async def health(database_health: DatabaseHealthDep) -> HealthOut:
 
 @router.get("/catalog", response_model=CatalogOut)
 @fresh("it is made once, and kept by itself")
+@needs("read", shared=True)
 def catalog(request: Request) -> Response:
     """Methods, tasks, sources, quantities, presets, and the schema of an experiment."""
     return _CATALOG.answer(request)

@@ -17,6 +17,7 @@ from fastapi.sse import format_sse_event
 from backend.api.answers import sends
 from backend.api.deps import DatabaseDep, FeedDep
 from backend.api.kept import fresh
+from backend.api.rights import needs
 from backend.scheduling.feed import Feed
 from backend.storage.database import Database
 from backend.storage.store import changes
@@ -36,6 +37,7 @@ _ID = re.compile(r"[0-9]{1,18}")
 
 @router.get("/changes", response_class=StreamingResponse, responses=sends("text/event-stream"))
 @fresh("it goes on")
+@needs("read")
 async def follow(
     database: DatabaseDep,
     feed: FeedDep,

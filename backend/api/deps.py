@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from backend.api.process_state import ProcessState, process_state
 from backend.errors import NotFoundError
+from backend.people.caller import Caller
 from backend.scheduling.device_benchmarks import DeviceBenchmarks
 from backend.scheduling.feed import Feed
 from backend.scheduling.jobs import Device, Executor
@@ -63,6 +64,13 @@ def _devices(request: Request) -> list[Device]:
     return executor.devices()
 
 
+async def _caller(request: Request) -> Caller:
+    """Whoever asks, which :mod:`backend.web.access` found out."""
+    caller: Caller = request.scope["state"]["caller"]
+    return caller
+
+
+CallerDep = Annotated[Caller, Depends(_caller)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 DatabaseHealthDep = Annotated[DatabaseHealth, Depends(_database_health)]
@@ -88,6 +96,13 @@ def find_experiment(session: Reading, experiment_id: Key) -> Experiment:
     experiment = experiments.get(session, experiment_id)
     if experiment is None:
         raise NotFoundError("experiment", experiment_id)
+    return experiment
+
+
+def find_own_experiment(session: Session, experiment_id: int, caller: Caller) -> Experiment:
+    """The same, for whoever wants to change it. Raises ForbiddenError where it is another's."""
+    experiment = find_experiment(session, experiment_id)
+    caller.check_may_change(experiment)
     return experiment
 
 

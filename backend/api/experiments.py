@@ -6,9 +6,18 @@ from fastapi import APIRouter
 
 from backend.api.answers import refuses
 from backend.api.bodies import JsonRoute
-from backend.api.deps import DatabaseDep, ExperimentDep, FeedDep, Reading, SchedulerDep, SettingsDep
+from backend.api.deps import (
+    CallerDep,
+    DatabaseDep,
+    ExperimentDep,
+    FeedDep,
+    Reading,
+    SchedulerDep,
+    SettingsDep,
+)
 from backend.api.kept import experiment as its_experiment
 from backend.api.kept import kept
+from backend.api.rights import needs
 from backend.api.schemas.experiments import ExperimentDetailOut, ExperimentOut, LayerOut
 from backend.api.schemas.runs import RunOut
 from backend.errors import MOST_PROBLEMS, FieldProblem
@@ -22,8 +31,10 @@ router = APIRouter(route_class=JsonRoute, tags=["experiments"])
 
 
 @router.post("/experiments", status_code=201, responses=refuses(429))
+@needs("launch")
 def launch(
     spec: ExperimentSpec,
+    caller: CallerDep,
     settings: SettingsDep,
     database: DatabaseDep,
     scheduler: SchedulerDep,
@@ -33,7 +44,8 @@ def launch(
     admission.check(spec, settings)
     with database.write() as session:
         admission.admit(session, settings, spec.run_count)
-        experiment = experiments.create(session, spec, settings.user)
+        owner = caller.owner(session)
+        experiment = experiments.create(session, spec, owner.name, owner.id)
         launched = ExperimentOut.of(experiments.listed(session, experiment))
     scheduler.wake()
     feed.wake()
@@ -42,6 +54,7 @@ def launch(
 
 @router.get("/experiments/{experiment_id}")
 @kept(its_experiment)
+@needs("read", shared=True)
 def detail(session: Reading, experiment: ExperimentDep) -> ExperimentDetailOut:
     """One experiment with its spec and runs."""
     base = ExperimentOut.of(experiments.listed(session, experiment))

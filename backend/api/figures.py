@@ -24,6 +24,7 @@ from backend.api.chosen import (
 from backend.api.deps import Reading, SettingsDep
 from backend.api.kept import basket as its_basket
 from backend.api.kept import kept
+from backend.api.rights import needs
 from backend.api.tabular import Format, answer
 from backend.results import full_tuning, queries
 from loraone.analysis.figures import (
@@ -57,7 +58,9 @@ def _route(name: str) -> Callable[[_Function], _Function]:
         description=row.summary,
         responses=FIGURE,
     )
-    return lambda function: add(kept(its_basket, slow=True, unless=_reads_files)(function))
+    marked = needs("read", shared=True)
+    keeping = kept(its_basket, slow=True, unless=_reads_files)
+    return lambda function: add(marked(keeping(function)))
 
 
 def _reads_files(query: QueryParams) -> bool:

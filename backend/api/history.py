@@ -11,15 +11,16 @@ from sqlalchemy import select
 from backend.api.answers import FILE, refuses
 from backend.api.bodies import JsonRoute
 from backend.api.deps import (
+    CallerDep,
     DatabaseDep,
     ExperimentDep,
     FeedDep,
     Key,
     Reading,
-    SettingsDep,
-    find_experiment,
+    find_own_experiment,
 )
 from backend.api.kept import everything, experiment, fresh, kept
+from backend.api.rights import needs
 from backend.api.schemas.experiments import BestOut, ExperimentOut
 from backend.api.schemas.history import (
     BulkChange,
@@ -35,7 +36,8 @@ from backend.api.schemas.history import (
 )
 from backend.api.schemas.runs import ChangedOut
 from backend.api.tabular import answer_table
-from backend.errors import FieldProblem, InvalidError, NotFoundError
+from backend.errors import FieldProblem, ForbiddenError, InvalidError, NotFoundError
+from backend.people.caller import Caller
 from backend.results import markdown_text
 from backend.storage.store import changes, experiments, notes
 from backend.storage.store.search import SearchError
@@ -56,6 +58,7 @@ SortBy = Annotated[
 
 @router.get("/experiments")
 @kept(everything)
+@needs("read")
 def history(
     session: Reading,
     q: Annotated[
@@ -84,6 +87,7 @@ def history(
 
 @router.get("/experiments/file", response_class=Response, responses=FILE)
 @fresh("a file that is asked for once")
+@needs("read")
 def download(
     session: Reading,
     q: Annotated[str, Query(max_length=500)] = "",
@@ -114,10 +118,16 @@ def _wrong_search(error: SearchError) -> InvalidError:
 
 
 @router.post("/experiments/bulk")
-def change_many(change: BulkChange, database: DatabaseDep, feed: FeedDep) -> ChangedOut:
-    """Star, archive or tag several experiments; those that are not there are passed over."""
+@needs("launch", own=True)
+def change_many(
+    change: BulkChange, caller: CallerDep, database: DatabaseDep, feed: FeedDep
+) -> ChangedOut:
+    """Star, archive or tag several experiments; those that are not there are passed over, and
+    none is changed where one is another's."""
     with database.write() as session:
         chosen = session.scalars(select(Experiment).where(Experiment.id.in_(change.ids))).all()
+        for experiment in chosen:
+            caller.check_may_change(experiment)
         tags = experiments.tags(session, [experiment.id for experiment in chosen])
         for experiment in chosen:
             _flags(experiment, change.starred, change.archived)
@@ -131,12 +141,17 @@ def change_many(change: BulkChange, database: DatabaseDep, feed: FeedDep) -> Cha
 
 
 @router.patch("/experiments/{experiment_id}")
+@needs("launch", own=True)
 def change_one(
-    experiment_id: Key, change: ExperimentChange, database: DatabaseDep, feed: FeedDep
+    experiment_id: Key,
+    change: ExperimentChange,
+    caller: CallerDep,
+    database: DatabaseDep,
+    feed: FeedDep,
 ) -> ExperimentOut:
     """Rename, describe, star, archive or tag an experiment."""
     with database.write() as session:
-        experiment = find_experiment(session, experiment_id)
+        experiment = find_own_experiment(session, experiment_id, caller)
         _flags(experiment, change.starred, change.archived)
         if change.name is not None:
             experiment.name = change.name
@@ -161,6 +176,7 @@ def _flags(experiment: Experiment, starred: bool | None, archived: bool | None) 
 
 @router.get("/experiments/{experiment_id}/notes")
 @kept(experiment)
+@needs("read", shared=True)
 def read_notes(
     session: Reading,
     experiment: ExperimentDep,
@@ -174,13 +190,14 @@ def read_notes(
 
 
 @router.post("/experiments/{experiment_id}/notes", status_code=201, responses=refuses(409))
+@needs("launch", own=True)
 def write_note(
-    experiment_id: Key, note: NoteIn, database: DatabaseDep, settings: SettingsDep, feed: FeedDep
+    experiment_id: Key, note: NoteIn, caller: CallerDep, database: DatabaseDep, feed: FeedDep
 ) -> NoteOut:
     """A new version of the notes; 409 where somebody wrote another in between."""
     with database.write() as session:
-        find_experiment(session, experiment_id)
-        row = notes.write(session, experiment_id, note.text, note.base, settings.user)
+        find_own_experiment(session, experiment_id, caller)
+        row = notes.write(session, experiment_id, note.text, note.base, caller.name)
         changes.add_experiments(session, [experiment_id], "notes")
         written = NoteOut.model_validate(row)
     feed.wake()
@@ -188,6 +205,7 @@ def write_note(
 
 
 @router.post("/markdown")
+@needs("read", shared=True)
 def read_markdown(markdown: MarkdownIn) -> MarkdownOut:
     """Markdown as HTML that is safe to show; nothing is stored."""
     return MarkdownOut(html=markdown_text.render(markdown.text))
@@ -195,6 +213,7 @@ def read_markdown(markdown: MarkdownIn) -> MarkdownOut:
 
 @router.get("/views")
 @kept(everything)
+@needs("read")
 def views(session: Reading) -> list[ViewOut]:
     """The saved searches, by name."""
     rows = session.scalars(select(SavedView).order_by(SavedView.name))
@@ -202,13 +221,15 @@ def views(session: Reading) -> list[ViewOut]:
 
 
 @router.post("/views", status_code=201)
-def save_view(view: ViewIn, database: DatabaseDep, feed: FeedDep) -> ViewOut:
+@needs("launch", own=True)
+def save_view(view: ViewIn, caller: CallerDep, database: DatabaseDep, feed: FeedDep) -> ViewOut:
     """Save a search; one of the same name is replaced."""
     with database.write() as session:
         row = session.scalars(select(SavedView).where(SavedView.name == view.name)).first()
         if row is None:
-            row = SavedView(name=view.name, query=view.query)
+            row = SavedView(name=view.name, query=view.query, owner_id=caller.person)
             session.add(row)
+        _check_own(row, caller)
         row.query = view.query
         session.flush()
         changes.add_views(session)
@@ -218,12 +239,21 @@ def save_view(view: ViewIn, database: DatabaseDep, feed: FeedDep) -> ViewOut:
 
 
 @router.delete("/views/{view_id}", status_code=204)
-def delete_view(view_id: Key, database: DatabaseDep, feed: FeedDep) -> None:
+@needs("launch", own=True)
+def delete_view(view_id: Key, caller: CallerDep, database: DatabaseDep, feed: FeedDep) -> None:
     """Forget a saved search."""
     with database.write() as session:
         row = session.get(SavedView, view_id)
         if row is None:
             raise NotFoundError("view", view_id)
+        _check_own(row, caller)
         session.delete(row)
         changes.add_views(session)
     feed.wake()
+
+
+def _check_own(view: SavedView, caller: Caller) -> None:
+    if not caller.may_change(view.owner_id):
+        raise ForbiddenError(
+            f"the view {view.name!r} is another's: only they and administrators may change it"
+        )

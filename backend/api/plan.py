@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from backend.api.bodies import JsonRoute
 from backend.api.deps import DeviceBenchmarksDep, DevicesDep, Reading, SettingsDep
+from backend.api.rights import needs
 from backend.api.schemas.plan import CostOut, PlannedRun, PlanOut
 from backend.results import estimates
 from backend.scheduling import admission
@@ -19,6 +20,7 @@ router = APIRouter(route_class=JsonRoute, tags=["catalog"])
 
 
 @router.post("/plan")
+@needs("launch")
 def plan(
     spec: ExperimentSpec,
     settings: SettingsDep,

@@ -15,6 +15,7 @@ from backend.api.deps import (
     SchedulerDep,
 )
 from backend.api.kept import everything, kept
+from backend.api.rights import needs
 from backend.api.schemas.queue import LaneMode, LaneOut, QueueOut, WaitingOut
 from backend.api.schemas.runs import RunOut
 from backend.errors import NotFoundError
@@ -34,6 +35,7 @@ MOST_EXPERIMENTS = 50
 @router.get("/queue")
 # Times that are left, readings and notices are none of the database's: a second old at most.
 @kept(everything, seconds=1, process=True)
+@needs("read")
 def queue(session: Reading, process: ProcessStateDep) -> QueueOut:
     """What runs where, what waits in order and for how long, and what failed last."""
     active = runs.active(session, MOST_LISTED)
@@ -90,6 +92,7 @@ def _lane(lane: LaneRow, run: Run | None, left: dict[int, float | None]) -> Lane
 
 
 @router.post("/lanes/{name}")
+@needs("admin")
 def set_mode(
     name: Annotated[str, Path(max_length=100)],
     mode: Annotated[LaneMode, Query(description="open, paused, or drained")],

@@ -15,6 +15,7 @@ from backend.api.chosen import BasketDep, JudgeDep
 from backend.api.deps import Reading
 from backend.api.kept import basket as its_basket
 from backend.api.kept import fresh, kept
+from backend.api.rights import needs
 from backend.api.schemas.experiments import ExperimentOut, LayerOut
 from backend.api.schemas.results import BasketOut, OverviewOut, RunTableOut, TableColumnOut, TableIn
 from backend.api.schemas.runs import RunOut
@@ -33,6 +34,7 @@ router = APIRouter(route_class=JsonRoute, tags=["results"])
 
 @router.get("/basket")
 @kept(its_basket)
+@needs("read", shared=True)
 def read_basket(session: Reading, basket: BasketDep) -> BasketOut:
     """The experiments and runs that a basket names."""
     labels = dict(zip(basket.frame["run_id"], basket.frame["label"], strict=True))
@@ -51,6 +53,7 @@ def read_basket(session: Reading, basket: BasketDep) -> BasketOut:
 
 @router.get("/overview")
 @kept(its_basket, slow=True)
+@needs("read", shared=True)
 def read_overview(session: Reading, basket: BasketDep, judge: JudgeDep) -> OverviewOut:
     """Each method at its own best learning rate, a verdict in a sentence, and what differs."""
     return OverviewOut.model_validate(overview(session, basket, judge))
@@ -58,6 +61,7 @@ def read_overview(session: Reading, basket: BasketDep, judge: JudgeDep) -> Overv
 
 @router.get("/runs")
 @kept(its_basket, slow=True)
+@needs("read", shared=True)
 def read_runs(basket: BasketDep) -> RunTableOut:
     """Every run with its spec and its results; where they are very long together, the beginning of
     long ones, which the file has whole."""
@@ -83,6 +87,7 @@ def read_runs(basket: BasketDep) -> RunTableOut:
 
 
 @router.post("/tables/parquet", response_class=Response, responses=sends(PARQUET))
+@needs("read", shared=True)
 def pack(table: TableIn) -> Response:
     """Any table of a page as Parquet; a column of words and numbers becomes words."""
     frame = pd.DataFrame(table.data, columns=table.columns)
@@ -93,6 +98,7 @@ def pack(table: TableIn) -> Response:
 
 @router.get("/runs/file", response_class=Response, responses=FILE)
 @fresh("a file that is asked for once")
+@needs("read", shared=True)
 def download_runs(basket: BasketDep, format: Literal["csv", "parquet"] = "csv") -> Response:
     """The same table as a file."""
     table, _ = run_table.build(basket)

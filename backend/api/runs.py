@@ -14,11 +14,22 @@ from sqlalchemy.orm import Session
 
 from backend.api.answers import refuses, sends
 from backend.api.chosen import BasketDep
-from backend.api.deps import DatabaseDep, FeedDep, Key, Reading, RunDep, SchedulerDep, SettingsDep
+from backend.api.deps import (
+    CallerDep,
+    DatabaseDep,
+    FeedDep,
+    Key,
+    Reading,
+    RunDep,
+    SchedulerDep,
+    SettingsDep,
+)
 from backend.api.downloads import download, scratch_file
 from backend.api.kept import everything, fresh, kept
+from backend.api.rights import needs
 from backend.api.schemas.runs import ChangedOut, LogOut, RunDetailOut, RunOut
 from backend.errors import ConflictError, FieldProblem, InvalidError, NotFoundError
+from backend.people.caller import Caller
 from backend.results.basket import Basket
 from backend.scheduling.admission import admit
 from backend.scheduling.jobs import MAX_LOG_BYTES
@@ -40,16 +51,18 @@ _ATTEMPT = re.compile("[1-9][0-9]{0,8}", re.ASCII)
 
 @router.get("/runs/{run_id}")
 @kept(everything)
+@needs("read", shared=True)
 def detail(run: RunDep) -> RunDetailOut:
     """One run with its spec, environment and step-0 scalars."""
     return RunDetailOut.of_stored(run)
 
 
-def _change(database: DatabaseDep, run_id: int, verb: str) -> RunOut:
+def _change(database: DatabaseDep, caller: Caller, run_id: int, verb: str) -> RunOut:
     with database.write() as session:
         run = runs.get(session, run_id)
         if run is None:
             raise NotFoundError("run", run_id)
+        caller.check_may_change(session.get_one(Experiment, run.experiment_id))
         if verb == "cancel" and not runs.cancel(session, run):
             raise ConflictError(f"run {run_id} has ended already: {run.status}")
         if verb == "retry" and not runs.retry(session, run):
@@ -63,18 +76,26 @@ def _change(database: DatabaseDep, run_id: int, verb: str) -> RunOut:
         return RunOut.of(run)
 
 
-def _of(session: Session, basket: Basket) -> Sequence[Run]:
-    """The basket's runs in the session that writes: they may have moved since it was read."""
+def _own(session: Session, basket: Basket, caller: Caller) -> Sequence[Run]:
+    """The basket's runs in the session that writes: they may have moved since it was read.
+    Raises ForbiddenError where one is another's."""
+    for experiment in basket.experiments:
+        caller.check_may_change(experiment)
     return session.scalars(select(Run).where(Run.id.in_(basket.ids))).all()
 
 
 @router.post("/runs/cancel")
+@needs("launch", own=True)
 def cancel_all(
-    basket: BasketDep, database: DatabaseDep, scheduler: SchedulerDep, feed: FeedDep
+    basket: BasketDep,
+    caller: CallerDep,
+    database: DatabaseDep,
+    scheduler: SchedulerDep,
+    feed: FeedDep,
 ) -> ChangedOut:
     """Cancel all runs of a basket that have not ended: of an experiment, or of one method."""
     with database.write() as session:
-        ids = runs.cancel_all(session, _of(session, basket))
+        ids = runs.cancel_all(session, _own(session, basket, caller))
     for run_id in ids:
         scheduler.interrupt(run_id)
     feed.wake()
@@ -82,8 +103,10 @@ def cancel_all(
 
 
 @router.post("/runs/retry", responses=refuses(429))
+@needs("launch", own=True)
 def retry_all(
     basket: BasketDep,
+    caller: CallerDep,
     database: DatabaseDep,
     settings: SettingsDep,
     scheduler: SchedulerDep,
@@ -95,7 +118,7 @@ def retry_all(
     meant = {run.id for run in basket.rows if run.status in _UNSUCCESSFUL and _runnable(run)}
     with database.write() as session:
         again = [
-            run for run in _of(session, basket)
+            run for run in _own(session, basket, caller)
             if run.id in meant and run.status in _UNSUCCESSFUL
         ]  # fmt: skip
         admit(session, settings, len(again))
@@ -106,21 +129,26 @@ def retry_all(
 
 
 @router.post("/runs/priority")
+@needs("launch", own=True)
 def prioritise(
     priority: Annotated[int, Query(ge=-100, le=100, description="Higher runs first")],
     basket: BasketDep,
+    caller: CallerDep,
     database: DatabaseDep,
     feed: FeedDep,
 ) -> ChangedOut:
     """Move all waiting runs of a basket before or behind others; 0 is where they start."""
     with database.write() as session:
-        count = sum(runs.set_priority(session, run, priority) for run in _of(session, basket))
+        count = sum(
+            runs.set_priority(session, run, priority) for run in _own(session, basket, caller)
+        )
     feed.wake()
     return ChangedOut(changed=count)
 
 
 @router.get("/runs/{run_id}/log", responses=refuses(409))
 @fresh("a file that grows while its run goes on")
+@needs("read")
 def read_log(
     run: RunDep,
     settings: SettingsDep,
@@ -149,6 +177,7 @@ def _printed(logs: Path, path: str) -> str:
 
 @router.get("/runs/{run_id}/template")
 @kept(everything)
+@needs("read")
 def template(session: Reading, run: RunDep) -> ExperimentSpec:
     """An experiment of this run alone, to start the next one from."""
     experiment = session.get_one(Experiment, run.experiment_id)
@@ -164,28 +193,35 @@ def _runnable(run: Run) -> RunSpec:
 
 
 @router.post("/runs/{run_id}/cancel", responses=refuses(409))
-def cancel(run_id: Key, database: DatabaseDep, scheduler: SchedulerDep, feed: FeedDep) -> RunOut:
+@needs("launch", own=True)
+def cancel(
+    run_id: Key, caller: CallerDep, database: DatabaseDep, scheduler: SchedulerDep, feed: FeedDep
+) -> RunOut:
     """Cancel a queued or running run."""
-    cancelled = _change(database, run_id, "cancel")
+    cancelled = _change(database, caller, run_id, "cancel")
     scheduler.interrupt(run_id)
     feed.wake()
     return cancelled
 
 
 @router.post("/runs/{run_id}/retry", responses=refuses(409))
-def retry(run: RunDep, database: DatabaseDep, scheduler: SchedulerDep, feed: FeedDep) -> RunOut:
+@needs("launch", own=True)
+def retry(
+    run: RunDep, caller: CallerDep, database: DatabaseDep, scheduler: SchedulerDep, feed: FeedDep
+) -> RunOut:
     """Queue a run again that has ended; its results are replaced when it starts."""
     _runnable(run)
-    queued = _change(database, run.id, "retry")
+    queued = _change(database, caller, run.id, "retry")
     scheduler.wake()
     feed.wake()
     return queued
 
 
 @router.post("/runs/{run_id}/top", responses=refuses(409))
-def to_top(run_id: Key, database: DatabaseDep, feed: FeedDep) -> RunOut:
+@needs("launch", own=True)
+def to_top(run_id: Key, caller: CallerDep, database: DatabaseDep, feed: FeedDep) -> RunOut:
     """Let a queued run be the next."""
-    moved = _change(database, run_id, "top")
+    moved = _change(database, caller, run_id, "top")
     feed.wake()
     return moved
 
@@ -196,6 +232,7 @@ def to_top(run_id: Key, database: DatabaseDep, feed: FeedDep) -> RunOut:
     responses=sends("application/zip") | refuses(409),
 )
 @fresh("a file that is asked for once")
+@needs("read")
 def adapter(session: Reading, run: RunDep, settings: SettingsDep) -> StreamingResponse:
     """The trained adapter, as plain PEFT reads it."""
     row = session.get(ArtifactRow, (run.id, "adapter"))

@@ -12,6 +12,7 @@ from sqlalchemy import func, make_url, select
 
 from backend.api.deps import DatabaseDep, Reading, SettingsDep
 from backend.api.kept import fresh
+from backend.api.rights import needs
 from backend.api.schemas.server import ServerOut, SettingOut, StoredOut
 from backend.settings import Settings
 from backend.storage.database import Database
@@ -26,6 +27,7 @@ MOST_LISTED = 10
 
 @router.get("/server")
 @fresh("it says what is free on the disk now")
+@needs("admin")
 def read_server(session: Reading, database: DatabaseDep, settings: SettingsDep) -> ServerOut:
     """Storage in use, and the settings with the variables that change them."""
     size = func.sum(ArtifactRow.bytes)

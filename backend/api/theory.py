@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from backend.api.bodies import JsonRoute
 from backend.api.deps import TheoryWorkerDep
+from backend.api.rights import needs
 from backend.api.schemas.theory import TheoryOut
 from backend.errors import FieldProblem, InvalidError
 from backend.scheduling.theory_worker import TheoryWorker, TheoryWorkerDiedError
@@ -22,6 +23,7 @@ router = APIRouter(route_class=JsonRoute, tags=["theory"])
 
 
 @router.post("/theory/warm", status_code=204)
+@needs("read")
 def warm(theory_worker: TheoryWorkerDep) -> None:
     """Start the process that answers, so that the first answer comes as fast as the others."""
     theory_worker.warm()
@@ -38,6 +40,7 @@ class Lines(StreamingResponse):
     response_class=Lines,
     responses={200: {"model": TheoryOut, "description": "Lines of JSON; the last has the answer"}},
 )
+@needs("read")
 async def solve(
     spec: ExperimentSpec,
     theory_worker: TheoryWorkerDep,

@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 from backend.api.answers import refuses, sends
 from backend.api.bodies import JsonRoute
 from backend.api.deps import (
+    CallerDep,
     DatabaseDep,
     ExperimentDep,
     FeedDep,
@@ -19,6 +20,7 @@ from backend.api.deps import (
 )
 from backend.api.downloads import written
 from backend.api.kept import fresh
+from backend.api.rights import needs
 from backend.api.schemas.experiments import ExperimentOut
 from backend.results.reports import report
 from backend.scheduling import admission
@@ -34,6 +36,7 @@ router = APIRouter(route_class=JsonRoute, tags=["transfer"])
     responses=sends("text/html"),
 )
 @fresh("a file that is asked for once, and says when it was made")
+@needs("read")
 def read_report(
     session: Reading, experiment: ExperimentDep, settings: SettingsDep
 ) -> StreamingResponse:
@@ -49,6 +52,7 @@ def read_report(
     responses=sends("application/json"),
 )
 @fresh("a file that is asked for once")
+@needs("read")
 def export(session: Reading, experiment: ExperimentDep, settings: SettingsDep) -> StreamingResponse:
     """All that is stored of an experiment, apart from files; another server takes it in."""
     name = f"experiment-{experiment.id}.json"
@@ -61,8 +65,10 @@ async def _received(request: Request) -> int:
 
 
 @router.post("/experiments/import", status_code=201, responses=refuses(409))
+@needs("launch")
 def take_in(
     document: Annotated[dict[str, Any], Body(description="What export.json gave")],
+    caller: CallerDep,
     received: Annotated[int, Depends(_received)],
     database: DatabaseDep,
     settings: SettingsDep,
@@ -73,7 +79,9 @@ def take_in(
     limits = Limits(settings.max_import_runs, settings.max_import_rows)
     key = transfer.load(database, document, limits)
     with database.write() as session:
+        experiment = find_experiment(session, key)
+        experiment.owner_id = caller.owner(session).id
         changes.add_experiments(session, [key], "experiment")
-        taken = ExperimentOut.of(experiments.listed(session, find_experiment(session, key)))
+        taken = ExperimentOut.of(experiments.listed(session, experiment))
     feed.wake()
     return taken

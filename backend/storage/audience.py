@@ -40,7 +40,7 @@ class Audience:
             return column.in_(sorted(self.only))
         # Not the mapped class: the criteria would hold in here too.
         table = Experiment.__table__.c
-        others = table.private
+        others: ColumnElement[bool] = table.private
         if self.person is not None:
             others = and_(others, or_(table.owner_id.is_(None), table.owner_id != self.person))
         # Few are private: their index answers it, and the query's own one does the rest.

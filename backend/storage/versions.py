@@ -28,7 +28,21 @@ from sqlalchemy.orm import (
     UOWTransaction,
 )
 
-from backend.storage.tables import Change, Experiment, LaneRow, Note, Run, SavedView, Tag
+from backend.storage.tables import (
+    AccessToken,
+    Attempt,
+    AuditRow,
+    Change,
+    Experiment,
+    Invitation,
+    LaneRow,
+    Note,
+    Person,
+    Run,
+    SavedView,
+    SignIn,
+    Tag,
+)
 
 # What an answer depends on: the numbers of these experiments; None: all that is stored.
 Topics = Collection[int] | None
@@ -231,6 +245,8 @@ def _experiments(session: Session, row: object) -> set[int] | None:
     match row:
         case Change() | SavedView() | LaneRow():
             return set()
+        case Person() | SignIn() | AccessToken() | Invitation() | Attempt() | AuditRow():
+            return set()  # an experiment says the name of its owner itself
         case Experiment():
             return {row.id}
         case Run() | Tag() | Note():

@@ -26,7 +26,9 @@ from backend.api import (
     transfer,
 )
 from backend.api.kept import KeptRoutes
+from backend.api.rights import RouteRights
 from backend.api.schemas.problem import Problem
+from backend.people.callers import Callers
 from backend.scheduling.device_benchmarks import DeviceBenchmarks
 from backend.scheduling.executors.local import LocalExecutor
 from backend.scheduling.feed import Feed
@@ -39,6 +41,7 @@ from backend.storage.database_health import DatabaseHealth
 from backend.storage.folder_lock import make_folder
 from backend.storage.store import incoming, settling
 from backend.web import declared, page, problems
+from backend.web.access import AccessMiddleware
 from backend.web.answers import AnswersMiddleware
 from backend.web.readers import Readers
 from backend.web.security import SecurityMiddleware
@@ -113,6 +116,10 @@ def create_app(settings: Settings | None = None, readers: Readers | None = None)
             most=int(settings.cache_mb * 1e6),
             readers=readers,
         )
+    callers = Callers(settings, database)
+    app.state.callers = callers
+    rights = RouteRights("/api", (route for part in PARTS for route in part.router.routes))
+    app.add_middleware(AccessMiddleware, rights=rights, callers=callers)
     app.add_middleware(SecurityMiddleware, max_upload=int(settings.max_upload_mb * 1e6))
     declared.install(app)
     page.mount(app)

@@ -24,10 +24,13 @@ from backend.errors import (
     ConflictError,
     DiskFullError,
     FieldProblem,
+    ForbiddenError,
     InvalidError,
+    NobodyError,
     NotFoundError,
     QueueFullError,
     RefusedError,
+    TooOftenError,
     UnavailableError,
     shortened,
 )
@@ -39,9 +42,12 @@ from loraone.spec.validation import problems
 log = logging.getLogger(__name__)
 
 STATUS: dict[type[RefusedError], int] = {
+    NobodyError: 401,
+    ForbiddenError: 403,
     NotFoundError: 404,
     ConflictError: 409,
     InvalidError: 422,
+    TooOftenError: 429,
     QueueFullError: 429,
     DiskFullError: 507,
     UnavailableError: 503,
@@ -72,8 +78,15 @@ def of_refusal(error: RefusedError) -> Problem:
 
 def refusal(error: RefusedError) -> JSONResponse:
     """The response for what another room refused."""
-    again = error.again if isinstance(error, UnavailableError) else None
-    return answer(of_refusal(error), {} if again is None else {"Retry-After": f"{ceil(again)}"})
+    return answer(of_refusal(error), _headers(error))
+
+
+def _headers(error: RefusedError) -> dict[str, str]:
+    """What HTTP says of it besides."""
+    if isinstance(error, NobodyError):
+        return {"WWW-Authenticate": "Bearer"}
+    again = error.again if isinstance(error, UnavailableError | TooOftenError) else None
+    return {} if again is None else {"Retry-After": f"{ceil(again)}"}
 
 
 def answer(body: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:

@@ -51,7 +51,9 @@ class Facet:
     count: int
 
 
-def create(session: Session, spec: ExperimentSpec, author: str = "") -> Experiment:
+def create(
+    session: Session, spec: ExperimentSpec, author: str = "", owner_id: int | None = None
+) -> Experiment:
     """Store the experiment and queue all its runs, in the order of :func:`expand`."""
     synthetic = TASKS[spec.task].synthetic
     experiment = Experiment(
@@ -59,6 +61,7 @@ def create(session: Session, spec: ExperimentSpec, author: str = "") -> Experime
         model="teacher–student" if synthetic else spec.model.id,
         data=spec.problem.summary if synthetic else spec.data.source,
         author=author,
+        owner_id=owner_id,
         name=spec.name,
         description=spec.description,
         spec=spec.model_dump(mode="json"),

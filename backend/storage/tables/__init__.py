@@ -10,6 +10,8 @@ from backend.storage.tables.people import (
     AuditRow,
     Invitation,
     Person,
+    Right,
+    Role,
     SignIn,
 )
 from backend.storage.tables.results import (
@@ -52,6 +54,8 @@ __all__ = [
     "Note",
     "OverlapRow",
     "Person",
+    "Right",
+    "Role",
     "Run",
     "SavedView",
     "SignIn",

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import ForeignKey, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.storage.tables.base import Base, now
 
+# What people may do here; each may what the one before may.
+Role = Literal["viewer", "editor", "administrator"]
+# And what of it a token may.
+Right = Literal["read", "launch", "admin"]
 # A name alone: who launched something before there were accounts, or without one.
 NAMED = "named"
 
@@ -32,7 +37,7 @@ class Person(Base):
     email: Mapped[str | None] = mapped_column(String(320))
     source: Mapped[str] = mapped_column(String(10), default=NAMED)
     subject: Mapped[str | None] = mapped_column(String(500))
-    role: Mapped[str] = mapped_column(String(20), default="viewer")
+    role: Mapped[Role] = mapped_column(String(20), default="viewer")
     password: Mapped[str | None] = mapped_column(String(500))
     disabled: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -62,7 +67,7 @@ class AccessToken(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(String(100))
-    scope: Mapped[str] = mapped_column(String(20))
+    scope: Mapped[Right] = mapped_column(String(20))
     secret: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
     used_at: Mapped[datetime | None]
@@ -78,7 +83,7 @@ class Invitation(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(10))  # setup, invite, reset
     secret: Mapped[str] = mapped_column(String(64), unique=True)
-    role: Mapped[str | None] = mapped_column(String(20))
+    role: Mapped[Role | None] = mapped_column(String(20))
     # Whose password it sets; of an invitation, whom the account claims to be.
     person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"))
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -20,7 +20,6 @@ depends_on = None
 
 def upgrade() -> None:
     moment = sa.DateTime(timezone=True)
-    person = {"ondelete": "CASCADE"}
     op.create_table(
         "people",
         sa.Column("id", sa.Integer(), primary_key=True),
@@ -39,7 +38,7 @@ def upgrade() -> None:
     op.create_table(
         "sign_ins",
         sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("person_id", sa.Integer(), sa.ForeignKey("people.id", **person), nullable=False),
+        sa.Column("person_id", sa.Integer(), sa.ForeignKey("people.id", ondelete="CASCADE"), nullable=False),
         sa.Column("secret", sa.String(64), nullable=False, unique=True),
         sa.Column("created_at", moment, nullable=False),
         sa.Column("used_at", moment, nullable=False),
@@ -51,7 +50,7 @@ def upgrade() -> None:
     op.create_table(
         "access_tokens",
         sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("person_id", sa.Integer(), sa.ForeignKey("people.id", **person), nullable=False),
+        sa.Column("person_id", sa.Integer(), sa.ForeignKey("people.id", ondelete="CASCADE"), nullable=False),
         sa.Column("name", sa.String(100), nullable=False),
         sa.Column("scope", sa.String(20), nullable=False),
         sa.Column("secret", sa.String(64), nullable=False, unique=True),
@@ -66,7 +65,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(10), nullable=False),
         sa.Column("secret", sa.String(64), nullable=False, unique=True),
         sa.Column("role", sa.String(20)),
-        sa.Column("person_id", sa.Integer(), sa.ForeignKey("people.id", **person)),
+        sa.Column("person_id", sa.Integer(), sa.ForeignKey("people.id", ondelete="CASCADE")),
         sa.Column("created_at", moment, nullable=False),
         sa.Column("expires_at", moment, nullable=False),
         sa.Column("used_at", moment),

@@ -1,0 +1,164 @@
+"""Finds out who a request comes from: by a session's cookie, an access token, or a proxy's word.
+
+What was found is known for a few seconds, so that not every request asks the database. Whoever
+is disabled or signed out here is so at once; on another server of the same database within these
+seconds.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+
+from backend.people.caller import Caller, anybody_here
+from backend.people.roles import rights
+from backend.people.secrets import hashed
+from backend.settings import Settings
+from backend.storage.audience import EVERYTHING, TEAM, Audience
+from backend.storage.database import Database
+from backend.storage.tables import AccessToken, Experiment, Person, SignIn, now
+from backend.storage.versions import NO_EXPERIMENT, TOUCHES
+
+KEPT_S = 5.0
+# How exactly it is known when somebody was last here.
+_SEEN = timedelta(minutes=1)
+_MOST_KEPT = 10_000
+
+_Find = Callable[[Session, str], Caller | None]
+
+
+class Callers:
+    """Who asks, on a server with these settings."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
+        self._database = database
+        self._here = anybody_here(settings.user) if settings.auth == "none" else None
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, Caller | None]] = {}
+        self._turn = 0
+
+    async def of(self, headers: Headers, address: str) -> Caller | None:
+        """Who it is; None where nobody says so, or what says it does not hold."""
+        if self._here is not None:
+            return self._here
+        authorization = headers.get("authorization")
+        if authorization is not None:
+            kind, _, secret = authorization.partition(" ")
+            if kind.lower() != "bearer" or not secret:
+                return None
+            return await self._by(secret.strip(), self._of_token)
+        cookie = _cookie(headers, self.cookie)
+        return await self._by(cookie, self._of_session) if cookie else None
+
+    @property
+    def cookie(self) -> str:
+        """The name of a session's cookie; browsers hold to what its beginning promises."""
+        if not self._settings.behind_tls:
+            return "loraone"
+        return "__Secure-loraone" if self._settings.root_path else "__Host-loraone"
+
+    def forget(self) -> None:
+        """What is known of people has changed."""
+        with self._lock:
+            self._known.clear()
+            self._turn += 1
+
+    async def _by(self, secret: str, find: _Find) -> Caller | None:
+        key = hashed(secret)
+        with self._lock:
+            known = self._known.get(key)
+            turn = self._turn
+        if known is not None and known[0] > time.monotonic():
+            return known[1]
+        caller = await run_in_threadpool(self._find, key, find)
+        with self._lock:
+            if len(self._known) >= _MOST_KEPT:
+                self._known.clear()
+            if turn == self._turn:
+                self._known[key] = (time.monotonic() + KEPT_S, caller)
+        return caller
+
+    def _find(self, key: str, find: _Find) -> Caller | None:
+        with self._database.read() as session:
+            return find(session, key)
+
+    def _of_session(self, session: Session, key: str) -> Caller | None:
+        found = session.execute(
+            select(SignIn, Person).join(Person).where(SignIn.secret == key)
+        ).one_or_none()
+        if found is None:
+            return None
+        sign_in, person = found
+        idle = timedelta(hours=self._settings.session_idle_hours)
+        moment = now()
+        if person.disabled or moment > sign_in.expires_at or moment > sign_in.used_at + idle:
+            return None
+        if moment > sign_in.used_at + _SEEN:
+            self._seen(SignIn, sign_in.id, person.id)
+        return Caller(
+            person.name,
+            person.role,
+            rights(person.role),
+            person.id,
+            way="session",
+            key=sign_in.id,
+            audience=audience_of(session, person),
+        )
+
+    def _of_token(self, session: Session, key: str) -> Caller | None:
+        found = session.execute(
+            select(AccessToken, Person).join(Person).where(AccessToken.secret == key)
+        ).one_or_none()
+        if found is None:
+            return None
+        token, person = found
+        moment = now()
+        if person.disabled or (token.expires_at is not None and moment > token.expires_at):
+            return None
+        if token.used_at is None or moment > token.used_at + _SEEN:
+            self._seen(AccessToken, token.id, person.id)
+        return Caller(
+            person.name,
+            person.role,
+            rights(person.role, token.scope),
+            person.id,
+            way="token",
+            key=token.id,
+            audience=audience_of(session, person),
+        )
+
+    def _seen(self, table: type[SignIn] | type[AccessToken], key: int, person_id: int) -> None:
+        """Note that somebody was here."""
+        with self._database.write() as session:
+            query = update(table).where(table.id == key).values(used_at=now())
+            session.execute(query, execution_options={TOUCHES: NO_EXPERIMENT})
+            person = session.get(Person, person_id)
+            if person is not None:
+                person.seen_at = now()
+
+
+def audience_of(session: Session, person: Person) -> Audience:
+    """What a person sees. Of those who own nothing private all see the same."""
+    if person.role == "administrator":
+        return EVERYTHING
+    owns = select(Experiment.id).where(Experiment.private, Experiment.owner_id == person.id)
+    return Audience(person=person.id) if session.scalar(owns.limit(1)) is not None else TEAM
+
+
+def _cookie(headers: Headers, name: str) -> str:
+    """The value of a cookie; of several by its name none is believed."""
+    values = [
+        value.strip()
+        for line in headers.getlist("cookie")
+        for key, _, value in (part.partition("=") for part in line.split(";"))
+        if key.strip() == name
+    ]
+    return values[0] if len(values) == 1 else ""
