@@ -6,21 +6,25 @@ import asyncio
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
+from sqlalchemy import select
 
 from backend.api.answers import sends
-from backend.api.deps import DatabaseDep, FeedDep
+from backend.api.deps import CallerDep, CallersDep, DatabaseDep, FeedDep
 from backend.api.kept import fresh
 from backend.api.rights import needs
+from backend.people.caller import Caller
 from backend.scheduling.feed import Feed
+from backend.storage.audience import Audience, reading_for
 from backend.storage.database import Database
 from backend.storage.store import changes
+from backend.storage.tables import Experiment
 from loraone.spec.base import MOST_INT
 
 router = APIRouter(tags=["changes"])
@@ -32,6 +36,8 @@ PING_SECONDS = 15
 # Where other servers write too, nothing here wakes the streams: they ask by themselves.
 POLL_SECONDS = 1
 
+Row = tuple[int, str, dict[str, object]]
+
 _ID = re.compile(r"[0-9]{1,18}")
 
 
@@ -39,6 +45,9 @@ _ID = re.compile(r"[0-9]{1,18}")
 @fresh("it goes on")
 @needs("read")
 async def follow(
+    request: Request,
+    caller: CallerDep,
+    callers: CallersDep,
     database: DatabaseDep,
     feed: FeedDep,
     experiment: Annotated[
@@ -54,20 +63,29 @@ async def follow(
 
     First a ``following`` event says after which change, and which server follows: another one may
     know other methods. A ``reset`` event says that changes were missed for good: read everything
-    anew.
+    anew. A ``signed-out`` event says that whoever follows may not any more.
     """
+
+    async def follower() -> Caller | None:
+        """Who follows, by what they may do now."""
+        return await callers.of(request.headers, caller.address)
+
     # What is no number of ours, such as one of another server, is none.
     known = int(last_event_id) if last_event_id and _ID.fullmatch(last_event_id) else after
     # Not FastAPI's EventSourceResponse: its pinging task raises when a browser goes away.
     return StreamingResponse(
-        _stream(database, feed, experiment, known),
+        _stream(database, feed, experiment, known, follower),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
 async def _stream(
-    database: Database, feed: Feed, experiment: int | None, known: int | None
+    database: Database,
+    feed: Feed,
+    experiment: int | None,
+    known: int | None,
+    follower: Callable[[], Awaitable[Caller | None]],
 ) -> AsyncIterator[bytes]:
     waiting = feed.subscribe()
     try:
@@ -82,8 +100,15 @@ async def _stream(
         quiet = 0
         while not feed.stopping:
             waiting.clear()
+            caller = await follower()
+            if caller is None:
+                yield format_sse_event(data_str="{}", event="signed-out")
+                return
             rows, seen = await feed.tail(database, _after, known).after(known, experiment)
+            seen_by = await run_in_threadpool(_seen, database, rows, caller.audience)
             for key, kind, data in rows:
+                if data["experiment"] not in seen_by:
+                    continue
                 yield format_sse_event(data_str=json.dumps(data), event=kind, id=str(key))
             known = seen
             if rows:
@@ -100,6 +125,16 @@ async def _stream(
                     yield format_sse_event(comment="ping")
     finally:
         feed.unsubscribe(waiting)
+
+
+def _seen(database: Database, rows: Sequence[Row], audience: Audience) -> Container[object]:
+    """Whose changes may be told: those that the audience sees, and those of nobody."""
+    named = {int(str(data["experiment"])) for _, _, data in rows}
+    if audience.everything or not named:
+        return named
+    with reading_for(audience), database.read() as session:
+        query = select(Experiment.id).where(Experiment.id.in_(named))
+        return {0, *session.scalars(query)}
 
 
 def _bounds(database: Database) -> tuple[int, int]:

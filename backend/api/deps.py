@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from backend.api.process_state import ProcessState, process_state
 from backend.errors import NotFoundError
 from backend.people.caller import Caller
+from backend.people.callers import Callers
 from backend.scheduling.device_benchmarks import DeviceBenchmarks
 from backend.scheduling.feed import Feed
 from backend.scheduling.jobs import Device, Executor
@@ -71,6 +72,14 @@ async def _caller(request: Request) -> Caller:
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]
+
+
+def _callers(request: Request) -> Callers:
+    callers: Callers = request.app.state.callers
+    return callers
+
+
+CallersDep = Annotated[Callers, Depends(_callers)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 DatabaseHealthDep = Annotated[DatabaseHealth, Depends(_database_health)]

@@ -6,10 +6,11 @@ can forget them. Whatever is no request, such as the scheduler, sees everything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, event, or_, select
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
@@ -27,6 +28,27 @@ class Audience:
     everything: bool = False
     person: int | None = None
     only: frozenset[int] | None = None
+
+    @property
+    def name(self) -> str:
+        """The same for all who see the same: what answers are kept under."""
+        if self.only is not None:
+            return ",".join(map(str, sorted(self.only)))
+        return "everything" if self.everything else f"person {self.person}"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As JSON, for another process."""
+        only = None if self.only is None else sorted(self.only)
+        return {"everything": self.everything, "person": self.person, "only": only}
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Audience:
+        """What :attr:`document` gave."""
+        only = document["only"]
+        return cls(
+            document["everything"], document["person"], None if only is None else frozenset(only)
+        )
 
     def sees(self, experiment: int | None, *, private: bool, owner: int | None) -> bool:
         """Whether an experiment is in it."""

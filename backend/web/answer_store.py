@@ -17,7 +17,7 @@ LARGEST = 1 / 8
 # The time stands in bytes 4 to 8 of what gzip writes: it would make every packing another one.
 _GZIP, _NO_TIME = b"\x1f\x8b\x08", bytes(4)
 
-Key = tuple[str, bytes, bool]
+Key = tuple[str, bytes, str, bool]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from backend.api.kept import Kept, KeptRoutes
 from backend.api.process_state import ProcessState, hand
 from backend.api.representations import preferred
 from backend.errors import UnavailableError
+from backend.storage.audience import audience
 from backend.storage.database import Database
 from backend.storage.versions import Topics
 from backend.web import problems
@@ -98,7 +99,7 @@ class AnswersMiddleware:
 
     async def _answer(self, scope: Scope, row: Kept, topics: Topics, headers: Headers) -> Answer:
         packed = preferred(headers.get("accept-encoding", ""), ("gzip",)) == "gzip"
-        key = scope["path"], scope["query_string"], packed
+        key = scope["path"], scope["query_string"], audience().name, packed
         loop = asyncio.get_running_loop()
         if (flights := self._flights.get(loop)) is None:
             flights = self._flights[loop] = _Flights()

@@ -17,6 +17,7 @@ from typing import Any
 from starlette.types import Message, Scope
 
 from backend.api.process_state import hand, handed
+from backend.storage.audience import Audience, audience
 
 HEAD = struct.Struct(">QQ")
 BEAT_S = 1.0
@@ -36,11 +37,17 @@ def question(scope: Scope) -> bytes:
     """What a reader must know of a request."""
     text = {
         "path": scope["path"],
+        "audience": audience().document,
         "query": scope["query_string"].decode("latin-1"),
         "headers": _text(scope["headers"]),
         "process": handed(scope),
     }
     return json.dumps(text).encode()
+
+
+def audience_of(payload: bytes) -> Audience:
+    """Whom :func:`question` was asked for."""
+    return Audience.of(json.loads(payload)["audience"])
 
 
 def scope_of(payload: bytes) -> Scope:

@@ -20,10 +20,20 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from backend.settings import Settings
+from backend.storage.audience import reading_for
 from backend.storage.database import Database
 from backend.web import problems
 from backend.web.app import application
-from backend.web.exchange import BEAT_S, BEGUN, collected, frame, read_frame, reply, scope_of
+from backend.web.exchange import (
+    BEAT_S,
+    BEGUN,
+    audience_of,
+    collected,
+    frame,
+    read_frame,
+    reply,
+    scope_of,
+)
 from backend.web.log_rate import LogRate, limit
 
 # Lanes and workers come first; where they leave nothing, it still gets some of the time.
@@ -66,7 +76,8 @@ class Service:
     async def _answer(self, app: ASGIApp, number: int, payload: bytes) -> None:
         scope = scope_of(payload)
         try:
-            answer = await collected(app, scope)
+            with reading_for(audience_of(payload)):
+                answer = await collected(app, scope)
         except Exception as error:  # as uvicorn says it in the server
             log.error("an answer failed", exc_info=error)
             answer = await collected(problems.answer(problems.mistake()), scope)
