@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from backend.api.answers import refuses
 from backend.api.bodies import JsonRoute
 from backend.api.deps import (
     CallerDep,
+    CallersDep,
     DatabaseDep,
     ExperimentDep,
     FeedDep,
@@ -35,10 +38,14 @@ router = APIRouter(route_class=JsonRoute, tags=["experiments"])
 def launch(
     spec: ExperimentSpec,
     caller: CallerDep,
+    callers: CallersDep,
     settings: SettingsDep,
     database: DatabaseDep,
     scheduler: SchedulerDep,
     feed: FeedDep,
+    private: Annotated[
+        bool, Query(description="Seen by you and administrators alone, until you share it")
+    ] = False,
 ) -> ExperimentOut:
     """Store the experiment and queue its runs."""
     admission.check(spec, settings)
@@ -46,7 +53,10 @@ def launch(
         admission.admit(session, settings, spec.run_count)
         owner = caller.owner(session)
         experiment = experiments.create(session, spec, owner.name, owner.id)
+        experiment.private = private
         launched = ExperimentOut.of(experiments.listed(session, experiment))
+    if private:
+        callers.forget()  # whether its owner sees what others do not
     scheduler.wake()
     feed.wake()
     return launched

@@ -12,6 +12,7 @@ from backend.api.answers import FILE, refuses
 from backend.api.bodies import JsonRoute
 from backend.api.deps import (
     CallerDep,
+    CallersDep,
     DatabaseDep,
     ExperimentDep,
     FeedDep,
@@ -40,7 +41,7 @@ from backend.errors import FieldProblem, ForbiddenError, InvalidError, NotFoundE
 from backend.people.caller import Caller
 from backend.results import markdown_text
 from backend.storage.store import changes, experiments, notes
-from backend.storage.store.search import SearchError
+from backend.storage.store.search import SearchError, asks_for_me
 from backend.storage.store.sorting import Sort
 from backend.storage.tables import Experiment, SavedView
 from loraone.spec.base import MOST_INT
@@ -57,7 +58,7 @@ SortBy = Annotated[
 
 
 @router.get("/experiments")
-@kept(everything)
+@kept(everything, personal=lambda query: asks_for_me(query.get("q", "")))
 @needs("read")
 def history(
     session: Reading,
@@ -146,13 +147,16 @@ def change_one(
     experiment_id: Key,
     change: ExperimentChange,
     caller: CallerDep,
+    callers: CallersDep,
     database: DatabaseDep,
     feed: FeedDep,
 ) -> ExperimentOut:
-    """Rename, describe, star, archive or tag an experiment."""
+    """Rename, describe, star, archive or tag an experiment, keep it private or share it."""
     with database.write() as session:
         experiment = find_own_experiment(session, experiment_id, caller)
         _flags(experiment, change.starred, change.archived)
+        if change.private is not None:
+            experiment.private = change.private
         if change.name is not None:
             experiment.name = change.name
         if change.description is not None:
@@ -163,6 +167,8 @@ def change_one(
             experiments.set_tags(session, experiment.id, change.tags)
         changes.add_experiments(session, [experiment.id], "experiment")
         changed = ExperimentOut.of(experiments.listed(session, experiment))
+    if change.private is not None:
+        callers.forget()  # whether its owner sees what others do not
     feed.wake()
     return changed
 

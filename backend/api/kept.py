@@ -27,7 +27,8 @@ On = Callable[[Mapping[str, str], QueryParams], Topics]
 class Kept:
     """An answer that is the same until something of ``on`` is written, or for ``seconds`` at most.
 
-    ``unless`` says of which questions it is not kept. ``slow`` is one that may take seconds, as
+    ``unless`` says of which questions it is not kept, ``personal`` which ones have another answer
+    for everybody who asks, even where they see the same. ``slow`` is one that may take seconds, as
     it reads all that runs have measured: others do not wait for it. ``process`` is one that also
     reads what only the server's own process knows (:mod:`backend.api.process_state`).
     """
@@ -37,6 +38,7 @@ class Kept:
     process: bool = False
     slow: bool = False
     unless: Callable[[QueryParams], bool] = lambda query: False
+    personal: Callable[[QueryParams], bool] = lambda query: False
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,10 @@ def kept(
     process: bool = False,
     slow: bool = False,
     unless: Callable[[QueryParams], bool] = lambda query: False,
+    personal: Callable[[QueryParams], bool] = lambda query: False,
 ) -> Callable[[_Function], _Function]:
     """The answer of a route depends on ``on`` and nothing else."""
-    return _marked(Kept(on, seconds, process, slow, unless))
+    return _marked(Kept(on, seconds, process, slow, unless, personal))
 
 
 def fresh(because: str) -> Callable[[_Function], _Function]:

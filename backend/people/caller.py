@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from backend.errors import ForbiddenError
 from backend.people import registry
 from backend.people.roles import Right, Role, rights
-from backend.storage.audience import EVERYTHING, TEAM, Audience
+from backend.storage.audience import TEAM, Audience
 from backend.storage.tables import Experiment, Person
 
 Way = Literal["here", "session", "token", "proxy", "share"]
@@ -56,4 +56,6 @@ class Caller:
 
 def anybody_here(name: str) -> Caller:
     """Whoever uses a server without accounts: it is on this machine's loopback address alone."""
-    return Caller(name, "administrator", rights("administrator"), audience=EVERYTHING)
+    return Caller(
+        name, "administrator", rights("administrator"), audience=Audience(everything=True, me=name)
+    )

@@ -21,7 +21,7 @@ from backend.people.caller import Caller, anybody_here
 from backend.people.roles import rights
 from backend.people.secrets import hashed
 from backend.settings import Settings
-from backend.storage.audience import EVERYTHING, TEAM, Audience
+from backend.storage.audience import Audience
 from backend.storage.database import Database
 from backend.storage.tables import AccessToken, Experiment, Person, SignIn, now
 from backend.storage.versions import NO_EXPERIMENT, TOUCHES
@@ -148,9 +148,10 @@ class Callers:
 def audience_of(session: Session, person: Person) -> Audience:
     """What a person sees. Of those who own nothing private all see the same."""
     if person.role == "administrator":
-        return EVERYTHING
+        return Audience(everything=True, me=person.name)
     owns = select(Experiment.id).where(Experiment.private, Experiment.owner_id == person.id)
-    return Audience(person=person.id) if session.scalar(owns.limit(1)) is not None else TEAM
+    private = session.scalar(owns.limit(1)) is not None
+    return Audience(person=person.id if private else None, me=person.name)
 
 
 def _cookie(headers: Headers, name: str) -> str:

@@ -22,12 +22,13 @@ from backend.storage.tables import Experiment, Run
 @dataclass(frozen=True)
 class Audience:
     """What can be seen: everything; or what is not private and what ``person`` owns; or the
-    experiments of a share link alone.
+    experiments of a share link alone. ``me`` is the name of whoever asks, for searches that say so.
     """
 
     everything: bool = False
     person: int | None = None
     only: frozenset[int] | None = None
+    me: str = ""
 
     @property
     def name(self) -> str:
@@ -40,15 +41,18 @@ class Audience:
     def document(self) -> dict[str, Any]:
         """As JSON, for another process."""
         only = None if self.only is None else sorted(self.only)
-        return {"everything": self.everything, "person": self.person, "only": only}
+        return {
+            "everything": self.everything,
+            "person": self.person,
+            "only": only,
+            "me": self.me,
+        }
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Audience:
         """What :attr:`document` gave."""
         only = document["only"]
-        return cls(
-            document["everything"], document["person"], None if only is None else frozenset(only)
-        )
+        return cls(**{**document, "only": None if only is None else frozenset(only)})
 
     def sees(self, experiment: int | None, *, private: bool, owner: int | None) -> bool:
         """Whether an experiment is in it."""

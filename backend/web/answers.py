@@ -88,8 +88,9 @@ class AnswersMiddleware:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        seen_by = audience().name + (f" me {audience().me}" if row.personal(query) else "")
         try:
-            answer = await self._answer(scope, row, row.on(inside, query), headers)
+            answer = await self._answer(scope, row, row.on(inside, query), headers, seen_by)
         except UnavailableError as error:
             await problems.refusal(error)(scope, receive, send)
         except (DBAPIError, PoolTimeoutError):  # the route itself says what is wrong
@@ -97,9 +98,11 @@ class AnswersMiddleware:
         else:
             await answer.send(send, headers.get("if-none-match", ""))
 
-    async def _answer(self, scope: Scope, row: Kept, topics: Topics, headers: Headers) -> Answer:
+    async def _answer(
+        self, scope: Scope, row: Kept, topics: Topics, headers: Headers, seen_by: str
+    ) -> Answer:
         packed = preferred(headers.get("accept-encoding", ""), ("gzip",)) == "gzip"
-        key = scope["path"], scope["query_string"], audience().name, packed
+        key = scope["path"], scope["query_string"], seen_by, packed
         loop = asyncio.get_running_loop()
         if (flights := self._flights.get(loop)) is None:
             flights = self._flights[loop] = _Flights()

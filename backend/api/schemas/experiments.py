@@ -65,6 +65,8 @@ class ExperimentOut(Out):
     data: str
     methods: list[str]
     author: str
+    owner: int | None
+    private: bool
     starred: bool
     archived: bool
     tags: list[str]
@@ -86,6 +88,8 @@ class ExperimentOut(Out):
             data=row.data,
             methods=_within(stored.method_labels(row.spec), MOST_METHODS),
             author=row.author,
+            owner=row.owner_id,
+            private=row.private,
             starred=row.starred,
             archived=row.archived,
             tags=list(listed.tags),

@@ -45,6 +45,7 @@ class ExperimentChange(In):
     description: Annotated[Text, StringConstraints(max_length=10_000)] | None = None
     starred: bool | None = None
     archived: bool | None = None
+    private: bool | None = None
     tags: Annotated[list[TagName], Field(max_length=30), at_most(30, "tags")] | None = None
 
 

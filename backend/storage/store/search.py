@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, false, func, not_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
+from backend.storage.audience import audience
 from backend.storage.store import summaries
 from backend.storage.store.visible import visible
 from backend.storage.tables import STATUSES, Experiment, Run, Tag
@@ -28,6 +29,9 @@ _TERM = re.compile(
     re.IGNORECASE,
 )
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?")
+
+# Whoever asks.
+ME = "me"
 
 Condition = ColumnElement[bool]
 
@@ -69,6 +73,14 @@ def parse(text: str) -> list[Term]:
         if value:
             terms.append(Term((key or "").lower(), op or "", value, bool(match["minus"])))
     return terms
+
+
+def asks_for_me(text: str) -> bool:
+    """Whether what it finds depends on who asks."""
+    try:
+        return any(term.key == "by" and term.value.lower() == ME for term in parse(text))
+    except SearchError:
+        return False
 
 
 def condition(text: str) -> Condition:
@@ -177,6 +189,12 @@ def _number(column: InstrumentedAttribute[Any]) -> Callable[[Term], Condition]:
     return compare
 
 
+def _by(term: Term) -> Condition:
+    if term.value.lower() == ME:
+        return _where(_Other.author == audience().me)
+    return _where(_contains(_Other.author, term))
+
+
 @dataclass(frozen=True)
 class Key:
     """A key of the language: what a term with it demands, and how it is documented."""
@@ -208,9 +226,9 @@ KEYS: dict[str, Key] = {
         "task:causal-lm",
     ),
     "by": Key(
-        lambda term: _where(_contains(_Other.author, term)),
-        "The name of the user who launched it contains this text",
-        "by:ana",
+        _by,
+        "The name of whoever launched it contains this text; `by:me`: it is yours",
+        "by:me",
     ),
     "tag": Key(_tag, "Has exactly this tag", "tag:paper"),
     "status": Key(_status, f"The experiment's status: {', '.join(STATUSES)}", "status:failed"),

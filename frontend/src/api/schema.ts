@@ -58,7 +58,7 @@ export interface paths {
          *
          *     First a ``following`` event says after which change, and which server follows: another one may
          *     know other methods. A ``reset`` event says that changes were missed for good: read everything
-         *     anew.
+         *     anew. A ``signed-out`` event says that whoever follows may not any more.
          */
         get: operations["changes_follow"];
         put?: never;
@@ -104,7 +104,8 @@ export interface paths {
         put?: never;
         /**
          * Change Many
-         * @description Star, archive or tag several experiments; those that are not there are passed over.
+         * @description Star, archive or tag several experiments; those that are not there are passed over, and
+         *     none is changed where one is another's.
          */
         post: operations["history_change_many"];
         delete?: never;
@@ -172,7 +173,7 @@ export interface paths {
         head?: never;
         /**
          * Change One
-         * @description Rename, describe, star, archive or tag an experiment.
+         * @description Rename, describe, star, archive or tag an experiment, keep it private or share it.
          */
         patch: operations["history_change_one"];
         trace?: never;
@@ -1285,6 +1286,8 @@ export interface components {
             description?: string | null;
             /** Name */
             name?: string | null;
+            /** Private */
+            private?: boolean | null;
             /** Starred */
             starred?: boolean | null;
             /** Tags */
@@ -1323,6 +1326,10 @@ export interface components {
             model: string;
             /** Name */
             name: string;
+            /** Owner */
+            owner: number | null;
+            /** Private */
+            private: boolean;
             /** Problems */
             problems: components["schemas"]["FieldProblem"][];
             /** Runs */
@@ -1373,6 +1380,10 @@ export interface components {
             model: string;
             /** Name */
             name: string;
+            /** Owner */
+            owner: number | null;
+            /** Private */
+            private: boolean;
             /** Starred */
             starred: boolean;
             /**
@@ -3047,7 +3058,10 @@ export interface operations {
     };
     experiments_launch: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Seen by you and administrators alone, until you share it */
+                private?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3076,7 +3090,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another site's page may change nothing here */
+            /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3103,7 +3117,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many runs wait */
+            /** @description Too many runs wait, or it was tried too often of late */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3163,7 +3177,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another site's page may change nothing here */
+            /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3314,7 +3328,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another site's page may change nothing here */
+            /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3479,7 +3493,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another site's page may change nothing here */
+            /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3723,7 +3737,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another site's page may change nothing here */
+            /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4847,7 +4861,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another site's page may change nothing here */
+            /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4934,7 +4948,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another site's page may change nothing here */
+            /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5091,7 +5105,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another site's page may change nothing here */
+            /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5301,7 +5315,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another site's page may change nothing here */
+            /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5468,7 +5482,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another site's page may change nothing here */
+            /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5554,7 +5568,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another site's page may change nothing here */
+            /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5590,7 +5604,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many runs wait */
+            /** @description Too many runs wait, or it was tried too often of late */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5809,7 +5823,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another site's page may change nothing here */
+            /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5991,7 +6005,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another site's page may change nothing here */
+            /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6161,7 +6175,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another site's page may change nothing here */
+            /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6313,7 +6327,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another site's page may change nothing here */
+            /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6395,7 +6409,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another site's page may change nothing here */
+            /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6467,7 +6481,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another site's page may change nothing here */
+            /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6592,7 +6606,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another site's page may change nothing here */
+            /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6666,7 +6680,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another site's page may change nothing here */
+            /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
                     [name: string]: unknown;
