@@ -18,6 +18,7 @@ from backend.scheduling.jobs import Device, Executor
 from backend.scheduling.scheduler import Scheduler
 from backend.scheduling.theory_worker import TheoryWorker
 from backend.settings import Settings
+from backend.storage.audience import audience
 from backend.storage.database import Database
 from backend.storage.database_health import DatabaseHealth
 from backend.storage.store import experiments, runs
@@ -103,7 +104,8 @@ Key = Annotated[int, Path(ge=1, le=MOST_INT)]
 def find_experiment(session: Reading, experiment_id: Key) -> Experiment:
     """The experiment of this number, or a problem; also for routes that write."""
     experiment = experiments.get(session, experiment_id)
-    if experiment is None:
+    only = audience().only  # of an experiment whose runs are shared one by one, these alone
+    if experiment is None or (only is not None and experiment_id not in only.experiments):
         raise NotFoundError("experiment", experiment_id)
     return experiment
 

@@ -1,4 +1,5 @@
-"""Finds out who a request comes from: by a session's cookie, an access token, or a proxy's word.
+"""Finds out who a request comes from: by a session's cookie, an access token, a share
+link, or a proxy's word.
 
 What was found is known for a few seconds, so that not every request asks the database. Whoever
 is disabled or signed out here is so at once; on another server of the same database within these
@@ -17,6 +18,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 
+from backend.people import share_links
 from backend.people.caller import Caller, anybody_here
 from backend.people.roles import rights
 from backend.people.secrets import hashed
@@ -42,7 +44,7 @@ class Callers:
         self._database = database
         self._here = anybody_here(settings.user) if settings.auth == "none" else None
         self._lock = threading.Lock()
-        self._known: dict[str, tuple[float, Caller | None]] = {}
+        self._known: dict[tuple[str, str], tuple[float, Caller | None]] = {}
         self._turn = 0
 
     async def of(self, headers: Headers, address: str) -> Caller | None:
@@ -52,9 +54,8 @@ class Callers:
         authorization = headers.get("authorization")
         if authorization is not None:
             kind, _, secret = authorization.partition(" ")
-            if kind.lower() != "bearer" or not secret:
-                return None
-            return await self._by(secret.strip(), self._of_token)
+            find = {"bearer": self._of_token, "share": share_links.caller}.get(kind.lower())
+            return await self._by(secret.strip(), find) if find and secret.strip() else None
         cookie = _cookie(headers, self.cookie)
         return await self._by(cookie, self._of_session) if cookie else None
 
@@ -74,7 +75,7 @@ class Callers:
     async def _by(self, secret: str, find: _Find) -> Caller | None:
         key = hashed(secret)
         with self._lock:
-            known = self._known.get(key)
+            known = self._known.get((find.__name__, key))
             turn = self._turn
         if known is not None and known[0] > time.monotonic():
             return known[1]
@@ -83,7 +84,7 @@ class Callers:
             if len(self._known) >= _MOST_KEPT:
                 self._known.clear()
             if turn == self._turn:
-                self._known[key] = (time.monotonic() + KEPT_S, caller)
+                self._known[find.__name__, key] = (time.monotonic() + KEPT_S, caller)
         return caller
 
     def _find(self, key: str, find: _Find) -> Caller | None:

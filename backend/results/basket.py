@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from backend.errors import FieldProblem, InvalidError, NotFoundError
 from backend.results import queries
+from backend.storage.audience import Shared
 from backend.storage.store import experiments
 from backend.storage.store.visible import visible
 from backend.storage.tables import Experiment, Run
@@ -189,6 +190,20 @@ def _runs(session: Session, item: _Item) -> list[Run]:
         labels = ", ".join(dict.fromkeys(run.label for run in rows))
         raise _wrong(item.text, f"experiment {item.key} has no such method", labels)
     return chosen
+
+
+def shared(session: Session, items: Sequence[str]) -> Shared:
+    """What a share link of these items shows: experiments as a whole where they are named so, and
+    of others the runs that are in it now."""
+    wanted = [_Item.parse(text) for text in items]
+    found = read(session, items)
+    whole = {item.key for item in wanted if not item.single and item.label is None}
+    parts = [run for run in found.rows if run.experiment_id not in whole]
+    return Shared(
+        frozenset(whole),
+        frozenset(run.id for run in parts),
+        frozenset(run.experiment_id for run in parts),
+    )
 
 
 Row = TypeVar("Row", Run, Experiment)

@@ -6,7 +6,7 @@ can forget them. Whatever is no request, such as the scheduler, sees everything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -20,31 +20,50 @@ from backend.storage.tables import Experiment, Run
 
 
 @dataclass(frozen=True)
+class Shared:
+    """What a share link shows: whole experiments, and single runs with the experiments they are
+    of, whose other runs are not there."""
+
+    experiments: frozenset[int]
+    runs: frozenset[int] = frozenset()
+    of_runs: frozenset[int] = frozenset()
+
+    @classmethod
+    def of(cls, document: Mapping[str, Sequence[int]]) -> Shared:
+        """What :attr:`document` gave."""
+        return cls(**{name: frozenset(document[name]) for name in cls.__dataclass_fields__})
+
+    @property
+    def document(self) -> dict[str, list[int]]:
+        """As JSON."""
+        return {name: sorted(getattr(self, name)) for name in self.__dataclass_fields__}
+
+
+@dataclass(frozen=True)
 class Audience:
-    """What can be seen: everything; or what is not private and what ``person`` owns; or the
-    experiments of a share link alone. ``me`` is the name of whoever asks, for searches that say so.
+    """What can be seen: everything; or what is not private and what ``person`` owns; or what a
+    share link shows alone. ``me`` is the name of whoever asks, for searches that say so.
     """
 
     everything: bool = False
     person: int | None = None
-    only: frozenset[int] | None = None
+    only: Shared | None = None
     me: str = ""
 
     @property
     def name(self) -> str:
         """The same for all who see the same: what answers are kept under."""
         if self.only is not None:
-            return ",".join(map(str, sorted(self.only)))
+            return f"shared {self.only.document}"
         return "everything" if self.everything else f"person {self.person}"
 
     @property
     def document(self) -> dict[str, Any]:
         """As JSON, for another process."""
-        only = None if self.only is None else sorted(self.only)
         return {
             "everything": self.everything,
             "person": self.person,
-            "only": only,
+            "only": None if self.only is None else self.only.document,
             "me": self.me,
         }
 
@@ -52,18 +71,18 @@ class Audience:
     def of(cls, document: Mapping[str, Any]) -> Audience:
         """What :attr:`document` gave."""
         only = document["only"]
-        return cls(**{**document, "only": None if only is None else frozenset(only)})
+        return cls(**{**document, "only": None if only is None else Shared.of(only)})
 
     def sees(self, experiment: int | None, *, private: bool, owner: int | None) -> bool:
         """Whether an experiment is in it."""
         if self.only is not None:
-            return experiment in self.only
+            return experiment in self.only.experiments | self.only.of_runs
         return self.everything or not private or (owner is not None and owner == self.person)
 
     def sees_id(self, column: SQLCoreOperations[int]) -> ColumnElement[bool]:
         """The same of a column with an experiment's number."""
         if self.only is not None:
-            return column.in_(sorted(self.only))
+            return column.in_(sorted(self.only.experiments | self.only.of_runs))
         # Not the mapped class: the criteria would hold in here too.
         table = Experiment.__table__.c
         others: ColumnElement[bool] = table.private
@@ -71,6 +90,13 @@ class Audience:
             others = and_(others, or_(table.owner_id.is_(None), table.owner_id != self.person))
         # Few are private: their index answers it, and the query's own one does the rest.
         return column.not_in(select(table.id).where(others))
+
+    def sees_run(self) -> ColumnElement[bool]:
+        """The same of a run."""
+        if self.only is not None:
+            whole = Run.experiment_id.in_(sorted(self.only.experiments))
+            return or_(whole, Run.id.in_(sorted(self.only.runs)))
+        return self.sees_id(Run.experiment_id)
 
 
 EVERYTHING = Audience(everything=True)
@@ -101,5 +127,5 @@ def _narrow(state: ORMExecuteState) -> None:
         return
     state.statement = state.statement.options(
         with_loader_criteria(Experiment, audience.sees_id(Experiment.id), include_aliases=True),
-        with_loader_criteria(Run, audience.sees_id(Run.experiment_id), include_aliases=True),
+        with_loader_criteria(Run, audience.sees_run(), include_aliases=True),
     )

@@ -40,6 +40,7 @@ from backend.storage.tables import (
     Person,
     Run,
     SavedView,
+    ShareLink,
     SignIn,
     Tag,
 )
@@ -243,7 +244,7 @@ def _end_flush(session: Session, context: UOWTransaction) -> None:
 def _experiments(session: Session, row: object) -> set[int] | None:
     """The experiments whose answers a row is part of; None: any."""
     match row:
-        case Change() | SavedView() | LaneRow():
+        case Change() | SavedView() | LaneRow() | ShareLink():
             return set()
         case Person() | SignIn() | AccessToken() | Invitation() | Attempt() | AuditRow():
             return set()  # an experiment says the name of its owner itself

@@ -22,6 +22,7 @@ from backend.api import (
     results,
     runs,
     server,
+    shares,
     theory,
     transfer,
 )
@@ -57,6 +58,7 @@ PARTS = (
     queue,
     runs,
     server,
+    shares,
     figures,
     theory,
     changes,

@@ -31,6 +31,7 @@ from backend.storage.tables.runs import (
     LaneRow,
     Run,
 )
+from backend.storage.tables.sharing import ShareLink
 
 __all__ = [
     "ACTIVE",
@@ -58,6 +59,7 @@ __all__ = [
     "Role",
     "Run",
     "SavedView",
+    "ShareLink",
     "SignIn",
     "SpectrumRow",
     "Tag",

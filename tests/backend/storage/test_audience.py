@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session, aliased
 
-from backend.storage.audience import EVERYTHING, TEAM, Audience, reading_for
+from backend.storage.audience import EVERYTHING, TEAM, Audience, Shared, reading_for
 from backend.storage.database import Database
 from backend.storage.store import experiments, runs
 from backend.storage.tables import Experiment, Run
@@ -113,11 +113,25 @@ def test_a_share_link_shows_its_experiments_alone(
     database: Database, stored: dict[str, int]
 ) -> None:
     with (
-        reading_for(Audience(only=frozenset({stored["bob"]}))),
+        reading_for(Audience(only=Shared(frozenset({stored["bob"]})))),
         database.read() as session,
     ):
         assert set(session.scalars(select(Experiment.id))) == {stored["bob"]}
         assert set(session.scalars(select(Run.experiment_id))) == {stored["bob"]}
+
+
+def test_a_share_link_of_single_runs_shows_no_other_run_of_their_experiment(
+    database: Database, stored: dict[str, int]
+) -> None:
+    with database.read() as session:
+        every = list(session.scalars(select(Run.id).where(Run.experiment_id == stored["bob"])))
+    shared = Shared(frozenset({stored["team"]}), frozenset(every[:2]), frozenset({stored["bob"]}))
+    seen = Audience.of(Audience(only=shared).document)
+    with reading_for(seen), database.read() as session:
+        assert set(session.scalars(select(Experiment.id))) == {stored["bob"], stored["team"]}
+        of_bob = session.scalars(select(Run.id).where(Run.experiment_id == stored["bob"]))
+        assert list(of_bob) == every[:2]
+        assert session.get(Run, every[2]) is None
 
 
 @pytest.mark.parametrize("seen", SEEN, ids=lambda seen: ", ".join(sorted(SEEN[seen])))
