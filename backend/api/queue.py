@@ -55,15 +55,17 @@ def queue(session: Reading, process: ProcessStateDep) -> QueueOut:
     listed = lanes.listed(session)
     taking = sum(lane.mode == "open" for lane in listed)
     waiting = session.scalar(select(func.count()).where(Run.status == "queued")) or 0
+    busy, waiting_of_all = runs.of_all(session)
     # What is not listed is taken to last as long as what is.
-    share = (len(running) + waiting) / max(len(active), 1)
+    share = (len(busy) + waiting_of_all) / max(len(active), 1)
     whole = sum(known) * share / taking if taking and len(known) == len(active) else None
     shown = {run.id: run for run in RunOut.listed([*active, *failed])}
     return QueueOut(
-        lanes=[_lane(lane, running.get(lane.name), left) for lane in listed],
+        lanes=[_lane(lane, running.get(lane.name), left, lane.name in busy) for lane in listed],
         queued=[shown[run.id] for run in active if run.status == "queued"],
         failed=[shown[run.id] for run in failed],
         waiting=waiting,
+        waiting_hidden=waiting_of_all - waiting,
         waiting_by_experiment=[
             WaitingOut(
                 experiment=group.experiment_id,
@@ -80,10 +82,13 @@ def queue(session: Reading, process: ProcessStateDep) -> QueueOut:
     )
 
 
-def _lane(lane: LaneRow, run: Run | None, left: dict[int, float | None]) -> LaneOut:
+def _lane(
+    lane: LaneRow, run: Run | None, left: dict[int, float | None], busy: bool = False
+) -> LaneOut:
     return LaneOut(
         name=lane.name,
         mode=lane.mode,
+        busy=busy,
         run=None if run is None else RunOut.of(run),
         seconds_left=None if run is None else left[run.id],
         memory_bytes=lane.memory,

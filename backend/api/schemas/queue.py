@@ -12,10 +12,12 @@ LaneMode = Literal["open", "paused", "drained"]
 
 
 class LaneOut(Out):
-    """A device, the run on it and how long that will take yet; memory in use, °C if known."""
+    """A device, the run on it and how long that will take yet; memory in use, °C if known. One
+    that is ``busy`` without a run has one that is private to another."""
 
     name: str
     mode: LaneMode
+    busy: bool
     run: RunOut | None
     seconds_left: float | None
     memory_bytes: int | None
@@ -32,12 +34,16 @@ class WaitingOut(Out):
 
 
 class QueueOut(Out):
-    """Lanes, what waits for them in order (the first of ``waiting``; ``waiting_by_experiment``
-    counts all of them, for the experiments whose turn comes first), and what failed last."""
+    """Lanes, what waits for them in order, and what failed last.
+
+    ``queued`` are the first of ``waiting``; ``waiting_by_experiment`` counts all of them, for the
+    experiments whose turn comes first; ``waiting_hidden`` are private to others.
+    """
 
     lanes: list[LaneOut]
     queued: list[RunOut]
     waiting: int
+    waiting_hidden: int
     waiting_by_experiment: list[WaitingOut]
     failed: list[RunOut]
     seconds_left: float | None

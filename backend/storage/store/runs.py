@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, exists, func, or_, select
 from sqlalchemy.orm import Session, defer
 
+from backend.storage.audience import EVERYTHING, reading_for
 from backend.storage.store import changes, settling
 from backend.storage.store.visible import visible
 from backend.storage.tables import (
@@ -41,6 +42,15 @@ _MEASURED = select(or_(*(exists().where(table.run_id == bindparam("run")) for ta
 def get(session: Session, run_id: int) -> Run | None:
     """One run, or None."""
     return session.scalars(select(Run).where(Run.id == run_id, visible(Run))).one_or_none()
+
+
+def of_all(session: Session) -> tuple[set[str], int]:
+    """The lanes that run something and how many runs wait, also of what the audience of this
+    request does not see: that the machine is busy is no secret."""
+    with reading_for(EVERYTHING):
+        busy = session.scalars(select(Run.lane).where(Run.status == "running"))
+        waiting = session.scalar(select(func.count()).where(Run.status == "queued"))
+        return {lane for lane in busy if lane is not None}, waiting or 0
 
 
 def begin(session: Session, run: Run, lane: str) -> None:

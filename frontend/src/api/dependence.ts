@@ -45,6 +45,9 @@ export const DEPENDENCES: Record<Reading | Asking, Dependence> = {
   "/api/changes": CONSTANT,
   "/api/health": CONSTANT,
   "/api/markdown": CONSTANT,
+  "/api/shared": CONSTANT,
+  // Whoever makes or ends a link reads them anew.
+  "/api/shares": CONSTANT,
   // Estimates are corrected by what finished runs took.
   "/api/plan": { whose: "all", kinds: ["status"] },
   "/api/queue": { whose: "all", kinds: ["status", "lanes", "phase", "experiment"] },

@@ -1774,9 +1774,12 @@ export interface components {
         };
         /**
          * LaneOut
-         * @description A device, the run on it and how long that will take yet; memory in use, °C if known.
+         * @description A device, the run on it and how long that will take yet; memory in use, °C if known. One
+         *     that is ``busy`` without a run has one that is private to another.
          */
         LaneOut: {
+            /** Busy */
+            busy: boolean;
             /** Memory Bytes */
             memory_bytes: number | null;
             /**
@@ -2327,7 +2330,7 @@ export interface components {
         /**
          * QueueOut
          * @description Lanes, what waits for them in order (the first of ``waiting``; ``waiting_by_experiment``
-         *     counts all of them, for the experiments whose turn comes first), and what failed last.
+         *     counts all of them, for the experiments whose turn comes first; ``waiting_hidden`` are private to others), and what failed last.
          */
         QueueOut: {
             /** Experiments */
@@ -2350,6 +2353,8 @@ export interface components {
             waiting: number;
             /** Waiting By Experiment */
             waiting_by_experiment: components["schemas"]["WaitingOut"][];
+            /** Waiting Hidden */
+            waiting_hidden: number;
         };
         /**
          * RunColumnOut

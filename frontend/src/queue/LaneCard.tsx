@@ -74,7 +74,7 @@ export function LaneCard({ lane, names }: { lane: Lane; names: ExperimentNames }
         </Stack>
       ) : (
         <Text c="dimmed" size="sm">
-          {IDLE[lane.mode]}
+          {lane.busy ? "Busy with somebody’s private run" : IDLE[lane.mode]}
         </Text>
       )}
     </Paper>

@@ -38,7 +38,14 @@ export function QueuePage() {
         </Alert>
       )}
       <Group justify="space-between" mt="sm">
-        <Title order={4}>Waiting ({data.waiting})</Title>
+        <Group gap="xs" align="baseline">
+          <Title order={4}>Waiting ({data.waiting})</Title>
+          {data.waiting_hidden > 0 && (
+            <Text c="dimmed" size="sm">
+              and {data.waiting_hidden} private to others
+            </Text>
+          )}
+        </Group>
         {data.seconds_left !== null && data.seconds_left > 0 && (
           <Text size="sm" c="dimmed">
             All done in about {roughly(data.seconds_left)}

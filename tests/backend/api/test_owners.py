@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from backend.settings import Settings
+from backend.storage.tables import LaneRow, Run
 from backend.web.app import create_app
 from tests.backend.people import accounts
 from tests.conftest import DatabaseUrl
@@ -109,6 +110,20 @@ def test_lists_and_the_queue_say_nothing_of_it_to_others(team: Team) -> None:
         assert "private" not in team.bob.get(path).text.replace('"private":', "").replace(
             ",private,", ""
         )
+
+
+def test_that_others_wait_and_a_lane_is_busy_is_no_secret(team: Team) -> None:
+    run = _first_run(team, team.private)
+    with team.app.state.database.write() as session:
+        session.add(LaneRow(name="cpu"))
+        row = session.get_one(Run, run)
+        row.status, row.lane = "running", "cpu"
+    for client, sees in ((team.bob, False), (team.ada, True)):
+        queue = client.get("/api/queue").json()
+        assert queue["lanes"][0]["busy"]
+        assert (queue["lanes"][0]["run"] is not None) == sees
+        private = len(team.root.get(f"/api/experiments/{team.private['id']}").json()["runs"])
+        assert queue["waiting_hidden"] == (0 if sees else private - 1)
 
 
 def test_shared_it_is_there_for_all_and_taken_back_it_is_gone(team: Team) -> None:
