@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from fastapi import APIRouter, Request, Response
 
-from backend.api.deps import DatabaseHealthDep
+from backend.api.deps import DatabaseHealthDep, SchedulerDep
 from backend.api.kept import fresh
 from backend.api.representations import Constant
 from backend.api.rights import needs, open_to_all
@@ -64,6 +64,17 @@ async def health(database_health: DatabaseHealthDep) -> HealthOut:
     if trouble is not None:
         raise UnavailableError(trouble)
     return HealthOut(status="ok", version=__version__)
+
+
+@router.get("/ready")
+@fresh("it says whether the server can work now")
+@open_to_all("whoever balances load has no account")
+async def ready(database_health: DatabaseHealthDep, scheduler: SchedulerDep) -> HealthOut:
+    """Whether the server can take work: its database can be used, and its queue is seen to. A
+    problem where it cannot, such as while it starts or stops."""
+    if not scheduler.alive:
+        raise UnavailableError("nobody sees to the queue now: the server starts or stops")
+    return await health(database_health)
 
 
 @router.get("/catalog", response_model=CatalogOut)

@@ -63,26 +63,32 @@ def mark(route: APIRoute) -> Needs | Open | None:
     return found
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a request asks: the route's path with its parameters by name, empty where there is no
+    such route (the page, its parts, what is not there), and what it needs."""
+
+    route: str
+    needs: Needs | Open | None
+
+
 class RouteRights:
     """What is needed, by method and path."""
 
-    def __init__(self, prefix: str, routes: Iterable[object]) -> None:
-        self._prefix = prefix
+    def __init__(self, routes: Iterable[tuple[str, object]]) -> None:
+        """``routes`` with what their paths begin with, in the application's order."""
         self._rows = [
-            (compile_path(prefix + route.path)[0], route.methods or set(), mark(route))
-            for route in routes
-            if isinstance(route, APIRoute)
+            (compile_path(path)[0], route.methods or set(), Asked(path, mark(route)))
+            for path, route in (
+                (prefix + route.path, route)
+                for prefix, route in routes
+                if isinstance(route, APIRoute)
+            )
         ]
 
-    def find(self, method: str, path: str) -> Needs | Open | None:
-        """What a request needs. What is no route of the API needs nothing: the page, its parts,
-        and what is not there."""
-        if not f"{path}/".startswith(f"{self._prefix}/"):
-            return Open("the page")
-        known: set[str] = set()
-        for pattern, methods, found in self._rows:
-            if pattern.match(path):
-                if method in methods:  # the first one answers, as in the application
-                    return found
-                known |= methods
-        return Open("there is no such route")
+    def find(self, method: str, path: str) -> Asked:
+        """What a request asks; the first route that fits answers, as in the application."""
+        for pattern, methods, asked in self._rows:
+            if method in methods and pattern.match(path):
+                return asked
+        return Asked("", Open("the page, or nothing that is there"))

@@ -75,6 +75,11 @@ class Scheduler:
             return self._disk.state != "full" and device in self._executor.devices()
         return False  # what a run would measure now, nobody would find
 
+    @property
+    def alive(self) -> bool:
+        """Whether it sees to the queue."""
+        return self._thread.is_alive() and not self._stopping.is_set()
+
     def notices(self) -> list[str]:
         """What a user should know of the queue, if anything."""
         return [sentence for sentence in (self._disk.sentence, self._work.trouble) if sentence]

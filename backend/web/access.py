@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from backend.api.metrics import Metrics
 from backend.api.rights import Needs, Open, RouteRights
 from backend.errors import ForbiddenError, NobodyError, RefusedError
 from backend.people.caller import Caller
@@ -17,8 +18,11 @@ from backend.web.problems import refusal as refusal_of
 class AccessMiddleware:
     """Plain ASGI middleware: sets ``scope["state"]["caller"]``, None where nobody is signed in."""
 
-    def __init__(self, app: ASGIApp, rights: RouteRights, callers: Callers) -> None:
+    def __init__(
+        self, app: ASGIApp, rights: RouteRights, callers: Callers, metrics: Metrics
+    ) -> None:
         self.app = app
+        self._metrics = metrics
         self._rights = rights
         self._callers = callers
 
@@ -26,10 +30,12 @@ class AccessMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        needed = self._rights.find(scope["method"], scope["path"])
+        asked = self._rights.find(scope["method"], scope["path"])
+        if asked.route:
+            send = self._metrics.timed(asked.route, scope["method"], send)
         address = (scope.get("client") or ("",))[0]
         caller = await self._callers.of(Headers(scope=scope), address)
-        refused = refusal(needed, caller)
+        refused = refusal(asked.needs, caller)
         if refused is not None:
             await refusal_of(refused)(scope, receive, send)
             return

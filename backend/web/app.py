@@ -17,6 +17,7 @@ from backend.api import (
     experiments,
     figures,
     history,
+    metrics,
     plan,
     queue,
     results,
@@ -62,6 +63,12 @@ PARTS = (
     figures,
     theory,
     changes,
+)
+
+# Every route, after what its path begins with.
+ROUTES = (
+    *(("/api", route) for part in PARTS for route in part.router.routes),
+    *(("", route) for route in metrics.router.routes),
 )
 
 
@@ -120,8 +127,9 @@ def create_app(settings: Settings | None = None, readers: Readers | None = None)
         )
     callers = Callers(settings, database)
     app.state.callers = callers
-    rights = RouteRights("/api", (route for part in PARTS for route in part.router.routes))
-    app.add_middleware(AccessMiddleware, rights=rights, callers=callers)
+    rights = RouteRights(ROUTES)
+    app.state.metrics = metrics.Metrics(database, settings)
+    app.add_middleware(AccessMiddleware, rights=rights, callers=callers, metrics=app.state.metrics)
     app.add_middleware(SecurityMiddleware, max_upload=int(settings.max_upload_mb * 1e6))
     declared.install(app)
     page.mount(app)
@@ -154,6 +162,7 @@ def application(
     for part in PARTS:
         api.include_router(part.router)
     app.include_router(api)
+    app.include_router(metrics.router)
     return app
 
 

@@ -44,6 +44,8 @@ export const DEPENDENCES: Record<Reading | Asking, Dependence> = {
   "/api/catalog": CONSTANT,
   "/api/changes": CONSTANT,
   "/api/health": CONSTANT,
+  "/api/ready": CONSTANT,
+  "/metrics": CONSTANT,
   "/api/markdown": CONSTANT,
   "/api/shared": CONSTANT,
   // Whoever makes or ends a link reads them anew.

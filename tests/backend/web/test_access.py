@@ -15,18 +15,18 @@ from backend.people.roles import RIGHTS, ROLES
 from backend.people.roles import rights as rights_of
 from backend.settings import Settings
 from backend.storage.tables import Role
-from backend.web.app import PARTS, create_app
+from backend.web import app
+from backend.web.app import create_app
 from tests.backend.people import accounts
 
 ROUTES = [
     pytest.param(
         sorted(route.methods or ())[0],
-        "/api" + route.path,
+        prefix + route.path,
         rights.mark(route),
-        id=f"{sorted(route.methods or ())[0]} {route.path}",
+        id=f"{sorted(route.methods or ())[0]} {prefix}{route.path}",
     )
-    for part in PARTS
-    for route in part.router.routes
+    for prefix, route in app.ROUTES
     if isinstance(route, APIRoute)
 ]
 
