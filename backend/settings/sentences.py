@@ -37,6 +37,10 @@ def sentences(error: ValidationError) -> list[str]:
     """What is wrong with settings, one line each: name, value, what is allowed."""
     lines = []
     for item in error.errors():
+        message = item["msg"].removeprefix("Value error, ")
+        if not item["loc"]:  # of several together
+            lines.append(message)
+            continue
         name = str(item["loc"][0]).lower().removeprefix("loraone_")
         name = "benchmark_device" if name == "calibrate" else name
         field = Settings.model_fields[name]
@@ -44,7 +48,6 @@ def sentences(error: ValidationError) -> list[str]:
         if name == "database_url":  # without a password
             given = re.sub(r"://.*@", "://***@", given)
         may = allowed(field).replace("`", "")
-        message = item["msg"].removeprefix("Value error, ")
         lines.append(
             f"LORAONE_{name.upper()} = {given!r}: {message}" + (f"; allowed: {may}" if may else "")
         )
