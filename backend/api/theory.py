@@ -61,7 +61,10 @@ async def solve(
             allowed=allowed,
         )
         raise InvalidError(problem)
-    return Lines(_lines(theory_worker, spec, quick, theme), headers={"Cache-Control": "no-store"})
+    return Lines(
+        _lines(theory_worker, spec, quick, theme),
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
 
 
 async def _lines(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -16,6 +16,10 @@ AuthMode = Literal["none", "local", "oidc", "proxy"]
 RoleName = Literal["viewer", "editor", "administrator"]
 
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
+# What the server's own addresses begin with: of /api/x nobody could say whether a proxy has taken
+# a path /api off.
+OWN_PATHS = ("api", "assets")
+_USUAL_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[a-z0-9.-]+|[0-9a-f:.]+")
 
 
@@ -53,7 +57,7 @@ class AccessSettings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _address(cls, address: str | None) -> str | None:
-        """Without a slash at its end, the host in lower case."""
+        """As browsers write it: the host in lower case, no usual port, no slash at the end."""
         if address is None:
             return None
         may = "allowed: such as https://lab.example.org or https://lab.example.org/lora"
@@ -64,12 +68,17 @@ class AccessSettings(BaseSettings):
             raise ValueError(f"is no address: {error}; {may}") from error
         path = parts.path.rstrip("/")
         host = (parts.hostname or "").lower()
-        fits = parts.scheme in ("http", "https") and _HOST.fullmatch(host)
+        fits = parts.scheme in ("http", "https") and _HOST.fullmatch(host) and port != 0
         more = parts.query or parts.fragment or "@" in parts.netloc
-        if not fits or more or not _PATH.fullmatch(path) or ".." in path.split("/"):
+        folders = path.split("/")[1:]
+        if not fits or more or not _PATH.fullmatch(path) or {".", ".."} & set(folders):
             raise ValueError(f"is no address of a server; {may}")
-        named = f"[{host}]" if ":" in host else host
-        return f"{parts.scheme}://{named}" + (f":{port}" if port else "") + path
+        if folders[:1] and folders[0] in OWN_PATHS:
+            taken = " and ".join(f"/{name}" for name in OWN_PATHS)
+            raise ValueError(f"has a path that begins with /{folders[0]}; {taken} are the server's")
+        named = f"[{ip_address(host)}]" if ":" in host else host
+        usual = port is None or port == _USUAL_PORTS[parts.scheme]
+        return f"{parts.scheme}://{named}" + ("" if usual else f":{port}") + path
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -88,6 +97,11 @@ class AccessSettings(BaseSettings):
     def root_path(self) -> str:
         """The path of the public address, such as ``/lora``; empty where it has none."""
         return urlsplit(self.public_url).path if self.public_url else ""
+
+    @property
+    def public_origin(self) -> str | None:
+        """What browsers call ``Origin`` of a page under the public address."""
+        return self.public_url.removesuffix(self.root_path) if self.public_url else None
 
     @property
     def public_host(self) -> str | None:

@@ -46,7 +46,12 @@ class Settings(SignInSettings):
         "127.0.0.1",
         description="Address to listen on: loopback, unless LORAONE_IN_CONTAINER is set",
     )
-    port: int = Field(8111, ge=0, le=65535, description="Port; the next free one if it is taken")
+    port: int = Field(
+        8111,
+        ge=0,
+        le=65535,
+        description="Port; the next free one if it is taken, but not with LORAONE_PUBLIC_URL",
+    )
     database_url: str | None = Field(
         None, description="SQLAlchemy URL; default: SQLite in LORAONE_HOME"
     )

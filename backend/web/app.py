@@ -45,8 +45,10 @@ from backend.storage.store import incoming, settling
 from backend.web import declared, page, problems
 from backend.web.access import AccessMiddleware
 from backend.web.answers import AnswersMiddleware
+from backend.web.proxies import ProxiesMiddleware
 from backend.web.readers import Readers
 from backend.web.security import SecurityMiddleware
+from backend.web.site import Site
 from loraone import __version__
 
 PARTS = (
@@ -130,9 +132,11 @@ def create_app(settings: Settings | None = None, readers: Readers | None = None)
     rights = RouteRights(ROUTES)
     app.state.metrics = metrics.Metrics(database, settings)
     app.add_middleware(AccessMiddleware, rights=rights, callers=callers, metrics=app.state.metrics)
-    app.add_middleware(SecurityMiddleware, max_upload=int(settings.max_upload_mb * 1e6))
+    site = Site.of(settings, callers.cookie)
+    app.add_middleware(SecurityMiddleware, site=site, max_upload=int(settings.max_upload_mb * 1e6))
+    app.add_middleware(ProxiesMiddleware, trusted=settings.proxies, root=settings.root_path)
     declared.install(app)
-    page.mount(app)
+    page.mount(app, settings.public_url)
     return app
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from html import escape
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
@@ -58,12 +60,14 @@ class Assets(StaticFiles):
         return response
 
 
-def mount(app: FastAPI, folder: Path = PAGE) -> None:
-    """Add the page's routes, after those of the API."""
+def mount(app: FastAPI, public_url: str | None = None, folder: Path = PAGE) -> None:
+    """Add the page's routes, after those of the API. ``public_url`` is where people find it."""
+    root = urlsplit(public_url or "").path
     if (folder / "assets").is_dir():
         app.mount("/assets", Assets(directory=folder / "assets"), name="assets")
 
-    schema = Constant(lambda: bytes(JSONResponse(app.openapi()).body))
+    servers = {"servers": [{"url": root}]} if root else {}
+    schema = Constant(lambda: bytes(JSONResponse({**app.openapi(), **servers}).body))
 
     @app.api_route("/api/openapi.json", methods=_READ, include_in_schema=False)
     def openapi(request: Request) -> Response:
@@ -71,7 +75,7 @@ def mount(app: FastAPI, folder: Path = PAGE) -> None:
 
     @app.api_route("/api/docs", methods=_READ, include_in_schema=False)
     def documentation() -> Response:
-        return _html(folder / "docs.html")
+        return _html(folder / "docs.html", root, public_url)
 
     @app.api_route("/{path:path}", methods=_READ, include_in_schema=False)
     def page(path: str) -> Response:
@@ -80,11 +84,19 @@ def mount(app: FastAPI, folder: Path = PAGE) -> None:
             if path in ("favicon.svg",) and icon.is_file():
                 return FileResponse(icon)
             raise NotFoundError("page", f"/{path}")
-        return _html(folder / "index.html")
+        return _html(folder / "index.html", root, public_url)
 
 
-def _html(file: Path) -> Response:
+def _html(file: Path, root: str, public_url: str | None) -> Response:
+    """A page that is told where it is. Not by a ``base`` element: it would also be the base of
+    every ``url(#…)`` in a figure, and of every link to a part of the page."""
     if not file.is_file():
         return HTMLResponse(_MISSING, status_code=503)
+    said = {"loraone-root": root, "loraone-url": public_url or ""}
+    lines = [f'<meta name="{name}" content="{escape(value)}" />' for name, value in said.items()]
+    built = file.read_text(encoding="utf-8")
+    page = built.replace("<head>", "\n    ".join(["<head>", *lines]), 1)
     # It names its parts by hash, and must not be kept itself.
-    return FileResponse(file, headers={"Cache-Control": "no-cache"})
+    return HTMLResponse(
+        page.replace('="./', f'="{escape(root)}/'), headers={"Cache-Control": "no-cache"}
+    )

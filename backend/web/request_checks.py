@@ -5,48 +5,65 @@ Nothing is parsed that can be compared: a header may hold anything.
 
 from __future__ import annotations
 
-import re
-
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from backend.api.schemas.problem import Problem
 from backend.settings import LOOPBACK
 from backend.web.problems import problem
+from backend.web.site import Site
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
-_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::(?P<port>[0-9]{1,5}))?")
 # Longer than any basket and list of labels that are taken (:mod:`backend.results.basket`), with the
 # columns of a table and a search.
 MOST_TARGET = 20_000
 
 
-def refusal(scope: Scope, headers: Headers) -> Problem | None:
+def refusal(scope: Scope, headers: Headers, site: Site) -> Problem | None:
     """Why the request is not taken, or None."""
-    return _of_host(headers) or _of_origin(scope["method"], headers) or _of_target(scope)
+    return (
+        _of_host(headers, site) or _of_origin(scope["method"], headers, site) or _of_target(scope)
+    )
 
 
-def _of_host(headers: Headers) -> Problem | None:
+def _of_host(headers: Headers, site: Site) -> Problem | None:
     named = headers.getlist("host")
     host = named[0] if len(named) == 1 else ", ".join(named)
-    match = _HOST.fullmatch(host)
-    if match and match["name"].strip("[]").lower() in LOOPBACK and int(match["port"] or 0) < 2**16:
+    if len(named) == 1 and site.takes(host):
         return None
-    return problem(400, f"host {host!r} is not allowed; allowed: {', '.join(LOOPBACK)}")
+    # The other names are told to nobody who does not know them.
+    return problem(
+        400,
+        f"host {host!r} is not allowed; allowed: {', '.join(LOOPBACK)}, and what "
+        "LORAONE_PUBLIC_URL names",
+    )
 
 
-def _of_origin(method: str, headers: Headers) -> Problem | None:
+def _of_origin(method: str, headers: Headers, site: Site) -> Problem | None:
     if method in _SAFE:
         return None
-    own = [f"{scheme}://{headers['host']}" for scheme in ("http", "https")]
-    foreign = [origin for origin in headers.getlist("origin") if origin not in own]
+    origins = headers.getlist("origin")
+    foreign = [origin for origin in origins if not site.owns(origin, headers["host"])]
     if foreign:
         return problem(403, f"requests from {foreign[0]!r} may not change anything here")
     # What a browser says of itself, also where it leaves Origin out.
-    site = headers.get("sec-fetch-site", "none")
-    if site not in ("same-origin", "none"):
-        return problem(403, f"requests of a {site[:20]!r} page may not change anything here")
+    said = headers.get("sec-fetch-site")
+    if said not in ("same-origin", "none", None):
+        return problem(403, f"requests of a {said[:20]!r} page may not change anything here")
+    if not origins and said is None and _signs_by_cookie(headers, site):
+        return problem(
+            403,
+            "a request with a sign-in's cookie must say which page it comes from, by Origin or "
+            "Sec-Fetch-Site; programs send an access token instead",
+        )
     return None
+
+
+def _signs_by_cookie(headers: Headers, site: Site) -> bool:
+    """Whether a cookie says who asks, which a browser sends along for any page."""
+    if site.cookie is None or headers.get("authorization", "").lower().startswith("bearer "):
+        return False
+    return "cookie" in headers
 
 
 def _of_target(scope: Scope) -> Problem | None:

@@ -1,8 +1,7 @@
-"""Keeps other web sites, and bodies that are too large, out of a server on loopback.
+"""Keeps other web sites, and bodies that are too large, out.
 
-A page of another site can send requests to 127.0.0.1 and, by DNS rebinding, even under a name of
-its own. So requests must name a loopback host, and requests that change something must come from
-the page itself.
+Requests must name this server (:mod:`backend.web.site`), and requests that change something must
+come from its own pages.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from backend.api.schemas.problem import Problem
 from backend.web.headers import SECURITY
 from backend.web.problems import answer, problem
 from backend.web.request_checks import refusal, stated_length
+from backend.web.site import Site
 
 # A spec is a few kilobytes, notes are a few more; files are taken in by these paths alone.
 MAX_BODY = 2_000_000
@@ -27,8 +27,9 @@ MAX_BODIES = 100_000_000
 class SecurityMiddleware:
     """Plain ASGI middleware: checks ``Host``, ``Origin`` and size, adds security headers."""
 
-    def __init__(self, app: ASGIApp, max_upload: int) -> None:
+    def __init__(self, app: ASGIApp, site: Site, max_upload: int) -> None:
         self.app = app
+        self._site = site
         self._max_upload = max_upload
         self._held = 0
 
@@ -43,7 +44,7 @@ class SecurityMiddleware:
         if _is_head_of_api(scope):
             # FastAPI gives its routes no HEAD; the server's protocol leaves the body out.
             scope = {**scope, "method": "GET"}
-        refused = refusal(scope, headers) or _too_large(headers, most)
+        refused = refusal(scope, headers, self._site) or _too_large(headers, most)
         if refused is not None:
             await answer(refused)(scope, receive, send)
             return

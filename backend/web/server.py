@@ -30,6 +30,7 @@ from backend.web.app import create_app
 from backend.web.connections import Connection, evict, sweep
 from backend.web.log_rate import LogRate, limit
 from backend.web.readers import Readers
+from backend.web.site import nameless
 from backend.web.sockets import (
     ACCEPTED_AT_ONCE,
     BACKLOG,
@@ -91,6 +92,8 @@ def serve(settings: Settings, started: Callable[[FastAPI, str], None]) -> None:
 
     Raises ServerError where the address is refused or another server has the data folder.
     """
+    if settings.auth != "none" and (why := nameless(settings)) is not None:
+        raise ServerError(why)
     if settings.host not in LOOPBACK:
         raise ServerError(
             f"host {settings.host!r} is not allowed: the server has no users yet, so it listens "
@@ -101,9 +104,10 @@ def serve(settings: Settings, started: Callable[[FastAPI, str], None]) -> None:
     with _private(), _only_server(settings), listen(settings) as listening:
         if listening is None:
             tried = ports(settings)
-            raise ServerError(
-                f"ports {tried[0]} to {tried[-1]} are all taken; choose another with --port"
-            )
+            taken = f"ports {tried[0]} to {tried[-1]} are all taken"
+            if len(tried) == 1:
+                taken = f"port {tried[0]} is taken"
+            raise ServerError(f"{taken}; choose another with --port")
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         _put_in_order(settings)
         url = f"http://{host}:{listening.getsockname()[1]}"
@@ -114,7 +118,7 @@ def serve(settings: Settings, started: Callable[[FastAPI, str], None]) -> None:
             ws="none",
             log_level="warning",
             access_log=False,
-            # Nothing stands before it; a client is not believed about its own address.
+            # The application itself knows whose word to take (backend/web/proxies.py).
             proxy_headers=False,
             server_header=False,
             backlog=ACCEPTED_AT_ONCE,

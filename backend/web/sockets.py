@@ -42,7 +42,9 @@ def listen(settings: Settings) -> Iterator[socket.socket | None]:
 
 
 def ports(settings: Settings) -> range:
-    """The ports that are tried."""
+    """The ports that are tried; where a proxy knows one, no other."""
+    if settings.public_url is not None:
+        return range(settings.port, settings.port + 1)
     last = settings.port if settings.port == 0 else min(settings.port + 20, 65_535)
     return range(settings.port, last + 1)
 

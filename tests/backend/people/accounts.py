@@ -35,6 +35,7 @@ def signed_in(app: FastAPI, person_id: int) -> TestClient:
         )
     client = _client(app)
     client.cookies.set(app.state.callers.cookie, secret)
+    client.headers["Sec-Fetch-Site"] = "same-origin"
     return client
 
 
