@@ -8,6 +8,8 @@ const pages = { name: "pages", tags: ["$initial" as const], entriesAware: true }
 
 export default defineConfig({
   plugins: [react()],
+  // Parts find each other wherever the server is published; it writes its path into the pages.
+  base: "./",
   build: {
     outDir: "../backend/page",
     emptyOutDir: true,

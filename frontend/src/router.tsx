@@ -5,6 +5,7 @@ import {
   lazyRouteComponent,
   redirect,
 } from "@tanstack/react-router";
+import { basePath } from "./api/address";
 import { HistoryPage } from "./history/HistoryPage";
 import { historySearch } from "./history/search";
 import { LaunchPage } from "./launch/LaunchPage";
@@ -91,6 +92,7 @@ export const router = createRouter({
     settingsRoute,
     experimentRoute,
   ]),
+  basepath: basePath(),
   defaultPreload: "intent",
   defaultErrorComponent: Failed,
   scrollRestoration: true,

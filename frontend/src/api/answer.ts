@@ -1,5 +1,6 @@
 /** What the server answers, or why it does not: always a problem that a page can say in a sentence. */
 
+import { address } from "./address";
 import type { components } from "./schema";
 
 type Problem = components["schemas"]["Problem"];
@@ -42,10 +43,10 @@ function problemResponse(status: number, detail: string): Response {
   });
 }
 
-/** Read what is at a URL of the server. Throws the problem where there is none. */
-export async function read<T>(url: string, signal?: AbortSignal): Promise<T> {
+/** Read what is at a path of the server. Throws the problem where there is none. */
+export async function read<T>(path: string, signal?: AbortSignal): Promise<T> {
   await opened();
-  const response = await fetch(url, { signal }).catch((error: unknown) => {
+  const response = await fetch(address(path), { signal }).catch((error: unknown) => {
     if (signal?.aborted) throw error;
     return unreachable();
   });

@@ -1,5 +1,6 @@
 import createFetchClient from "openapi-fetch";
 import createQueryHooks from "openapi-react-query";
+import { ROOT } from "./address";
 import { mayPass, opened, unreachable, withProblem } from "./answer";
 import type { components, paths } from "./schema";
 
@@ -13,7 +14,7 @@ export type Problem = Schemas["Problem"];
 export type FieldProblem = Schemas["FieldProblem"];
 
 /** Lists as `?runs=1&runs=2`, the way FastAPI reads them. */
-export const client = createFetchClient<paths>({ baseUrl: "/" });
+export const client = createFetchClient<paths>({ baseUrl: ROOT });
 client.use({
   onRequest: async () => {
     await opened();

@@ -4,7 +4,8 @@ import "swagger-ui-dist/swagger-ui.css";
 
 SwaggerUI({
   dom_id: "#docs",
-  url: "/api/openapi.json",
+  // Beside this page, wherever that is.
+  url: "openapi.json",
   deepLinking: true,
   // It would send the document's address to a service that checks it.
   validatorUrl: null,

@@ -2,6 +2,7 @@
 
 import type { Query, QueryClient } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
+import { address } from "./address";
 import { mayPass, opened, PATIENCE_MS, readAfter } from "./answer";
 import { type Happening, isOutdated, type Kind } from "./dependence";
 import { type Change, patch } from "./progress";
@@ -94,7 +95,9 @@ export function follow(queries: QueryClient): () => void {
   };
 
   const open = () => {
-    source = new EventSource(`/api/changes${after === undefined ? "" : `?after=${after}`}`);
+    source = new EventSource(
+      address(`/api/changes${after === undefined ? "" : `?after=${after}`}`),
+    );
     const on = (name: string, handle: (event: Event) => void) =>
       source?.addEventListener(name, (message: MessageEvent<string>) => {
         if (message.lastEventId) after = Number(message.lastEventId);

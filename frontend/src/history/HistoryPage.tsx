@@ -2,6 +2,7 @@ import { Anchor, Group, Pagination, Skeleton, Stack, Text, Title } from "@mantin
 import { keepPreviousData } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
+import { address } from "../api/address";
 import { api, type Problem } from "../api/client";
 import { DataTable } from "../ui/DataTable";
 import { Outdated } from "../ui/Outdated";
@@ -53,7 +54,9 @@ export function HistoryPage() {
             <Anchor
               key={format}
               size="xs"
-              href={`/api/experiments/file?${new URLSearchParams({ q: q ?? "", format, ...(sort && { sort }) })}`}
+              href={address(
+                `/api/experiments/file?${new URLSearchParams({ q: q ?? "", format, ...(sort && { sort }) })}`,
+              )}
               download
             >
               {format === "csv" ? "All found as CSV" : "Parquet"}

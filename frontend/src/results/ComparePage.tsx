@@ -3,6 +3,7 @@ import { IconLink } from "@tabler/icons-react";
 import { keepPreviousData } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useEffect } from "react";
+import { publicAddress } from "../api/address";
 import { api, type Schemas } from "../api/client";
 import { Empty } from "../ui/Empty";
 import { Outdated } from "../ui/Outdated";
@@ -58,7 +59,7 @@ export function ComparePage() {
 
 function CopyLink() {
   return (
-    <CopyButton value={window.location.href}>
+    <CopyButton value={publicAddress()}>
       {({ copied, copy }) => (
         <Button size="xs" variant="default" leftSection={<IconLink size={14} />} onClick={copy}>
           {copied ? "Copied" : "Copy link"}

@@ -1,6 +1,7 @@
 import { Button, Group, Stack, Text, Title } from "@mantine/core";
 import { IconArrowsDiff, IconCopy, IconFileDownload, IconPlayerStop } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
+import { address } from "../api/address";
 import type { ExperimentDetail } from "../api/client";
 import { ago } from "../ui/format";
 import { CountsBar, StatusBadge } from "../ui/Status";
@@ -53,7 +54,7 @@ export function ExperimentHeader({ experiment }: { experiment: ExperimentDetail 
             variant="default"
             leftSection={<IconFileDownload size={14} />}
             component="a"
-            href={`/api/experiments/${experiment.id}/report.html`}
+            href={address(`/api/experiments/${experiment.id}/report.html`)}
             download
           >
             Report
@@ -62,7 +63,7 @@ export function ExperimentHeader({ experiment }: { experiment: ExperimentDetail 
             size="xs"
             variant="default"
             component="a"
-            href={`/api/experiments/${experiment.id}/export.json`}
+            href={address(`/api/experiments/${experiment.id}/export.json`)}
             download
           >
             Export

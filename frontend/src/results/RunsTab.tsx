@@ -1,5 +1,6 @@
 import { Anchor, Group, MultiSelect, Skeleton, Stack, Switch } from "@mantine/core";
 import { keepPreviousData } from "@tanstack/react-query";
+import { address } from "../api/address";
 import { api, type Run, type Schemas } from "../api/client";
 import { DataTable } from "../ui/DataTable";
 import { withUnit } from "../ui/format";
@@ -36,7 +37,7 @@ export function RunsTab({ subject, search, change, catalog }: ViewProps) {
   const runs = new Map(subject.runs.map((run) => [run.id, run]));
   const file = (format: string) => {
     const query = new URLSearchParams(subject.of.map((item) => ["of", item]));
-    return `/api/runs/file?${query}&format=${format}`;
+    return address(`/api/runs/file?${query}&format=${format}`);
   };
   return (
     <Stack gap="xs">

@@ -1,3 +1,4 @@
+import { address } from "../api/address";
 import { unreachable, withProblem } from "../api/answer";
 import type { ExperimentSpec, Problem, Schemas } from "../api/client";
 
@@ -22,7 +23,7 @@ interface Options {
 /** Solve a theory experiment; the server sends lines of JSON until the answer is there. */
 export async function solve(spec: ExperimentSpec, options: Options): Promise<TheoryAnswer> {
   const query = new URLSearchParams({ quick: String(options.quick), theme: options.theme });
-  const response = await fetch(`/api/theory?${query}`, {
+  const response = await fetch(address(`/api/theory?${query}`), {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(spec),

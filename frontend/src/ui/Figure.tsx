@@ -1,5 +1,6 @@
 import { Skeleton, useComputedColorScheme } from "@mantine/core";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { address } from "../api/address";
 import { mayPass, read } from "../api/answer";
 import type { paths } from "../api/schema";
 import { FigureBox, FigureFrame } from "./FigureFrame";
@@ -28,7 +29,7 @@ interface Props {
   onHover?: (point: PlotPoint | undefined) => void;
 }
 
-/** The URL of a figure; lists repeat their name, what is undefined is left out. */
+/** The path of a figure on the server; lists repeat their name, what is undefined is left out. */
 export function figureUrl(of: string[], name: string, params: FigureParams): string {
   const query = new URLSearchParams(of.map((item) => ["of", item]));
   for (const [key, value] of Object.entries(params)) {
@@ -79,8 +80,8 @@ export function Figure({ of, name, label, params = {}, height = 420, onPoint, on
             onPoint={onPoint}
             onHover={onHover}
             files={[
-              { label: "CSV", href: dataAs("csv") },
-              { label: "Parquet", href: dataAs("parquet") },
+              { label: "CSV", href: address(dataAs("csv")) },
+              { label: "Parquet", href: address(dataAs("parquet")) },
             ]}
             records={{ key: records, read: () => read<Records>(records) }}
           />

@@ -1,5 +1,6 @@
 import { Anchor, Group } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
+import { address } from "../api/address";
 import { sentence } from "../api/client";
 import { csvOf, recordsOfTable } from "./csv";
 import { fileName } from "./fileName";
@@ -20,7 +21,7 @@ export function TableFiles<T>({ rows, columns, caption }: Props<T>) {
   const name = fileName(caption);
   const parquet = async () => {
     try {
-      const response = await fetch("/api/tables/parquet", {
+      const response = await fetch(address("/api/tables/parquet"), {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify(records()),

@@ -1,6 +1,7 @@
 import { ActionIcon, Anchor, Group } from "@mantine/core";
 import { IconCopy, IconRefresh, IconX } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
+import { address } from "../../api/address";
 import type { Run } from "../../api/client";
 import { BasketToggle } from "../basket/BasketToggle";
 import { RunLog } from "./RunLog";
@@ -12,7 +13,7 @@ export function RunActions({ run }: { run: Run }) {
   return (
     <Group gap={6} wrap="nowrap" justify="flex-end">
       {run.has_adapter && (
-        <Anchor size="sm" href={`/api/runs/${run.id}/adapter.zip`} download>
+        <Anchor size="sm" href={address(`/api/runs/${run.id}/adapter.zip`)} download>
           adapter
         </Anchor>
       )}
