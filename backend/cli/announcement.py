@@ -23,9 +23,9 @@ def announce(demo: ExperimentSpec | None) -> Callable[[FastAPI, str], None]:
                 where = f"{url}/experiments/{experiment.id}"
             app.state.scheduler.wake()
         public = app.state.settings.public_url
-        found = "" if public is None else f", for others at {public}"
+        others = "" if public is None else f"for others at {public}; "
         try:
-            print(f"LoRA-One Lab is at {where}{found}  (stop with Ctrl+C)", flush=True)
+            print(f"LoRA-One Lab is at {where}  ({others}stop with Ctrl+C)", flush=True)
         except OSError:  # whoever read it has gone; the server need not
             let_go_of_output()
 
