@@ -80,7 +80,8 @@ class SecurityMiddleware:
 def _is_head_of_api(scope: Scope) -> bool:
     """Whether only the headers are wanted of what has an end; the feed of changes has none."""
     path: str = scope["path"]
-    return scope["method"] == "HEAD" and path.startswith("/api/") and path != "/api/changes"
+    ours = path.startswith("/api/") or path == "/metrics"
+    return scope["method"] == "HEAD" and ours and path != "/api/changes"
 
 
 def _too_large(headers: Headers, most: int) -> Problem | None:
