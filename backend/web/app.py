@@ -135,7 +135,7 @@ def create_app(settings: Settings | None = None, readers: Readers | None = None)
     site = Site.of(settings, callers.cookie)
     app.add_middleware(SecurityMiddleware, site=site, max_upload=int(settings.max_upload_mb * 1e6))
     app.add_middleware(ProxiesMiddleware, trusted=settings.proxies, root=settings.root_path)
-    declared.install(app)
+    declared.install(app, rights)
     page.mount(app, settings.public_url)
     return app
 

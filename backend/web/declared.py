@@ -12,28 +12,31 @@ from typing import Any
 from fastapi import FastAPI
 
 from backend.api.answers import DESCRIPTIONS
+from backend.api.rights import Needs, RouteRights
 
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, rights: RouteRights) -> None:
     """Complete the document of ``app`` when it is first asked for."""
     plain = app.openapi
 
     def complete() -> dict[str, Any]:
         if app.openapi_schema is None:
-            for operations in plain()["paths"].values():
+            for path, operations in plain()["paths"].items():
                 for method, operation in operations.items():
-                    _declare(method, operation)
+                    needed = rights.find(method.upper(), path).needs
+                    _declare(method, operation, asks=isinstance(needed, Needs))
         return plain()
 
     app.openapi = complete  # type: ignore[method-assign]
 
 
-def _declare(method: str, operation: dict[str, Any]) -> None:
+def _declare(method: str, operation: dict[str, Any], *, asks: bool) -> None:
     responses = operation["responses"]
     responses.pop("422", None)
     own = {int(status) for status in responses if status.startswith(("4", "5"))}
+    own |= {401, 403} if asks else set()  # who it is, and whether they may
     for status in sorted(own | set(_of_all(method, operation))):
         responses[str(status)] = {"description": DESCRIPTIONS[status], "content": _PROBLEM}
 

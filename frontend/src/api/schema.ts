@@ -3017,6 +3017,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description What it is about is not there */
             404: {
                 headers: {
@@ -3091,6 +3109,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request is too large */
             413: {
                 headers: {
@@ -3147,6 +3183,24 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3226,6 +3280,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request is too large */
             413: {
                 headers: {
@@ -3291,6 +3363,15 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3385,6 +3466,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
@@ -3465,6 +3555,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request is too large */
             413: {
                 headers: {
@@ -3529,6 +3637,15 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3621,6 +3738,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description What it is about is not there */
             404: {
                 headers: {
@@ -3694,6 +3829,15 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3786,6 +3930,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description What it is about is not there */
             404: {
                 headers: {
@@ -3858,6 +4020,24 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3938,6 +4118,15 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4039,6 +4228,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description What it is about is not there */
             404: {
                 headers: {
@@ -4124,6 +4331,24 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4222,6 +4447,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description What it is about is not there */
             404: {
                 headers: {
@@ -4303,6 +4546,24 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4392,6 +4653,24 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4491,6 +4770,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description What it is about is not there */
             404: {
                 headers: {
@@ -4582,6 +4879,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description What it is about is not there */
             404: {
                 headers: {
@@ -4661,6 +4976,24 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4758,6 +5091,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description What it is about is not there */
             404: {
                 headers: {
@@ -4847,6 +5198,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description What it is about is not there */
             404: {
                 headers: {
@@ -4927,6 +5296,24 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5069,6 +5456,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
@@ -5156,6 +5552,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
@@ -5228,6 +5633,24 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5313,6 +5736,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
@@ -5380,6 +5812,24 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5502,6 +5952,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description What it is about is not there */
             404: {
                 headers: {
@@ -5572,6 +6040,15 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5667,6 +6144,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description What it is about is not there */
             404: {
                 headers: {
@@ -5739,6 +6234,15 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5825,6 +6329,15 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5926,6 +6439,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description What it is about is not there */
             404: {
                 headers: {
@@ -5995,6 +6526,24 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6080,6 +6629,15 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6184,6 +6742,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description What it is about is not there */
             404: {
                 headers: {
@@ -6262,6 +6838,15 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6363,6 +6948,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description What it is about is not there */
             404: {
                 headers: {
@@ -6432,6 +7035,15 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6531,6 +7143,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request is too large */
             413: {
                 headers: {
@@ -6580,6 +7210,24 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6643,6 +7291,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request is too large */
             413: {
                 headers: {
@@ -6696,6 +7362,15 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6770,6 +7445,15 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6864,6 +7548,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
@@ -6946,6 +7639,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
@@ -7018,6 +7720,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
                 headers: {
@@ -7083,6 +7794,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request is too large */
             413: {
                 headers: {
@@ -7136,6 +7865,15 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7210,6 +7948,15 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7293,6 +8040,24 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

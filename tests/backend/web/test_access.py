@@ -63,6 +63,14 @@ def test_whoever_is_not_signed_in_is_asked_to(
     assert (status == 401) == isinstance(mark, Needs)
 
 
+@pytest.mark.parametrize(("method", "path", "mark"), ROUTES)
+def test_who_may_not_is_in_the_document(
+    team_app: FastAPI, method: str, path: str, mark: Needs | Open
+) -> None:
+    refused = team_app.openapi()["paths"][path][method.lower()]["responses"].keys()
+    assert {"401", "403"} <= refused or isinstance(mark, Open)
+
+
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize(("method", "path", "mark"), ROUTES)
 def test_a_role_may_what_it_says_and_nothing_else(
