@@ -12,6 +12,7 @@ from backend.api.process_state import ProcessState, process_state
 from backend.errors import NotFoundError
 from backend.people.caller import Caller
 from backend.people.callers import Callers
+from backend.people.passwords import Passwords
 from backend.scheduling.device_benchmarks import DeviceBenchmarks
 from backend.scheduling.feed import Feed
 from backend.scheduling.jobs import Device, Executor
@@ -73,6 +74,8 @@ async def _caller(request: Request) -> Caller:
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]
+# In routes that are open to all: None where nobody has signed in.
+AnybodyDep = Annotated[Caller | None, Depends(_caller)]
 
 
 def _callers(request: Request) -> Callers:
@@ -81,6 +84,14 @@ def _callers(request: Request) -> Callers:
 
 
 CallersDep = Annotated[Callers, Depends(_callers)]
+
+
+def _passwords(request: Request) -> Passwords:
+    passwords: Passwords = request.app.state.passwords
+    return passwords
+
+
+PasswordsDep = Annotated[Passwords, Depends(_passwords)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 DatabaseHealthDep = Annotated[DatabaseHealth, Depends(_database_health)]

@@ -24,6 +24,7 @@ from backend.api.rights import needs
 from backend.api.schemas.experiments import ExperimentDetailOut, ExperimentOut, LayerOut
 from backend.api.schemas.runs import RunOut
 from backend.errors import MOST_PROBLEMS, FieldProblem
+from backend.people import audit
 from backend.results import queries
 from backend.scheduling import admission
 from backend.storage.store import experiments
@@ -54,6 +55,8 @@ def launch(
         owner = caller.owner(session)
         experiment = experiments.create(session, spec, owner.name, owner.id)
         experiment.private = private
+        detail = f"{spec.run_count} runs"
+        audit.note(session, caller, "launched", f"experiment {experiment.id}", detail)
         launched = ExperimentOut.of(experiments.listed(session, experiment))
     if private:
         callers.forget()  # whether its owner sees what others do not

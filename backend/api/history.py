@@ -38,6 +38,7 @@ from backend.api.schemas.history import (
 from backend.api.schemas.runs import ChangedOut
 from backend.api.tabular import answer_table
 from backend.errors import FieldProblem, ForbiddenError, InvalidError, NotFoundError
+from backend.people import audit
 from backend.people.caller import Caller
 from backend.results import markdown_text
 from backend.storage.store import changes, experiments, notes
@@ -136,7 +137,11 @@ def change_many(
             wanted = (named | {change.add_tag}) - {change.remove_tag, None}
             if wanted != named:
                 experiments.set_tags(session, experiment.id, sorted(filter(None, wanted)))
-        changes.add_experiments(session, [experiment.id for experiment in chosen], "experiment")
+        found = [experiment.id for experiment in chosen]
+        if found:
+            target = audit.numbered("experiment", found)
+            audit.note(session, caller, "changed", target, _fields(change, "ids"))
+        changes.add_experiments(session, found, "experiment")
     feed.wake()
     return ChangedOut(changed=len(chosen))
 
@@ -165,12 +170,20 @@ def change_one(
             experiments.index(experiment)
         if change.tags is not None:
             experiments.set_tags(session, experiment.id, change.tags)
+        target = f"experiment {experiment.id}"
+        audit.note(session, caller, "changed", target, _fields(change))
         changes.add_experiments(session, [experiment.id], "experiment")
         changed = ExperimentOut.of(experiments.listed(session, experiment))
     if change.private is not None:
         callers.forget()  # whether its owner sees what others do not
     feed.wake()
     return changed
+
+
+def _fields(change: ExperimentChange | BulkChange, *but: str) -> str:
+    """What was changed: the fields, not what they are now."""
+    given = change.model_dump(exclude_none=True, exclude=set(but))
+    return ", ".join(name.replace("_", " ") for name in given)
 
 
 def _flags(experiment: Experiment, starred: bool | None, archived: bool | None) -> None:
@@ -204,6 +217,8 @@ def write_note(
     with database.write() as session:
         find_own_experiment(session, experiment_id, caller)
         row = notes.write(session, experiment_id, note.text, note.base, caller.name)
+        target, detail = f"experiment {experiment_id}", f"version {row.version}"
+        audit.note(session, caller, "note written", target, detail)
         changes.add_experiments(session, [experiment_id], "notes")
         written = NoteOut.model_validate(row)
     feed.wake()
@@ -238,6 +253,7 @@ def save_view(view: ViewIn, caller: CallerDep, database: DatabaseDep, feed: Feed
         _check_own(row, caller)
         row.query = view.query
         session.flush()
+        audit.note(session, caller, "view saved", f"view {row.id}")
         changes.add_views(session)
         saved = ViewOut.model_validate(row)
     feed.wake()
@@ -254,6 +270,7 @@ def delete_view(view_id: Key, caller: CallerDep, database: DatabaseDep, feed: Fe
             raise NotFoundError("view", view_id)
         _check_own(row, caller)
         session.delete(row)
+        audit.note(session, caller, "view deleted", f"view {view_id}")
         changes.add_views(session)
     feed.wake()
 

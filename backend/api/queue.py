@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query
 from sqlalchemy import func, select
 
 from backend.api.deps import (
+    CallerDep,
     DatabaseDep,
     FeedDep,
     ProcessStateDep,
@@ -19,6 +20,7 @@ from backend.api.rights import needs
 from backend.api.schemas.queue import LaneMode, LaneOut, QueueOut, WaitingOut
 from backend.api.schemas.runs import RunOut
 from backend.errors import NotFoundError
+from backend.people import audit
 from backend.results.estimates import remaining
 from backend.storage.store import changes, lanes, runs
 from backend.storage.tables import Experiment, LaneRow, Run
@@ -101,6 +103,7 @@ def _lane(
 def set_mode(
     name: Annotated[str, Path(max_length=100)],
     mode: Annotated[LaneMode, Query(description="open, paused, or drained")],
+    caller: CallerDep,
     database: DatabaseDep,
     scheduler: SchedulerDep,
     feed: FeedDep,
@@ -110,6 +113,7 @@ def set_mode(
         row = lanes.set_mode(session, name, mode)
         if row is None:
             raise NotFoundError("lane", name)
+        audit.note(session, caller, "lane set", f"lane {name}", mode)
         changed = _lane(row, None, {})
     scheduler.wake()
     feed.wake()

@@ -29,6 +29,7 @@ from backend.api.kept import everything, fresh, kept
 from backend.api.rights import needs
 from backend.api.schemas.runs import ChangedOut, LogOut, RunDetailOut, RunOut
 from backend.errors import ConflictError, FieldProblem, InvalidError, NotFoundError
+from backend.people import audit
 from backend.people.caller import Caller
 from backend.results.basket import Basket
 from backend.scheduling.admission import admit
@@ -57,6 +58,9 @@ def detail(run: RunDep) -> RunDetailOut:
     return RunDetailOut.of_stored(run)
 
 
+_DONE: dict[str, audit.Action] = {"cancel": "cancelled", "retry": "retried", "top": "moved"}
+
+
 def _change(database: DatabaseDep, caller: Caller, run_id: int, verb: str) -> RunOut:
     with database.write() as session:
         run = runs.get(session, run_id)
@@ -71,9 +75,24 @@ def _change(database: DatabaseDep, caller: Caller, run_id: int, verb: str) -> Ru
             if run.status != "queued":
                 raise ConflictError(f"run {run_id} does not wait: {run.status}")
             runs.to_top(session, run)
+        audit.note(session, caller, _DONE[verb], f"run {run_id}", "to the top" * (verb == "top"))
         # What cannot be stored is not found out while it is read again.
         session.flush()
         return RunOut.of(run)
+
+
+def _note(
+    session: Session,
+    caller: Caller,
+    action: audit.Action,
+    basket: Basket,
+    count: int,
+    how: str = "",
+) -> None:
+    """What was done to several runs of a basket; nothing where it was none."""
+    if count:
+        target = audit.numbered("experiment", [row.id for row in basket.experiments])
+        audit.note(session, caller, action, target, f"{count} runs{how}")
 
 
 def _own(session: Session, basket: Basket, caller: Caller) -> Sequence[Run]:
@@ -96,6 +115,7 @@ def cancel_all(
     """Cancel all runs of a basket that have not ended: of an experiment, or of one method."""
     with database.write() as session:
         ids = runs.cancel_all(session, _own(session, basket, caller))
+        _note(session, caller, "cancelled", basket, len(ids))
     for run_id in ids:
         scheduler.interrupt(run_id)
     feed.wake()
@@ -123,6 +143,7 @@ def retry_all(
         ]  # fmt: skip
         admit(session, settings, len(again))
         count = sum(runs.retry(session, run) for run in again)
+        _note(session, caller, "retried", basket, count)
     scheduler.wake()
     feed.wake()
     return ChangedOut(changed=count)
@@ -142,6 +163,7 @@ def prioritise(
         count = sum(
             runs.set_priority(session, run, priority) for run in _own(session, basket, caller)
         )
+        _note(session, caller, "moved", basket, count, f" to priority {priority}")
     feed.wake()
     return ChangedOut(changed=count)
 

@@ -12,7 +12,7 @@ from backend.api.kept import fresh
 from backend.api.rights import needs
 from backend.api.schemas.shares import SharedOut, ShareIn, ShareMadeOut, ShareOut
 from backend.errors import NotFoundError
-from backend.people import share_links
+from backend.people import audit, share_links
 from backend.results import basket
 from backend.storage.audience import Shared
 from backend.storage.tables import Experiment, Person, ShareLink, now
@@ -32,6 +32,7 @@ def make(given: ShareIn, caller: CallerDep, database: DatabaseDep) -> ShareMadeO
             caller.check_may_change(session.get_one(Experiment, key))
         owner = caller.owner(session)
         link, secret = share_links.make(session, owner.id, given.view, shows, given.days)
+        audit.note(session, caller, "share link made", f"share link {link.id}", _shown(shows))
         return ShareMadeOut(**_out(session, link).model_dump(), secret=secret)
 
 
@@ -64,6 +65,7 @@ def revoke(share_id: Key, caller: CallerDep, callers: CallersDep, database: Data
         if link is None or not caller.may_change(link.person_id):
             raise NotFoundError("share link", share_id)
         link.revoked_at = link.revoked_at or now()
+        audit.note(session, caller, "share link ended", f"share link {share_id}")
     callers.forget()
 
 
@@ -79,6 +81,11 @@ def _out(session: Session, link: ShareLink) -> ShareOut:
         expires_at=link.expires_at,
         revoked_at=link.revoked_at,
     )
+
+
+def _shown(shows: Shared) -> str:
+    kinds = (("experiment", shows.experiments), ("run", shows.runs))
+    return ", ".join(audit.numbered(noun, sorted(keys)) for noun, keys in kinds if keys)
 
 
 def _author(session: Session, link: ShareLink) -> str:

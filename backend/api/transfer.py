@@ -22,6 +22,7 @@ from backend.api.downloads import written
 from backend.api.kept import fresh
 from backend.api.rights import needs
 from backend.api.schemas.experiments import ExperimentOut
+from backend.people import audit
 from backend.results.reports import report
 from backend.scheduling import admission
 from backend.storage.store import changes, experiments, transfer
@@ -81,6 +82,7 @@ def take_in(
     with database.write() as session:
         experiment = find_experiment(session, key)
         experiment.owner_id = caller.owner(session).id
+        audit.note(session, caller, "imported", f"experiment {key}")
         changes.add_experiments(session, [key], "experiment")
         taken = ExperimentOut.of(experiments.listed(session, experiment))
     feed.wake()

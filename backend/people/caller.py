@@ -33,6 +33,11 @@ class Caller:
     address: str = ""
     audience: Audience = field(default=TEAM)
 
+    @classmethod
+    def of(cls, person: Person, way: Way, key: int | None = None, scope: Right = "admin") -> Caller:
+        """Somebody with an account; they see what the team does."""
+        return cls(person.name, person.role, rights(person.role, scope), person.id, way, key)
+
     def owner(self, session: Session) -> Person:
         """The person whom what they launch belongs to."""
         found = None if self.person is None else session.get(Person, self.person)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import select, update
@@ -49,6 +50,10 @@ class Callers:
 
     async def of(self, headers: Headers, address: str) -> Caller | None:
         """Who it is; None where nobody says so, or what says it does not hold."""
+        caller = await self._of(headers)
+        return None if caller is None else replace(caller, address=address)
+
+    async def _of(self, headers: Headers) -> Caller | None:
         if self._here is not None:
             return self._here
         authorization = headers.get("authorization")

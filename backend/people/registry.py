@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from backend.storage.tables import Person
+from backend.errors import FieldProblem, InvalidError
+from backend.storage.tables import NAMED, Experiment, Person
+
+
+def plain(name: str) -> str:
+    """A name as it is stored: however it was typed, who reads the same is the same."""
+    return " ".join(unicodedata.normalize("NFKC", name).split())
 
 
 def named(session: Session, name: str) -> Person:
@@ -27,7 +35,51 @@ def find(session: Session, name: str) -> Person | None:
     return session.scalars(alike.limit(1)).one_or_none()
 
 
+def check_free(session: Session, name: str, person: Person | None = None) -> None:
+    """Raise InvalidError where ``name`` is that of somebody other than ``person``."""
+    known = find(session, name)
+    if known is not None and (person is None or known.id != person.id):
+        raise InvalidError(
+            FieldProblem(
+                "name",
+                f"is taken by {known.name}",
+                value=name,
+                allowed="a name that nobody has here",
+            )
+        )
+
+
+def everybody(session: Session) -> list[tuple[Person, int]]:
+    """All people by name, and how many experiments each owns."""
+    owned = (
+        select(Experiment.owner_id, func.count().label("count"))
+        .group_by(Experiment.owner_id)
+        .subquery()
+    )
+    query = select(Person, func.coalesce(owned.c.count, 0)).outerjoin(
+        owned, owned.c.owner_id == Person.id
+    )
+    rows = session.execute(query.order_by(func.lower(Person.name), Person.id)).all()
+    return [(person, int(count)) for person, count in rows]
+
+
+def count_owned(session: Session, person: Person) -> int:
+    """How many experiments somebody owns."""
+    query = select(func.count()).where(Experiment.owner_id == person.id)
+    return session.scalar(query) or 0
+
+
 def count_accounts(session: Session) -> int:
     """How many could sign in."""
-    accounts = select(func.count()).where(Person.source != "named", Person.disabled.is_(False))
+    accounts = select(func.count()).where(Person.source != NAMED, Person.disabled.is_(False))
     return session.scalar(accounts) or 0
+
+
+def has_administrator(session: Session, but: int | None = None) -> bool:
+    """Whether somebody (``but`` this person) can sign in who may do everything."""
+    query = select(Person.id).where(
+        Person.source != NAMED, Person.disabled.is_(False), Person.role == "administrator"
+    )
+    if but is not None:
+        query = query.where(Person.id != but)
+    return session.scalar(query.limit(1)) is not None

@@ -178,7 +178,11 @@ class Database:
 
 def _engine(url: str, loads: Callable[[str], Any], *, reading: bool = False, **pool: int) -> Engine:
     engine = create_engine(
-        url, pool_pre_ping=not url.startswith("sqlite"), json_deserializer=loads, **pool
+        url,
+        pool_pre_ping=not url.startswith("sqlite"),
+        json_deserializer=loads,
+        hide_parameters=True,  # in errors, which are logged
+        **pool,
     )
     if engine.dialect.name == "sqlite":
 

@@ -12,25 +12,31 @@ from fastapi.routing import APIRoute
 from starlette.types import Lifespan
 
 from backend.api import (
+    audit,
     catalog,
     changes,
     experiments,
     figures,
     history,
+    invitations,
     metrics,
+    people,
     plan,
     queue,
     results,
     runs,
     server,
     shares,
+    sign_in,
     theory,
+    tokens,
     transfer,
 )
 from backend.api.kept import KeptRoutes
 from backend.api.rights import RouteRights
 from backend.api.schemas.problem import Problem
 from backend.people.callers import Callers
+from backend.people.passwords import Passwords
 from backend.scheduling.device_benchmarks import DeviceBenchmarks
 from backend.scheduling.executors.local import LocalExecutor
 from backend.scheduling.feed import Feed
@@ -65,6 +71,11 @@ PARTS = (
     figures,
     theory,
     changes,
+    sign_in,
+    invitations,
+    people,
+    tokens,
+    audit,
 )
 
 # Every route, after what its path begins with.
@@ -129,6 +140,7 @@ def create_app(settings: Settings | None = None, readers: Readers | None = None)
         )
     callers = Callers(settings, database)
     app.state.callers = callers
+    app.state.passwords = Passwords()
     rights = RouteRights(ROUTES)
     app.state.metrics = metrics.Metrics(database, settings)
     app.add_middleware(AccessMiddleware, rights=rights, callers=callers, metrics=app.state.metrics)

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from math import ceil
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -40,6 +41,9 @@ from loraone.errors import LoraOneError
 from loraone.spec.validation import problems
 
 log = logging.getLogger(__name__)
+
+# Fields whose values are repeated to nobody.
+_SECRET = frozenset({"password", "current", "new", "secret"})
 
 STATUS: dict[type[RefusedError], int] = {
     NobodyError: 401,
@@ -99,6 +103,10 @@ def answer(body: Problem, headers: Mapping[str, str] | None = None) -> JSONRespo
     )
 
 
+def _shown(item: dict[str, Any]) -> dict[str, Any]:
+    return item if _SECRET.isdisjoint(item["loc"]) else {**item, "input": None, "ctx": {}}
+
+
 def install(app: FastAPI) -> None:
     """Make every error of ``app`` a problem."""
 
@@ -152,7 +160,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def _request(request: Request, error: RequestValidationError) -> JSONResponse:
         found = error.errors()
-        items = [{**item, "loc": item["loc"][1:]} for item in found[:MOST_PROBLEMS]]
+        items = [_shown({**item, "loc": item["loc"][1:]}) for item in found[:MOST_PROBLEMS]]
         rows = [FieldProblem(**row) for row in problems(items)]
         # A list whose items are all wrong is also said to be too short.
         count = sum(item["type"] != "too_short" for item in found)

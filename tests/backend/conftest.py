@@ -22,6 +22,7 @@ from sqlalchemy import create_engine
 from backend.settings import Settings
 from backend.web.app import create_app
 from backend.web.page import PAGE
+from tests.backend.people import accounts
 from tests.conftest import DatabaseUrl
 from tests.ray_nodes import RayNodes
 
@@ -34,6 +35,27 @@ def app(
     roots = ":".join(str(path) for path in (*tiny_models.values(), texts_csv.parent))
     home = tmp_path / "home"
     return create_app(Settings(home=home, allowed_roots=roots, database_url=database_url(home)))
+
+
+@pytest.fixture(scope="session")
+def _local_app(
+    tmp_path_factory: pytest.TempPathFactory, database_url: DatabaseUrl
+) -> Iterator[FastAPI]:
+    home = tmp_path_factory.mktemp("local")
+    app = create_app(Settings(home=home, database_url=database_url(home), auth="local"))
+    app.state.feed.stop()
+    yield app
+    app.state.database.close()
+
+
+@pytest.fixture
+def local_app(_local_app: FastAPI) -> FastAPI:
+    """One with accounts, of which there are none yet: nothing is stored. Passwords are hashed in
+    no time, and streams end."""
+    accounts.empty(_local_app.state.database)
+    _local_app.state.callers.forget()
+    _local_app.state.passwords = accounts.quick()
+    return _local_app
 
 
 @pytest.fixture(scope="session")

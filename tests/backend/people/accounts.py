@@ -6,10 +6,40 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlalchemy import text
 
 from backend.people import secrets
+from backend.people.passwords import Passwords
 from backend.storage.database import Database
-from backend.storage.tables import AccessToken, Person, Right, Role, SignIn, now
+from backend.storage.tables import AccessToken, Base, Person, Right, Role, SignIn, now
+
+# None that anybody guesses, and none that is written anywhere but where it is asked for.
+PASSWORD = "gable-otter-plinth"
+
+
+def quick() -> Passwords:
+    """Hashes that cost next to nothing."""
+    return Passwords(Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1))
+
+
+def empty(database: Database) -> None:
+    """Nothing is stored, and numbers begin with 1."""
+    tables = [table.name for table in Base.metadata.sorted_tables]
+    with database.write() as session:
+        if database.shared:
+            session.execute(text(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY"))
+            return
+        for name in (*reversed(tables), "sqlite_sequence"):
+            session.execute(text(f"DELETE FROM {name}"))
+
+
+def with_password(app: FastAPI, name: str, role: Role, password: str = PASSWORD) -> int:
+    """An account that can sign in."""
+    key = person(app.state.database, name, role)
+    with app.state.database.write() as session:
+        session.get_one(Person, key).password = app.state.passwords.hash(password)
+    return key
 
 
 def person(database: Database, name: str, role: Role) -> int:
@@ -51,6 +81,12 @@ def with_token(app: FastAPI, person_id: int, scope: Right) -> TestClient:
     client = _client(app)
     client.headers["Authorization"] = f"Bearer {secret}"
     return client
+
+
+def sign_in(client: TestClient, name: str, password: str = PASSWORD) -> int:
+    """The status of an attempt to sign in."""
+    body = {"name": name, "password": password}
+    return client.post("/api/sign-in", json=body).status_code
 
 
 def nobody(app: FastAPI) -> TestClient:

@@ -1,0 +1,294 @@
+"""The audit trail: whatever changes something leaves a row, and only administrators read it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+
+from backend.people import registry
+from backend.storage.store import lanes
+from backend.storage.tables import AuditRow, Run
+from backend.web.app import PARTS, create_app
+from tests.backend.people import accounts
+from tests.backend.people.accounts import PASSWORD, nobody, with_password
+
+SPEC = {"task": "teacher-student", "methods": ["lora"]}
+# They compute, and store nothing.
+CHANGES_NOTHING = {
+    "POST /plan",
+    "POST /markdown",
+    "POST /tables/parquet",
+    "POST /theory",
+    "POST /theory/warm",
+    "POST /invitations/look",
+}
+SHARE = {"of": ["e1"], "view": "/experiments/1"}
+NEW = "quince-lantern-brook"
+
+
+def end_run(app: FastAPI) -> None:
+    """A run that can be retried."""
+    with app.state.database.write() as session:
+        session.get_one(Run, 1).status = "cancelled"
+
+
+def queue_run(app: FastAPI) -> None:
+    """A run that waits."""
+    with app.state.database.write() as session:
+        session.get_one(Run, 1).status = "queued"
+
+
+def invited(client: TestClient) -> str:
+    """The secret of an invitation."""
+    return str(client.post("/api/people/invite", json={}).json()["link"].partition("#")[2])
+
+
+Prepare = Callable[[FastAPI, TestClient], Any]
+
+
+def launched(app: FastAPI, client: TestClient) -> None:
+    """Experiment 1 with run 1."""
+    assert client.post("/api/experiments", json=SPEC).status_code == 201
+
+
+def ended(app: FastAPI, client: TestClient) -> None:
+    """The same, and run 1 has ended."""
+    launched(app, client)
+    end_run(app)
+
+
+def imported(app: FastAPI, client: TestClient) -> Any:
+    """What another server exported."""
+    ended(app, client)
+    return client.get("/api/experiments/1/export.json").json()
+
+
+def lane(app: FastAPI, client: TestClient) -> None:
+    """A lane."""
+    with app.state.database.write() as session:
+        lanes.present(session, ["cpu"])
+
+
+def named(app: FastAPI, client: TestClient) -> Any:
+    """A name without an account."""
+    with app.state.database.write() as session:
+        return {"person": registry.named(session, "lab").id}
+
+
+# What is asked, after what, and what the trail says then.
+CHANGES: dict[str, tuple[str, Prepare | None, Any, str, str]] = {
+    "POST /experiments": ("experiments", None, SPEC, "launched", "experiment 1"),
+    "POST /experiments/import": ("experiments/import", imported, None, "imported", "experiment 2"),
+    "PATCH /experiments/{experiment_id}": (
+        "experiments/1",
+        launched,
+        {"name": "private words"},
+        "changed",
+        "experiment 1",
+    ),
+    "POST /experiments/bulk": (
+        "experiments/bulk",
+        launched,
+        {"ids": [1, 7], "starred": True},
+        "changed",
+        "experiment 1",
+    ),
+    "POST /experiments/{experiment_id}/notes": (
+        "experiments/1/notes",
+        launched,
+        {"text": "private words", "base": 0},
+        "note written",
+        "experiment 1",
+    ),
+    "POST /views": ("views", None, {"name": "mine", "query": ""}, "view saved", "view 1"),
+    "DELETE /views/{view_id}": (
+        "views/1",
+        lambda app, client: client.post("/api/views", json={"name": "mine", "query": ""}),
+        None,
+        "view deleted",
+        "view 1",
+    ),
+    "POST /lanes/{name}": ("lanes/cpu?mode=paused", lane, None, "lane set", "lane cpu"),
+    "POST /runs/cancel": ("runs/cancel?of=e1", launched, None, "cancelled", "experiment 1"),
+    "POST /runs/retry": ("runs/retry?of=e1", ended, None, "retried", "experiment 1"),
+    "POST /runs/priority": (
+        "runs/priority?of=e1&priority=5",
+        launched,
+        None,
+        "moved",
+        "experiment 1",
+    ),
+    "POST /runs/{run_id}/cancel": ("runs/1/cancel", launched, None, "cancelled", "run 1"),
+    "POST /runs/{run_id}/retry": ("runs/1/retry", ended, None, "retried", "run 1"),
+    "POST /runs/{run_id}/top": ("runs/1/top", launched, None, "moved", "run 1"),
+    "POST /sign-in": ("sign-in", None, {"name": "root", "password": PASSWORD}, "sign-in", ""),
+    "POST /sign-out": ("sign-out", None, None, "sign-out", ""),
+    "POST /sign-out-everywhere": ("sign-out-everywhere", None, None, "sign-out everywhere", ""),
+    "DELETE /me/sign-ins/{sign_in_id}": ("me/sign-ins/1", None, None, "sign-out", "sign-in 1"),
+    "POST /me/password": (
+        "me/password",
+        None,
+        {"current": PASSWORD, "new": NEW},
+        "password changed",
+        "",
+    ),
+    "POST /invitations/accept": (
+        "invitations/accept",
+        lambda app, client: {"secret": invited(client), "name": "ana", "password": NEW},
+        None,
+        "account made",
+        "person 2",
+    ),
+    "DELETE /invitations/{invitation_id}": (
+        "invitations/1",
+        lambda app, client: invited(client) and None,
+        None,
+        "link withdrawn",
+        "invitation 1",
+    ),
+    "POST /people/invite": ("people/invite", None, {}, "link made", "invitation 1"),
+    "POST /people/{person_id}/reset": ("people/1/reset", None, None, "link made", "person 1"),
+    "PATCH /people/{person_id}": (
+        "people/1",
+        None,
+        {"name": "Root"},
+        "person renamed",
+        "person 1",
+    ),
+    "POST /people/{person_id}/claim": (
+        "people/1/claim",
+        named,
+        None,
+        "person claimed",
+        "person 1",
+    ),
+    "POST /shares": (
+        "shares",
+        launched,
+        SHARE,
+        "share link made",
+        "share link 1",
+    ),
+    "DELETE /shares/{share_id}": (
+        "shares/1",
+        lambda app, client: (launched(app, client), client.post("/api/shares", json=SHARE)),
+        None,
+        "share link ended",
+        "share link 1",
+    ),
+    "POST /tokens": ("tokens", None, {"name": "t"}, "token made", "token 1"),
+    "DELETE /tokens/{token_id}": (
+        "tokens/1",
+        lambda app, client: client.post("/api/tokens", json={"name": "t"}) and None,
+        None,
+        "token deleted",
+        "token 1",
+    ),
+}
+CHANGING = {
+    f"{method} {route.path}"
+    for part in PARTS
+    for route in part.router.routes
+    if isinstance(route, APIRoute)
+    for method in route.methods or ()
+    if method != "GET"
+}
+
+
+def administrator(app: FastAPI) -> TestClient:
+    """A browser with an administrator, who is person 1, in session 1."""
+    return accounts.signed_in(app, with_password(app, "root", "administrator"))
+
+
+def trail(app: FastAPI) -> list[AuditRow]:
+    """All rows, the newest first."""
+    with app.state.database.read() as session:
+        return list(session.query(AuditRow).order_by(AuditRow.id.desc()))
+
+
+def test_every_route_that_changes_something_is_known_here() -> None:
+    assert CHANGES.keys() | CHANGES_NOTHING == CHANGING
+
+
+@pytest.mark.parametrize("route", CHANGES)
+def test_whatever_changes_something_leaves_a_row(local_app: FastAPI, route: str) -> None:
+    path, prepare, body, action, target = CHANGES[route]
+    client = administrator(local_app)
+    prepared = prepare(local_app, client) if prepare is not None else None
+    body = body if body is not None else prepared if isinstance(prepared, dict) else None
+    before = len(trail(local_app))
+    answer = client.request(route.split()[0], f"/api/{path}", json=body)
+    assert answer.is_success, answer.text
+    new = trail(local_app)[: len(trail(local_app)) - before]
+    (row,) = [row for row in new if row.action == action]
+    assert row.target == target
+    assert row.name == ("ana" if action == "account made" else "root")
+    assert row.address == "testclient"
+    for said in (row.target, row.detail):
+        assert "private" not in said
+
+
+def test_what_is_refused_leaves_no_row_but_a_wrong_password_does(local_app: FastAPI) -> None:
+    client = administrator(local_app)
+    launched(local_app, client)
+    stranger = accounts.signed_in(local_app, with_password(local_app, "eve", "editor"))
+    before = len(trail(local_app))
+    assert stranger.patch("/api/experiments/1", json={"name": "mine"}).status_code == 403
+    assert client.post("/api/runs/7/cancel").status_code == 404
+    assert client.post("/api/runs/retry?of=e1").json() == {"changed": 0}
+    assert len(trail(local_app)) == before
+    assert accounts.sign_in(nobody(local_app), "eve", "wrong") == 401
+    assert accounts.sign_in(nobody(local_app), PASSWORD, "wrong") == 401
+    unknown, known = trail(local_app)[:2]
+    assert (known.action, known.name, known.person_id) == ("sign-in failed", "eve", 2)
+    assert (unknown.action, unknown.name, unknown.person_id) == ("sign-in failed", "", None)
+
+
+def test_without_accounts_it_says_the_name_of_the_setting(local_app: FastAPI) -> None:
+    app = create_app(local_app.state.settings.model_copy(update={"auth": "none"}))
+    client = nobody(app)
+    client.post("/api/experiments", json=SPEC).raise_for_status()
+    (row,) = client.get("/api/audit").json()
+    user = client.get("/api/me").json()["person"]["name"]
+    assert (row["action"], row["name"], row["person"]) == ("launched", user, None)
+    app.state.database.close()
+
+
+def test_it_is_read_by_pages_by_person_and_by_action(local_app: FastAPI) -> None:
+    client = administrator(local_app)
+    other = with_password(local_app, "ana", "viewer")
+    for _ in range(3):
+        client.post("/api/people/invite", json={})
+    accounts.sign_in(nobody(local_app), "ana")
+    rows = client.get("/api/audit", params={"limit": 2}).json()
+    assert [row["action"] for row in rows] == ["sign-in", "link made"]
+    older = client.get("/api/audit", params={"before": rows[-1]["id"]}).json()
+    assert [row["action"] for row in older] == ["link made"] * 2
+    assert [row["name"] for row in client.get(f"/api/audit?person={other}").json()] == ["ana"]
+    assert len(client.get("/api/audit", params={"action": "link made"}).json()) == 3
+
+
+def test_all_of_it_comes_as_json_lines(local_app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.api.audit._PART", 2)
+    client = administrator(local_app)
+    for _ in range(5):
+        client.post("/api/people/invite", json={})
+    answer = client.get("/api/audit/file")
+    assert answer.headers["content-type"].startswith("application/jsonl")
+    rows = [json.loads(line) for line in answer.text.splitlines()]
+    assert rows == list(reversed(client.get("/api/audit").json()))
+    assert len(rows) == 5
+
+
+def test_it_stays_when_a_name_changes(local_app: FastAPI) -> None:
+    client = administrator(local_app)
+    client.post("/api/people/invite", json={})
+    client.patch("/api/people/1", json={"name": "chief"})
+    client.post("/api/people/invite", json={})
+    assert [row.name for row in trail(local_app)] == ["chief", "root", "root"]

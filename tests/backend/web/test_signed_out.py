@@ -1,0 +1,54 @@
+"""What a page has open ends with the session, on a real socket."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from backend.settings import Settings
+from backend.web.app import create_app
+from tests.backend.people import accounts
+from tests.conftest import DatabaseUrl
+
+
+@pytest.fixture
+def team(tmp_path: Path, database_url: DatabaseUrl) -> Iterator[tuple[FastAPI, str]]:
+    """A server with accounts that runs nothing, and its address."""
+    app = create_app(Settings(home=tmp_path, database_url=database_url(tmp_path), auth="local"))
+    app.state.scheduler.start = lambda: None
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield app, f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    app.state.feed.stop()
+    thread.join(timeout=20)
+
+
+@pytest.mark.parametrize("how", ["disabled", "reset", "signed out"])
+def test_an_open_page_stops_when_its_session_ends(team: tuple[FastAPI, str], how: str) -> None:
+    app, address = team
+    root = accounts.signed_in(app, accounts.person(app.state.database, "root", "administrator"))
+    key = accounts.person(app.state.database, "eve", "editor")
+    eve = accounts.signed_in(app, key)
+    headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in eve.cookies.items())}
+    asked = {
+        "disabled": lambda: root.patch(f"/api/people/{key}", json={"disabled": True}),
+        "reset": lambda: root.post(f"/api/people/{key}/reset"),
+        "signed out": lambda: eve.post("/api/sign-out"),
+    }
+    # Without being woken it would ask again after 15 seconds.
+    with httpx.stream("GET", f"{address}/api/changes", headers=headers, timeout=10) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == "event: following"
+        asked[how]().raise_for_status()
+        assert "event: signed-out" in list(lines)
