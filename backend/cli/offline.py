@@ -36,7 +36,7 @@ def _check_home(settings: Settings) -> None:
 
 
 @contextmanager
-def _database(settings: Settings, *, writes: bool = False) -> Iterator[Database]:
+def opened(settings: Settings, *, writes: bool = False) -> Iterator[Database]:
     """The database; of this command alone where it ``writes``, or must be brought up to date. A
     server that has it may be an older release, under which the schema must not change."""
     if not writes:
@@ -79,7 +79,7 @@ def _write(settings: Settings, output: Path, texts: Iterable[str]) -> None:
 def write_report(home: Path | None, key: int, output: Path) -> None:
     """The experiment's report as one HTML file. Raises StoredError where it is not there."""
     settings = _settings(home)
-    with _database(settings) as database, database.read() as session:
+    with opened(settings) as database, database.read() as session:
         experiment = experiments.get(session, key)
         if experiment is None:
             raise StoredError(f"there is no experiment {key}")
@@ -93,7 +93,7 @@ def write_report(home: Path | None, key: int, output: Path) -> None:
 def write_export(home: Path | None, key: int, output: Path) -> None:
     """The experiment as JSON that another server takes in. Raises StoredError as above."""
     settings = _settings(home)
-    with _database(settings) as database, database.read() as session:
+    with opened(settings) as database, database.read() as session:
         experiment = experiments.get(session, key)
         if experiment is None:
             raise StoredError(f"there is no experiment {key}")
@@ -112,7 +112,7 @@ def take_in(home: Path | None, file: Path) -> int:
         document = read_json(text)
     except (OSError, BodyError) as error:
         raise StoredError(f"{file} cannot be read: {error}") from error
-    with _database(settings, writes=True) as database:
+    with opened(settings, writes=True) as database:
         try:
             check_disk(settings, len(text))
             return transfer.load(database, document, limits)
@@ -138,7 +138,13 @@ def write_backup(home: Path | None, output: Path, *, adapters: bool) -> str:
         if manifest.left_out
         else ""
     )
-    return f"wrote {output} ({size:.1f} MB): {_counts(manifest)}{left}"
+    hashes = (
+        f"; it holds the hashes of passwords, sessions and tokens of {manifest.accounts} accounts: "
+        "keep it from others"
+        if manifest.accounts
+        else ""
+    )
+    return f"wrote {output} ({size:.1f} MB): {_counts(manifest)}{left}{hashes}"
 
 
 def restore(home: Path | None, file: Path) -> str:
@@ -153,7 +159,13 @@ def restore(home: Path | None, file: Path) -> str:
         if manifest.format == 1
         else ""
     )
-    return f"restored {_counts(manifest)} into {settings.home}{unchecked}"
+    again = (
+        f"; {manifest.accounts} accounts with their sessions and tokens are as they were then: "
+        "disable again whoever was disabled since"
+        if manifest.accounts
+        else ""
+    )
+    return f"restored {_counts(manifest)} into {settings.home}{unchecked}{again}"
 
 
 def _counts(manifest: backups.Manifest) -> str:

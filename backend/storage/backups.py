@@ -18,7 +18,14 @@ from pathlib import Path
 
 from backend.settings import Settings
 from backend.storage.database_file import BESIDE, database_file
-from backend.storage.manifests import DATABASE, FORMAT, BackupError, Manifest, counts
+from backend.storage.manifests import (
+    DATABASE,
+    FORMAT,
+    BackupError,
+    Manifest,
+    count_accounts,
+    counts,
+)
 from backend.storage.packing import pack
 from backend.storage.restoring import restore
 from backend.storage.scratch import scratch
@@ -108,10 +115,12 @@ def _copy(source: Path, copy: Path) -> tuple[Manifest, list[str], list[int]]:
     with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(copy)) as copied:
         live.backup(copied)
         experiments, runs = counts(copied)
+        accounts = count_accounts(copied)
         paths = [str(row[0]) for row in copied.execute("SELECT path FROM artifacts ORDER BY 1")]
         ids = [int(row[0]) for row in copied.execute("SELECT id FROM runs ORDER BY 1")]
     taken = datetime.now(UTC).isoformat()
-    return Manifest(FORMAT, __version__, taken, experiments, runs), paths, ids
+    manifest = Manifest(FORMAT, __version__, taken, experiments, runs, accounts=accounts)
+    return manifest, paths, ids
 
 
 def _files(

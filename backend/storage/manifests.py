@@ -35,6 +35,9 @@ class Manifest:
     members: dict[str, Member] = field(default_factory=dict)
     # What rows name and is no plain file in its place; a link, say. It is not in the backup.
     left_out: int = 0
+    # People who can sign in. Hashes of what they come with are in the database, and nothing that
+    # they come with.
+    accounts: int = 0
 
 
 def counts(database: sqlite3.Connection) -> tuple[int, int]:
@@ -44,3 +47,12 @@ def counts(database: sqlite3.Connection) -> tuple[int, int]:
         for table in ("experiments", "runs")
     )
     return experiments, runs
+
+
+def count_accounts(database: sqlite3.Connection) -> int:
+    """How many people can sign in; a schema from before there were any has none."""
+    known = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'people'"
+    if not database.execute(known).fetchone()[0]:
+        return 0
+    query = "SELECT count(*) FROM people WHERE source != 'named'"
+    return int(database.execute(query).fetchone()[0])
