@@ -1,10 +1,10 @@
-"""``loraone plan | run | theory | report | export | import | backup | restore | serve``."""
+"""``loraone plan | run | theory | report | export | import | backup | restore | serve | user``."""
 
 from __future__ import annotations
 
 import typer
 
-from backend.cli import oracles, runs, serving, stored
+from backend.cli import oracles, people, runs, serving, stored
 from backend.cli.failures import Commands, open_streams
 from loraone import __version__
 
@@ -35,6 +35,7 @@ for command in (
 ):
     app.command()(command)
 app.command("import")(stored.take_in)
+app.add_typer(people.app, name="user")
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import typer
 from pydantic.fields import FieldInfo
@@ -91,15 +92,22 @@ def command_line(commands: typer.Typer, name: str) -> str:
     context = typer.Context(group, info_name=name)
     described = []
     for command in group.commands.values():
-        if not command.help:
-            raise DocumentationError(f"the command {command.name} has no docstring")
-        for parameter in command.params:
-            if not getattr(parameter, "help", None):
-                raise DocumentationError(f"{command.name}: {parameter.name} has no help")
+        _check_described(command)
         described.append(
             get_docs_for_click(obj=command, ctx=context, call_prefix=name, indent=1).strip()
         )
     return "\n\n".join(described)
+
+
+def _check_described(command: Any) -> None:
+    """Raise DocumentationError where a command, or one of its own, lacks its help."""
+    if not command.help:
+        raise DocumentationError(f"the command {command.name} has no docstring")
+    for parameter in command.params:
+        if not getattr(parameter, "help", None):
+            raise DocumentationError(f"{command.name}: {parameter.name} has no help")
+    for inner in getattr(command, "commands", {}).values():
+        _check_described(inner)
 
 
 def _default(field: FieldInfo) -> str:

@@ -12,7 +12,12 @@ from loraone.spec.presets import PRESETS
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Loopback address to listen on")] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            help="Address to listen on; loopback unless there are accounts (LORAONE_AUTH)"
+        ),
+    ] = None,
     port: Annotated[int | None, typer.Option(help="Port; the next free one if it is taken")] = None,
     home: Annotated[Path | None, typer.Option(help="Data folder; default: LORAONE_HOME")] = None,
     demo: Annotated[bool, typer.Option(help="Launch the demo if the history is empty")] = False,

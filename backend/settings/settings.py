@@ -44,7 +44,8 @@ class Settings(SignInSettings):
     )
     host: str = Field(
         "127.0.0.1",
-        description="Address to listen on: loopback, unless LORAONE_IN_CONTAINER is set",
+        description="Address to listen on: loopback, unless there are accounts (LORAONE_AUTH) or "
+        "LORAONE_IN_CONTAINER is set",
     )
     port: int = Field(
         8111,

@@ -94,10 +94,14 @@ def serve(settings: Settings, started: Callable[[FastAPI, str], None]) -> None:
     """
     if settings.auth != "none" and (why := nameless(settings)) is not None:
         raise ServerError(why)
-    if settings.host not in LOOPBACK:
+    if settings.auth == "none" and settings.host not in LOOPBACK:
+        named = nameless(settings) is None
+        public = "" if named else f"LORAONE_PUBLIC_URL=http://NAME:{settings.port} "
         raise ServerError(
-            f"host {settings.host!r} is not allowed: the server has no users yet, so it listens "
-            f"on loopback alone; allowed: {', '.join(LOOPBACK)}"
+            f"host {settings.host!r} is not allowed: whoever reaches a server without accounts may "
+            f"do everything, so it listens on loopback alone; allowed: {', '.join(LOOPBACK)}. "
+            "With accounts it may be any: 'loraone user add NAME --role administrator', then "
+            f"'LORAONE_AUTH=local {public}loraone serve --host {settings.host}'"
         )
     sys.setswitchinterval(SWITCH_S)
     files = raise_file_limit()

@@ -23,8 +23,12 @@ from tests.conftest import tiny_experiment
 
 def test_an_address_that_others_can_reach_is_refused(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, host="0.0.0.0")
-    with pytest.raises(ServerError, match=r"'0\.0\.0\.0' is not allowed.*127\.0\.0\.1"):
+    with pytest.raises(ServerError, match=r"'0\.0\.0\.0' is not allowed.*127\.0\.0\.1") as caught:
         serve(settings, lambda app, url: None)
+    # And how it is done: the two commands.
+    assert "'loraone user add NAME --role administrator'" in str(caught.value)
+    serves = "'LORAONE_AUTH=local LORAONE_PUBLIC_URL=http://NAME:8111 loraone serve --host 0.0.0.0'"
+    assert serves in str(caught.value)
 
 
 def test_a_taken_port_gives_the_next_free_one(tmp_path: Path) -> None:
