@@ -68,7 +68,7 @@ async def follow(
 
     async def follower() -> Caller | None:
         """Who follows, by what they may do now."""
-        return await callers.of(request.headers, caller.address)
+        return await callers.of(request.headers, caller.address, trusted=caller.way == "proxy")
 
     # What is no number of ours, such as one of another server, is none.
     known = int(last_event_id) if last_event_id and _ID.fullmatch(last_event_id) else after

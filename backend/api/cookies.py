@@ -29,16 +29,16 @@ class SessionCookie:
         """What it says of itself."""
         return self._request.headers.get("user-agent", "")
 
-    def give(self, secret: str) -> None:
-        """The browser is signed in."""
-        self._set(secret, int(self._settings.session_hours * 3600))
+    def give(self, secret: str, response: Response | None = None) -> None:
+        """The browser is signed in; by ``response`` where the route answers with one of its own."""
+        self._set(secret, int(self._settings.session_hours * 3600), response or self._response)
 
     def take_away(self) -> None:
         """It is signed in no more."""
-        self._set("", 0)
+        self._set("", 0, self._response)
 
-    def _set(self, value: str, seconds: int) -> None:
-        self._response.set_cookie(
+    def _set(self, value: str, seconds: int, response: Response) -> None:
+        response.set_cookie(
             self._name,
             value,
             max_age=seconds,

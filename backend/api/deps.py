@@ -12,6 +12,7 @@ from backend.api.process_state import ProcessState, process_state
 from backend.errors import NotFoundError
 from backend.people.caller import Caller
 from backend.people.callers import Callers
+from backend.people.oidc import Provider
 from backend.people.passwords import Passwords
 from backend.scheduling.device_benchmarks import DeviceBenchmarks
 from backend.scheduling.feed import Feed
@@ -83,6 +84,12 @@ def _callers(request: Request) -> Callers:
     return callers
 
 
+def _provider(request: Request) -> Provider:
+    provider: Provider = request.app.state.provider
+    return provider
+
+
+ProviderDep = Annotated[Provider, Depends(_provider)]
 CallersDep = Annotated[Callers, Depends(_callers)]
 
 

@@ -8,6 +8,7 @@ seconds.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -19,10 +20,11 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 
-from backend.people import share_links
+from backend.people import share_links, vouched
 from backend.people.caller import Caller, anybody_here
 from backend.people.roles import rights
 from backend.people.secrets import hashed
+from backend.people.vouched import Vouched
 from backend.settings import Settings
 from backend.storage.audience import Audience
 from backend.storage.database import Database
@@ -33,6 +35,8 @@ KEPT_S = 5.0
 # How exactly it is known when somebody was last here.
 _SEEN = timedelta(minutes=1)
 _MOST_KEPT = 10_000
+# Of a name that a proxy gives somebody.
+_LONGEST = 500
 
 _Find = Callable[[Session, str], Caller | None]
 
@@ -48,12 +52,13 @@ class Callers:
         self._known: dict[tuple[str, str], tuple[float, Caller | None]] = {}
         self._turn = 0
 
-    async def of(self, headers: Headers, address: str) -> Caller | None:
-        """Who it is; None where nobody says so, or what says it does not hold."""
-        caller = await self._of(headers)
+    async def of(self, headers: Headers, address: str, *, trusted: bool = False) -> Caller | None:
+        """Who it is; None where nobody says so, or what says it does not hold. ``trusted``: it
+        came by a trusted proxy, which may say who asks."""
+        caller = await self._of(headers, trusted)
         return None if caller is None else replace(caller, address=address)
 
-    async def _of(self, headers: Headers) -> Caller | None:
+    async def _of(self, headers: Headers, trusted: bool) -> Caller | None:
         if self._here is not None:
             return self._here
         authorization = headers.get("authorization")
@@ -61,6 +66,9 @@ class Callers:
             kind, _, secret = authorization.partition(" ")
             find = {"bearer": self._of_token, "share": share_links.caller}.get(kind.lower())
             return await self._by(secret.strip(), find) if find and secret.strip() else None
+        if self._settings.auth == "proxy":
+            said = self._said(headers) if trusted else None
+            return None if said is None else await self._by_proxy(said)
         cookie = _cookie(headers, self.cookie)
         return await self._by(cookie, self._of_session) if cookie else None
 
@@ -91,6 +99,26 @@ class Callers:
             if turn == self._turn:
                 self._known[find.__name__, key] = (time.monotonic() + KEPT_S, caller)
         return caller
+
+    def _said(self, headers: Headers) -> Vouched | None:
+        """What a trusted proxy says of who asks; of two names none is believed."""
+        names = _texts(headers, self._settings.proxy_user_header)
+        if len(names) != 1 or not (name := names[0].strip()) or len(name) > _LONGEST:
+            return None
+        groups = ",".join(_texts(headers, self._settings.proxy_groups_header)).split(",")
+        return Vouched("proxy", name, name, groups=tuple(filter(None, map(str.strip, groups))))
+
+    async def _by_proxy(self, said: Vouched) -> Caller | None:
+        def find(session: Session, key: str) -> Caller | None:
+            person = vouched.find(session, said)
+            if person is None or vouched.is_news(self._settings, said, person):
+                with self._database.write() as writing:
+                    person = vouched.person_of(writing, self._settings, said)
+            if person.disabled:
+                return None
+            return replace(Caller.of(person, way="proxy"), audience=audience_of(session, person))
+
+        return await self._by(json.dumps([said.subject, *said.groups]), find)
 
     def _find(self, key: str, find: _Find) -> Caller | None:
         with self._database.read() as session:
@@ -158,6 +186,12 @@ def audience_of(session: Session, person: Person) -> Audience:
     owns = select(Experiment.id).where(Experiment.private, Experiment.owner_id == person.id)
     private = session.scalar(owns.limit(1)) is not None
     return Audience(person=person.id if private else None, me=person.name)
+
+
+def _texts(headers: Headers, name: str) -> list[str]:
+    """The values of a header; names beyond ASCII are UTF-8, where they are anything."""
+    values = (value.encode("latin-1") for value in headers.getlist(name))
+    return [value.decode("utf-8", "replace") for value in values]
 
 
 def _cookie(headers: Headers, name: str) -> str:

@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import httpx
+import httpx2
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.starlette_client import OAuth
 from joserfc.errors import JoseError
@@ -86,7 +86,7 @@ class Provider:
         try:
             await self._check_metadata()
             made = await self._client.create_authorization_url(self._redirect)
-        except (httpx.HTTPError, ValueError, RuntimeError, AuthlibBaseError) as error:
+        except (httpx2.HTTPError, ValueError, RuntimeError, AuthlibBaseError) as error:
             raise _failed("unavailable", error) from error
         return str(made["url"]), Flow(made["state"], made["nonce"], made["code_verifier"])
 
@@ -98,7 +98,7 @@ class Provider:
                 redirect_uri=self._redirect, code=code, code_verifier=flow.verifier
             )
             claims = await self._claims(token, flow)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise _failed("unavailable", error) from error
         except (JoseError, AuthlibBaseError, ValueError, KeyError, RuntimeError) as error:
             raise _failed("token", error) from error

@@ -30,8 +30,7 @@ class Vouched:
 def person_of(session: Session, settings: Settings, said: Vouched) -> Person:
     """Who it is. Their role is what their groups say where groups have roles, or else what it was
     set to here; nobody becomes somebody else by a name."""
-    query = select(Person).where(Person.source == said.source, Person.subject == said.subject)
-    person = session.scalars(query).one_or_none()
+    person = find(session, said)
     if person is None:
         person = Person(
             name=_free_name(session, said.name),
@@ -40,11 +39,23 @@ def person_of(session: Session, settings: Settings, said: Vouched) -> Person:
             role=settings.role_of(list(said.groups)),
         )
         session.add(person)
-    role = _role(settings, said, person)
-    if (person.role, person.email) != (role, said.email):
-        person.role, person.email = role, said.email
+    person.role, person.email = _role(settings, said, person), said.email
     session.flush()
     return person
+
+
+def find(session: Session, said: Vouched) -> Person | None:
+    """Who it is, if they have come before."""
+    query = select(Person).where(Person.source == said.source, Person.subject == said.subject)
+    return session.scalars(query).one_or_none()
+
+
+def is_news(settings: Settings, said: Vouched, person: Person | None) -> bool:
+    """Whether :func:`person_of` would write something."""
+    return person is None or (person.role, person.email) != (
+        _role(settings, said, person),
+        said.email,
+    )
 
 
 def _role(settings: Settings, said: Vouched, person: Person) -> Role:

@@ -34,7 +34,9 @@ class AccessMiddleware:
         if asked.route:
             send = self._metrics.timed(asked.route, scope["method"], send)
         address = (scope.get("client") or ("",))[0]
-        caller = await self._callers.of(Headers(scope=scope), address)
+        # Set by what stands before it where a trusted proxy asked (backend/web/proxies.py).
+        trusted = scope.get("state", {}).get("proxy") is not None
+        caller = await self._callers.of(Headers(scope=scope), address, trusted=trusted)
         refused = refusal(asked.needs, caller)
         if refused is not None:
             await refusal_of(refused)(scope, receive, send)

@@ -20,6 +20,7 @@ from backend.api import (
     history,
     invitations,
     metrics,
+    oidc,
     people,
     plan,
     queue,
@@ -36,6 +37,7 @@ from backend.api.kept import KeptRoutes
 from backend.api.rights import RouteRights
 from backend.api.schemas.problem import Problem
 from backend.people.callers import Callers
+from backend.people.oidc import Provider
 from backend.people.passwords import Passwords
 from backend.scheduling.device_benchmarks import DeviceBenchmarks
 from backend.scheduling.executors.local import LocalExecutor
@@ -72,6 +74,7 @@ PARTS = (
     theory,
     changes,
     sign_in,
+    oidc,
     invitations,
     people,
     tokens,
@@ -141,6 +144,7 @@ def create_app(settings: Settings | None = None, readers: Readers | None = None)
     callers = Callers(settings, database)
     app.state.callers = callers
     app.state.passwords = Passwords()
+    app.state.provider = Provider(settings)
     rights = RouteRights(ROUTES)
     app.state.metrics = metrics.Metrics(database, settings)
     app.add_middleware(AccessMiddleware, rights=rights, callers=callers, metrics=app.state.metrics)

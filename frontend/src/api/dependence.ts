@@ -45,6 +45,8 @@ export const DEPENDENCES: Record<Reading | Asking, Dependence> = {
   "/api/changes": CONSTANT,
   "/api/health": CONSTANT,
   "/api/ready": CONSTANT,
+  "/api/sign-in/oidc": CONSTANT,
+  "/api/sign-in/oidc/callback": CONSTANT,
   "/metrics": CONSTANT,
   "/api/markdown": CONSTANT,
   "/api/shared": CONSTANT,
