@@ -61,14 +61,15 @@ class Callers:
     async def _of(self, headers: Headers, trusted: bool) -> Caller | None:
         if self._here is not None:
             return self._here
-        authorization = headers.get("authorization")
-        if authorization is not None:
-            kind, _, secret = authorization.partition(" ")
-            find = {"bearer": self._of_token, "share": share_links.caller}.get(kind.lower())
-            return await self._by(secret.strip(), find) if find and secret.strip() else None
-        if self._settings.auth == "proxy":
+        kind, _, secret = headers.get("authorization", "").partition(" ")
+        find = {"bearer": self._of_token, "share": share_links.caller}.get(kind.lower())
+        if find is not None:
+            return await self._by(secret.strip(), find) if secret.strip() else None
+        if self._settings.auth == "proxy":  # what a browser told the proxy may be passed on
             said = self._said(headers) if trusted else None
             return None if said is None else await self._by_proxy(said)
+        if kind:
+            return None
         cookie = _cookie(headers, self.cookie)
         return await self._by(cookie, self._of_session) if cookie else None
 

@@ -50,20 +50,21 @@ def _of_origin(method: str, headers: Headers, site: Site) -> Problem | None:
     said = headers.get("sec-fetch-site")
     if said not in ("same-origin", "none", None):
         return problem(403, f"requests of a {said[:20]!r} page may not change anything here")
-    if not origins and said is None and _signs_by_cookie(headers, site):
+    if not origins and said is None and _signs_by_itself(headers, site):
         return problem(
             403,
-            "a request with a sign-in's cookie must say which page it comes from, by Origin or "
-            "Sec-Fetch-Site; programs send an access token instead",
+            "a request that a browser signs by itself must say which page it comes from, by "
+            "Origin or Sec-Fetch-Site; programs send an access token instead",
         )
     return None
 
 
-def _signs_by_cookie(headers: Headers, site: Site) -> bool:
-    """Whether a cookie says who asks, which a browser sends along for any page."""
-    if site.cookie is None or headers.get("authorization", "").lower().startswith("bearer "):
+def _signs_by_itself(headers: Headers, site: Site) -> bool:
+    """Whether a browser says who asks whichever page asks: by a cookie, or by what it told a
+    proxy once."""
+    if headers.get("authorization", "").lower().startswith("bearer "):
         return False
-    return "cookie" in headers
+    return site.by_proxy or (site.cookie is not None and "cookie" in headers)
 
 
 def _of_target(scope: Scope) -> Problem | None:

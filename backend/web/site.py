@@ -20,12 +20,14 @@ _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::(?P<port>[0-9]{1,
 @dataclass(frozen=True)
 class Site:
     """Names in lower case; ``direct`` are those by which nobody stands between, and ``cookie`` is
-    the one that signs people in, None where nobody needs to be."""
+    the one that signs people in, None where nobody needs to be; ``by_proxy``: a proxy says who
+    asks."""
 
     direct: frozenset[str]
     public_host: str | None = None
     public_origin: str | None = None
     cookie: str | None = None
+    by_proxy: bool = False
 
     @classmethod
     def of(cls, settings: Settings, cookie: str) -> Site:
@@ -36,6 +38,7 @@ class Site:
             public_host=None if settings.public_host is None else _plain(settings.public_host),
             public_origin=settings.public_origin,
             cookie=None if settings.auth == "none" else cookie,
+            by_proxy=settings.auth == "proxy",
         )
 
     def takes(self, host: str) -> bool:
