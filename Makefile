@@ -1,6 +1,6 @@
 # The commands of README and CI. Everything lives in .venv; nothing is installed beside it, but for
-# Chromium, PostgreSQL and libfaketime, which `make test` asks the system's package manager for
-# where they are missing.
+# Chromium, PostgreSQL, libfaketime, nginx and Caddy, which `make test` asks the system's package
+# manager for where they are missing.
 
 PYTHON ?= python3
 VENV := .venv
@@ -141,6 +141,8 @@ system:
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || missing="chromium"; \
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || missing="$$missing libfaketime"; \
+	PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || missing="$$missing nginx-light"; \
+	command -v caddy >/dev/null || missing="$$missing caddy"; \
 	[ -z "$$missing" ] || { \
 	  echo "Installing for the tests: $$missing"; \
 	  SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); \

@@ -30,7 +30,8 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     return {
         **browser_type_launch_args,
         "executable_path": chromium,
-        "args": arguments.split(),
+        # A server's public name, in tests/e2e/published.py.
+        "args": [*arguments.split(), "--host-resolver-rules=MAP lab.example.org 127.0.0.1"],
     }
 
 
