@@ -85,6 +85,9 @@ export const DEPENDENCES: Record<Reading | Asking, Dependence> = {
   "/api/experiments/{experiment_id}/export.json": CONSTANT,
   "/api/experiments/{experiment_id}/report.html": CONSTANT,
   "/api/runs/file": CONSTANT,
+  "/api/measured/metrics": CONSTANT,
+  "/api/measured/spectra": CONSTANT,
+  "/api/measured/alignment": CONSTANT,
   "/api/runs/{run_id}/adapter.zip": CONSTANT,
 };
 
