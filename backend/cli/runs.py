@@ -16,7 +16,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from backend.cli.console import console
-from backend.cli.yaml_text import read_yaml
 from backend.errors import MOST_PROBLEMS, FieldProblem
 from loraone import events
 from loraone.catalog import TASKS
@@ -25,6 +24,7 @@ from loraone.inputs.models.foreseen import foresee, foresee_runs
 from loraone.inputs.models.paths import preflight
 from loraone.spec.experiment import ExperimentSpec, RunSpec, expand
 from loraone.spec.validation import problems
+from loraone.spec.yaml_text import read_yaml
 
 SpecFile = Annotated[
     Path, typer.Argument(help="An experiment as YAML or JSON; '-' reads standard input")
