@@ -38,7 +38,10 @@ def metrics(session: Session, run_ids: Sequence[int]) -> pd.DataFrame:
         .where(chosen)
         .order_by(MetricRow.run_id, MetricRow.name, MetricRow.step)
     )
-    return _typed(pd.DataFrame(session.execute(query).all(), columns=columns))
+    table = _typed(pd.DataFrame(session.execute(query).all(), columns=columns))
+    # Of imports that earlier releases did not check; nothing here stores such values.
+    finite = np.isfinite(table[["value", "seconds"]].to_numpy()).all(axis=1)
+    return table.iloc[np.flatnonzero(finite)]
 
 
 def spectra(
@@ -103,7 +106,7 @@ def _names(rows: Iterable[Run]) -> dict[int, list[str]]:
 
 def _name(names: Mapping[int, Sequence[str]], run_id: int, index: int) -> str:
     known = names[run_id]
-    return known[index] if index < len(known) else ""
+    return known[index] if 0 <= index < len(known) else ""
 
 
 def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
