@@ -91,6 +91,7 @@ check-python:
 
 check-page:
 	$(BIN)/python -m backend.web.openapi --check
+	$(BIN)/datamodel-codegen --check
 	$(BIN)/python -m loraone.catalog.method_table --check
 	$(BIN)/python -m backend.cli.reference --check
 	cp frontend/src/api/schema.ts $(VENV)/schema.ts
@@ -104,8 +105,9 @@ format: $(VENV)/dev.stamp $(MODULES)  ## put everything into the house's style
 	$(BIN)/ruff format .
 	$(NPM) exec biome -- check --write src
 
-types: $(VENV)/dev.stamp $(MODULES)  ## generate the page's API types anew
+types: $(VENV)/dev.stamp $(MODULES)  ## generate the API types of the page and the client anew
 	$(BIN)/python -m backend.web.openapi
+	$(BIN)/datamodel-codegen
 	$(NPM) run --silent types
 
 docs: $(VENV)/dev.stamp  ## generate the documents' tables anew: methods, settings, search keys, command line
