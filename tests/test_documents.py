@@ -20,6 +20,7 @@ from backend.cli import app
 from backend.settings import Settings
 from backend.storage.tables import Run
 from backend.web.app import create_app
+from loraone.client import tokens
 from loraone.spec.experiment import ExperimentSpec
 
 ROOT = Path(__file__).parents[1]
@@ -159,7 +160,8 @@ def test_every_path_and_module_in_a_sentence_exists(document: Path) -> None:
 @pytest.mark.parametrize("file", [*DOCUMENTS, *DEPLOYMENT], ids=lambda path: path.name)
 def test_every_variable_is_a_setting(file: Path) -> None:
     known = {f"LORAONE_{name.upper()}" for name in Settings.model_fields}
-    assert set(re.findall(r"LORAONE_[A-Z_]*[A-Z]", file.read_text())) <= known
+    of_client = {tokens.SERVER, tokens.TOKEN}
+    assert set(re.findall(r"LORAONE_[A-Z_]*[A-Z]", file.read_text())) <= known | of_client
 
 
 def test_every_setting_is_documented() -> None:
@@ -191,7 +193,7 @@ def test_the_notebook_snippet_of_the_guide_draws_a_file_of_the_runs_tab(
     file = client.get("/api/runs/file", params={"of": "e1", "format": "parquet"})
     (tmp_path / "runs.parquet").write_bytes(file.content)
     monkeypatch.chdir(tmp_path)
-    (snippet,) = fences(ROOT / "docs" / "guide.md", "python")
+    snippet, _ = fences(ROOT / "docs" / "guide.md", "python")
     names: dict[str, object] = {"pd": pd}
     *statements, last = ast.parse(snippet).body
     exec(compile(ast.Module(statements, []), "guide.md", "exec"), names)

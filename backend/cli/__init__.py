@@ -1,10 +1,10 @@
-"""``loraone plan | run | theory | report | export | import | backup | restore | serve | user``."""
+"""The command line, ``loraone``: a command is a function of the module that it is about."""
 
 from __future__ import annotations
 
 import typer
 
-from backend.cli import oracles, people, runs, serving, stored
+from backend.cli import oracles, people, remote, runs, serving, stored
 from backend.cli.failures import Commands, open_streams
 from loraone import __version__
 
@@ -25,6 +25,8 @@ def version() -> None:
 for command in (
     runs.plan,
     runs.run,
+    remote.launch,
+    remote.watch,
     oracles.theory,
     stored.report,
     stored.export,

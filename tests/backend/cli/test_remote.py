@@ -1,0 +1,106 @@
+"""The commands that ask a server, as somebody types them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from backend.cli import app
+from backend.storage.tables import Role
+from loraone.client import tokens
+from tests.loraone.client.conftest import SYNTHETIC, Lab, _nothing_kept, lab, new_process
+
+__all__ = ["_nothing_kept", "lab", "new_process"]
+
+
+class Invoke(Protocol):
+    """Runs a command with the token of somebody of this role."""
+
+    def __call__(self, *words: str, role: Role = "editor", given: str | None = None) -> Result: ...
+
+
+@pytest.fixture
+def spec_file(tmp_path: Path) -> str:
+    file = tmp_path / "größe.yaml"
+    file.write_text(yaml.safe_dump(SYNTHETIC, allow_unicode=True), encoding="utf-8")
+    return str(file)
+
+
+@pytest.fixture
+def invoke(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    def run(*words: str, role: Role = "editor", given: str | None = None) -> Result:
+        monkeypatch.setenv("LORAONE_SERVER", lab.url)
+        monkeypatch.setenv("LORAONE_TOKEN", lab.tokens[role])
+        return CliRunner().invoke(app, words, input=given)
+
+    return run
+
+
+def test_launch_prints_the_address_and_watch_says_what_came_of_it(
+    invoke: Invoke, spec_file: str, lab: Lab
+) -> None:
+    launched = invoke("launch", spec_file, "--watch")
+    assert launched.exit_code == 0, launched.stderr
+    url = launched.stdout.strip()
+    assert url.startswith(f"{lab.url}/experiments/")
+    assert "2 of 2 runs succeeded" in launched.stderr
+    number = url.rpartition("/")[2]
+    watched = invoke("watch", number, "--server", lab.url, role="viewer")
+    assert watched.exit_code == 0
+    assert f"2 of 2 runs succeeded: {url}" in watched.stderr.replace("\n", "")
+
+
+def test_what_was_cancelled_did_not_succeed(invoke: Invoke, lab: Lab) -> None:
+    with lab.paused():
+        launched = invoke("launch", "-", "--private", given=yaml.safe_dump(SYNTHETIC))
+        assert launched.exit_code == 0, launched.stderr
+        experiment = lab.client().experiment(int(launched.stdout.strip().rpartition("/")[2]))
+        assert experiment.detail.private
+        experiment.cancel()
+    watched = invoke("watch", str(experiment.id))
+    assert watched.exit_code == 1
+    assert "0 of 2 runs succeeded" in watched.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "role", "said"),
+    [
+        (["watch", "999999"], "editor", "experiment 999999"),
+        (["watch", "1", "--server", "nowhere"], "editor", "https://host"),
+        (["watch", "1", "--server", "http://127.0.0.1:9"], "editor", "cannot be reached"),
+        (["launch", "-"], "viewer", "editor"),
+        (["launch", "none.yaml"], "editor", "none.yaml"),
+    ],
+)
+def test_what_a_server_refuses_is_a_sentence(
+    invoke: Invoke, words: list[str], role: Role, said: str
+) -> None:
+    refused = invoke(*words, role=role, given=yaml.safe_dump(SYNTHETIC))
+    assert refused.exit_code == 2
+    assert said in refused.stderr.replace("\n", " ")
+    assert refused.stdout == ""
+    assert "Traceback" not in refused.stderr
+
+
+def test_every_wrong_field_has_a_line(invoke: Invoke) -> None:
+    wrong = {**SYNTHETIC, "grid": {"ranks": [0], "learning_rates": [-1]}}
+    refused = invoke("launch", "-", given=yaml.safe_dump(wrong))
+    assert refused.exit_code == 2
+    for line in ("grid.ranks.0 = 0", "grid.learning_rates.0 = -1"):
+        assert line in refused.stderr
+    twice = invoke("launch", "-", given="name: a\nname: b\n")
+    assert twice.exit_code == 2
+    assert "named 2 times" in twice.stderr
+
+
+def test_the_server_of_the_last_login_is_asked_where_none_is_named(
+    invoke: Invoke, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    tokens.keep(lab.url, tokens.checked(lab.tokens["viewer"]))
+    refused = CliRunner().invoke(app, ["watch", "999999"])
+    assert "experiment 999999" in refused.stderr
