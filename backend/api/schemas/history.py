@@ -96,7 +96,11 @@ class MarkdownOut(Out):
 class ViewIn(In):
     """A search of the history under a name."""
 
-    name: Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    name: Annotated[
+        str,  # not Text: its length would be that before the spaces around it are taken away
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+        AfterValidator(storable),
+    ]
     query: Annotated[Text, StringConstraints(max_length=500)]
 
 
