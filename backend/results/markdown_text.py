@@ -8,11 +8,14 @@ text can ask for tables of many thousand empty cells, or name one long address a
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, table
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
+
+from backend.results import formulas, mentions
 
 # What is laid out of a text, in characters; notes that are written here are no longer.
 MAX_TEXT = 100_000
@@ -92,14 +95,22 @@ _MARKDOWN = (
 _MARKDOWN.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
 _MARKDOWN.core.ruler.after("block", "references-of-bounded-length", _forget_long_references)
 _MARKDOWN.core.ruler.after("inline", "tasks", _tasks)
+formulas.add(_MARKDOWN)
+mentions.add(_MARKDOWN)
 
 
-def render(text: str) -> str:
-    """The HTML of ``text``: CommonMark with tables, strikethrough and task lists.
+def called(text: str) -> list[str]:
+    """The names that ``text`` may mention people by."""
+    return mentions.names(_MARKDOWN.parse(text[:MAX_TEXT], {}))
+
+
+def render(text: str, people: Mapping[str, int] | None = None) -> str:
+    """The HTML of ``text``: CommonMark with tables, strikethrough, task lists and formulas, and
+    mentions of ``people``: their numbers by the names that it calls them.
 
     Beyond :data:`MAX_TEXT` characters it ends, and says so.
     """
-    laid_out = str(_MARKDOWN.render(text[:MAX_TEXT], {}))
+    laid_out = str(_MARKDOWN.render(text[:MAX_TEXT], {mentions.PEOPLE: people or {}}))
     if len(text) <= MAX_TEXT:
         return laid_out
     return f"{laid_out}<p><em>… and {len(text) - MAX_TEXT} more characters</em></p>\n"

@@ -13,6 +13,7 @@ from backend.results.markdown_text import render
 KNOWN = {
     "p", "strong", "em", "s", "a", "ul", "ol", "li", "code", "pre", "blockquote", "hr", "br",
     "h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td", "input",
+    "span",
 }  # fmt: skip
 
 
@@ -29,7 +30,7 @@ class Reader(HTMLParser):
 
 def tags(text: str) -> list[tuple[str, dict[str, str | None]]]:
     reader = Reader()
-    reader.feed(render(text))
+    reader.feed(render(text, {"ada": 1, "<b>": 2}))
     return reader.tags
 
 
