@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 
 from backend.errors import FieldProblem, InvalidError
 from backend.results import markdown_text, queries
-from backend.storage.store import experiments, notes
+from backend.storage.store import comments, experiments, notes
 from backend.storage.tables import (
     AlignmentRow,
+    Comment,
     Experiment,
     LayerColumn,
     MetricRow,
@@ -63,6 +64,7 @@ def report(session: Session, experiment: Experiment) -> Iterator[str]:
         Section("All runs", table=_runs(everything, judge)),
         *_warnings(rows),
         *_notes(session, experiment.id),
+        *_comments(session, experiment.id),
         Section(
             "Recipe",
             _how_to_run(experiment),
@@ -248,6 +250,33 @@ def _notes(session: Session, experiment_id: int) -> list[Section]:
     # Safe: HTML in it stays text, and nothing of it is run or fetched.
     written = Markup(markdown_text.render(latest.text))  # noqa: S704
     return [Section("Notes", words, written=written)]
+
+
+def _comments(session: Session, experiment_id: int) -> list[Section]:
+    """What people said of it: the newest, in the order they were written."""
+    found = comments.newest(session, experiment_id)
+    if not found:
+        return []
+    further = comments.count(session, experiment_id) - len(found)
+    words = f"The last {len(found)}; {further} earlier ones are left out." if further else ""
+    # Safe: HTML in a comment stays text, and what is put around it is escaped.
+    written = Markup("").join(
+        Markup("<p><strong>{}</strong>, {}{}</p><blockquote>{}</blockquote>").format(
+            comment.author,
+            comment.created_at.strftime("%Y-%m-%d %H:%M UTC"),
+            f", on {about}" if (about := _about(comment)) else "",
+            Markup(markdown_text.render(comment.text, comment.mentions)),  # noqa: S704
+        )
+        for comment in found
+    )
+    return [Section("Comments", words, written=written)]
+
+
+def _about(comment: Comment) -> str:
+    """What of the experiment it is about; empty for the whole."""
+    if comment.run_id is not None:
+        return f"run {comment.run_id}"
+    return comment.figure or ("a view" if comment.view else "")
 
 
 def _environment(rows: list[Run]) -> pd.DataFrame | None:

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, and_, event, or_, select
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.sql.elements import SQLCoreOperations
 
-from backend.storage.tables import Experiment, Run
+from backend.storage.tables import Comment, Experiment, Run
 
 
 @dataclass(frozen=True)
@@ -128,4 +128,7 @@ def _narrow(state: ORMExecuteState) -> None:
     state.statement = state.statement.options(
         with_loader_criteria(Experiment, audience.sees_id(Experiment.id), include_aliases=True),
         with_loader_criteria(Run, audience.sees_run(), include_aliases=True),
+        with_loader_criteria(
+            Comment, audience.sees_id(Comment.experiment_id), include_aliases=True
+        ),
     )

@@ -33,6 +33,7 @@ from backend.storage.tables import (
     Attempt,
     AuditRow,
     Change,
+    Comment,
     Experiment,
     Invitation,
     LaneRow,
@@ -250,7 +251,7 @@ def _experiments(session: Session, row: object) -> set[int] | None:
             return set()  # an experiment says the name of its owner itself
         case Experiment():
             return {row.id}
-        case Run() | Tag() | Note():
+        case Run() | Tag() | Note() | Comment():
             state: InstanceState[Any] = inspect(row)
             history = state.attrs.experiment_id.history
             return {row.experiment_id, *(history.deleted or ())} - {None}

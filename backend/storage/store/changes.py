@@ -19,8 +19,8 @@ KEPT = 20_000
 # status is another.
 OfRun = Literal["progress", "metric", "alignment", "report", "status"]
 # What people change of an experiment: its name, description, star, tags, or whether it is archived
-# (also: it is new); and its notes.
-OfExperiment = Literal["experiment", "notes"]
+# (also: it is new); its notes; and what they say about it.
+OfExperiment = Literal["experiment", "notes", "comments"]
 
 
 def add(session: Session, run: Run, kind: OfRun, payload: dict[str, Any] | None = None) -> None:

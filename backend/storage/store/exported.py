@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from backend.errors import FieldProblem
 from backend.storage.store.exported_json import TransferError, check_plain, shown
 from backend.storage.store.exported_results import ROWS, ResultRow
+from backend.storage.store.exported_rows import CommentInPlace as CommentRow
 from backend.storage.store.exported_rows import ExperimentRow, NoteRow, Row, RunRow, Tag
 from backend.storage.tables import FINAL
 from loraone.spec import stored
@@ -21,20 +22,22 @@ FORMAT = "loraone-experiment"
 VERSION = 1
 MAX_TAGS = 100
 MAX_NOTE_VERSIONS = 10_000
-# All versions are stored in one step.
-MAX_NOTE_LETTERS = 20_000_000
+MAX_COMMENTS = 10_000
+# All of each are stored in one step.
+MAX_NOTE_LETTERS, MAX_COMMENT_LETTERS = 20_000_000, 4_000_000
 # What the runs hold beside their results, in bytes of JSON: their rows are written together when an
 # import is complete, and read together by whoever looks at the experiment.
 MAX_RUN_BYTES = 32_000_000
 # Of what is wrong with a part so much is said.
 _MOST_PROBLEMS = 20
-_TOP = ("format", "version", "experiment", "tags", "notes", "runs")
+_TOP = ("format", "version", "experiment", "tags", "notes", "comments", "runs")
 _KINDS = {
     "int": "a whole number", "float": "a number", "string": "a text", "bool": "true or false",
     "dict": "a mapping", "list": "a list", "model": "a mapping of fields",
 }  # fmt: skip
 
 _R = TypeVar("_R", bound=Row)
+_W = TypeVar("_W", NoteRow, CommentRow)
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Exported:
     experiment: dict[str, Any]
     tags: Sequence[str]
     notes: Sequence[dict[str, Any]]
+    comments: Sequence[CommentRow]
     runs: Sequence[ExportedRun]
 
 
@@ -87,20 +91,35 @@ def read(document: Any, limits: Limits) -> Exported:
     if rows > limits.rows:
         allowed = f"up to {limits.rows} (LORAONE_MAX_IMPORT_ROWS)"
         raise TransferError.at("runs", f"{rows} rows of results are too many", allowed, rows)
-    notes = [
-        _checked(NoteRow, row, f"notes.{i}")
-        for i, row in enumerate(_list(document, "notes", MAX_NOTE_VERSIONS))
-    ]
-    if sum(len(note.text) for note in notes) > MAX_NOTE_LETTERS:
-        allowed = f"up to {MAX_NOTE_LETTERS} letters; a backup takes any number"
-        raise TransferError.at("notes", "are too long together", allowed)
+    notes = _written(document, "notes", NoteRow, MAX_NOTE_VERSIONS, MAX_NOTE_LETTERS)
     _check_once([vars(note) for note in notes], ("version",), "notes")
     return Exported(
         experiment=experiment.model_dump(),
         tags=tuple(dict.fromkeys(_tags(document))),
         notes=[note.model_dump() for note in notes],
+        comments=_comments(document, len(runs)),
         runs=_runs(runs),
     )
+
+
+def _written(
+    document: Mapping[str, Any], name: str, kind: type[_W], most: int, letters: int
+) -> list[_W]:
+    """What people wrote."""
+    rows = _list(document, name, most)
+    found = [_checked(kind, row, f"{name}.{i}") for i, row in enumerate(rows)]
+    if sum(len(row.text) for row in found) > letters:
+        allowed = f"up to {letters} letters; a backup takes any number"
+        raise TransferError.at(name, "are too long together", allowed)
+    return found
+
+
+def _comments(document: Mapping[str, Any], runs: int) -> list[CommentRow]:
+    found = _written(document, "comments", CommentRow, MAX_COMMENTS, MAX_COMMENT_LETTERS)
+    for i, comment in enumerate(found):
+        if comment.run is not None and comment.run >= runs:
+            raise TransferError.at(f"comments.{i}.run", "is none", f"below {runs}", comment.run)
+    return found
 
 
 def _runs(rows: Sequence[Any]) -> list[ExportedRun]:

@@ -121,6 +121,23 @@ class NoteRow(Row):
     created_at: Time = Field(default_factory=now)
 
 
+class CommentRow(Row):
+    """A comment. Whom it mentions are people of the other server, who keep to their names."""
+
+    view: Annotated[str, StringConstraints(max_length=2000), _whole] | None = None
+    figure: Annotated[str, StringConstraints(max_length=200), _whole] | None = None
+    text: Prose
+    author: Word
+    created_at: Time = Field(default_factory=now)
+    edited_at: Time | None = None
+
+
+class CommentInPlace(CommentRow):
+    """A comment with the run that it is on, counted from 0 among those of the document."""
+
+    run: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+
+
 Tag: TypeAlias = Annotated[
     str,
     StringConstraints(min_length=1, max_length=40, pattern=r'^[^\s:"]+$', to_lower=True),

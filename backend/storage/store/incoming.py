@@ -9,6 +9,7 @@ has left that was killed is taken away by the next one that starts or imports.
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,7 @@ from backend.errors import ConflictError
 from backend.storage.database import Database
 from backend.storage.store import experiments, settling, summaries
 from backend.storage.store.exported import Exported, ExportedRun
-from backend.storage.tables import IMPORTING, Base, Experiment, Note, Run, now
+from backend.storage.tables import IMPORTING, Base, Comment, Experiment, Note, Run, now
 
 # What one step writes at most, in rows and in bytes: a fraction of a second on a slow disk.
 _ROWS = 10_000
@@ -34,6 +35,7 @@ _BYTES = 4 * 2**20
 _RUNS = 500
 # Taking a run away takes its rows along.
 _RUNS_AWAY = 50
+_ITS_VIEW = re.compile(r"/experiments/[1-9]\d{0,9}(\?[!-~]*)?")
 # Between two steps others write.
 _PAUSE_S = 0.03
 # One whose process is not known here has been left when nothing came for so long.
@@ -64,6 +66,9 @@ def store(database: Database, exported: Exported) -> int:
             with _step(database) as session:
                 session.execute(insert(table), rows)
                 session.execute(update(Run).where(Run.id == ids[0]).values(heartbeat_at=now()))
+        if exported.comments:
+            with _step(database) as session:
+                session.execute(insert(Comment), _comments(exported, key, ids))
         with _step(database) as session:
             summaries.summarise(session, session.get_one(Experiment, key))
         with _step(database) as session:
@@ -99,6 +104,23 @@ def _begin(session: Session, exported: Exported) -> int:
         rows = [{"experiment_id": experiment.id, **note} for note in exported.notes]
         session.execute(insert(Note), rows)
     return experiment.id
+
+
+def _comments(exported: Exported, key: int, run_ids: list[int]) -> _Rows:
+    """A view of the experiment is one of it here; one of others is not here."""
+    rows = []
+    for comment in exported.comments:
+        view = _ITS_VIEW.fullmatch(comment.view or "")
+        rows.append(
+            {
+                **comment.model_dump(exclude={"run"}),
+                "experiment_id": key,
+                "run_id": None if comment.run is None else run_ids[comment.run],
+                "view": None if view is None else f"/experiments/{key}{view[1] or ''}",
+                "mentions": {},
+            }
+        )
+    return rows
 
 
 def _run_batches(runs: list[ExportedRun]) -> list[list[ExportedRun]]:

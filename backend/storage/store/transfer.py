@@ -18,7 +18,15 @@ from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from backend.storage.database import Database
-from backend.storage.store import experiments, exported, incoming, notes, settling, summaries
+from backend.storage.store import (
+    comments,
+    experiments,
+    exported,
+    incoming,
+    notes,
+    settling,
+    summaries,
+)
 from backend.storage.store.exported import FORMAT, VERSION, Limits
 from backend.storage.store.runs import RESULTS
 from backend.storage.tables import ArtifactRow, Base, Experiment, Run
@@ -28,7 +36,7 @@ _TABLES = tuple(table for table in RESULTS if table is not ArtifactRow)
 _ROWS = 10
 _OWN_IDS = ("id", "experiment_id", "run_id")
 # Who owns it on this server, and where a run stood in its queue, says nothing on another one.
-_PEOPLE = ("owner_id", "private")
+_PEOPLE = ("owner_id", "private", "person_id", "mentions")
 _QUEUE = ("not_before", "busy_seconds", "lane", "phase", "heartbeat_at", "last_seq", "priority")
 
 # What follows from the runs of an experiment, or from the rest of a run, is derived anew.
@@ -43,9 +51,13 @@ def parts(session: Session, experiment: Experiment) -> Iterator[str]:
     yield json.dumps(head)[:-1]
     yield ', "notes": ['
     yield from _joined(json.dumps(_out(note)) for note in notes.history(session, experiment.id))
+    mine = select(Run.id).where(Run.experiment_id == experiment.id).order_by(Run.id)
+    ids = list(session.scalars(mine))
+    if comments.count(session, experiment.id):  # earlier releases know none
+        yield '], "comments": ['
+        yield from _joined(_comments(session, experiment.id, ids))
     yield '], "runs": ['
-    ids = session.scalars(select(Run.id).where(Run.experiment_id == experiment.id).order_by(Run.id))
-    for i, run_id in enumerate(ids.all()):
+    for i, run_id in enumerate(ids):
         run = session.get_one(Run, run_id)
         yield (", " if i else "") + json.dumps(_out(run))[:-1] + ', "results": {'
         session.expunge(run)
@@ -55,6 +67,13 @@ def parts(session: Session, experiment: Experiment) -> Iterator[str]:
             yield "]"
         yield "}}"
     yield "]}"
+
+
+def _comments(session: Session, experiment_id: int, run_ids: list[int]) -> Iterator[str]:
+    """Its comments, with the places of the runs that they are on."""
+    places: dict[int | None, int] = {run_id: place for place, run_id in enumerate(run_ids)}
+    for comment in comments.all_of(session, experiment_id):
+        yield json.dumps({**_out(comment), "run": places.get(comment.run_id)})
 
 
 def _rows(session: Session, table: type[Base], run_id: int) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from backend.storage.tables.base import Base, now
 from backend.storage.tables.changes import Change
+from backend.storage.tables.comments import Comment
 from backend.storage.tables.experiments import Experiment, Note, SavedView, Tag
 from backend.storage.tables.people import (
     NAMED,
@@ -47,6 +48,7 @@ __all__ = [
     "AuditRow",
     "Base",
     "Change",
+    "Comment",
     "Experiment",
     "Invitation",
     "LaneRow",

@@ -13,6 +13,7 @@ export type Kind =
   | "lanes"
   | "experiment"
   | "notes"
+  | "comments"
   | "views";
 
 /** A change: its kind, and the experiment and the run it is about; 0 where it is about none. */
@@ -63,6 +64,9 @@ export const DEPENDENCES: Record<Reading | Asking, Dependence> = {
     kinds: ["status", "phase", "alignment", "experiment"],
   },
   "/api/experiments/{experiment_id}/notes": { whose: "asked", kinds: ["notes"] },
+  "/api/experiments/{experiment_id}/comments": { whose: "asked", kinds: ["comments"] },
+  // Whom it is shared with decides who can be mentioned.
+  "/api/experiments/{experiment_id}/commenters": { whose: "asked", kinds: ["experiment"] },
   "/api/basket": { whose: "asked", kinds: ["status", "phase", "alignment", "experiment"] },
   // What experiments differ in is told by their names.
   "/api/overview": { whose: "asked", kinds: ["status", "experiment"] },

@@ -192,6 +192,8 @@ def test_a_nul_is_refused_in_every_text_of_a_spec(
         ("/api/views", {"name": "a\0", "query": ""}),
         ("/api/views", {"name": "a", "query": "\0"}),
         ("/api/views", {"name": " ", "query": ""}),
+        ("/api/experiments/1/comments", {"text": "a\0"}),
+        ("/api/experiments/1/comments", {"text": " \n"}),
         ("/api/experiments/bulk", {"ids": [2**63]}),
         ("/api/experiments/bulk", {"ids": [1], "add_tag": "a\0"}),
         ("/api/experiments/bulk", {"ids": [-1] * 300_000}),

@@ -14,8 +14,8 @@ from backend.settings import Settings
 from backend.storage.store import exported, transfer
 from backend.storage.store.exported_json import TransferError
 from backend.storage.store.exported_results import ROWS
-from backend.storage.store.exported_rows import ExperimentRow, NoteRow, RunRow
-from backend.storage.tables import Experiment, Note, Run
+from backend.storage.store.exported_rows import CommentRow, ExperimentRow, NoteRow, RunRow
+from backend.storage.tables import Comment, Experiment, Note, Run
 from backend.web.app import create_app
 from tests.conftest import DatabaseUrl
 
@@ -37,6 +37,7 @@ def table(document: dict[str, Any], name: str) -> dict[str, Any]:
     [
         (ExperimentRow, Experiment),
         (NoteRow, Note),
+        (CommentRow, Comment),
         (RunRow, Run),
         *((row, row.table) for row in ROWS.values()),
     ],
@@ -105,6 +106,10 @@ WRONG: dict[str, tuple[str, Change]] = {
             names=first(d)["layers"]["names"][:1] * len(first(d)["layers"]["names"]))),
     "notes that are no list": ("runs.0.notes", lambda d: first(d).update(notes={"a": 1})),
     "a note that is no text": ("runs.0.notes.0", lambda d: first(d).update(notes=[1])),
+    "a comment on a run that is not there": (
+        "comments.0.run",
+        lambda d: d.update(comments=[{"text": "a", "author": "b", "run": 99}])),
+    "a comment without a text": ("comments.0.text", lambda d: d.update(comments=[{"author": "b"}])),
     "a summary of texts": (
         "runs.0.summary.eval_loss", lambda d: first(d)["summary"].update(eval_loss="low")),
     "NUL in a name": ("experiment.name", lambda d: d["experiment"].update(name="a\0b")),
