@@ -17,12 +17,15 @@ from backend.scheduling.leadership import Leadership
 from backend.scheduling.work import Work
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend.storage.emptying import Emptying
 from backend.storage.store import changes, lanes, runs
 
 log = logging.getLogger(__name__)
 
 # How often it sees to its lanes, and how often to what costs more.
 TICK_S, RARELY_S = 1.0, 5.0
+# How long it empties the bin at a time.
+EMPTYING_S = 0.5
 
 
 class Scheduler:
@@ -32,6 +35,7 @@ class Scheduler:
         self, database: Database, feed: Feed, settings: Settings, executor: Executor
     ) -> None:
         self.leads = False
+        self.emptying = Emptying(database, settings)
         self._work = Work(database, feed, settings)
         self._executor = executor
         self._leadership = Leadership(database)
@@ -111,6 +115,7 @@ class Scheduler:
             self._recover()
             self._match_lanes()
             disk.trim(self._work.settings)
+            self.emptying.go_on(EMPTYING_S)
         self._write_readings()
 
     def _recover(self) -> None:

@@ -134,6 +134,13 @@ class Settings(SignInSettings):
         le=10**6,
         description="Disk space for gradients shared between runs; 0: gradients are not shared",
     )
+    bin_days: float = Field(
+        30,
+        ge=0,
+        le=10_000,
+        description="Days after which what was deleted is removed for good; until then it can "
+        "be restored",
+    )
     cache_mb: float = Field(
         64,
         ge=0,

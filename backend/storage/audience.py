@@ -1,7 +1,8 @@
 """Who a session reads for: what they may not see is in none of its answers.
 
 The criteria stand here alone and hold for every SELECT of the ORM, so that no query of a route
-can forget them. Whatever is no request, such as the scheduler, sees everything.
+can forget them. Whatever is no request, such as the scheduler, sees everything, but for what is in
+the bin: nobody sees that who does not look into it (:func:`looking_into_bin`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sqlalchemy import ColumnElement, and_, event, or_, select
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.sql.elements import SQLCoreOperations
 
-from backend.storage.tables import Comment, Experiment, Run
+from backend.storage.tables import BinnedExperiment, BinnedRun, Comment, Experiment, Run
 
 
 @dataclass(frozen=True)
@@ -120,15 +121,43 @@ def reading_for(audience: Audience) -> Iterator[None]:
         _AUDIENCE.reset(token)
 
 
+# Keys of small tables, which are looked up and never listed: a bin that is full slows nothing.
+_BINNED = select(BinnedExperiment.experiment_id)
+_NOT_IN_BIN = (
+    with_loader_criteria(Experiment, Experiment.id.not_in(_BINNED), include_aliases=True),
+    with_loader_criteria(
+        Run,
+        and_(Run.id.not_in(select(BinnedRun.run_id)), Run.experiment_id.not_in(_BINNED)),
+        include_aliases=True,
+    ),
+    with_loader_criteria(Comment, Comment.experiment_id.not_in(_BINNED), include_aliases=True),
+)
+_IN_BIN_TOO: ContextVar[bool] = ContextVar("in_bin_too", default=False)
+
+
+@contextmanager
+def looking_into_bin() -> Iterator[None]:
+    """Sessions in this context also read what is in the bin, of what their audience sees."""
+    token = _IN_BIN_TOO.set(True)
+    try:
+        yield
+    finally:
+        _IN_BIN_TOO.reset(token)
+
+
 @event.listens_for(Session, "do_orm_execute")
 def _narrow(state: ORMExecuteState) -> None:
-    audience = _AUDIENCE.get()
-    if audience.everything or not state.is_select:
+    if not state.is_select:
         return
-    state.statement = state.statement.options(
-        with_loader_criteria(Experiment, audience.sees_id(Experiment.id), include_aliases=True),
-        with_loader_criteria(Run, audience.sees_run(), include_aliases=True),
-        with_loader_criteria(
-            Comment, audience.sees_id(Comment.experiment_id), include_aliases=True
-        ),
-    )
+    audience = _AUDIENCE.get()
+    options = [] if _IN_BIN_TOO.get() else [*_NOT_IN_BIN]
+    if not audience.everything:
+        options += [
+            with_loader_criteria(Experiment, audience.sees_id(Experiment.id), include_aliases=True),
+            with_loader_criteria(Run, audience.sees_run(), include_aliases=True),
+            with_loader_criteria(
+                Comment, audience.sees_id(Comment.experiment_id), include_aliases=True
+            ),
+        ]
+    if options:
+        state.statement = state.statement.options(*options)

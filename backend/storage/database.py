@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,16 @@ class Database:
             if self.shared:
                 session.execute(select(func.pg_advisory_xact_lock(WRITERS)))
             yield session
+
+    def rewrite(self) -> None:
+        """Write SQLite's file anew without its free pages; nobody else writes meanwhile. Raises
+        sqlite3.OperationalError where another process holds it."""
+        self.check_file()
+        with self._writing, closing(self._writer.raw_connection()) as pooled:
+            raw = pooled.driver_connection
+            assert isinstance(raw, sqlite3.Connection)
+            raw.execute("VACUUM")
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def check_file(self, *, writable: bool = False) -> None:
         """Raise OperationalError where the file is gone or is another one by now: SQLite would go

@@ -32,8 +32,10 @@ from backend.storage.tables import (
     AccessToken,
     Attempt,
     AuditRow,
+    BinnedExperiment,
     Change,
     Comment,
+    Deletion,
     Experiment,
     Invitation,
     LaneRow,
@@ -251,6 +253,8 @@ def _experiments(session: Session, row: object) -> set[int] | None:
             return set()  # an experiment says the name of its owner itself
         case Experiment():
             return {row.id}
+        case Deletion() | BinnedExperiment():
+            return {row.experiment_id}
         case Run() | Tag() | Note() | Comment():
             state: InstanceState[Any] = inspect(row)
             history = state.attrs.experiment_id.history

@@ -47,6 +47,11 @@ def add_experiments(session: Session, ids: Collection[int], kind: OfExperiment) 
         _append(session, kind, key)
 
 
+def add_runs(session: Session, experiment_id: int) -> None:
+    """Append that an experiment has other runs than before: some were deleted, or came back."""
+    _append(session, "status", experiment_id)
+
+
 def add_views(session: Session) -> None:
     """Append that the saved searches have changed."""
     _append(session, "views")

@@ -229,3 +229,18 @@ def runs(session: Session, experiment_id: int) -> list[Run]:
     """The experiment's runs in queue order."""
     query: Any = select(Run).where(Run.experiment_id == experiment_id).order_by(Run.id)
     return list(session.scalars(query))
+
+
+def run_ids(session: Session, experiment_id: int) -> list[int]:
+    """The numbers of its runs."""
+    query = select(Run.id).where(Run.experiment_id == experiment_id).order_by(Run.id)
+    return list(session.scalars(query))
+
+
+def of_runs(session: Session, ids: Sequence[int]) -> dict[int, list[int]]:
+    """The numbers of runs, as far as they are there, by the experiment they are of."""
+    query = select(Run.experiment_id, Run.id).where(among(session, Run.id, ids)).order_by(Run.id)
+    found: dict[int, list[int]] = {}
+    for experiment_id, run_id in session.execute(query):
+        found.setdefault(int(experiment_id), []).append(int(run_id))
+    return found

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, and_, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
+from backend.storage.audience import looking_into_bin
 from backend.storage.store import lanes, runs
 from backend.storage.tables import STATUSES, Experiment, Run, now
 
@@ -64,7 +65,13 @@ def _fair(session: Session, first: dict[str, int], warm: str | None) -> str:
 
 
 def usage(session: Session, authors: Collection[str]) -> dict[str, float]:
-    """Seconds on lanes of each user's runs that ended in the last hour or go on."""
+    """Seconds on lanes of each user's runs that ended in the last hour or go on. Whoever deletes
+    them has had the lanes all the same."""
+    with looking_into_bin():
+        return _usage(session, authors)
+
+
+def _usage(session: Session, authors: Collection[str]) -> dict[str, float]:
     since = now() - WINDOW
     seconds_of = dict.fromkeys(authors, 0.0)
     spent = [

@@ -1,4 +1,5 @@
-"""What the runs of an experiment are, in columns of the experiment: set once, for good.
+"""What the runs of an experiment are, in columns of the experiment: set when they are queued, and
+again when some are deleted or come back.
 
 Searches and facets of the history read these instead of a hundred thousand runs.
 """

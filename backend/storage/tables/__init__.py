@@ -1,6 +1,7 @@
 """The schema. Arrays are little-endian float32 BLOBs, scalars that are filtered by are columns."""
 
 from backend.storage.tables.base import Base, now
+from backend.storage.tables.bin import BinnedAdapter, BinnedExperiment, BinnedRun, Deletion
 from backend.storage.tables.changes import Change
 from backend.storage.tables.comments import Comment
 from backend.storage.tables.experiments import Experiment, Note, SavedView, Tag
@@ -47,8 +48,12 @@ __all__ = [
     "Attempt",
     "AuditRow",
     "Base",
+    "BinnedAdapter",
+    "BinnedExperiment",
+    "BinnedRun",
     "Change",
     "Comment",
+    "Deletion",
     "Experiment",
     "Invitation",
     "LaneRow",

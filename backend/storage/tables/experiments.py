@@ -45,7 +45,7 @@ class Experiment(Base):
     private: Mapped[bool] = mapped_column(default=False, server_default=false())
     starred: Mapped[bool] = mapped_column(default=False)
     archived: Mapped[bool] = mapped_column(default=False)
-    # What its runs are, which never changes (:mod:`.store.summaries`).
+    # What its runs are that are not in the bin (:mod:`.store.summaries`).
     methods: Mapped[str] = mapped_column(Text, default="", server_default="")
     labels: Mapped[str] = mapped_column(Text, default="", server_default="")
     run_count: Mapped[int] = mapped_column(default=0, server_default="0")

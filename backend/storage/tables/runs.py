@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, column_property, mapped_column, validates
 
 from backend.storage.column_types import Large
 from backend.storage.tables.base import Base, now
+from backend.storage.tables.bin import BinnedAdapter
 
 ACTIVE = ("queued", "running")
 FINAL = ("succeeded", "failed", "cancelled")
@@ -116,10 +117,15 @@ class ArtifactRow(Base):
     verified: Mapped[bool]
 
 
-# Whether a run has an adapter to download: one that was imported has none, whatever its spec says.
+# Whether a run has an adapter to download: one that was imported has none, whatever its spec says,
+# and one whose adapter is in the bin.
 Run.has_adapter = column_property(
     select(ArtifactRow.run_id)
-    .where(ArtifactRow.run_id == Run.id, ArtifactRow.name == "adapter")
-    .correlate_except(ArtifactRow)
+    .where(
+        ArtifactRow.run_id == Run.id,
+        ArtifactRow.name == "adapter",
+        ArtifactRow.run_id.not_in(select(BinnedAdapter.run_id)),
+    )
+    .correlate_except(ArtifactRow, BinnedAdapter)
     .exists()
 )
