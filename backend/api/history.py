@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import pandas as pd
 from fastapi import APIRouter, Query, Response
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from backend.api.answers import FILE, refuses
 from backend.api.bodies import JsonRoute
@@ -41,10 +42,10 @@ from backend.errors import FieldProblem, ForbiddenError, InvalidError, NotFoundE
 from backend.people import audit
 from backend.people.caller import Caller
 from backend.results import markdown_text
-from backend.storage.store import changes, experiments, notes
+from backend.storage.store import changes, experiments, notes, summaries
 from backend.storage.store.search import SearchError, asks_for_me
 from backend.storage.store.sorting import Sort
-from backend.storage.tables import Experiment, SavedView
+from backend.storage.tables import Experiment, Person, SavedView
 from loraone.spec.base import MOST_INT
 
 router = APIRouter(route_class=JsonRoute, tags=["history"])
@@ -156,12 +157,15 @@ def change_one(
     database: DatabaseDep,
     feed: FeedDep,
 ) -> ExperimentOut:
-    """Rename, describe, star, archive or tag an experiment, keep it private or share it."""
+    """Rename, describe, star, archive or tag an experiment, keep it private or share it; give it to
+    another person, which administrators do."""
     with database.write() as session:
         experiment = find_own_experiment(session, experiment_id, caller)
         _flags(experiment, change.starred, change.archived)
         if change.private is not None:
             experiment.private = change.private
+        if change.owner is not None:
+            _give(session, experiment, change.owner, caller)
         if change.name is not None:
             experiment.name = change.name
         if change.description is not None:
@@ -174,7 +178,7 @@ def change_one(
         audit.note(session, caller, "changed", target, _fields(change))
         changes.add_experiments(session, [experiment.id], "experiment")
         changed = ExperimentOut.of(experiments.listed(session, experiment))
-    if change.private is not None:
+    if change.private is not None or change.owner is not None:
         callers.forget()  # whether its owner sees what others do not
     feed.wake()
     return changed
@@ -184,6 +188,16 @@ def _fields(change: ExperimentChange | BulkChange, *but: str) -> str:
     """What was changed: the fields, not what they are now."""
     given = change.model_dump(exclude_none=True, exclude=set(but))
     return ", ".join(name.replace("_", " ") for name in given)
+
+
+def _give(session: Session, experiment: Experiment, owner: int, caller: Caller) -> None:
+    if "admin" not in caller.rights:
+        raise ForbiddenError("administrators give an experiment to another person, nobody else")
+    person = session.get(Person, owner)
+    if person is None:
+        raise NotFoundError("person", owner)
+    experiment.owner_id, experiment.author = person.id, person.name
+    summaries.summarise(session, experiment)  # it is counted with others of the author
 
 
 def _flags(experiment: Experiment, starred: bool | None, archived: bool | None) -> None:

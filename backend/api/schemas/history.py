@@ -46,6 +46,8 @@ class ExperimentChange(In):
     starred: bool | None = None
     archived: bool | None = None
     private: bool | None = None
+    # A person's number; administrators change it.
+    owner: Annotated[int, Field(ge=1, le=MOST_INT)] | None = None
     tags: Annotated[list[TagName], Field(max_length=30), at_most(30, "tags")] | None = None
 
 
