@@ -21,7 +21,7 @@ from backend.api.kept import fresh
 from backend.api.rights import needs
 from backend.people.caller import Caller
 from backend.scheduling.feed import Feed
-from backend.storage.audience import Audience, reading_for
+from backend.storage.audience import Audience, looking_into_bin, reading_for
 from backend.storage.database import Database
 from backend.storage.store import changes
 from backend.storage.tables import Experiment
@@ -132,7 +132,8 @@ def _seen(database: Database, rows: Sequence[Row], audience: Audience) -> Contai
     named = {int(str(data["experiment"])) for _, _, data in rows}
     if audience.everything or not named:
         return named
-    with reading_for(audience), database.read() as session:
+    # Also of what has just been deleted: whoever has it open learns of it.
+    with reading_for(audience), looking_into_bin(), database.read() as session:
         query = select(Experiment.id).where(Experiment.id.in_(named))
         return {0, *session.scalars(query)}
 

@@ -258,7 +258,7 @@ def to_top(run_id: Key, caller: CallerDep, database: DatabaseDep, feed: FeedDep)
 def adapter(session: Reading, run: RunDep, settings: SettingsDep) -> StreamingResponse:
     """The trained adapter, as plain PEFT reads it."""
     row = session.get(ArtifactRow, (run.id, "adapter"))
-    if row is None:
+    if row is None or not run.has_adapter:
         raise NotFoundError("adapter of run", run.id)
     packed = scratch_file(settings.home)
     try:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from contextlib import suppress
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -16,6 +14,7 @@ from backend.api.rights import needs
 from backend.api.schemas.server import ServerOut, SettingOut, StoredOut
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend.storage.store.sizes import folder_bytes
 from backend.storage.store.visible import visible
 from backend.storage.tables import ArtifactRow, Experiment, Run
 from loraone import __version__
@@ -42,7 +41,7 @@ def read_server(session: Reading, database: DatabaseDep, settings: SettingsDep) 
     return ServerOut(
         version=__version__,
         database_bytes=_database_bytes(database),
-        artifacts_bytes=_folder_bytes(settings.artifacts),
+        artifacts_bytes=folder_bytes(settings.artifacts),
         free_bytes=shutil.disk_usage(settings.home).free,
         experiments=session.scalar(select(func.count()).where(visible(Experiment))) or 0,
         runs=session.scalar(select(func.count()).where(visible(Run))) or 0,
@@ -76,13 +75,3 @@ def _database_bytes(database: Database) -> int:
         return 0
     beside = [Path(file + suffix) for suffix in ("", "-wal", "-shm")]
     return sum(path.stat().st_size for path in beside if path.is_file())
-
-
-def _folder_bytes(folder: Path) -> int:
-    """Of all files below; what is removed meanwhile, or cannot be read, takes no space."""
-    total = 0
-    for path, _, files in os.walk(folder):
-        for file in files:
-            with suppress(OSError):
-                total += os.lstat(os.path.join(path, file)).st_size  # noqa: PTH118
-    return total

@@ -16,6 +16,7 @@ from backend.api import (
     catalog,
     changes,
     comments,
+    deletions,
     experiments,
     figures,
     history,
@@ -31,9 +32,11 @@ from backend.api import (
     server,
     shares,
     sign_in,
+    stored,
     theory,
     tokens,
     transfer,
+    wastebin,
 )
 from backend.api.kept import KeptRoutes
 from backend.api.rights import RouteRights
@@ -68,6 +71,9 @@ PARTS = (
     comments,
     transfer,
     experiments,
+    deletions,
+    stored,
+    wastebin,
     results,
     queue,
     runs,

@@ -64,6 +64,71 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/bin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look
+         * @description What one has deleted, and others of one's own: it can be restored.
+         */
+        get: operations["bin_look"];
+        put?: never;
+        post?: never;
+        /**
+         * Empty
+         * @description Remove for good what one has in the bin; administrators remove everybody's.
+         */
+        delete: operations["bin_empty"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/bin/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore
+         * @description Bring back what was deleted, as it was; 409 for what is being removed already.
+         */
+        post: operations["bin_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/bin/selected": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Select For Bin
+         * @description What would be deleted of these experiments, and what that would free; nothing is. Those that
+         *     are not there are passed over.
+         */
+        get: operations["deletions_select_for_bin"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/catalog": {
         parameters: {
             query?: never;
@@ -178,6 +243,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/experiments/bulk-delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Delete Experiments
+         * @description The same of several; those that are not there are passed over, and none is deleted where one
+         *     runs or is another's.
+         */
+        post: operations["deletions_delete_experiments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/experiments/file": {
         parameters: {
             query?: never;
@@ -232,12 +318,18 @@ export interface paths {
         get: operations["experiments_detail"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete Experiment
+         * @description Put an experiment into the bin with all its runs. Those that wait are cancelled; 409 where
+         *     one runs.
+         */
+        delete: operations["deletions_delete_experiment"];
         options?: never;
         head?: never;
         /**
          * Change One
-         * @description Rename, describe, star, archive or tag an experiment, keep it private or share it.
+         * @description Rename, describe, star, archive or tag an experiment, keep it private or share it; give it to
+         *     another person, which administrators do.
          */
         patch: operations["history_change_one"];
         trace?: never;
@@ -1059,6 +1151,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/runs/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Delete Runs
+         * @description Put all runs of a basket into the bin, or their adapters alone: then all numbers stay.
+         */
+        post: operations["deletions_delete_runs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs/file": {
         parameters: {
             query?: never;
@@ -1133,7 +1245,31 @@ export interface paths {
         get: operations["runs_detail"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete Run
+         * @description Put a run into the bin. One that waits is cancelled; 409 for one that runs.
+         */
+        delete: operations["deletions_delete_run"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/adapter": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Adapter
+         * @description Put a run's adapter into the bin; its numbers stay.
+         */
+        delete: operations["deletions_delete_adapter"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1438,6 +1574,47 @@ export interface paths {
          * @description End all one's sessions, this one too; tokens stay.
          */
         post: operations["people_sign_out_everywhere"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find Stored
+         * @description One's own experiments that have files, the largest first; for administrators everybody's.
+         */
+        get: operations["storage_find_stored"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/storage/free": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Free
+         * @description Free the adapters of experiments; those that are not there are passed over, and none is freed
+         *     where one is another's.
+         */
+        post: operations["storage_free"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1770,6 +1947,53 @@ export interface components {
             value: number;
         };
         /**
+         * BinOut
+         * @description One's own deletions, for administrators everybody's; the newest first.
+         */
+        BinOut: {
+            /** Days */
+            days: number;
+            /** Deletions */
+            deletions: components["schemas"]["BinnedOut"][];
+            size: components["schemas"]["SizeOut"];
+        };
+        /**
+         * BinnedOut
+         * @description What somebody deleted at once of one experiment.
+         */
+        BinnedOut: {
+            /**
+             * Deleted At
+             * Format: date-time
+             */
+            deleted_at: string;
+            /** Deleted By */
+            deleted_by: string;
+            /** Experiment */
+            experiment: string;
+            /** Experiment Id */
+            experiment_id: number;
+            /** Id */
+            id: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "experiment" | "runs" | "adapters";
+            /** Owner */
+            owner: number | null;
+            /** Runs */
+            runs: number;
+            size: components["schemas"]["SizeOut"];
+            /** Trouble */
+            trouble: string | null;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
          * BulkChange
          * @description The same change of several experiments.
          */
@@ -2085,6 +2309,33 @@ export interface components {
             train_samples: number;
         };
         /**
+         * DeletedOut
+         * @description What was put into the bin: by ``deletions`` it is restored. ``size`` is what is freed when
+         *     the bin is emptied, at the latest after ``until``.
+         */
+        DeletedOut: {
+            /** Deletions */
+            deletions: number[];
+            /** Experiments */
+            experiments: number;
+            /** Runs */
+            runs: number;
+            size: components["schemas"]["SizeOut"];
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
+         * DeletionIds
+         * @description Several deletions, as they are numbered in the bin.
+         */
+        DeletionIds: {
+            /** Deletions */
+            deletions: number[];
+        };
+        /**
          * DifferenceOut
          * @description A field of the spec and its values in each experiment, or method.
          */
@@ -2099,6 +2350,28 @@ export interface components {
             values: {
                 [key: string]: unknown[];
             };
+        };
+        /**
+         * EmptiedOut
+         * @description What was freed, in bytes. ``database`` is what its file gave back: ``kept`` says why that may
+         *     be less than the rows took; ``trouble`` what could not be removed and is tried again; and what
+         *     was not done in time ``goes_on``.
+         */
+        EmptiedOut: {
+            /** Database */
+            database: number;
+            /** Files */
+            files: number;
+            /** Goes On */
+            goes_on: boolean;
+            /** Kept */
+            kept: string;
+            /** Logs */
+            logs: number;
+            /** Runs */
+            runs: number;
+            /** Trouble */
+            trouble: string[];
         };
         /**
          * ErrorOut
@@ -2141,6 +2414,8 @@ export interface components {
             description?: string | null;
             /** Name */
             name?: string | null;
+            /** Owner */
+            owner?: number | null;
             /** Private */
             private?: boolean | null;
             /** Starred */
@@ -2206,6 +2481,14 @@ export interface components {
             tags: string[];
             /** Task */
             task: string;
+        };
+        /**
+         * ExperimentIds
+         * @description Several experiments.
+         */
+        ExperimentIds: {
+            /** Ids */
+            ids: number[];
         };
         /**
          * ExperimentOut
@@ -2455,6 +2738,39 @@ export interface components {
             name: string;
             /** Summary */
             summary: string;
+        };
+        /**
+         * FreeIn
+         * @description Experiments whose adapters are freed, all of whose numbers stay; ``now``: not by way of the
+         *     bin, so that nothing comes back and the disk has the room at once.
+         */
+        FreeIn: {
+            /** Ids */
+            ids: number[];
+            /**
+             * Now
+             * @default false
+             */
+            now: boolean;
+        };
+        /**
+         * FreedOut
+         * @description What was put into the bin, or removed at once.
+         */
+        FreedOut: {
+            /** Deletions */
+            deletions: number[];
+            emptied: components["schemas"]["EmptiedOut"] | null;
+            /** Experiments */
+            experiments: number;
+            /** Runs */
+            runs: number;
+            size: components["schemas"]["SizeOut"];
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
         };
         /**
          * Gradient
@@ -3354,6 +3670,14 @@ export interface components {
             waiting_hidden: number;
         };
         /**
+         * RestoredOut
+         * @description The experiments that are whole again, or have runs or adapters again.
+         */
+        RestoredOut: {
+            /** Experiments */
+            experiments: number[];
+        };
+        /**
          * RunColumnOut
          * @description A column that a table of runs may have: of the run, its spec, or its results.
          */
@@ -3543,6 +3867,19 @@ export interface components {
             usual: boolean;
         };
         /**
+         * SelectedOut
+         * @description What would be deleted: runs, of which some run and some wait; and what that frees.
+         */
+        SelectedOut: {
+            /** Queued */
+            queued: number;
+            /** Running */
+            running: number[];
+            /** Runs */
+            runs: number;
+            size: components["schemas"]["SizeOut"];
+        };
+        /**
          * ServerOut
          * @description What the server stores and how it was set up; bytes, and the experiments that take most.
          */
@@ -3714,6 +4051,20 @@ export interface components {
             used_at: string;
         };
         /**
+         * SizeOut
+         * @description In bytes: rows of the database (an estimate), files of runs, and their logs.
+         */
+        SizeOut: {
+            /** Files */
+            files: number;
+            /** Logs */
+            logs: number;
+            /** Rows */
+            rows: number;
+            /** Total */
+            total: number;
+        };
+        /**
          * SourceOut
          * @description A data source; ``prefix`` is what names it, empty for paths and hub ids.
          */
@@ -3756,6 +4107,45 @@ export interface components {
             unit: string;
             /** Usual */
             usual: boolean;
+        };
+        /**
+         * StorageOut
+         * @description The experiments with the largest files, and what all that fit take.
+         */
+        StorageOut: {
+            /** Adapters */
+            adapters: number;
+            /** Bytes */
+            bytes: number;
+            /** Experiments */
+            experiments: components["schemas"]["StoredExperimentOut"][];
+            /** Total */
+            total: number;
+        };
+        /**
+         * StoredExperimentOut
+         * @description An experiment and what the files of its runs take; ``adapters`` can be freed alone.
+         */
+        StoredExperimentOut: {
+            /** Adapters */
+            adapters: number;
+            /** Author */
+            author: string;
+            /** Bytes */
+            bytes: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Owner */
+            owner: number | null;
+            /** Runs */
+            runs: number;
         };
         /**
          * StoredOut
@@ -4282,6 +4672,350 @@ export interface operations {
             };
             /** @description What it is about is not there */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not take this now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, or would be soon */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bin_look: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BinOut"];
+                };
+            };
+            /** @description The request cannot be read, or is not meant for this server */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not take this now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, or would be soon */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bin_empty: {
+        parameters: {
+            query?: {
+                /** @description These alone; default: all of one's own */
+                deletion?: number[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmptiedOut"];
+                };
+            };
+            /** @description The request cannot be read, or is not meant for this server */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not take this now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, or would be soon */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bin_restore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeletionIds"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestoredOut"];
+                };
+            };
+            /** @description The request cannot be read, or is not meant for this server */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What it is about is not in a state for it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not take this now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, or would be soon */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deletions_select_for_bin: {
+        parameters: {
+            query: {
+                /** @description Experiments as a whole */
+                experiment: number[];
+                /** @description Whole runs, or their adapters alone */
+                what?: "runs" | "adapters";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SelectedOut"];
+                };
+            };
+            /** @description The request cannot be read, or is not meant for this server */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4957,6 +5691,102 @@ export interface operations {
             };
         };
     };
+    deletions_delete_experiments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExperimentIds"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedOut"];
+                };
+            };
+            /** @description The request cannot be read, or is not meant for this server */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What it is about is not in a state for it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not take this now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, or would be soon */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     history_download: {
         parameters: {
             query?: {
@@ -5193,6 +6023,109 @@ export interface operations {
             };
             /** @description What it is about is not there */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not take this now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, or would be soon */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deletions_delete_experiment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                experiment_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedOut"];
+                };
+            };
+            /** @description The request cannot be read, or is not meant for this server */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What it is about is not there */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What it is about is not in a state for it */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9318,6 +10251,112 @@ export interface operations {
             };
         };
     };
+    deletions_delete_runs: {
+        parameters: {
+            query: {
+                /** @description Whole runs, or their adapters alone */
+                what?: "runs" | "adapters";
+                /** @description What is looked at: e<experiment>, e<experiment>:<method>, or r<run>, such as e3, e3:LoRA, r12 */
+                of: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedOut"];
+                };
+            };
+            /** @description The request cannot be read, or is not meant for this server */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What it is about is not there */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What it is about is not in a state for it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not take this now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, or would be soon */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     results_download_runs: {
         parameters: {
             query: {
@@ -9634,6 +10673,203 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunDetailOut"];
+                };
+            };
+            /** @description The request cannot be read, or is not meant for this server */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What it is about is not there */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not take this now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, or would be soon */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deletions_delete_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedOut"];
+                };
+            };
+            /** @description The request cannot be read, or is not meant for this server */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What it is about is not there */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What it is about is not in a state for it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not take this now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, or would be soon */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deletions_delete_adapter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedOut"];
                 };
             };
             /** @description The request cannot be read, or is not meant for this server */
@@ -11068,6 +12304,183 @@ export interface operations {
             };
             /** @description The request is too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not take this now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, or would be soon */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    storage_find_stored: {
+        parameters: {
+            query?: {
+                /** @description Launched so many days ago or earlier */
+                older_than?: number | null;
+                /** @description With files of at least so many bytes */
+                larger_than?: number | null;
+                /** @description Of this person alone */
+                owner?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageOut"];
+                };
+            };
+            /** @description The request cannot be read, or is not meant for this server */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not take this now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, or would be soon */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    storage_free: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FreeIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FreedOut"];
+                };
+            };
+            /** @description The request cannot be read, or is not meant for this server */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
