@@ -10,6 +10,7 @@ import { mayPass } from "./api/answer";
 import { follow } from "./api/live";
 import { router } from "./router";
 import { theme, variables } from "./theme";
+import { Asked } from "./ui/asking";
 
 const queries = new QueryClient({
   defaultOptions: {
@@ -29,6 +30,7 @@ createRoot(document.getElementById("root") as HTMLElement).render(
         {/* Above are the buttons that people press next. */}
         <Notifications position="bottom-right" />
         <RouterProvider router={router} />
+        <Asked />
       </QueryClientProvider>
     </MantineProvider>
   </StrictMode>,

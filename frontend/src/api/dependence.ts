@@ -56,6 +56,11 @@ export const DEPENDENCES: Record<Reading | Asking, Dependence> = {
   // Estimates are corrected by what finished runs took.
   "/api/plan": { whose: "all", kinds: ["status"] },
   "/api/queue": { whose: "all", kinds: ["status", "lanes", "phase", "experiment"] },
+  "/api/bin": { whose: "all", kinds: ["status", "experiment"] },
+  "/api/bin/selected": { whose: "all", kinds: ["status"] },
+  "/api/shared": CONSTANT,
+  "/api/shares": CONSTANT,
+  "/api/storage": { whose: "all", kinds: ["status", "experiment"] },
   "/api/server": { whose: "all", kinds: ["status", "experiment"] },
   "/api/views": { whose: "all", kinds: ["views"] },
   "/api/experiments": { whose: "all", kinds: ["status", "experiment"] },

@@ -1,6 +1,10 @@
 import { Button, Group, Paper, Text, TextInput } from "@mantine/core";
-import { IconArchive, IconArrowsDiff, IconStar, IconTag } from "@tabler/icons-react";
+import { IconArchive, IconArrowsDiff, IconStar, IconTag, IconTrash } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
+import { useDeleting } from "../results/deleting/useDeleting";
+import { WhatGoes } from "../results/deleting/WhatGoes";
+import { count } from "../results/deleting/words";
+import { ask } from "../ui/asking";
 import { useDraftText } from "../ui/draft";
 import { useBulkChange } from "./useBulkChange";
 
@@ -18,7 +22,17 @@ export function BulkBar({ ids, done }: Props) {
     done(ids);
   });
   const navigate = useNavigate();
+  const deleting = useDeleting();
   if (ids.length === 0) return null;
+  const remove = () =>
+    ask({
+      title: `Delete ${count(ids.length, "experiment")}`,
+      text: <WhatGoes experiments={ids} />,
+      act: "Delete",
+      doing: async () => {
+        if (await deleting.experiments(ids)) done(ids);
+      },
+    });
   return (
     <Paper withBorder p="xs" role="region" aria-label="Chosen experiments">
       <Group gap="xs">
@@ -52,6 +66,9 @@ export function BulkBar({ ids, done }: Props) {
         </Button>
         <Button size="xs" variant="default" onClick={() => change({ ids, archived: false })}>
           Bring back
+        </Button>
+        <Button size="xs" variant="default" leftSection={<IconTrash size={14} />} onClick={remove}>
+          Delete
         </Button>
         <form
           onSubmit={(event) => {

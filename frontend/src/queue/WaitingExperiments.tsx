@@ -72,7 +72,11 @@ function OfExperiment({ waiting, name }: { waiting: Waiting; name: string }) {
           ),
         )}
         <Menu.Divider />
-        <Menu.Item color="red" leftSection={<IconX size={16} />} onClick={() => cancelAll(of)}>
+        <Menu.Item
+          color="red"
+          leftSection={<IconX size={16} />}
+          onClick={() => cancelAll(of, count)}
+        >
           Cancel {count === 1 ? "the run" : `all ${count} runs`}
         </Menu.Item>
       </Menu.Dropdown>

@@ -1,4 +1,4 @@
-import { Button, Group, Stack, Text, Title } from "@mantine/core";
+import { Button, Group, Stack, Text } from "@mantine/core";
 import { IconArrowsDiff, IconCopy, IconFileDownload, IconPlayerStop } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { address } from "../api/address";
@@ -8,6 +8,8 @@ import { CountsBar, StatusBadge } from "../ui/Status";
 import { Archive } from "./Archive";
 import { useBasket } from "./basket/useBasket";
 import { useTask } from "./catalog";
+import { DeleteExperiment } from "./deleting/DeleteExperiment";
+import { Description, ExperimentName } from "./EditedInPlace";
 import { useCancelAll } from "./runs/useCancelAll";
 import { Star } from "./Star";
 import { Tags } from "./Tags";
@@ -23,9 +25,7 @@ export function ExperimentHeader({ experiment }: { experiment: ExperimentDetail 
     <Stack gap={6}>
       <Group justify="space-between" align="flex-start">
         <Group gap={6} wrap="nowrap">
-          <Title order={2} style={{ overflowWrap: "anywhere" }}>
-            {experiment.name}
-          </Title>
+          <ExperimentName experiment={experiment} />
           <Star experiment={experiment} />
         </Group>
         <Group gap="xs">
@@ -35,7 +35,7 @@ export function ExperimentHeader({ experiment }: { experiment: ExperimentDetail 
               variant="default"
               leftSection={<IconPlayerStop size={14} />}
               loading={cancelling}
-              onClick={() => cancelAll([`e${experiment.id}`])}
+              onClick={() => cancelAll([`e${experiment.id}`], active)}
             >
               Cancel {active === 1 ? "1 run" : `all ${active} runs`}
             </Button>
@@ -69,6 +69,7 @@ export function ExperimentHeader({ experiment }: { experiment: ExperimentDetail 
             Export
           </Button>
           <Archive experiment={experiment} />
+          <DeleteExperiment experiment={experiment} />
           {experiment.problems.length === 0 && (
             <Button
               size="xs"
@@ -83,11 +84,7 @@ export function ExperimentHeader({ experiment }: { experiment: ExperimentDetail 
           )}
         </Group>
       </Group>
-      {experiment.description && (
-        <Text c="dimmed" maw={900}>
-          {experiment.description}
-        </Text>
-      )}
+      <Description experiment={experiment} />
       <Group gap="md">
         <StatusBadge status={experiment.status} />
         <CountsBar counts={experiment.counts} />

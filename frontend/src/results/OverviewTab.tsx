@@ -86,9 +86,8 @@ interface MethodTableProps {
 
 function MethodTable({ overview, runs }: MethodTableProps) {
   const { cancelAll } = useCancelAll();
-  const active = new Set(
-    runs.filter(({ status }) => ACTIVE.includes(status)).map(({ label }) => label),
-  );
+  const going = runs.filter(({ status }) => ACTIVE.includes(status));
+  const active = new Set(going.map(({ label }) => label));
   const columns: Column<Row>[] = [
     {
       id: "compare",
@@ -134,7 +133,9 @@ function MethodTable({ overview, runs }: MethodTableProps) {
               color="red"
               aria-label={`Cancel the other runs of ${row.label}`}
               title="Cancel what has not ended"
-              onClick={() => cancelAll([row.item])}
+              onClick={() =>
+                cancelAll([row.item], going.filter(({ label }) => label === row.label).length)
+              }
             >
               <IconX size={14} />
             </ActionIcon>

@@ -1,5 +1,4 @@
 import {
-  Anchor,
   Button,
   Code,
   Group,
@@ -13,7 +12,6 @@ import {
   Title,
   useMantineColorScheme,
 } from "@mantine/core";
-import { Link } from "@tanstack/react-router";
 import { api, type Schemas } from "../api/client";
 import { grouped } from "../results/runs/columns";
 import { useRunColumns } from "../results/runs/useRunColumns";
@@ -22,6 +20,8 @@ import { DataTable } from "../ui/DataTable";
 import { bytes, quantity } from "../ui/format";
 import type { Column } from "../ui/table";
 import { Unanswered } from "../ui/Unanswered";
+import { Bin } from "./Bin";
+import { StoredExperiments } from "./StoredExperiments";
 
 /** What this browser prefers, what the server stores, and how it was set up. */
 export function SettingsPage() {
@@ -100,15 +100,9 @@ function Server() {
             </div>
           ))}
         </SimpleGrid>
-        {data.largest.length > 0 && (
-          <DataTable
-            rows={data.largest}
-            columns={LARGEST}
-            caption="Experiments with the largest files"
-            minWidth={300}
-          />
-        )}
+        <StoredExperiments />
       </Paper>
+      <Bin />
       <Paper withBorder p="md">
         <Title order={4}>Server {data.version}</Title>
         <Text size="sm" c="dimmed" mb="xs">
@@ -119,32 +113,6 @@ function Server() {
     </>
   );
 }
-
-const LARGEST: Column<Schemas["StoredOut"]>[] = [
-  {
-    id: "name",
-    header: "Experiments with the largest files",
-    value: (row) => row.name,
-    cell: (row) => (
-      <Anchor
-        component={Link}
-        to="/experiments/$id"
-        params={{ id: row.id } as never}
-        size="sm"
-        style={breaking(row.name)}
-      >
-        {row.name}
-      </Anchor>
-    ),
-  },
-  {
-    id: "bytes",
-    header: "Files",
-    numeric: true,
-    value: (row) => row.bytes,
-    cell: (row) => bytes(row.bytes),
-  },
-];
 
 const SETTINGS: Column<Schemas["SettingOut"]>[] = [
   {

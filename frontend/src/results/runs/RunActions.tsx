@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { address } from "../../api/address";
 import type { Run } from "../../api/client";
 import { BasketToggle } from "../basket/BasketToggle";
+import { DeleteRun } from "../deleting/DeleteRun";
 import { RunLog } from "./RunLog";
 import { useRunAction } from "./useRunAction";
 
@@ -32,6 +33,9 @@ export function RunActions({ run }: { run: Run }) {
       </ActionIcon>
       {run.attempt > 0 && <RunLog run={run} />}
       {(run.status === "queued" || run.status === "running") && <CancelRun run={run} />}
+      {run.finished_at !== null && run.status !== "queued" && run.status !== "running" && (
+        <DeleteRun run={run} />
+      )}
       {(run.status === "failed" || run.status === "cancelled") && (
         <ActionIcon
           variant="subtle"

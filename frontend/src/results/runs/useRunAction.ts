@@ -2,11 +2,13 @@ import { notifications } from "@mantine/notifications";
 import { useQueryClient } from "@tanstack/react-query";
 import { client, sentence } from "../../api/client";
 import { changed } from "../../api/live";
+import { doUnlessUndone } from "../../ui/undo";
 
-/** Cancel, retry or move a run; what the server refuses is said in a toast. */
+/** Cancel, retry or move a run; what the server refuses is said in a toast. What a run has done so
+ * far is lost when it is cancelled: that waits a moment in which it can be undone. */
 export function useRunAction(verb: "cancel" | "retry" | "top"): (run: number) => void {
   const queries = useQueryClient();
-  return async (run) => {
+  const act = async (run: number) => {
     const options = { params: { path: { run_id: run } } };
     const { data, error } =
       verb === "cancel"
@@ -19,4 +21,7 @@ export function useRunAction(verb: "cancel" | "retry" | "top"): (run: number) =>
       await changed(queries, { kind: "status", experiment: data.experiment_id, run });
     }
   };
+  if (verb !== "cancel") return act;
+  return (run) =>
+    doUnlessUndone(`cancel run ${run}`, `Run ${run} will be cancelled`, () => void act(run));
 }
