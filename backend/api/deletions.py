@@ -35,6 +35,7 @@ from backend.api.schemas.deletions import (
     What,
 )
 from backend.errors import NotFoundError
+from backend.people import audit
 from backend.people.caller import Caller
 from backend.settings import Settings
 from backend.storage.database import Database
@@ -169,6 +170,9 @@ def _delete_experiments(
             caller.check_may_change(row)
         by = caller.person, caller.name
         put = [deletions.put_experiment(session, row, by, found[row.id]) for row in rows]
+        if put:
+            keys = [row.id for row in rows]
+            audit.note(session, caller, "deleted", audit.numbered("experiment", keys))
     return _deleted(settings, put)
 
 
@@ -194,6 +198,9 @@ def delete_all(
         ).all()
         put = deletions.put_runs if what == "runs" else deletions.put_adapters
         made = put(session, rows, (caller.person, caller.name), found)
+        if made:
+            noun = "run" if what == "runs" else "adapter of run"
+            audit.note(session, caller, "deleted", audit.numbered(noun, every))
     return _deleted(settings, made)
 
 

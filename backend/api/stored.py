@@ -15,6 +15,7 @@ from backend.api.kept import fresh
 from backend.api.rights import needs
 from backend.api.schemas.deletions import FreedOut, FreeIn, StorageOut, StoredExperimentOut
 from backend.api.wastebin import EMPTYING_S, emptied_out
+from backend.people import audit
 from backend.storage.store.many import among
 from backend.storage.tables import ArtifactRow, BinnedAdapter, Experiment, Run, now
 from loraone.spec.base import MOST_INT
@@ -93,6 +94,9 @@ def free(
     deleted = delete_all(database, settings, caller, ids, "adapters")
     emptied = None
     if chosen.now:
+        with database.write() as session:
+            keys = audit.numbered("experiment", chosen.ids)
+            audit.note(session, caller, "removed for good", f"adapters of {keys}")
         freed = scheduler.emptying.now(deleted.deletions, EMPTYING_S)
         emptied = emptied_out(freed, database)
     feed.wake()

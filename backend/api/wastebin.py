@@ -34,6 +34,7 @@ from backend.api.schemas.deletions import (
     SizeOut,
 )
 from backend.errors import NotFoundError
+from backend.people import audit
 from backend.people.caller import Caller
 from backend.storage.database import Database
 from backend.storage.emptying import Freed
@@ -86,6 +87,7 @@ def restore(
         own = _chosen(session, caller, chosen.deletions)
         for deletion, _ in own:
             deletions.restore(session, deletion)
+            audit.note(session, caller, "restored", _what(deletion))
     callers.forget()
     feed.wake()
     return RestoredOut(experiments=sorted({experiment.id for _, experiment in own}))
@@ -110,6 +112,9 @@ def empty(
         else:
             own = _chosen(session, caller, deletion)
         ids = [row.id for row, _ in own]
+    with database.write() as session:
+        for row, _ in own:
+            audit.note(session, caller, "removed for good", _what(row))
     freed = scheduler.emptying.now(ids, EMPTYING_S)
     feed.wake()
     return emptied_out(freed, database)
@@ -128,6 +133,12 @@ def _kept(database: Database) -> str:
         "SQLite uses free pages again; its file is made smaller when that is worth it and nothing "
         "runs"
     )
+
+
+def _what(deletion: Deletion) -> str:
+    """What it is, for the audit trail."""
+    of = f"experiment {deletion.experiment_id}"
+    return of if deletion.kind == "experiment" else f"{deletion.runs} {deletion.kind} of {of}"
 
 
 def _own(
