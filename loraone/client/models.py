@@ -24,6 +24,10 @@ class Name(RootModel[str]):
     root: Annotated[str, Field(max_length=200, min_length=1, title="Name")]
 
 
+class Owner(RootModel[int]):
+    root: Annotated[int, Field(ge=1, le=9223372036854776000, title="Owner")]
+
+
 class Tag(RootModel[str]):
     root: Annotated[str, Field(max_length=40, min_length=1, pattern='^[^\\s:\\"]+$')]
 
@@ -43,6 +47,7 @@ class ExperimentChange(BaseModel):
     archived: Annotated[bool | None, Field(title="Archived")] = None
     description: Annotated[Description | None, Field(title="Description")] = None
     name: Annotated[Name | None, Field(title="Name")] = None
+    owner: Annotated[Owner | None, Field(title="Owner")] = None
     private: Annotated[bool | None, Field(title="Private")] = None
     starred: Annotated[bool | None, Field(title="Starred")] = None
     tags: Annotated[Tags | None, Field(title="Tags")] = None
@@ -126,6 +131,17 @@ class LayerOut(BaseModel):
     name: Annotated[str, Field(title="Name")]
 
 
+class SizeOut(BaseModel):
+    """
+    In bytes: rows of the database (an estimate), files of runs, and their logs.
+    """
+
+    files: Annotated[int, Field(title="Files")]
+    logs: Annotated[int, Field(title="Logs")]
+    rows: Annotated[int, Field(title="Rows")]
+    total: Annotated[int, Field(title="Total")]
+
+
 class WaitingOut(BaseModel):
     """
     All runs of an experiment that wait: how many, and between which priorities.
@@ -152,6 +168,19 @@ class ErrorOut(BaseModel):
 
 class ApiExperimentsExperimentIdNotesGetResponse(RootModel[list[NoteOut]]):
     root: Annotated[list[NoteOut], Field(title="Response History Read Notes")]
+
+
+class DeletedOut(BaseModel):
+    """
+    What was put into the bin: by ``deletions`` it is restored. ``size`` is what is freed when
+    the bin is emptied, at the latest after ``until``.
+    """
+
+    deletions: Annotated[list[int], Field(title="Deletions")]
+    experiments: Annotated[int, Field(title="Experiments")]
+    runs: Annotated[int, Field(title="Runs")]
+    size: SizeOut
+    until: Annotated[AwareDatetime, Field(title="Until")]
 
 
 class ExperimentOut(BaseModel):

@@ -50,6 +50,16 @@ export const DEPENDENCES: Record<Reading | Asking, Dependence> = {
   "/api/sign-in/oidc/callback": CONSTANT,
   "/metrics": CONSTANT,
   "/api/markdown": CONSTANT,
+  // Who one is decides what the page is: it is asked anew where the server does not know any more.
+  "/api/me": CONSTANT,
+  // What people do to people is told by no feed: their tables are read when they are opened, and
+  // after each change that is made in them.
+  "/api/audit": CONSTANT,
+  "/api/audit/file": CONSTANT,
+  "/api/invitations": CONSTANT,
+  "/api/me/sign-ins": CONSTANT,
+  "/api/people": CONSTANT,
+  "/api/tokens": CONSTANT,
   "/api/shared": CONSTANT,
   // Whoever makes or ends a link reads them anew.
   "/api/shares": CONSTANT,
@@ -58,8 +68,6 @@ export const DEPENDENCES: Record<Reading | Asking, Dependence> = {
   "/api/queue": { whose: "all", kinds: ["status", "lanes", "phase", "experiment"] },
   "/api/bin": { whose: "all", kinds: ["status", "experiment"] },
   "/api/bin/selected": { whose: "all", kinds: ["status"] },
-  "/api/shared": CONSTANT,
-  "/api/shares": CONSTANT,
   "/api/storage": { whose: "all", kinds: ["status", "experiment"] },
   "/api/server": { whose: "all", kinds: ["status", "experiment"] },
   "/api/views": { whose: "all", kinds: ["views"] },
