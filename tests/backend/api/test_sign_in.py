@@ -14,7 +14,7 @@ from backend.people.passwords import Passwords
 from backend.storage.tables import Attempt, Person, SignIn, now
 from backend.web.app import create_app
 from tests.backend.people import accounts
-from tests.backend.people.accounts import PASSWORD, nobody, sign_in, with_password
+from tests.backend.people.accounts import PASSWORD, browser, sign_in, with_password
 
 
 def who(client: TestClient) -> str | None:
@@ -24,7 +24,7 @@ def who(client: TestClient) -> str | None:
 
 
 def test_me_says_who_asks_and_whether_somebody_has_to_sign_in(local_app: FastAPI) -> None:
-    client = nobody(local_app)
+    client = browser(local_app)
     found = client.get("/api/me").json()
     assert found["person"] is None
     assert found["auth"] == "local"
@@ -48,7 +48,7 @@ def test_me_says_who_asks_and_whether_somebody_has_to_sign_in(local_app: FastAPI
 
 def test_without_accounts_whoever_asks_is_here_and_nobody_signs_in(local_app: FastAPI) -> None:
     app = create_app(local_app.state.settings.model_copy(update={"auth": "none"}))
-    client = nobody(app)
+    client = browser(app)
     found = client.get("/api/me").json()
     assert found["person"]["way"] == "here"
     assert not found["sign_in_needed"]
@@ -64,14 +64,14 @@ def test_without_accounts_whoever_asks_is_here_and_nobody_signs_in(local_app: Fa
 def test_somebody_signs_in_by_their_name_however_it_is_written(local_app: FastAPI) -> None:
     with_password(local_app, "Ana Lee", "viewer")
     for name in ("Ana Lee", " ana  lee ", "Ａna Lee"):
-        client = nobody(local_app)
+        client = browser(local_app)
         assert sign_in(client, name) == 200
         assert who(client) == "Ana Lee"
 
 
 def test_the_cookie_is_for_this_site_alone_and_no_script_reads_it(local_app: FastAPI) -> None:
     with_password(local_app, "ana", "viewer")
-    answer = nobody(local_app).post("/api/sign-in", json={"name": "ana", "password": PASSWORD})
+    answer = browser(local_app).post("/api/sign-in", json={"name": "ana", "password": PASSWORD})
     name, *parts = answer.headers["set-cookie"].split("; ")
     assert name.startswith("loraone=")
     assert set(parts) == {"HttpOnly", "Path=/", "SameSite=lax", "Max-Age=2592000"}
@@ -91,7 +91,7 @@ def test_behind_tls_the_cookie_never_travels_without(
     app = create_app(settings.model_copy(update={"public_url": url}))
     app.state.passwords = accounts.quick()
     with_password(app, "ana", "viewer")
-    answer = nobody(app).post("/api/sign-in", json={"name": "ana", "password": PASSWORD})
+    answer = browser(app).post("/api/sign-in", json={"name": "ana", "password": PASSWORD})
     said = answer.headers["set-cookie"].split("; ")
     assert said[0].startswith(f"{name}=")
     assert {"Secure", f"Path={path}"} <= set(said)
@@ -102,13 +102,13 @@ def test_a_session_has_a_new_secret_each_time_and_the_one_before_ends(local_app:
     with_password(local_app, "ana", "viewer")
 
     def cookie_after(cookie: str) -> str:
-        client = nobody(local_app)
+        client = browser(local_app)
         client.headers["Cookie"] = f"loraone={cookie}"
         answer = client.post("/api/sign-in", json={"name": "ana", "password": PASSWORD})
         return answer.headers["set-cookie"].split(";")[0].partition("=")[2]
 
     def whose(cookie: str) -> str | None:
-        client = nobody(local_app)
+        client = browser(local_app)
         client.headers["Cookie"] = f"loraone={cookie}"
         return who(client)
 
@@ -127,7 +127,7 @@ def test_nobody_learns_whether_a_name_is_somebodys(local_app: FastAPI) -> None:
     tries = [("ana", "wrong"), ("nobody", "wrong"), ("bob", PASSWORD), ("carla", PASSWORD)]
     answers = []
     for name, password in tries:
-        client = nobody(local_app)
+        client = browser(local_app)
         answers.append(client.post("/api/sign-in", json={"name": name, "password": password}))
         assert who(client) is None
     assert {answer.status_code for answer in answers} == {401}
@@ -150,14 +150,14 @@ def test_a_wrong_name_takes_as_long_as_a_wrong_password(
     local_app.state.passwords = Passwords(hasher)
     for name in ("ana", "nobody"):
         looked.clear()
-        assert sign_in(nobody(local_app), name, "wrong") == 401
+        assert sign_in(browser(local_app), name, "wrong") == 401
         assert looked == ["wrong"], f"{name}: a password is looked at once, whoever it is"
 
 
 def test_signing_out_ends_the_session_and_not_only_the_cookie(local_app: FastAPI) -> None:
     key = with_password(local_app, "ana", "viewer")
     client, other = accounts.signed_in(local_app, key), accounts.signed_in(local_app, key)
-    kept = nobody(local_app)
+    kept = browser(local_app)
     kept.cookies.update(client.cookies)
     assert client.post("/api/sign-out").status_code == 204
     assert who(kept) is None
@@ -179,7 +179,7 @@ def test_signing_out_everywhere_ends_all_sessions_and_no_token(local_app: FastAP
 def test_the_browsers_are_listed_and_each_can_be_ended(local_app: FastAPI) -> None:
     with_password(local_app, "ana", "viewer")
     with_password(local_app, "bob", "viewer")
-    here, there, stranger = (nobody(local_app) for _ in range(3))
+    here, there, stranger = (browser(local_app) for _ in range(3))
     there.headers["User-Agent"] = "a phone"
     for client, name in ((here, "ana"), (there, "ana"), (stranger, "bob")):
         assert sign_in(client, name) == 200
@@ -196,31 +196,31 @@ def test_the_browsers_are_listed_and_each_can_be_ended(local_app: FastAPI) -> No
 @pytest.mark.parametrize("column", ["expires_at", "used_at"])
 def test_a_session_ends_by_itself(local_app: FastAPI, column: str) -> None:
     with_password(local_app, "ana", "viewer")
-    client = nobody(local_app)
+    client = browser(local_app)
     sign_in(client, "ana")
     with local_app.state.database.write() as session:
         row = session.get_one(SignIn, 1)
         late = timedelta(hours=local_app.state.settings.session_idle_hours, seconds=1)
         setattr(row, column, now() - (late if column == "used_at" else timedelta(seconds=1)))
     assert who(client) is None
-    assert sign_in(nobody(local_app), "ana") == 200
+    assert sign_in(browser(local_app), "ana") == 200
     with local_app.state.database.read() as session:
         assert session.query(SignIn).count() == 1, "what has ended is forgotten"
 
 
 def test_changing_the_password_ends_all_other_sessions(local_app: FastAPI) -> None:
     key = with_password(local_app, "ana", "viewer")
-    client, other = nobody(local_app), accounts.signed_in(local_app, key)
+    client, other = browser(local_app), accounts.signed_in(local_app, key)
     sign_in(client, "ana")
-    before = nobody(local_app)
+    before = browser(local_app)
     before.cookies.update(client.cookies)
     body = {"current": PASSWORD, "new": "quince-lantern-brook"}
     wrong = client.post("/api/me/password", json=body | {"current": "wrong"})
     assert wrong.status_code == 401
     assert client.post("/api/me/password", json=body).status_code == 204
     assert (who(client), who(other), who(before)) == ("ana", None, None)
-    assert sign_in(nobody(local_app), "ana") == 401
-    assert sign_in(nobody(local_app), "ana", "quince-lantern-brook") == 200
+    assert sign_in(browser(local_app), "ana") == 401
+    assert sign_in(browser(local_app), "ana", "quince-lantern-brook") == 200
 
 
 def test_only_whoever_is_signed_in_changes_the_password(local_app: FastAPI) -> None:
@@ -243,7 +243,7 @@ def test_a_weak_password_is_refused_and_not_repeated(
     local_app: FastAPI, new: str, words: str
 ) -> None:
     with_password(local_app, "Anastasia", "viewer")
-    client = nobody(local_app)
+    client = browser(local_app)
     sign_in(client, "anastasia")
     answer = client.post("/api/me/password", json={"current": PASSWORD, "new": new})
     assert answer.status_code == 422
@@ -254,7 +254,7 @@ def test_a_weak_password_is_refused_and_not_repeated(
 
 
 def test_a_field_that_is_wrong_does_not_repeat_a_password(local_app: FastAPI) -> None:
-    client = nobody(local_app)
+    client = browser(local_app)
     for secret in ("s3cret" * 100, ["s3cret"], 53):
         for body in (
             {"name": "ana", "password": secret},
@@ -276,12 +276,12 @@ def test_a_hash_by_other_parameters_is_renewed_when_it_is_right(local_app: FastA
 
     before = stored()
     local_app.state.passwords = Passwords(Argon2Hasher(time_cost=2, memory_cost=16, parallelism=1))
-    assert sign_in(nobody(local_app), "ana", "wrong") == 401
+    assert sign_in(browser(local_app), "ana", "wrong") == 401
     assert stored() == before
-    assert sign_in(nobody(local_app), "ana") == 200
+    assert sign_in(browser(local_app), "ana") == 200
     assert "m=16,t=2" in stored()
     after = stored()
-    assert sign_in(nobody(local_app), "ana") == 200
+    assert sign_in(browser(local_app), "ana") == 200
     assert stored() == after
 
 
@@ -291,7 +291,7 @@ def test_guessing_is_slowed_down_and_says_for_how_long(
     moment = now()
     monkeypatch.setattr(slowdown, "now", lambda: moment)
     with_password(local_app, "ana", "viewer")
-    client = nobody(local_app)
+    client = browser(local_app)
     statuses = [sign_in(client, "ana", "wrong") for _ in range(6)]
     assert statuses == [401] * 5 + [429]
     answer = client.post("/api/sign-in", json={"name": "ana", "password": PASSWORD})
@@ -312,14 +312,14 @@ def test_disabling_ends_everything_at_once(local_app: FastAPI) -> None:
     assert (who(browser), who(program)) == ("bob", "bob")
     assert administrator.patch(f"/api/people/{key}", json={"disabled": True}).status_code == 200
     assert (who(browser), who(program)) == (None, None)
-    assert sign_in(nobody(local_app), "bob") == 401
+    assert sign_in(browser(local_app), "bob") == 401
     assert administrator.patch(f"/api/people/{key}", json={"disabled": False}).status_code == 200
     assert (who(browser), who(program)) == (None, None), "they sign in anew"
-    assert sign_in(nobody(local_app), "bob") == 200
+    assert sign_in(browser(local_app), "bob") == 200
 
 
 def test_where_a_proxy_names_people_nobody_has_a_password(local_app: FastAPI) -> None:
     app = create_app(local_app.state.settings.model_copy(update={"auth": "proxy"}))
     with_password(app, "ana", "viewer")
-    assert sign_in(nobody(app), "ana") == 409
+    assert sign_in(browser(app), "ana") == 409
     app.state.database.close()

@@ -89,6 +89,13 @@ def sign_in(client: TestClient, name: str, password: str = PASSWORD) -> int:
     return client.post("/api/sign-in", json=body).status_code
 
 
+def browser(app: FastAPI) -> TestClient:
+    """A browser in which nobody is signed in yet."""
+    client = _client(app)
+    client.headers["Sec-Fetch-Site"] = "same-origin"
+    return client
+
+
 def nobody(app: FastAPI) -> TestClient:
     """A client that says nothing of who it is."""
     return _client(app)

@@ -35,6 +35,7 @@ def use(server: Served) -> tuple[dict[str, str], list[str]]:
     while not (match := re.search(r"http://\S+/invitation#(\S+)", server.log)):
         pass
     http, program = server.http, httpx.Client(base_url=server.url, timeout=20)
+    http.headers["Sec-Fetch-Site"] = "same-origin"
     secrets = {"link": match[1], "first password": FIRST, "second password": SECOND, "wrong": WRONG}
     said: list[str] = []
 
