@@ -32,7 +32,7 @@ from backend.api.schemas.comments import (
     MentionableOut,
 )
 from backend.errors import FieldProblem, ForbiddenError, InvalidError, NotFoundError
-from backend.people import mentionable, registry
+from backend.people import audit, mentionable, registry
 from backend.people.caller import Caller
 from backend.results import markdown_text
 from backend.storage.store import changes, comments, runs
@@ -104,6 +104,9 @@ def write(
             mentions=_mentions(session, experiment, given.text),
         )
         comments.add(session, comment)
+        session.flush()
+        about = f"experiment {experiment_id}"
+        audit.note(session, caller, "commented", f"comment {comment.id}", about)
         changes.add_experiments(session, [experiment_id], "comments")
         written = CommentOut.of(comment)
     feed.wake()
@@ -145,6 +148,7 @@ def edit(
         if comment.person_id is None or comment.person_id != caller.owner(session).id:
             raise ForbiddenError(f"comment {comment_id} is {comment.author}'s: only they change it")
         comments.edit(comment, change.text, _mentions(session, experiment, change.text))
+        audit.note(session, caller, "comment changed", f"comment {comment_id}")
         changes.add_experiments(session, [comment.experiment_id], "comments")
         edited = CommentOut.of(comment)
     feed.wake()
@@ -163,6 +167,7 @@ def delete(comment_id: Key, caller: CallerDep, database: DatabaseDep, feed: Feed
                 "delete it"
             )
         changes.add_experiments(session, [comment.experiment_id], "comments")
+        audit.note(session, caller, "comment deleted", f"comment {comment_id}")
         session.delete(comment)
     feed.wake()
 

@@ -57,6 +57,13 @@ def launched(app: FastAPI, client: TestClient) -> None:
     assert client.post("/api/experiments", json=SPEC).status_code == 201
 
 
+def commented(app: FastAPI, client: TestClient) -> None:
+    """The same, and comment 1 on it."""
+    launched(app, client)
+    comment = client.post("/api/experiments/1/comments", json={"text": "seen"})
+    assert comment.status_code == 201
+
+
 def ended(app: FastAPI, client: TestClient) -> None:
     """The same, and run 1 has ended."""
     launched(app, client)
@@ -105,6 +112,27 @@ CHANGES: dict[str, tuple[str, Prepare | None, Any, str, str]] = {
         {"text": "private words", "base": 0},
         "note written",
         "experiment 1",
+    ),
+    "POST /experiments/{experiment_id}/comments": (
+        "experiments/1/comments",
+        launched,
+        {"text": "private words"},
+        "commented",
+        "comment 1",
+    ),
+    "PATCH /comments/{comment_id}": (
+        "comments/1",
+        commented,
+        {"text": "private words"},
+        "comment changed",
+        "comment 1",
+    ),
+    "DELETE /comments/{comment_id}": (
+        "comments/1",
+        commented,
+        None,
+        "comment deleted",
+        "comment 1",
     ),
     "POST /views": ("views", None, {"name": "mine", "query": ""}, "view saved", "view 1"),
     "DELETE /views/{view_id}": (
