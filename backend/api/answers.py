@@ -11,10 +11,12 @@ DESCRIPTIONS = {
     401: "Whoever asks has to sign in, or their token holds no longer",
     403: "Whoever asks may not; another site's page may change nothing here",
     404: "What it is about is not there",
+    408: "The request came too slowly",
     409: "What it is about is not in a state for it",
     413: "The request is too large",
     422: "A field is wrong",
     429: "Too many runs wait, or it was tried too often of late",
+    431: "The header, the address among it, is too large",
     503: "The database does not take this now",
     507: "The disk is full, or would be soon",
 }

@@ -42,9 +42,9 @@ def _declare(method: str, operation: dict[str, Any], *, asks: bool) -> None:
 
 
 def _of_all(method: str, operation: dict[str, Any]) -> Iterator[int]:
-    """What the middleware, the database and FastAPI answer to such a request."""
+    """What the connection, the middleware, the database and FastAPI answer to such a request."""
     # A full disk is met by whoever writes, and by what is sorted in a file for a reader.
-    yield from (400, 413, 503, 507)
+    yield from (400, 408, 413, 431, 503, 507)
     if method not in ("get", "head", "options"):
         yield 403
     parameters = operation.get("parameters", [])

@@ -82,6 +82,14 @@ def test_a_method_that_is_not_known_is_told_those_that_are(server: Served) -> No
     client.close()
 
 
+def test_what_a_connection_refuses_itself_is_declared_of_every_route(server: Served) -> None:
+    answer = Raw(server.address).ask("/api/overview?of=" + "0" * 40_000)
+    assert answer.status == 431
+    for operations in server.get("/api/openapi.json")["paths"].values():
+        for operation in operations.values():
+            assert {"400", "408", "431", "503"} <= operation["responses"].keys()
+
+
 def test_bodies_on_their_way_are_bounded_together_and_honest_ones_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
