@@ -63,6 +63,7 @@ class CutProxy:
                 ).start()
 
     def _pass_on(self, source: socket.socket, sink: socket.socket, to_server: bool) -> None:
+        passed = b""
         with suppress(OSError):
             while data := source.recv(1 << 16):
                 if to_server:
@@ -72,7 +73,8 @@ class CutProxy:
                     self.asked += data
                 else:
                     self.answered += data
-                    if self.holds_back_feeds and b"text/event-stream" in self.answered:
+                    passed += data
+                    if self.holds_back_feeds and b"text/event-stream" in passed:
                         continue
                 sink.sendall(data)
         for each in (source, sink):
