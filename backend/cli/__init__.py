@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from backend.cli import oracles, people, remote, runs, serving, stored
+from backend.cli import logins, oracles, people, remote, runs, serving, stored
 from backend.cli.failures import Commands, open_streams
 from loraone import __version__
 
@@ -27,6 +27,8 @@ for command in (
     runs.run,
     remote.launch,
     remote.watch,
+    logins.login,
+    logins.logout,
     oracles.theory,
     stored.report,
     stored.export,

@@ -14,7 +14,13 @@ from loraone.client.addresses import server_url
 from loraone.client.connection import Connection
 from loraone.client.errors import ClientError
 from loraone.client.experiment import Experiment
-from loraone.client.models import ExperimentDetailOut, ExperimentOut, QueueOut
+from loraone.client.models import (
+    CallerOut,
+    ExperimentDetailOut,
+    ExperimentOut,
+    MeOut,
+    QueueOut,
+)
 from loraone.spec.experiment import ExperimentSpec
 from loraone.spec.yaml_text import read_yaml
 
@@ -95,6 +101,11 @@ class Client:
     def queue(self) -> QueueOut:
         """Lanes, what waits for them, and what failed last."""
         return self._connection.read(QueueOut, "/api/queue")
+
+    def me(self) -> CallerOut | None:
+        """Whoever asks, with their name, role and rights; None where the server knows nobody by
+        this token."""
+        return self._connection.read(MeOut, "/api/me").person
 
     def _experiment(self, row: ExperimentOut | ExperimentDetailOut) -> Experiment:
         return Experiment(self._connection, row.id, row.name)

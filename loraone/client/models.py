@@ -97,6 +97,21 @@ class BestOut(BaseModel):
     value: Annotated[float, Field(title="Value")]
 
 
+class CallerOut(BaseModel):
+    """
+    Whoever asks. ``id`` is null for one who uses a server without accounts before they launched
+    anything, and for a share link; ``password`` says whether they have one here.
+    """
+
+    colour: Annotated[str, Field(title="Colour")]
+    id: Annotated[int | None, Field(title="Id")]
+    name: Annotated[str, Field(title="Name")]
+    password: Annotated[bool, Field(title="Password")]
+    rights: Annotated[list[Literal["read", "launch", "admin"]], Field(title="Rights")]
+    role: Annotated[Literal["viewer", "editor", "administrator"], Field(title="Role")]
+    way: Annotated[Literal["here", "session", "token", "proxy", "share"], Field(title="Way")]
+
+
 class CountsOut(BaseModel):
     """
     How many runs are in each status.
@@ -207,6 +222,21 @@ class ExperimentOut(BaseModel):
     ]
     tags: Annotated[list[str], Field(title="Tags")]
     task: Annotated[str, Field(title="Task")]
+
+
+class MeOut(BaseModel):
+    """
+    Who asks, null where nobody has signed in, and how people come to this server.
+
+    ``button`` is what the identity provider's button says, null where there is none.
+    """
+
+    administrator_exists: Annotated[bool, Field(title="Administrator Exists")]
+    auth: Annotated[Literal["none", "local", "oidc", "proxy"], Field(title="Auth")]
+    button: Annotated[str | None, Field(title="Button")]
+    person: CallerOut | None
+    public_url: Annotated[str | None, Field(title="Public Url")]
+    sign_in_needed: Annotated[bool, Field(title="Sign In Needed")]
 
 
 class Problem(BaseModel):
