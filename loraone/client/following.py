@@ -59,21 +59,19 @@ class Following:
                         yield self._read()  # with what they came to
                         if self._have_ended():
                             return
-            except (httpx.TransportError, UnreachableError, ProblemError) as error:
+            except (UnreachableError, ProblemError) as error:
                 self._check_patience(error)
                 yield self._runs
             tries = 0 if came else tries + 1
             time.sleep(min(_LONGEST_PAUSE_S, 0.25 * 2**tries))
 
-    def _check_patience(self, error: Exception) -> None:
+    def _check_patience(self, error: ClientError) -> None:
         """Note why nobody answers. Raises it where that goes on, or will not change."""
         if isinstance(error, ProblemError) and error.status < 500 and error.status != 429:
             raise error
-        self.lost = str(error).partition("\n")[0] or type(error).__name__
+        self.lost = error.message
         if time.monotonic() - self._answered > self._patience:
-            if isinstance(error, ClientError):
-                raise error
-            raise UnreachableError(f"{self._connection.url} broke off: {self.lost}") from error
+            raise error
 
     def _have_ended(self) -> bool:
         return all(run.status in ENDED for run in self._runs.values())
@@ -106,12 +104,12 @@ class Following:
                     yield changed
                 elif event.event == "following":
                     yield self._runs  # the connection is there again
-        except (SSEError, httpx.ReadTimeout) as error:
+        except UnreachableError as error:
             # What is no feed, or holds back what it says, will not be one later.
-            if first or isinstance(error, SSEError):
-                self._streams = False
-            else:
+            held_back = first and isinstance(error.__cause__, httpx.ReadTimeout)
+            if not held_back and not isinstance(error.__cause__, SSEError):
                 raise
+            self._streams = False
 
     def _events(self) -> Iterator[ServerSentEvent]:
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}

@@ -57,7 +57,7 @@ def test_where_no_feed_comes_through_runs_are_asked_for(
     proxy.holds_back_feeds = True
     launched = lab.client().launch(SYNTHETIC)
     threading.Timer(1.5, launched.cancel).start()
-    lab.client(url=proxy.url).experiment(launched.id).wait(progress=False)
+    lab.client(url=proxy.url).experiment(launched.id).wait(progress=False, patience=20)
     assert len(proxy.feeds()) == 1
 
 
