@@ -20,7 +20,7 @@ router = APIRouter(route_class=JsonRoute, tags=["catalog"])
 
 
 @router.post("/plan")
-@needs("launch")
+@needs("read")
 def plan(
     spec: ExperimentSpec,
     settings: SettingsDep,

@@ -44,8 +44,8 @@ def queue(session: Reading, process: ProcessStateDep) -> QueueOut:
     failed = runs.failed(session, LATEST_FAILED)
     groups = runs.waiting_by_experiment(session, MOST_EXPERIMENTS)
     running = {run.lane: run for run in active if run.status == "running"}
-    names = session.execute(
-        select(Experiment.id, Experiment.name).where(
+    named = session.execute(
+        select(Experiment.id, Experiment.name, Experiment.owner_id).where(
             Experiment.id.in_(
                 {run.experiment_id for run in [*active, *failed]}
                 | {group.experiment_id for group in groups}
@@ -78,7 +78,8 @@ def queue(session: Reading, process: ProcessStateDep) -> QueueOut:
             for group in groups
         ],
         seconds_left=whole,
-        experiments={int(key): str(name) for key, name in names},
+        experiments={key: name for key, name, _ in named},
+        owners={key: owner for key, _, owner in named},
         notices=process.notices,
         last_change=changes.bounds(session)[1],
     )

@@ -107,8 +107,9 @@ class ViewIn(In):
 
 
 class ViewOut(Out):
-    """A saved search."""
+    """A saved search; ``owner`` is the person who may change it."""
 
     id: int
     name: str
     query: str
+    owner: int | None = Field(validation_alias="owner_id")

@@ -37,7 +37,8 @@ class QueueOut(Out):
     """Lanes, what waits for them in order, and what failed last.
 
     ``queued`` are the first of ``waiting``; ``waiting_by_experiment`` counts all of them, for the
-    experiments whose turn comes first; ``waiting_hidden`` are private to others.
+    experiments whose turn comes first; ``waiting_hidden`` are private to others. ``experiments``
+    and ``owners`` have a row for each experiment that is named here.
     """
 
     lanes: list[LaneOut]
@@ -48,5 +49,6 @@ class QueueOut(Out):
     failed: list[RunOut]
     seconds_left: float | None
     experiments: dict[int, str]
+    owners: dict[int, int | None]
     notices: list[str]
     last_change: int

@@ -3643,7 +3643,8 @@ export interface components {
          * @description Lanes, what waits for them in order, and what failed last.
          *
          *     ``queued`` are the first of ``waiting``; ``waiting_by_experiment`` counts all of them, for the
-         *     experiments whose turn comes first; ``waiting_hidden`` are private to others.
+         *     experiments whose turn comes first; ``waiting_hidden`` are private to others. ``experiments``
+         *     and ``owners`` have a row for each experiment that is named here.
          */
         QueueOut: {
             /** Experiments */
@@ -3658,6 +3659,10 @@ export interface components {
             last_change: number;
             /** Notices */
             notices: string[];
+            /** Owners */
+            owners: {
+                [key: string]: number | null;
+            };
             /** Queued */
             queued: components["schemas"]["RunOut"][];
             /** Seconds Left */
@@ -4410,13 +4415,15 @@ export interface components {
         };
         /**
          * ViewOut
-         * @description A saved search.
+         * @description A saved search; ``owner`` is the person who may change it.
          */
         ViewOut: {
             /** Id */
             id: number;
             /** Name */
             name: string;
+            /** Owner */
+            owner: number | null;
             /** Query */
             query: string;
         };

@@ -188,3 +188,17 @@ def test_a_saved_view_is_its_owners_to_change(team: Team) -> None:
     assert team.bob.delete(f"/api/views/{saved['id']}").status_code == 403
     assert [view["query"] for view in team.bob.get("/api/views").json()] == ["by:me"]
     assert team.ada.delete(f"/api/views/{saved['id']}").status_code == 204
+
+
+def test_lists_say_whose_things_are_so_that_a_page_offers_what_one_may(team: Team) -> None:
+    ada = team.shared["owner"]
+    assert ada is not None
+    key = str(team.shared["id"])
+    assert team.bob.get("/api/queue").json()["owners"] == {key: ada}
+    team.ada.post("/api/views", json={"name": "hers", "query": "by:me"})
+    assert [view["owner"] for view in team.bob.get("/api/views").json()] == [ada]
+
+
+def test_who_only_looks_reads_what_a_spec_would_do_and_launches_nothing(team: Team) -> None:
+    assert "lora" in team.eve.post("/api/plan", json=SPEC).json()["yaml"]
+    assert team.eve.post("/api/experiments", json=SPEC).status_code == 403
