@@ -1,6 +1,7 @@
 /** What the server answers, or why it does not: always a problem that a page can say in a sentence. */
 
 import { address } from "./address";
+import { credentials, unknown } from "./credentials";
 import type { components } from "./schema";
 
 type Problem = components["schemas"]["Problem"];
@@ -19,6 +20,7 @@ export function mayPass(error: unknown): boolean {
 /** A response that failed, with a problem as its body whatever it was: a proxy has its own words. */
 export async function withProblem(response: Response): Promise<Response> {
   if (response.ok) return response;
+  if (response.status === 401) unknown();
   const body: unknown = await response
     .clone()
     .json()
@@ -46,10 +48,12 @@ function problemResponse(status: number, detail: string): Response {
 /** Read what is at a path of the server. Throws the problem where there is none. */
 export async function read<T>(path: string, signal?: AbortSignal): Promise<T> {
   await opened();
-  const response = await fetch(address(path), { signal }).catch((error: unknown) => {
-    if (signal?.aborted) throw error;
-    return unreachable();
-  });
+  const response = await fetch(address(path), { signal, headers: credentials() }).catch(
+    (error: unknown) => {
+      if (signal?.aborted) throw error;
+      return unreachable();
+    },
+  );
   const body: unknown = await (await withProblem(response)).json();
   if (!response.ok) throw body;
   return body as T;

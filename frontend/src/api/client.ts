@@ -2,6 +2,7 @@ import createFetchClient from "openapi-fetch";
 import createQueryHooks from "openapi-react-query";
 import { ROOT } from "./address";
 import { mayPass, opened, unreachable, withProblem } from "./answer";
+import { credentials } from "./credentials";
 import type { components, paths } from "./schema";
 
 export type Schemas = components["schemas"];
@@ -16,9 +17,10 @@ export type FieldProblem = Schemas["FieldProblem"];
 /** Lists as `?runs=1&runs=2`, the way FastAPI reads them. */
 export const client = createFetchClient<paths>({ baseUrl: ROOT });
 client.use({
-  onRequest: async () => {
+  onRequest: async ({ request }) => {
     await opened();
-    return undefined;
+    for (const [name, value] of Object.entries(credentials())) request.headers.set(name, value);
+    return request;
   },
   onResponse: ({ response }) => withProblem(response),
   onError: ({ error, request }) => (request.signal.aborted ? (error as Error) : unreachable()),

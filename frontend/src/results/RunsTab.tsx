@@ -1,8 +1,9 @@
-import { Anchor, Group, MultiSelect, Skeleton, Stack, Switch } from "@mantine/core";
+import { Group, MultiSelect, Skeleton, Stack, Switch } from "@mantine/core";
 import { keepPreviousData } from "@tanstack/react-query";
 import { address } from "../api/address";
 import { api, type Run, type Schemas } from "../api/client";
 import { DataTable } from "../ui/DataTable";
+import { Download } from "../ui/Download";
 import { withUnit } from "../ui/format";
 import { Outdated } from "../ui/Outdated";
 import type { Column } from "../ui/table";
@@ -62,12 +63,8 @@ export function RunsTab({ subject, search, change, catalog }: ViewProps) {
           onChange={(event) => change({ differs: event.currentTarget.checked || undefined })}
         />
         <Group gap="sm" mb={4}>
-          <Anchor size="xs" href={file("csv")} download>
-            All columns as CSV
-          </Anchor>
-          <Anchor size="xs" href={file("parquet")} download>
-            Parquet
-          </Anchor>
+          <Download href={file("csv")}>All columns as CSV</Download>
+          <Download href={file("parquet")}>Parquet</Download>
         </Group>
       </Toolbar>
       <SharedNotes shared={shared} />

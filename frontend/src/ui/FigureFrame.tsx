@@ -2,6 +2,7 @@ import { ActionIcon, Anchor, Group, Modal, Paper, Tooltip } from "@mantine/core"
 import { useDisclosure, useViewportSize } from "@mantine/hooks";
 import { IconMaximize, IconTable } from "@tabler/icons-react";
 import { useMemo, useRef } from "react";
+import { Download } from "./Download";
 import { withNamesInLines } from "./names";
 import { Outdated, useOutdated } from "./Outdated";
 import { Plot, type PlotlyFigure, type PlotPoint, type Save } from "./Plot";
@@ -83,16 +84,9 @@ export function FigureFrame({
           </Anchor>
         ))}
         {files.map(({ label: kind, href, name }) => (
-          // A link without an address leads nowhere.
-          <Anchor
-            key={kind}
-            size="xs"
-            href={outdated ? undefined : href}
-            aria-disabled={outdated}
-            download={name ?? true}
-          >
+          <Download key={kind} href={href} name={name} outdated={outdated}>
             {kind}
-          </Anchor>
+          </Download>
         ))}
       </Group>
       <Modal

@@ -1,10 +1,13 @@
 import { Anchor, Group } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { address } from "../api/address";
+import { unreachable, withProblem } from "../api/answer";
 import { sentence } from "../api/client";
+import { credentials } from "../api/credentials";
 import { csvOf, recordsOfTable } from "./csv";
 import { fileName } from "./fileName";
 import { useOutdated } from "./Outdated";
+import { save } from "./save";
 import type { Column } from "./table";
 
 interface Props<T> {
@@ -23,10 +26,10 @@ export function TableFiles<T>({ rows, columns, caption }: Props<T>) {
     try {
       const response = await fetch(address("/api/tables/parquet"), {
         method: "POST",
-        headers: { "Content-Type": "application/json" },
+        headers: { "Content-Type": "application/json", ...credentials() },
         body: JSON.stringify(records()),
-      });
-      if (!response.ok) throw await response.json();
+      }).catch(unreachable);
+      if (!response.ok) throw await (await withProblem(response)).json();
       save(await response.blob(), `${name}.parquet`);
     } catch (error) {
       notifications.show({ color: "red", title: "Not saved", message: sentence(error) });
@@ -50,12 +53,4 @@ export function TableFiles<T>({ rows, columns, caption }: Props<T>) {
       ))}
     </Group>
   );
-}
-
-function save(content: Blob, name: string) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(content);
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
 }
