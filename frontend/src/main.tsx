@@ -7,7 +7,6 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { mayPass } from "./api/answer";
-import { follow } from "./api/live";
 import { router } from "./router";
 import { theme, variables } from "./theme";
 import { Asked } from "./ui/asking";
@@ -21,7 +20,6 @@ const queries = new QueryClient({
     },
   },
 });
-follow(queries);
 
 createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>

@@ -3,6 +3,7 @@ import {
   createRoute,
   createRouter,
   lazyRouteComponent,
+  Navigate,
   redirect,
 } from "@tanstack/react-router";
 import { basePath } from "./api/address";
@@ -10,10 +11,14 @@ import { HistoryPage } from "./history/HistoryPage";
 import { historySearch } from "./history/search";
 import { LaunchPage } from "./launch/LaunchPage";
 import { launchSearch } from "./launch/search";
+import { AccountPage } from "./people/AccountPage";
+import { InvitationPage } from "./people/InvitationPage";
 import { QueuePage } from "./queue/QueuePage";
 import { ComparePage } from "./results/ComparePage";
 import { ExperimentPage } from "./results/ExperimentPage";
+import { SharedPage } from "./results/SharedPage";
 import { compareSearch, experimentSearch } from "./results/search";
+import { settingsSearch } from "./settings/search";
 import { Failed } from "./shell/Failed";
 import { NotFound } from "./shell/NotFound";
 import { Shell } from "./shell/Shell";
@@ -68,6 +73,34 @@ const settingsRoute = createRoute({
   getParentRoute: () => root,
   path: "/settings",
   component: lazyRouteComponent(() => import("./settings/SettingsPage"), "SettingsPage"),
+  validateSearch: settingsSearch,
+});
+
+// Where an identity provider's refusal leads; whoever is in is past it.
+const signInRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in",
+  component: () => <Navigate to="/history" replace />,
+});
+
+const accountRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/account",
+  component: AccountPage,
+});
+
+const invitationRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/invitation",
+  component: InvitationPage,
+  staticData: { alone: true },
+});
+
+const sharedRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/shared",
+  component: SharedPage,
+  staticData: { alone: true },
 });
 
 const experimentRoute = createRoute({
@@ -91,6 +124,10 @@ export const router = createRouter({
     theoryRoute,
     settingsRoute,
     experimentRoute,
+    signInRoute,
+    accountRoute,
+    invitationRoute,
+    sharedRoute,
   ]),
   basepath: basePath(),
   defaultPreload: "intent",

@@ -60,12 +60,8 @@ export const DEPENDENCES: Record<Reading | Asking, Dependence> = {
   "/api/me/sign-ins": CONSTANT,
   "/api/people": CONSTANT,
   "/api/tokens": CONSTANT,
-  "/api/invitations": CONSTANT,
-  "/api/me/sign-ins": CONSTANT,
-  "/api/people": CONSTANT,
   "/api/shared": CONSTANT,
   "/api/shares": CONSTANT,
-  "/api/tokens": CONSTANT,
   // Estimates are corrected by what finished runs took.
   "/api/plan": { whose: "all", kinds: ["status"] },
   "/api/queue": { whose: "all", kinds: ["status", "lanes", "phase", "experiment"] },
@@ -101,7 +97,6 @@ export const DEPENDENCES: Record<Reading | Asking, Dependence> = {
   "/api/figures/alignment": { whose: "asked", kinds: ["status", "alignment"] },
   "/api/figures/alignment-layers": { whose: "asked", kinds: ["status", "alignment"] },
   // Downloads: the browser takes them, the page keeps none.
-  "/api/audit/file": CONSTANT,
   "/api/experiments/file": CONSTANT,
   "/api/experiments/{experiment_id}/export.json": CONSTANT,
   "/api/experiments/{experiment_id}/report.html": CONSTANT,

@@ -4,6 +4,7 @@ import type { Query, QueryClient } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
 import { address } from "./address";
 import { mayPass, opened, PATIENCE_MS, readAfter } from "./answer";
+import { unknown } from "./credentials";
 import { type Happening, isOutdated, type Kind } from "./dependence";
 import { type Change, patch } from "./progress";
 
@@ -128,11 +129,16 @@ export function follow(queries: QueryClient): () => void {
     }
     for (const kind of ABOUT_OTHERS) on(kind, (event) => reading.since(kind, event, 0));
     on("reset", () => reading.soon(() => true, 0));
+    source.addEventListener("signed-out", unknown);
     // The browser gives up after an answer that is no stream, such as 503: it is done here.
     source.onerror = () => {
       source?.close();
       began();
-      if (failures > 0) becomes("away");
+      if (failures > 0) {
+        // It does not say why it does not begin.
+        unknown();
+        becomes("away");
+      }
       opening = setTimeout(open, AGAIN_MS[Math.min(failures++, AGAIN_MS.length - 1)]);
     };
   };

@@ -1,6 +1,8 @@
 import { Button, Group, Paper, Text, TextInput } from "@mantine/core";
 import { IconArchive, IconArrowsDiff, IconStar, IconTag, IconTrash } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
+import { Allowed } from "../people/Allowed";
+import type { Why } from "../people/may";
 import { useDeleting } from "../results/deleting/useDeleting";
 import { WhatGoes } from "../results/deleting/WhatGoes";
 import { count } from "../results/deleting/words";
@@ -10,12 +12,14 @@ import { useBulkChange } from "./useBulkChange";
 
 interface Props {
   ids: number[];
+  /** Why what was chosen cannot be changed. */
+  why: Why;
   /** Told which experiments were changed: others may have been chosen since. */
   done: (ids: number[]) => void;
 }
 
 /** What can be done with the chosen experiments. */
-export function BulkBar({ ids, done }: Props) {
+export function BulkBar({ ids, why, done }: Props) {
   const [tag, setTag, sent] = useDraftText("tag");
   const change = useBulkChange(({ ids, add_tag }) => {
     if (add_tag) sent(add_tag);
@@ -48,34 +52,47 @@ export function BulkBar({ ids, done }: Props) {
         >
           Compare
         </Button>
-        <Button
-          size="xs"
-          variant="default"
-          leftSection={<IconStar size={14} />}
-          onClick={() => change({ ids, starred: true })}
-        >
-          Star
-        </Button>
-        <Button
-          size="xs"
-          variant="default"
-          leftSection={<IconArchive size={14} />}
-          onClick={() => change({ ids, archived: true })}
-        >
-          Archive
-        </Button>
-        <Button size="xs" variant="default" onClick={() => change({ ids, archived: false })}>
-          Bring back
-        </Button>
-        <Button size="xs" variant="default" leftSection={<IconTrash size={14} />} onClick={remove}>
-          Delete
-        </Button>
+        <Allowed why={why}>
+          <Button
+            size="xs"
+            variant="default"
+            leftSection={<IconStar size={14} />}
+            onClick={() => change({ ids, starred: true })}
+          >
+            Star
+          </Button>
+        </Allowed>
+        <Allowed why={why}>
+          <Button
+            size="xs"
+            variant="default"
+            leftSection={<IconArchive size={14} />}
+            onClick={() => change({ ids, archived: true })}
+          >
+            Archive
+          </Button>
+        </Allowed>
+        <Allowed why={why}>
+          <Button size="xs" variant="default" onClick={() => change({ ids, archived: false })}>
+            Bring back
+          </Button>
+        </Allowed>
+        <Allowed why={why}>
+          <Button
+            size="xs"
+            variant="default"
+            leftSection={<IconTrash size={14} />}
+            onClick={remove}
+          >
+            Delete
+          </Button>
+        </Allowed>
         <form
           onSubmit={(event) => {
             event.preventDefault();
             // Kept as it is sent. A tag that is refused stays, to be changed.
             setTag(tag.trim());
-            if (tag.trim()) change({ ids, add_tag: tag.trim() });
+            if (tag.trim() && why === undefined) change({ ids, add_tag: tag.trim() });
           }}
         >
           <Group gap={4}>
@@ -87,9 +104,11 @@ export function BulkBar({ ids, done }: Props) {
               value={tag}
               onChange={(event) => setTag(event.currentTarget.value)}
             />
-            <Button size="xs" variant="default" type="submit" leftSection={<IconTag size={14} />}>
-              Tag
-            </Button>
+            <Allowed why={why}>
+              <Button size="xs" variant="default" type="submit" leftSection={<IconTag size={14} />}>
+                Tag
+              </Button>
+            </Allowed>
           </Group>
         </form>
       </Group>

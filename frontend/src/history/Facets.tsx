@@ -1,5 +1,6 @@
 import { Chip, Group, Stack, Text } from "@mantine/core";
 import { api, type Schemas } from "../api/client";
+import { useAccounts } from "../people/who";
 import { has, term } from "./query";
 
 const KEYS: [string, string][] = [
@@ -9,6 +10,9 @@ const KEYS: [string, string][] = [
   ["tag", "Tag"],
   ["by", "By"],
 ];
+
+/** What one has launched oneself. */
+const MINE = "by:me";
 
 interface Props {
   facets: Schemas["HistoryOut"]["facets"];
@@ -27,9 +31,20 @@ export function Facets({ facets, query, toggle }: Props) {
     const values = facets[key] ?? [];
     return values.length > 1 || values.some(({ value }) => has(query, term(key, value)));
   });
-  if (shown.length === 0) return null;
+  const accounts = useAccounts();
+  if (shown.length === 0 && !accounts) return null;
   return (
     <Stack gap={6} role="group" aria-label="Narrow the search">
+      {accounts && (
+        <Group gap={6}>
+          <Text size="xs" c="dimmed" w={52}>
+            Whose
+          </Text>
+          <Chip size="xs" checked={has(query, MINE)} onChange={() => toggle(MINE)}>
+            Mine
+          </Chip>
+        </Group>
+      )}
       {shown.map(([key, label]) => (
         <Group key={key} gap={6}>
           <Text size="xs" c="dimmed" w={52}>

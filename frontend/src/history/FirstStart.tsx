@@ -1,6 +1,7 @@
 import { Anchor, Button, Stack } from "@mantine/core";
 import { IconRocket } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
+import { useWhyNot } from "../people/may";
 import { Empty } from "../ui/Empty";
 import { ImportButton } from "./ImportButton";
 import { useDemo } from "./useDemo";
@@ -8,6 +9,14 @@ import { useDemo } from "./useDemo";
 /** The history before the first experiment: the demo, or ways to an experiment of your own. */
 export function FirstStart() {
   const { launch, launching } = useDemo();
+  const why = useWhyNot().launch;
+  if (why !== undefined) {
+    return (
+      <Empty title="Nothing has been run yet">
+        What your team launches appears here by itself.
+      </Empty>
+    );
+  }
   return (
     <Empty title="Nothing has been run yet">
       <Stack align="center">

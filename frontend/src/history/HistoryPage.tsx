@@ -4,6 +4,7 @@ import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { address } from "../api/address";
 import { api, type Problem } from "../api/client";
+import { useWhyNot } from "../people/may";
 import { DataTable } from "../ui/DataTable";
 import { Outdated } from "../ui/Outdated";
 import { Unanswered } from "../ui/Unanswered";
@@ -25,6 +26,7 @@ const PER_PAGE = 50;
 export function HistoryPage() {
   const { q, page = 1, sort } = route.useSearch();
   const navigate = useNavigate();
+  const whyNot = useWhyNot();
   const [chosen, setChosen] = useState<number[]>([]);
   const go = (words: string) => {
     setChosen([]);
@@ -62,7 +64,7 @@ export function HistoryPage() {
               {format === "csv" ? "All found as CSV" : "Parquet"}
             </Anchor>
           ))}
-          <ImportButton />
+          {whyNot.launch === undefined && <ImportButton />}
           <SavedViews query={q ?? ""} open={go} />
         </Group>
       </Group>
@@ -76,6 +78,13 @@ export function HistoryPage() {
       )}
       <BulkBar
         ids={chosen}
+        why={
+          whyNot.launch ??
+          (history?.experiments ?? [])
+            .filter(({ id }) => chosen.includes(id))
+            .map(({ owner }) => whyNot.change(owner))
+            .find(Boolean)
+        }
         done={(changed) => setChosen((now) => now.filter((id) => !changed.includes(id)))}
       />
       {history ? (

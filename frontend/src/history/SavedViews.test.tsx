@@ -68,7 +68,7 @@ function views() {
 }
 
 function bar(done: (ids: number[]) => void = () => undefined) {
-  render(<BulkBar ids={[1, 2]} done={done} />, shell);
+  render(<BulkBar why={undefined} ids={[1, 2]} done={done} />, shell);
 }
 
 test("the name of a view is kept over other pages, and where it cannot be saved", async () => {

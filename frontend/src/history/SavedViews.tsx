@@ -4,6 +4,7 @@ import { IconBookmark, IconTrash } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { api, sentence } from "../api/client";
 import { changed } from "../api/live";
+import { useWhyNot } from "../people/may";
 import { useDraftText } from "../ui/draft";
 
 interface Props {
@@ -14,6 +15,7 @@ interface Props {
 /** Searches under a name: opened, forgotten, and the present search saved. */
 export function SavedViews({ query, open }: Props) {
   const queries = useQueryClient();
+  const whyNot = useWhyNot();
   const [name, setName, sent] = useDraftText("view");
   const { data } = api.useQuery("get", "/api/views");
   const readAnew = () => void changed(queries, { kind: "views", experiment: 0, run: 0 });
@@ -46,14 +48,16 @@ export function SavedViews({ query, open }: Props) {
                 {view.query || "everything"}
               </Text>
             </Menu.Item>
-            <ActionIcon
-              variant="subtle"
-              color="gray"
-              aria-label={`Forget ${view.name}`}
-              onClick={() => forget.mutate({ params: { path: { view_id: view.id } } })}
-            >
-              <IconTrash size={14} />
-            </ActionIcon>
+            {whyNot.change(view.owner) === undefined && (
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                aria-label={`Forget ${view.name}`}
+                onClick={() => forget.mutate({ params: { path: { view_id: view.id } } })}
+              >
+                <IconTrash size={14} />
+              </ActionIcon>
+            )}
           </Group>
         ))}
         {data?.length === 0 && (
@@ -61,8 +65,9 @@ export function SavedViews({ query, open }: Props) {
             No search has been saved yet.
           </Text>
         )}
-        <Menu.Divider />
+        {whyNot.launch === undefined && <Menu.Divider />}
         <form
+          hidden={whyNot.launch !== undefined}
           onSubmit={(event) => {
             event.preventDefault();
             // Kept as it is sent. A name that is refused stays, to be changed.

@@ -1,6 +1,7 @@
 import { Anchor, Badge, Checkbox, type CheckboxProps, Group, Stack, Text } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import type { Experiment } from "../api/client";
+import { PrivateBadge } from "../results/PrivateBadge";
 import { Star } from "../results/Star";
 import { breaking } from "../ui/breaking";
 import { ago, heading, quantity, rate } from "../ui/format";
@@ -51,15 +52,18 @@ export function columns(
       value: (row) => row.name,
       cell: (row) => (
         <Stack gap={2}>
-          <Anchor
-            component={Link}
-            to="/experiments/$id"
-            params={{ id: row.id } as never}
-            fw={500}
-            style={breaking(row.name)}
-          >
-            {row.name}
-          </Anchor>
+          <Group gap={6} wrap="nowrap">
+            <Anchor
+              component={Link}
+              to="/experiments/$id"
+              params={{ id: row.id } as never}
+              fw={500}
+              style={breaking(row.name)}
+            >
+              {row.name}
+            </Anchor>
+            {row.private && <PrivateBadge />}
+          </Group>
           {row.tags.length > 0 && (
             <Group gap={4}>
               {row.tags.map((tag) => (

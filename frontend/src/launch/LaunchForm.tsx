@@ -29,6 +29,8 @@ export function LaunchForm({ catalog, start, active, search }: Props) {
   const navigate = useNavigate();
   const kept = useDraft(`launch ${active}`, (stored) => likeSpec(start, stored));
   const spec = kept.draft ?? start;
+  // A draft too: whoever has to sign in again launches nothing for all to see by that.
+  const hidden = useDraft(`launch ${active}, private`, isTrue);
   const [settled] = useDebouncedValue(spec, 250);
   const plan = api.useQuery(
     "post",
@@ -44,6 +46,7 @@ export function LaunchForm({ catalog, start, active, search }: Props) {
   const launch = api.useMutation("post", "/api/experiments", {
     onSuccess: ({ id }, { body }) => {
       kept.sent(body);
+      hidden.discard();
       void navigate({ to: "/experiments/$id", params: { id } });
     },
     onError: (error) =>
@@ -108,11 +111,22 @@ export function LaunchForm({ catalog, start, active, search }: Props) {
               problems={problems}
               failure={plan.error && problems.length === 0 ? sentence(plan.error) : undefined}
               launching={launch.isPending}
-              launch={() => launch.mutate({ body: spec })}
+              launch={() =>
+                launch.mutate({
+                  body: spec,
+                  ...(hidden.draft && { params: { query: { private: true } } }),
+                })
+              }
+              hidden={hidden.draft ?? false}
+              hide={(hide) => (hide ? hidden.keep(true) : hidden.discard())}
             />
           </Stack>
         </Grid.Col>
       </Grid>
     </SpecFormProvider>
   );
+}
+
+function isTrue(stored: unknown): stored is true {
+  return stored === true;
 }

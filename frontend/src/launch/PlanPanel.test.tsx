@@ -38,6 +38,8 @@ function panel(
       failure={undefined}
       launching={false}
       launch={() => {}}
+      hidden={false}
+      hide={() => {}}
     />,
     { wrapper: ({ children }) => <MantineProvider env="test">{children}</MantineProvider> },
   );

@@ -2,6 +2,7 @@ import {
   Alert,
   Badge,
   Button,
+  Checkbox,
   Code,
   Group,
   List,
@@ -12,6 +13,9 @@ import {
   Title,
 } from "@mantine/core";
 import type { FieldProblem, Schemas } from "../api/client";
+import { Allowed } from "../people/Allowed";
+import { useWhyNot } from "../people/may";
+import { useAccounts } from "../people/who";
 import { PlanDetails } from "../spec/PlanDetails";
 import { bytes, roughly } from "../ui/format";
 import { Outdated } from "../ui/Outdated";
@@ -24,10 +28,16 @@ interface Props {
   failure: string | undefined;
   launching: boolean;
   launch: () => void;
+  /** Whether nobody else is to see it for now. */
+  hidden: boolean;
+  hide: (hidden: boolean) => void;
 }
 
 /** What launching would do, kept up to date with the form; and the button that does it. */
-export function PlanPanel({ plan, outdated, problems, failure, launching, launch }: Props) {
+export function PlanPanel(props: Props) {
+  const { plan, outdated, problems, failure, launching, launch, hidden, hide } = props;
+  const accounts = useAccounts();
+  const why = useWhyNot().launch;
   const wrong = problems.length > 0 || failure !== undefined;
   return (
     <Paper withBorder p="md" role="region" aria-label="Plan">
@@ -61,14 +71,24 @@ export function PlanPanel({ plan, outdated, problems, failure, launching, launch
             )
           )}
         </div>
-        <Button
-          size="md"
-          onClick={launch}
-          loading={launching}
-          disabled={wrong || outdated || !plan}
-        >
-          Launch
-        </Button>
+        {accounts && (
+          <Checkbox
+            label="Private until I share it"
+            description="Only you and administrators see it"
+            checked={hidden}
+            onChange={(event) => hide(event.currentTarget.checked)}
+          />
+        )}
+        <Allowed why={why}>
+          <Button
+            size="md"
+            onClick={launch}
+            loading={launching}
+            disabled={why === undefined && (wrong || outdated || !plan)}
+          >
+            Launch
+          </Button>
+        </Allowed>
         {plan && !wrong && (
           <Outdated when={outdated}>
             <Stack gap="sm">

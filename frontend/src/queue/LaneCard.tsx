@@ -1,17 +1,12 @@
-import { ActionIcon, Badge, Group, Menu, Paper, Stack, Text, Tooltip } from "@mantine/core";
+import { ActionIcon, Badge, Group, Menu, Paper, Stack, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import {
-  IconDotsVertical,
-  IconPlayerPause,
-  IconPlayerPlay,
-  IconPlugX,
-  IconX,
-} from "@tabler/icons-react";
+import { IconDotsVertical, IconPlayerPause, IconPlayerPlay, IconPlugX } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { api, type Schemas, sentence } from "../api/client";
 import { changed } from "../api/live";
+import { useWhyNot } from "../people/may";
+import { CancelRun } from "../results/runs/RunActions";
 import { runTitle } from "../results/runs/runTitle";
-import { useRunAction } from "../results/runs/useRunAction";
 import { bytes, roughly } from "../ui/format";
 import { RunProgress } from "../ui/Status";
 import { ExperimentLink } from "./ExperimentLink";
@@ -21,7 +16,7 @@ type Lane = Schemas["LaneOut"];
 
 /** A device, the run on it, and whether it takes the next one. */
 export function LaneCard({ lane, names }: { lane: Lane; names: ExperimentNames }) {
-  const cancel = useRunAction("cancel");
+  const { administer } = useWhyNot();
   const { run } = lane;
   return (
     <Paper withBorder p="sm" role="group" aria-label={`Lane ${lane.name}`}>
@@ -37,19 +32,8 @@ export function LaneCard({ lane, names }: { lane: Lane; names: ExperimentNames }
           )}
         </Group>
         <Group gap={4} wrap="nowrap">
-          {run && (
-            <Tooltip label="Cancel this run">
-              <ActionIcon
-                variant="subtle"
-                color="red"
-                aria-label={`Cancel run ${run.id}`}
-                onClick={() => cancel(run.id)}
-              >
-                <IconX size={16} />
-              </ActionIcon>
-            </Tooltip>
-          )}
-          <LaneMenu lane={lane} />
+          {run && <CancelRun run={run} />}
+          {administer === undefined && <LaneMenu lane={lane} />}
         </Group>
       </Group>
       {run ? (

@@ -1,6 +1,7 @@
 import { ActionIcon, Alert, Group, SimpleGrid, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { IconArrowBarToUp } from "@tabler/icons-react";
 import { api, type Run } from "../api/client";
+import { OwnersProvider, useWhyNotRunsOf } from "../people/may";
 import { CancelRun, RunActions } from "../results/runs/RunActions";
 import { RunStatus } from "../results/runs/RunStatus";
 import { runTitle } from "../results/runs/runTitle";
@@ -20,58 +21,60 @@ export function QueuePage() {
   if (error && !data) return <Unanswered error={error} />;
   if (!data) return <Skeleton height={300} />;
   return (
-    <Stack>
-      <Title order={2}>Queue</Title>
-      {data.notices.map((notice) => (
-        <Alert key={notice} color="orange" role="status">
-          {notice}
-        </Alert>
-      ))}
-      <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }}>
-        {data.lanes.map((lane) => (
-          <LaneCard key={lane.name} lane={lane} names={data.experiments} />
+    <OwnersProvider value={data.owners}>
+      <Stack>
+        <Title order={2}>Queue</Title>
+        {data.notices.map((notice) => (
+          <Alert key={notice} color="orange" role="status">
+            {notice}
+          </Alert>
         ))}
-      </SimpleGrid>
-      {data.lanes.length === 0 && (
-        <Alert color="orange" role="status">
-          There is no lane yet: no device is known to the server that runs the queue.
-        </Alert>
-      )}
-      <Group justify="space-between" mt="sm">
-        <Group gap="xs" align="baseline">
-          <Title order={4}>Waiting ({data.waiting})</Title>
-          {data.waiting_hidden > 0 && (
-            <Text c="dimmed" size="sm">
-              and {data.waiting_hidden} private to others
+        <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }}>
+          {data.lanes.map((lane) => (
+            <LaneCard key={lane.name} lane={lane} names={data.experiments} />
+          ))}
+        </SimpleGrid>
+        {data.lanes.length === 0 && (
+          <Alert color="orange" role="status">
+            There is no lane yet: no device is known to the server that runs the queue.
+          </Alert>
+        )}
+        <Group justify="space-between" mt="sm">
+          <Group gap="xs" align="baseline">
+            <Title order={4}>Waiting ({data.waiting})</Title>
+            {data.waiting_hidden > 0 && (
+              <Text c="dimmed" size="sm">
+                and {data.waiting_hidden} private to others
+              </Text>
+            )}
+          </Group>
+          {data.seconds_left !== null && data.seconds_left > 0 && (
+            <Text size="sm" c="dimmed">
+              All done in about {roughly(data.seconds_left)}
             </Text>
           )}
         </Group>
-        {data.seconds_left !== null && data.seconds_left > 0 && (
+        <WaitingExperiments waiting={data.waiting_by_experiment} names={data.experiments} />
+        <Waiting
+          runs={data.queued}
+          names={data.experiments}
+          whole={data.queued.length === data.waiting}
+        />
+        {data.waiting > data.queued.length && (
           <Text size="sm" c="dimmed">
-            All done in about {roughly(data.seconds_left)}
+            The first {data.queued.length} are shown.
           </Text>
         )}
-      </Group>
-      <WaitingExperiments waiting={data.waiting_by_experiment} names={data.experiments} />
-      <Waiting
-        runs={data.queued}
-        names={data.experiments}
-        whole={data.queued.length === data.waiting}
-      />
-      {data.waiting > data.queued.length && (
-        <Text size="sm" c="dimmed">
-          The first {data.queued.length} are shown.
-        </Text>
-      )}
-      {data.failed.length > 0 && (
-        <>
-          <Title order={4} mt="sm">
-            Failed last
-          </Title>
-          <Failed runs={data.failed} names={data.experiments} />
-        </>
-      )}
-    </Stack>
+        {data.failed.length > 0 && (
+          <>
+            <Title order={4} mt="sm">
+              Failed last
+            </Title>
+            <Failed runs={data.failed} names={data.experiments} />
+          </>
+        )}
+      </Stack>
+    </OwnersProvider>
   );
 }
 
@@ -117,7 +120,6 @@ interface WaitingProps {
 }
 
 function Waiting({ runs, names, whole }: WaitingProps) {
-  const top = useRunAction("top");
   const columns: Column<Run>[] = [
     ...whichRun(names),
     {
@@ -143,14 +145,7 @@ function Waiting({ runs, names, whole }: WaitingProps) {
       value: () => undefined,
       cell: (run) => (
         <Group gap={4} wrap="nowrap" justify="flex-end">
-          <ActionIcon
-            variant="subtle"
-            aria-label={`Move run ${run.id} to the top`}
-            title="Move to the top"
-            onClick={() => top(run.id)}
-          >
-            <IconArrowBarToUp size={16} />
-          </ActionIcon>
+          <ToTop run={run} />
           <CancelRun run={run} />
         </Group>
       ),
@@ -164,5 +159,21 @@ function Waiting({ runs, names, whole }: WaitingProps) {
       empty="Nothing waits."
       order={whole ? undefined : "fixed"}
     />
+  );
+}
+
+function ToTop({ run }: { run: Run }) {
+  const top = useRunAction("top");
+  const why = useWhyNotRunsOf(run.experiment_id);
+  if (why !== undefined) return null;
+  return (
+    <ActionIcon
+      variant="subtle"
+      aria-label={`Move run ${run.id} to the top`}
+      title="Move to the top"
+      onClick={() => top(run.id)}
+    >
+      <IconArrowBarToUp size={16} />
+    </ActionIcon>
   );
 }

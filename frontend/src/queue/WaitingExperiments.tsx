@@ -1,4 +1,4 @@
-import { Button, Group, Menu } from "@mantine/core";
+import { Button, Group, Menu, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import {
   IconArrowBarDown,
@@ -11,6 +11,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { api, type Schemas, sentence } from "../api/client";
 import { otherStatus } from "../api/dependence";
 import { changed } from "../api/live";
+import { useWhyNotRunsOf } from "../people/may";
 import { useCancelAll } from "../results/runs/useCancelAll";
 import { type ExperimentNames, nameOf } from "./experimentNames";
 
@@ -42,11 +43,19 @@ function OfExperiment({ waiting, name }: { waiting: Waiting; name: string }) {
   const { experiment, runs: count, lowest, highest } = waiting;
   const { cancelAll } = useCancelAll();
   const queries = useQueryClient();
+  const why = useWhyNotRunsOf(experiment);
   const of = [`e${experiment}`];
   const { mutate: move } = api.useMutation("post", "/api/runs/priority", {
     onSuccess: () => void changed(queries, ...otherStatus(of)),
     onError: (error) => notifications.show({ color: "red", message: sentence(error) }),
   });
+  if (why !== undefined) {
+    return (
+      <Text size="xs" c="dimmed">
+        {name} ({count})
+      </Text>
+    );
+  }
   return (
     <Menu withinPortal>
       <Menu.Target>

@@ -1,28 +1,23 @@
-import { Anchor, Button, CopyButton, Group, Skeleton, Stack, Title } from "@mantine/core";
-import { IconLink } from "@tabler/icons-react";
-import { keepPreviousData } from "@tanstack/react-query";
+import { Anchor, Button, CopyButton, Group, Stack, Title } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { IconLink, IconShare } from "@tabler/icons-react";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { publicAddress } from "../api/address";
-import { api, type Schemas } from "../api/client";
+import { api } from "../api/client";
+import { Allowed } from "../people/Allowed";
+import { useWhyNot } from "../people/may";
+import { useAccounts } from "../people/who";
 import { Empty } from "../ui/Empty";
-import { Outdated } from "../ui/Outdated";
-import { Tabbed } from "../ui/Tabbed";
-import { Unanswered } from "../ui/Unanswered";
 import { BasketBar } from "./basket/BasketBar";
 import { useBasket } from "./basket/useBasket";
-import { known } from "./catalog";
-import { DifferencesTab } from "./DifferencesTab";
-import type { CompareSearch, CompareTab } from "./search";
-import type { Subject } from "./subject";
-import { labelled, VIEWS, type View } from "./views";
+import { Compared } from "./Compared";
+import { ShareDialog } from "./ShareDialog";
+import type { CompareSearch } from "./search";
+import { viewAddress } from "./sharedView";
+import { tabLabel } from "./views";
 
 const route = getRouteApi("/compare");
-
-const PANELS: Record<CompareTab, View> = {
-  ...VIEWS,
-  differences: { label: "Differences", panel: DifferencesTab },
-};
 
 /** Runs and methods of any experiments side by side; the link holds all of it. */
 export function ComparePage() {
@@ -49,7 +44,12 @@ export function ComparePage() {
     <Stack gap="sm">
       <Group justify="space-between">
         <Title order={2}>Compare</Title>
-        {items && <CopyLink />}
+        {items && (
+          <Group gap="xs">
+            <Share items={items} search={search} />
+            <CopyLink />
+          </Group>
+        )}
       </Group>
       <BasketBar items={items ?? []} choose={choose} />
       {items ? <Compared items={items} search={search} change={change} /> : <NothingYet />}
@@ -69,44 +69,44 @@ function CopyLink() {
   );
 }
 
-interface ComparedProps {
-  items: string[];
-  search: CompareSearch;
-  change: (part: Partial<CompareSearch>) => void;
-}
-
-function Compared({ items, search: raw, change }: ComparedProps) {
-  const { data: catalog, error: unanswered } = api.useQuery("get", "/api/catalog");
-  const { data, error, isPlaceholderData } = api.useQuery(
+/** A link for a guest to what is compared, where all of it is one's own. */
+function Share({ items, search }: { items: string[]; search: CompareSearch }) {
+  const accounts = useAccounts();
+  const whyNot = useWhyNot();
+  const [opened, { open, close }] = useDisclosure(false);
+  const { data: catalog } = api.useQuery("get", "/api/catalog");
+  const { data } = api.useQuery(
     "get",
     "/api/basket",
     { params: { query: { of: items } } },
-    { placeholderData: keepPreviousData, retry: false },
+    { enabled: accounts, retry: false },
   );
-  const failed = (!data && error) || (!catalog && unanswered);
-  if (failed) return <Unanswered error={failed} />;
-  if (!data || !catalog) return <Skeleton height={400} />;
-  const search = known(raw, catalog);
+  if (!accounts || whyNot.launch !== undefined || !data) return null;
+  const why = data.experiments.map(({ owner }) => whyNot.change(owner)).find(Boolean);
   const tab = search.tab ?? "overview";
-  const Panel = PANELS[tab].panel;
   return (
-    <Tabbed tab={tab} panels={labelled(PANELS, catalog)} open={(name) => change({ tab: name })}>
-      <Outdated when={isPlaceholderData}>
-        <Panel subject={subjectOf(items, data)} search={search} change={change} catalog={catalog} />
-      </Outdated>
-    </Tabbed>
+    <>
+      <Allowed why={why}>
+        <Button
+          size="xs"
+          variant="default"
+          leftSection={<IconShare size={14} aria-hidden />}
+          onClick={open}
+        >
+          Share
+        </Button>
+      </Allowed>
+      <ShareDialog
+        opened={opened}
+        close={close}
+        of={items}
+        views={[
+          { label: "All of it", view: viewAddress("/compare", { of: items }) },
+          { label: tabLabel(tab, catalog), view: viewAddress("/compare", { ...search, tab }) },
+        ]}
+      />
+    </>
   );
-}
-
-function subjectOf(items: string[], basket: Schemas["BasketOut"]): Subject {
-  const { runs, layers, steps, experiments } = basket;
-  return {
-    of: items,
-    runs,
-    layers,
-    steps,
-    tasks: [...new Set(experiments.map(({ task }) => task))],
-  };
 }
 
 function NothingYet() {

@@ -2,15 +2,18 @@ import { ActionIcon, Button, Group, Text, Textarea, TextInput, Title } from "@ma
 import { IconPencil } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 import type { Experiment } from "../api/client";
+import { useWhyNot, type Why } from "../people/may";
 import { useExperimentChange } from "./useExperimentChange";
 
 /** An experiment's name, changed where it stands. */
 export function ExperimentName({ experiment }: { experiment: Experiment }) {
   const { change, asked } = useExperimentChange(experiment.id);
   const name = asked.name ?? experiment.name;
+  const why = useWhyNot().change(experiment.owner);
   return (
     <EditedInPlace
       what="name"
+      why={why}
       text={name}
       change={(next) => next && change({ name: next })}
       field={(props) => <TextInput {...props} miw={260} maxLength={200} required />}
@@ -26,9 +29,11 @@ export function ExperimentName({ experiment }: { experiment: Experiment }) {
 export function Description({ experiment }: { experiment: Experiment }) {
   const { change, asked } = useExperimentChange(experiment.id);
   const text = asked.description ?? experiment.description;
+  const why = useWhyNot().change(experiment.owner);
   return (
     <EditedInPlace
       what="description"
+      why={why}
       text={text}
       change={(description) => change({ description })}
       field={(props) => <Textarea {...props} w="100%" maw={900} autosize maxLength={10_000} />}
@@ -38,9 +43,11 @@ export function Description({ experiment }: { experiment: Experiment }) {
           {text}
         </Text>
       ) : (
-        <Text c="dimmed" size="sm">
-          No description
-        </Text>
+        !why && (
+          <Text c="dimmed" size="sm">
+            No description
+          </Text>
+        )
       )}
     </EditedInPlace>
   );
@@ -56,6 +63,8 @@ interface FieldProps {
 
 interface Props {
   what: string;
+  /** Why one may not change it. */
+  why: Why;
   text: string;
   change: (text: string) => void;
   field: (props: FieldProps) => ReactNode;
@@ -63,21 +72,23 @@ interface Props {
 }
 
 /** What is shown until a pen is taken to it; Escape leaves it as it was. */
-function EditedInPlace({ what, text, change, field, children }: Props) {
+function EditedInPlace({ what, why, text, change, field, children }: Props) {
   const [typed, setTyped] = useState<string>();
   if (typed === undefined) {
     return (
       <Group gap={4} wrap="nowrap" align="center">
         {children}
-        <ActionIcon
-          size="sm"
-          variant="subtle"
-          color="gray"
-          aria-label={`Edit the ${what}`}
-          onClick={() => setTyped(text)}
-        >
-          <IconPencil size={14} />
-        </ActionIcon>
+        {why === undefined && (
+          <ActionIcon
+            size="sm"
+            variant="subtle"
+            color="gray"
+            aria-label={`Edit the ${what}`}
+            onClick={() => setTyped(text)}
+          >
+            <IconPencil size={14} />
+          </ActionIcon>
+        )}
       </Group>
     );
   }

@@ -3,6 +3,9 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, type ExperimentDetail, type Schemas } from "../api/client";
 import { changed } from "../api/live";
+import { Allowed } from "../people/Allowed";
+import { useWhyNot } from "../people/may";
+import { useWho } from "../people/who";
 import { useDraft } from "../ui/draft";
 import { ago } from "../ui/format";
 import { Unanswered } from "../ui/Unanswered";
@@ -17,18 +20,26 @@ export function NotesTab({ experiment }: { experiment: ExperimentDetail }) {
   });
   if (error && !data) return <Unanswered error={error} />;
   if (!data) return <Skeleton height={200} />;
-  return <Notes experiment={experiment.id} versions={data} />;
+  return <Notes experiment={experiment.id} owner={experiment.owner} versions={data} />;
 }
 
 type Version = Schemas["NoteOut"];
 
-function Notes({ experiment, versions }: { experiment: number; versions: Version[] }) {
+interface NotesProps {
+  experiment: number;
+  owner: number | null;
+  versions: Version[];
+}
+
+function Notes({ experiment, owner, versions }: NotesProps) {
+  const { guest } = useWho();
+  const why = useWhyNot().change(owner);
   const queries = useQueryClient();
   const kept = useDraft(`notes of ${experiment}`, isNoteDraft);
   const [shown, setShown] = useState<number | null>(null);
   const latest = versions[0];
   const version = versions.find(({ version }) => version === shown) ?? latest;
-  if (kept.draft !== undefined) {
+  if (kept.draft !== undefined && !guest) {
     return (
       <NoteEditor
         experiment={experiment}
@@ -45,13 +56,17 @@ function Notes({ experiment, versions }: { experiment: number; versions: Version
   return (
     <Stack gap="xs">
       <Group gap="sm" align="flex-end">
-        <Button
-          size="xs"
-          variant="default"
-          onClick={() => kept.keep({ text: version?.text ?? "", base: latest?.version ?? 0 })}
-        >
-          {latest ? "Edit" : "Write notes"}
-        </Button>
+        {!guest && (
+          <Allowed why={why}>
+            <Button
+              size="xs"
+              variant="default"
+              onClick={() => kept.keep({ text: version?.text ?? "", base: latest?.version ?? 0 })}
+            >
+              {latest ? "Edit" : "Write notes"}
+            </Button>
+          </Allowed>
+        )}
         {versions.length > 1 && (
           <Select
             size="xs"
@@ -76,7 +91,9 @@ function Notes({ experiment, versions }: { experiment: number; versions: Version
         <RenderedMarkdown text={version.text} />
       ) : (
         <Text c="dimmed">
-          What did you expect, and what did you see? Notes are Markdown, and every version is kept.
+          {why === undefined
+            ? "What did you expect, and what did you see? Notes are Markdown, and every version is kept."
+            : "Nothing has been written."}
         </Text>
       )}
     </Stack>

@@ -10,6 +10,7 @@ import {
 } from "@mantine/core";
 import { IconX } from "@tabler/icons-react";
 import { api, type Run, type Schemas } from "../api/client";
+import { useOwners, useWhyNot } from "../people/may";
 import { DataTable } from "../ui/DataTable";
 import { estimate, rate, withUnit } from "../ui/format";
 import { Sparkline } from "../ui/Sparkline";
@@ -86,6 +87,9 @@ interface MethodTableProps {
 
 function MethodTable({ overview, runs }: MethodTableProps) {
   const { cancelAll } = useCancelAll();
+  const { change } = useWhyNot();
+  const owners = useOwners();
+  const mine = runs.every((run) => change(owners[run.experiment_id]) === undefined);
   const going = runs.filter(({ status }) => ACTIVE.includes(status));
   const active = new Set(going.map(({ label }) => label));
   const columns: Column<Row>[] = [
@@ -126,7 +130,7 @@ function MethodTable({ overview, runs }: MethodTableProps) {
             {`${row.finished} of ${row.runs}`}
             {row.failed > 0 && <Text span inherit fw={600}>{`, ${row.failed} failed`}</Text>}
           </span>
-          {active.has(row.label) && (
+          {active.has(row.label) && mine && (
             <ActionIcon
               size="sm"
               variant="subtle"

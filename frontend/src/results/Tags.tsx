@@ -1,5 +1,6 @@
-import { TagsInput } from "@mantine/core";
+import { Badge, Group, TagsInput } from "@mantine/core";
 import type { Experiment } from "../api/client";
+import { useWhyNot } from "../people/may";
 import { useDraftText } from "../ui/draft";
 import { useExperimentChange } from "./useExperimentChange";
 
@@ -11,6 +12,18 @@ export function Tags({ experiment }: { experiment: Experiment }) {
     const refused = (tags ?? []).filter((tag) => !experiment.tags.includes(tag));
     if (typed === "") type(refused.join(","));
   });
+  const why = useWhyNot().change(experiment.owner);
+  if (why !== undefined) {
+    return (
+      <Group gap={4} title={why}>
+        {experiment.tags.map((tag) => (
+          <Badge key={tag} size="sm" variant="default" tt="none">
+            {tag}
+          </Badge>
+        ))}
+      </Group>
+    );
+  }
   // Those that are being saved: the next one is added to them.
   const tags = asked.tags ?? experiment.tags;
   return (

@@ -22,9 +22,12 @@ import {
   IconSettings,
   IconSun,
 } from "@tabler/icons-react";
-import { Link, Outlet } from "@tanstack/react-router";
+import { Link, Outlet, useMatches } from "@tanstack/react-router";
+import { useWhyNot } from "../people/may";
 import { useBasket } from "../results/basket/useBasket";
 import { Away } from "./Away";
+import { Gate } from "./Gate";
+import { PersonMenu } from "./PersonMenu";
 
 const PAGES = [
   { to: "/launch", label: "Launch", icon: IconRocket },
@@ -37,15 +40,36 @@ const PAGES = [
 /** The pages; the comparison's link carries what has been gathered for it. */
 function usePages() {
   const { items } = useBasket();
-  return PAGES.map((page) =>
+  const { launch } = useWhyNot();
+  return PAGES.filter(({ to }) => to !== "/launch" || launch === undefined).map((page) =>
     page.to === "/compare" && items.length > 0
       ? { ...page, label: `Compare (${items.length})`, search: { of: items } as never }
       : { ...page, search: undefined },
   );
 }
 
-/** The frame of every page: name, the pages, the theme; and whether the server is there. */
+declare module "@tanstack/react-router" {
+  interface StaticDataRouteOption {
+    /** Whether a page stands alone: for those who need not sign in, and see nothing else. */
+    alone?: boolean;
+  }
+}
+
+/** The frame of every page, for those who may look; pages that stand alone have none. */
 export function Shell() {
+  const alone = useMatches({
+    select: (matches) => matches.some(({ staticData }) => staticData.alone),
+  });
+  if (alone) return <Outlet />;
+  return (
+    <Gate>
+      <Frame />
+    </Gate>
+  );
+}
+
+/** Name, the pages, the theme, who one is; and whether the server is there. */
+function Frame() {
   return (
     <AppShell header={{ height: 52 }} padding="md">
       <AppShell.Header>
@@ -76,6 +100,7 @@ export function Shell() {
             </ActionIcon>
           </Tooltip>
           <ThemeSwitch />
+          <PersonMenu />
         </Group>
       </AppShell.Header>
       <AppShell.Main>

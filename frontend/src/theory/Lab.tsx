@@ -4,6 +4,8 @@ import { IconDeviceFloppy, IconRotate } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef } from "react";
 import { api, type Catalog, type ExperimentSpec, type Problem, sentence } from "../api/client";
+import { Allowed } from "../people/Allowed";
+import { useWhyNot } from "../people/may";
 import { SpecFormProvider } from "../spec/SpecForm";
 import { DraftBar } from "../ui/DraftBar";
 import { useDraft } from "../ui/draft";
@@ -47,6 +49,7 @@ export function Lab(props: Props) {
 /** The controls of a problem beside its solution. */
 function Bench({ catalog, start, of, active, summary, search, spec, solved }: BenchProps) {
   const navigate = useNavigate();
+  const why = useWhyNot().launch;
   const changes = search.changes ?? {};
   const text = JSON.stringify(changes);
   const go = (more: Changes | undefined) => {
@@ -131,17 +134,19 @@ function Bench({ catalog, start, of, active, summary, search, spec, solved }: Be
           >
             Reset
           </Button>
-          <Button
-            size="xs"
-            leftSection={<IconDeviceFloppy size={14} />}
-            loading={send.isPending}
-            onClick={() => {
-              sending.current = changes;
-              send.mutate({ body: spec });
-            }}
-          >
-            Send to history
-          </Button>
+          <Allowed why={why}>
+            <Button
+              size="xs"
+              leftSection={<IconDeviceFloppy size={14} />}
+              loading={send.isPending}
+              onClick={() => {
+                sending.current = changes;
+                send.mutate({ body: spec });
+              }}
+            >
+              Send to history
+            </Button>
+          </Allowed>
         </Group>
       </Group>
       <Group gap={6} mb="xs" role="group" aria-label="Presets">

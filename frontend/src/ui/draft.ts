@@ -77,3 +77,16 @@ export function useDraftText(key: string): DraftText {
 function isText(stored: unknown): stored is string {
   return typeof stored === "string";
 }
+
+const OWNER = "drafts of";
+
+/** Forget what somebody else had typed in this tab: those who sign in after them do not see it. */
+export function discardOthers(person: string): void {
+  const before = sessionStorage.getItem(OWNER);
+  if (before !== null && before !== person) {
+    for (const key of Object.keys(sessionStorage)) {
+      if (key.startsWith("draft: ")) sessionStorage.removeItem(key);
+    }
+  }
+  sessionStorage.setItem(OWNER, person);
+}

@@ -1,0 +1,41 @@
+import { Group, Stack, Text, Title } from "@mantine/core";
+import { Empty } from "../ui/Empty";
+import { PasswordForm } from "./PasswordForm";
+import { PersonAvatar } from "./PersonAvatar";
+import { SignIns } from "./SignIns";
+import { Tokens } from "./Tokens";
+import { useWho } from "./who";
+
+const MAY = {
+  viewer: "You look at results.",
+  editor: "You launch experiments, and change what is yours.",
+  administrator: "You decide about people, lanes and everything that is here.",
+};
+
+/** One's own account: password, browsers, access tokens. */
+export function AccountPage() {
+  const { person, auth } = useWho();
+  if (!person || auth === "none") {
+    return (
+      <Empty title="There are no accounts here">
+        Whoever reaches this server may do everything. LORAONE_AUTH sets up accounts.
+      </Empty>
+    );
+  }
+  return (
+    <Stack>
+      <Group>
+        <PersonAvatar name={person.name} colour={person.colour} size={48} />
+        <div>
+          <Title order={2}>{person.name}</Title>
+          <Text c="dimmed">
+            {person.role}. {MAY[person.role]}
+          </Text>
+        </div>
+      </Group>
+      {person.password && <PasswordForm />}
+      {person.way === "session" && <SignIns />}
+      <Tokens />
+    </Stack>
+  );
+}

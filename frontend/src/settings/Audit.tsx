@@ -1,0 +1,153 @@
+import { Button, Group, Paper, Select, Skeleton, Text, Title } from "@mantine/core";
+import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { address } from "../api/address";
+import { api, client, type Schemas } from "../api/client";
+import { DataTable } from "../ui/DataTable";
+import { Download } from "../ui/Download";
+import { Outdated } from "../ui/Outdated";
+import type { Column } from "../ui/table";
+import { Unanswered } from "../ui/Unanswered";
+
+type Row = Schemas["AuditOut"];
+
+const PER_PAGE = 100;
+
+/** As the server calls what people do (backend/people/audit.py). */
+const ACTIONS = [
+  "sign-in",
+  "sign-in failed",
+  "sign-out",
+  "sign-out everywhere",
+  "password changed",
+  "password set",
+  "link made",
+  "link withdrawn",
+  "account made",
+  "person renamed",
+  "role changed",
+  "person disabled",
+  "person enabled",
+  "person claimed",
+  "token made",
+  "token deleted",
+  "launched",
+  "imported",
+  "changed",
+  "cancelled",
+  "retried",
+  "moved",
+  "note written",
+  "view saved",
+  "view deleted",
+  "lane set",
+  "share link made",
+  "share link ended",
+];
+
+/** Who did what and from where, the newest first. */
+export function Audit() {
+  const [person, setPerson] = useState<string | null>(null);
+  const [action, setAction] = useState<string | null>(null);
+  const { data: people } = api.useQuery("get", "/api/people", {}, { staleTime: 0 });
+  const asked = {
+    ...(person !== null && { person: Number(person) }),
+    ...(action !== null && { action }),
+  };
+  const { data, error, isPlaceholderData, hasNextPage, isFetchingNextPage, fetchNextPage } =
+    useInfiniteQuery({
+      queryKey: ["audit", person, action],
+      queryFn: async ({ pageParam, signal }) => {
+        const { data, error } = await client.GET("/api/audit", {
+          params: { query: { limit: PER_PAGE, ...asked, ...(pageParam && { before: pageParam }) } },
+          signal,
+        });
+        if (error) throw error;
+        return data;
+      },
+      initialPageParam: 0,
+      getNextPageParam: (rows) => (rows.length === PER_PAGE ? rows.at(-1)?.id : undefined),
+      placeholderData: keepPreviousData,
+      staleTime: 0,
+    });
+  const file = new URLSearchParams(Object.entries(asked).map(([key, value]) => [key, `${value}`]));
+  return (
+    <Paper withBorder p="md" role="region" aria-label="Audit">
+      <Group justify="space-between" align="flex-start">
+        <div>
+          <Title order={4}>Audit</Title>
+          <Text size="sm" c="dimmed">
+            Rows are added and never changed. No secret and no text of anybody stands in them.
+          </Text>
+        </div>
+        <Download href={address(`/api/audit/file?${file}`)} name="audit.jsonl">
+          JSON Lines
+        </Download>
+      </Group>
+      <Group gap="xs" my="sm">
+        <Select
+          size="xs"
+          aria-label="Who"
+          placeholder="Everybody"
+          clearable
+          searchable
+          data={(people ?? []).map(({ id, name }) => ({ value: String(id), label: name }))}
+          value={person}
+          onChange={setPerson}
+        />
+        <Select
+          size="xs"
+          aria-label="What was done"
+          placeholder="Whatever was done"
+          clearable
+          searchable
+          data={ACTIONS}
+          value={action}
+          onChange={setAction}
+        />
+      </Group>
+      {error && !data ? (
+        <Unanswered error={error} />
+      ) : data ? (
+        <Outdated when={isPlaceholderData}>
+          <DataTable
+            rows={data.pages.flat()}
+            columns={COLUMNS}
+            caption="Audit trail"
+            minWidth={760}
+            empty="Nothing of this has happened."
+          />
+        </Outdated>
+      ) : (
+        <Skeleton height={300} />
+      )}
+      {hasNextPage && (
+        <Button
+          size="xs"
+          variant="default"
+          mt="xs"
+          loading={isFetchingNextPage}
+          onClick={() => void fetchNextPage()}
+        >
+          Earlier
+        </Button>
+      )}
+    </Paper>
+  );
+}
+
+const COLUMNS: Column<Row>[] = [
+  {
+    id: "at",
+    header: "When",
+    value: (row) => row.at,
+    cell: (row) => (
+      <span style={{ whiteSpace: "nowrap" }}>{new Date(row.at).toLocaleString()}</span>
+    ),
+  },
+  { id: "name", header: "Who", value: (row) => row.name },
+  { id: "action", header: "What", value: (row) => row.action },
+  { id: "target", header: "Of what", value: (row) => row.target },
+  { id: "detail", header: "How", value: (row) => row.detail },
+  { id: "address", header: "From", value: (row) => row.address },
+];
