@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import select
 
-from backend.settings import Settings
+from backend.settings import AuthMode, Settings
 from backend.storage.store import changes, experiments, results, runs
 from backend.storage.tables import MetricRow, Run
 from backend.web.app import create_app
@@ -24,9 +24,9 @@ LAYERS = ("model.layers.0.q_proj", "model.layers.1.q_proj")
 
 
 @contextmanager
-def served(home: Path) -> Iterator[tuple[FastAPI, str]]:
+def served(home: Path, auth: AuthMode = "none") -> Iterator[tuple[FastAPI, str]]:
     """The app, and its address."""
-    app = create_app(Settings(home=home))
+    app = create_app(Settings(home=home, auth=auth))
     app.state.scheduler.start = lambda: None
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
