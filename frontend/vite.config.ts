@@ -13,6 +13,8 @@ export default defineConfig({
   build: {
     outDir: "../backend/page",
     emptyOutDir: true,
+    // Fonts are files: the page's security policy takes none from a script or a style sheet.
+    assetsInlineLimit: (file) => (/\.(woff2?|ttf)$/.test(file) ? false : undefined),
     chunkSizeWarningLimit: 1800,
     // Every browser that runs the rest knows it; it would be a file more.
     modulePreload: { polyfill: false },

@@ -11,6 +11,9 @@ import { useWho } from "../people/who";
 import { Tabbed } from "../ui/Tabbed";
 import { Unanswered } from "../ui/Unanswered";
 import { known } from "./catalog";
+import { Commenting } from "./comments/Commenting";
+import { CommentsTab } from "./comments/CommentsTab";
+import { useComments } from "./comments/useComments";
 import { ExperimentHeader } from "./ExperimentHeader";
 import { NotesTab } from "./NotesTab";
 import { RecipeTab } from "./RecipeTab";
@@ -21,7 +24,12 @@ type Panels = Partial<Record<Tab, Partial<View>>>;
 
 /** What would be launched again is not for guests. */
 const FOR_GUESTS: Panels = { ...VIEWS, notes: { label: "Notes" } };
-const PANELS: Panels = { ...VIEWS, recipe: { label: "Recipe" }, notes: { label: "Notes" } };
+const PANELS: Panels = {
+  ...VIEWS,
+  recipe: { label: "Recipe" },
+  notes: { label: "Notes" },
+  comments: { label: "Comments" },
+};
 
 interface Props {
   id: number;
@@ -39,15 +47,19 @@ export function ExperimentResults({ id, search: raw, go, alone = false }: Props)
   const { data, error } = api.useQuery("get", "/api/experiments/{experiment_id}", {
     params: { path: { experiment_id: id } },
   });
+  const comments = useComments(id, !guest).data?.total ?? 0;
   const failed = (!data && error) || (!catalog && unanswered);
   if (failed) return <Unanswered error={failed} />;
   if (!data || !catalog) return <Skeleton height={400} />;
   const search = known(raw, catalog);
   const change = (part: Partial<ExperimentSearch>) => go({ ...search, ...part });
   const tab = search.tab ?? "overview";
-  const panel = (
+  const shown = (
     <Panel tab={tab} experiment={data} search={search} change={change} catalog={catalog} />
   );
+  const panel = guest ? shown : <Commenting experiment={id}>{shown}</Commenting>;
+  const panels = labelled(guest ? FOR_GUESTS : PANELS, catalog);
+  if (comments > 0) panels.comments = { label: `Comments (${comments})` };
   return (
     <OwnersProvider value={{ [id]: data.owner }}>
       <Stack gap="sm">
@@ -63,11 +75,7 @@ export function ExperimentResults({ id, search: raw, go, alone = false }: Props)
             {panel}
           </>
         ) : (
-          <Tabbed
-            tab={tab}
-            panels={labelled(guest ? FOR_GUESTS : PANELS, catalog)}
-            open={(name) => change({ tab: name })}
-          >
+          <Tabbed tab={tab} panels={panels} open={(name) => change({ tab: name })}>
             {panel}
           </Tabbed>
         )}
@@ -90,6 +98,7 @@ function Panel({ tab, experiment, ...view }: PanelProps) {
   const props = { subject, ...view };
   if (tab === "recipe") return <RecipeTab spec={storedSpec(experiment)} {...props} />;
   if (tab === "notes") return <NotesTab key={id} experiment={experiment} />;
+  if (tab === "comments") return <CommentsTab key={id} experiment={id} />;
   const View = VIEWS[tab].panel;
   return <View {...props} />;
 }

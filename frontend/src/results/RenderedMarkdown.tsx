@@ -1,8 +1,9 @@
-import { Paper, Skeleton, Typography } from "@mantine/core";
+import { Paper, Skeleton } from "@mantine/core";
 import { keepPreviousData } from "@tanstack/react-query";
 import { api } from "../api/client";
 import { Outdated } from "../ui/Outdated";
 import { Unanswered } from "../ui/Unanswered";
+import { Written } from "../ui/Written";
 
 /** The server turns Markdown into HTML without scripts, images, or tags that people wrote. */
 export function RenderedMarkdown({ text }: { text: string }) {
@@ -17,11 +18,7 @@ export function RenderedMarkdown({ text }: { text: string }) {
   return (
     <Paper withBorder p="md">
       <Outdated when={isPlaceholderData}>
-        <Typography
-          style={{ overflowWrap: "anywhere" }}
-          // biome-ignore lint/security/noDangerouslySetInnerHtml: made safe by backend/results/markdown_text.py
-          dangerouslySetInnerHTML={{ __html: data.html }}
-        />
+        <Written html={data.html} />
       </Outdated>
     </Paper>
   );

@@ -17,7 +17,7 @@ const VIEWS = [
   "runs",
 ] as const;
 
-const TABS = [...VIEWS, "recipe", "notes"] as const;
+const TABS = [...VIEWS, "recipe", "notes", "comments"] as const;
 export type Tab = (typeof TABS)[number];
 
 const COMPARE_TABS = [...VIEWS, "differences"] as const;

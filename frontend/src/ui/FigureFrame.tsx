@@ -1,8 +1,9 @@
 import { ActionIcon, Anchor, Group, Modal, Paper, Tooltip } from "@mantine/core";
 import { useDisclosure, useViewportSize } from "@mantine/hooks";
 import { IconMaximize, IconTable } from "@tabler/icons-react";
-import { useMemo, useRef } from "react";
+import { useContext, useMemo, useRef } from "react";
 import { Download } from "./Download";
+import { FigureActions } from "./figureActions";
 import { withNamesInLines } from "./names";
 import { Outdated, useOutdated } from "./Outdated";
 import { Plot, type PlotlyFigure, type PlotPoint, type Save } from "./Plot";
@@ -34,6 +35,7 @@ export function FigureFrame({
   const saver = useRef<Save | undefined>(undefined);
   const screen = useViewportSize();
   const outdated = useOutdated();
+  const action = useContext(FigureActions);
   const [whole, { open: enlarge, close: shrink }] = useDisclosure(false);
   const [table, { open: openTable, close: closeTable }] = useDisclosure(false);
   return (
@@ -47,6 +49,7 @@ export function FigureFrame({
         saver={saver}
       />
       <Group justify="flex-end" gap="sm" mt={4}>
+        {action?.(label)}
         <Tooltip label="Full screen">
           <ActionIcon
             size="sm"

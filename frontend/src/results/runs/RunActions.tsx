@@ -6,6 +6,7 @@ import type { Run } from "../../api/client";
 import { useWhyNot, useWhyNotRunsOf } from "../../people/may";
 import { useWho } from "../../people/who";
 import { BasketToggle } from "../basket/BasketToggle";
+import { RunComments } from "../comments/RunComments";
 import { DeleteRun } from "../deleting/DeleteRun";
 import { RunLog } from "./RunLog";
 import { useRunAction } from "./useRunAction";
@@ -40,6 +41,7 @@ export function RunActions({ run }: { run: Run }) {
         </ActionIcon>
       )}
       {run.attempt > 0 && <RunLog run={run} />}
+      <RunComments run={run} />
       {(run.status === "queued" || run.status === "running") && <CancelRun run={run} />}
       {mine && run.finished_at !== null && run.status !== "queued" && run.status !== "running" && (
         <DeleteRun run={run} />
