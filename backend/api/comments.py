@@ -32,10 +32,9 @@ from backend.api.schemas.comments import (
     MentionableOut,
 )
 from backend.errors import FieldProblem, ForbiddenError, InvalidError, NotFoundError
-from backend.people import audit, mentionable, registry
-from backend.people.caller import Caller
+from backend.people import audit, mentionable
 from backend.results import markdown_text
-from backend.storage.store import changes, comments, runs
+from backend.storage.store import changes, comments, notices, runs
 from backend.storage.tables import Comment, Experiment
 from loraone.spec.base import MOST_INT
 
@@ -71,17 +70,9 @@ def commenters(session: Reading, experiment: ExperimentDep, caller: CallerDep) -
     return CommentersOut(
         people=[MentionableOut(id=person.id, name=person.name) for person in found],
         writes="launch" in caller.rights,
-        person=_person(session, caller),
+        person=caller.number(session),
         deletes_any="admin" in caller.rights,
     )
-
-
-def _person(session: Session, caller: Caller) -> int | None:
-    """Whose comments the caller's are; without accounts that of the name, where there is one."""
-    if caller.person is not None or caller.way != "here":
-        return caller.person
-    person = registry.find(session, caller.name)
-    return None if person is None else person.id
 
 
 @router.post("/experiments/{experiment_id}/comments", status_code=201, responses=refuses(409))
@@ -107,6 +98,7 @@ def write(
         session.flush()
         about = f"experiment {experiment_id}"
         audit.note(session, caller, "commented", f"comment {comment.id}", about)
+        notices.mentioned(session, comment, {})
         changes.add_experiments(session, [experiment_id], "comments")
         written = CommentOut.of(comment)
     feed.wake()
@@ -147,8 +139,10 @@ def edit(
         comment, experiment = _find(session, comment_id)
         if comment.person_id is None or comment.person_id != caller.owner(session).id:
             raise ForbiddenError(f"comment {comment_id} is {comment.author}'s: only they change it")
+        before = comment.mentions
         comments.edit(comment, change.text, _mentions(session, experiment, change.text))
         audit.note(session, caller, "comment changed", f"comment {comment_id}")
+        notices.mentioned(session, comment, before)
         changes.add_experiments(session, [comment.experiment_id], "comments")
         edited = CommentOut.of(comment)
     feed.wake()

@@ -43,6 +43,14 @@ class Caller:
         found = None if self.person is None else session.get(Person, self.person)
         return registry.named(session, self.name) if found is None else found
 
+    def number(self, session: Session) -> int | None:
+        """Whose what they write is; without accounts that of the name, once there is such a
+        person."""
+        if self.person is not None or self.way != "here":
+            return self.person
+        found = registry.find(session, self.name)
+        return None if found is None else found.id
+
     def may_change(self, owner: int | None) -> bool:
         """Whether what ``owner`` owns is theirs to change."""
         if self.way == "here" or "admin" in self.rights:

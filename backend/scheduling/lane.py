@@ -192,6 +192,8 @@ class Lane:
                 runs.requeue(session, run, "the server was stopped during the run")
             elif run is not None:
                 runs.lose(session, run, reason)
+                said = f"lane {self.device.name}: run {run.id} was lost: {reason}"
+                self._work.tell(session, "lane", f"lane {self.device.name}", said)
 
         self._work.write(lose, self.stopping)
 

@@ -111,12 +111,20 @@ class Scheduler:
         if not self.leads:
             return
         if rarely or not led:
-            self._disk = disk.read(self._work.settings)
+            was, self._disk = self._disk, disk.read(self._work.settings)
+            if self._disk.state not in ("ok", was.state):
+                self._tell_of_disk()
             self._recover()
             self._match_lanes()
             disk.trim(self._work.settings)
             self.emptying.go_on(EMPTYING_S)
         self._write_readings()
+
+    def _tell_of_disk(self) -> None:
+        with suppress(DBAPIError):  # such as because it is full: the page says it too
+            with self._work.database.write() as session:
+                self._work.tell(session, "disk", "disk", self._disk.sentence)
+            self._work.feed.wake()
 
     def _recover(self) -> None:
         with self._work.database.write() as session:

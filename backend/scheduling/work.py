@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -26,6 +26,7 @@ from backend.scheduling.feed import Feed
 from backend.scheduling.jobs import Job
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend.storage.store import notices
 from backend.storage.tables import Run
 from loraone.spec import stored
 
@@ -49,6 +50,13 @@ class Work:
         # Why nothing can be written at the moment, as a sentence for the page.
         self.trouble: str | None = None
         self._changed = threading.Condition()
+
+    def tell(
+        self, session: Session, kind: Literal["lane", "disk"], subject: str, text: str
+    ) -> None:
+        """Tell whoever sees to this machine."""
+        here = self.settings.user if self.settings.auth == "none" else None
+        notices.of_machine(session, kind, subject, text, here)
 
     def wake(self) -> None:
         """Say that there may be work."""

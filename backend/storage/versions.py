@@ -40,6 +40,8 @@ from backend.storage.tables import (
     Invitation,
     LaneRow,
     Note,
+    Notice,
+    NoticeChoice,
     Person,
     Run,
     SavedView,
@@ -248,6 +250,8 @@ def _experiments(session: Session, row: object) -> set[int] | None:
     """The experiments whose answers a row is part of; None: any."""
     match row:
         case Change() | SavedView() | LaneRow() | ShareLink():
+            return set()
+        case Notice() | NoticeChoice():
             return set()
         case Person() | SignIn() | AccessToken() | Invitation() | Attempt() | AuditRow():
             return set()  # an experiment says the name of its owner itself

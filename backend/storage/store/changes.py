@@ -57,6 +57,11 @@ def add_views(session: Session) -> None:
     _append(session, "views")
 
 
+def add_notices(session: Session) -> None:
+    """Append that somebody was told something: whose it is, nobody else learns."""
+    _append(session, "notices")
+
+
 def _append(
     session: Session,
     kind: str,

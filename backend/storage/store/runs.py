@@ -14,12 +14,13 @@ from sqlalchemy import bindparam, delete, exists, func, or_, select
 from sqlalchemy.orm import Session, defer
 
 from backend.storage.audience import EVERYTHING, reading_for
-from backend.storage.store import changes, settling
+from backend.storage.store import changes, notices, settling
 from backend.storage.store.visible import visible
 from backend.storage.tables import (
     ACTIVE,
     AlignmentRow,
     ArtifactRow,
+    Experiment,
     LayerColumn,
     MetricRow,
     OverlapRow,
@@ -97,8 +98,11 @@ def finish(
     run.reason = reason
     run.lane = run.phase = run.not_before = None
     changes.add(session, run, "status")
-    if settle:
-        settling.settle(session, run.experiment_id)
+    if status == "failed":
+        notices.failed(session, run)
+    # Whoever cancels knows that it has ended.
+    if settle and settling.settle(session, run.experiment_id) and status != "cancelled":
+        notices.settled(session, session.get_one(Experiment, run.experiment_id))
 
 
 def _leave_lane(run: Run) -> None:

@@ -51,14 +51,16 @@ def best(session: Session, experiments: Sequence[Experiment]) -> dict[int, Best]
     return kept | read(session, [row.id for row in experiments if not row.settled])
 
 
-def settle(session: Session, experiment_id: int) -> None:
-    """Keep what is ahead in an experiment if all its runs have ended."""
+def settle(session: Session, experiment_id: int) -> bool:
+    """Keep what is ahead in an experiment if all its runs have ended; whether they have."""
     session.flush()
     waits = select(Run.id).where(Run.experiment_id == experiment_id, Run.status.in_(ACTIVE))
-    if session.scalar(waits.limit(1)) is None:
-        experiment = session.get_one(Experiment, experiment_id)
-        for name, value in _columns(read(session, [experiment_id]).get(experiment_id)).items():
-            setattr(experiment, name, value)
+    if session.scalar(waits.limit(1)) is not None:
+        return False
+    experiment = session.get_one(Experiment, experiment_id)
+    for name, value in _columns(read(session, [experiment_id]).get(experiment_id)).items():
+        setattr(experiment, name, value)
+    return True
 
 
 def unsettle(session: Session, experiment_id: int) -> None:

@@ -5,6 +5,7 @@ from backend.storage.tables.bin import BinnedAdapter, BinnedExperiment, BinnedRu
 from backend.storage.tables.changes import Change
 from backend.storage.tables.comments import Comment
 from backend.storage.tables.experiments import Experiment, Note, SavedView, Tag
+from backend.storage.tables.notices import Notice, NoticeChoice
 from backend.storage.tables.people import (
     NAMED,
     AccessToken,
@@ -60,6 +61,8 @@ __all__ = [
     "LayerColumn",
     "MetricRow",
     "Note",
+    "Notice",
+    "NoticeChoice",
     "OverlapRow",
     "Person",
     "Right",

@@ -14,6 +14,7 @@ export type Kind =
   | "experiment"
   | "notes"
   | "comments"
+  | "notices"
   | "views";
 
 /** A change: its kind, and the experiment and the run it is about; 0 where it is about none. */
@@ -79,6 +80,7 @@ export const DEPENDENCES: Record<Reading | Asking, Dependence> = {
   "/api/experiments/{experiment_id}/comments": { whose: "asked", kinds: ["comments"] },
   // Whom it is shared with decides who can be mentioned.
   "/api/experiments/{experiment_id}/commenters": { whose: "asked", kinds: ["experiment"] },
+  "/api/notices": { whose: "all", kinds: ["notices"] },
   "/api/basket": { whose: "asked", kinds: ["status", "phase", "alignment", "experiment"] },
   // What experiments differ in is told by their names.
   "/api/overview": { whose: "asked", kinds: ["status", "experiment"] },

@@ -22,7 +22,7 @@ type Event = Partial<Change> & { experiment: number; run: number; began?: boolea
 type Outdated = (query: Query) => boolean;
 
 const ABOUT_RUNS = ["metric", "alignment", "report", "status"] as const;
-const ABOUT_OTHERS = ["lanes", "experiment", "notes", "comments", "views"] as const;
+const ABOUT_OTHERS = ["lanes", "experiment", "notes", "comments", "notices", "views"] as const;
 
 let state: "following" | "away" = "following";
 const watching = new Set<() => void>();

@@ -27,6 +27,7 @@ import { useWhyNot } from "../people/may";
 import { useBasket } from "../results/basket/useBasket";
 import { Away } from "./Away";
 import { Gate } from "./Gate";
+import { Notices } from "./Notices";
 import { PersonMenu } from "./PersonMenu";
 
 const PAGES = [
@@ -87,13 +88,15 @@ function Frame() {
             LoRA-One Lab
           </Text>
           <Navigation />
+          <Group ml="auto">
+            <Notices />
+          </Group>
           <Tooltip label="Settings">
             <ActionIcon
               component={Link}
               to="/settings"
               variant="subtle"
               size="lg"
-              ml="auto"
               aria-label="Settings"
             >
               <IconSettings size={18} />
