@@ -74,4 +74,5 @@ def test_launch_watch_look_and_pause(page: Page, deployment: tuple[Process, int]
     expect(waiting.get_by_text("10", exact=True)).to_have_count(2)
     page.get_by_role("button", name="Waits (2)").click()
     page.get_by_role("menuitem", name="Cancel all 2 runs").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel 2 runs").click()
     expect(page.get_by_text("Nothing waits.")).to_be_visible()

@@ -228,6 +228,7 @@ def test_an_old_experiment_is_a_template_and_can_be_cancelled(
     expect(plan.get_by_text("2 runs")).to_be_visible()
     plan.get_by_role("button", name="Launch").click()
     page.get_by_role("button", name="Cancel all 2 runs").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel 2 runs").click()
     expect(
         page.get_by_role("table", name="Runs").get_by_text("cancelled", exact=True)
     ).to_have_count(2, timeout=MINUTES)

@@ -74,10 +74,12 @@ def test_a_fair_comparison_is_launched_and_half_of_it_cancelled(page: Page) -> N
     for method in ("PiSSA", "Full fine-tuning"):
         row = methods.get_by_role("row").filter(has_text=method)
         row.get_by_role("button", name=f"Cancel the other runs of {method}").click()
+        page.get_by_role("dialog").get_by_role("button", name="Cancel 12 runs").click()
         expect(page.get_by_text("12 runs cancelled").last).to_be_visible()
     runs = page.get_by_role("table", name="Runs")
     expect(runs.get_by_text("cancelled", exact=True)).to_have_count(24)
     page.get_by_role("button", name="Cancel all 24 runs").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel 24 runs").click()
     expect(runs.get_by_text("cancelled", exact=True)).to_have_count(48)
     page.get_by_role("button", name="Archive").click()
     expect(page.get_by_role("button", name="Bring back")).to_be_visible()

@@ -5,7 +5,6 @@ import { DataTable } from "../ui/DataTable";
 import { bytes, quantity } from "../ui/format";
 import type { Column } from "../ui/table";
 import { Unanswered } from "../ui/Unanswered";
-import { StoredExperiments } from "./StoredExperiments";
 
 /** What the server stores, and how it was set up. */
 export function Server() {
@@ -35,7 +34,6 @@ export function Server() {
             </div>
           ))}
         </SimpleGrid>
-        <StoredExperiments />
       </Paper>
       <Paper withBorder p="md">
         <Title order={4}>Server {data.version}</Title>

@@ -10,6 +10,7 @@ import { People } from "./People";
 import { Preferences } from "./Preferences";
 import { Server } from "./Server";
 import { ShareLinks } from "./ShareLinks";
+import { StoredExperiments } from "./StoredExperiments";
 import { type SettingsTab, TABS } from "./search";
 
 const route = getRouteApi("/settings");
@@ -17,7 +18,7 @@ const route = getRouteApi("/settings");
 const PANELS: Record<SettingsTab, { label: string; panel: () => ReactNode }> = {
   browser: { label: "This browser", panel: Preferences },
   people: { label: "People", panel: People },
-  bin: { label: "Bin", panel: Bin },
+  bin: { label: "Storage", panel: StoragePanel },
   shares: { label: "Share links", panel: ShareLinks },
   audit: { label: "Audit", panel: Audit },
   server: { label: "Server", panel: ServerPanel },
@@ -34,8 +35,8 @@ export function SettingsPage() {
       <Stack>
         <Title order={2}>Settings</Title>
         <Preferences />
+        <StoragePanel />
         <Server />
-        <Bin />
       </Stack>
     );
   }
@@ -60,6 +61,16 @@ export function SettingsPage() {
       >
         <Panel />
       </Tabbed>
+    </Stack>
+  );
+}
+
+/** What takes the space of one's own, and what was deleted of it. */
+function StoragePanel() {
+  return (
+    <Stack>
+      <StoredExperiments />
+      <Bin />
     </Stack>
   );
 }

@@ -4,10 +4,12 @@ import {
   Checkbox,
   Group,
   NumberInput,
+  Paper,
   Select,
   Skeleton,
   Stack,
   Text,
+  Title,
 } from "@mantine/core";
 import { keepPreviousData } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
@@ -61,68 +63,73 @@ export function StoredExperiments() {
     ),
   );
   return (
-    <Stack gap="xs" mt="md">
-      <Group gap="xs" align="flex-end">
-        <NumberInput
-          size="xs"
-          w={130}
-          min={0}
-          label="Older than, days"
-          value={days ?? ""}
-          onChange={(value) => setDays(given(value))}
-        />
-        <NumberInput
-          size="xs"
-          w={130}
-          min={0}
-          label="Larger than, MB"
-          value={megabytes ?? ""}
-          onChange={(value) => setMegabytes(given(value))}
-        />
-        {owners.size > 1 && (
-          <Select
+    <Paper withBorder p="md" role="region" aria-label="Largest experiments">
+      <Title order={4} mb="xs">
+        Largest experiments
+      </Title>
+      <Stack gap="xs">
+        <Group gap="xs" align="flex-end">
+          <NumberInput
             size="xs"
-            w={160}
-            label="Owner"
-            clearable
-            data={[...owners].map(([value, label]) => ({ value, label }))}
-            value={owner === undefined ? null : String(owner)}
-            onChange={(value) => setOwner(value === null ? undefined : Number(value))}
+            w={130}
+            min={0}
+            label="Older than, days"
+            value={days ?? ""}
+            onChange={(value) => setDays(given(value))}
           />
+          <NumberInput
+            size="xs"
+            w={130}
+            min={0}
+            label="Larger than, MB"
+            value={megabytes ?? ""}
+            onChange={(value) => setMegabytes(given(value))}
+          />
+          {owners.size > 1 && (
+            <Select
+              size="xs"
+              w={160}
+              label="Owner"
+              clearable
+              data={[...owners].map(([value, label]) => ({ value, label }))}
+              value={owner === undefined ? null : String(owner)}
+              onChange={(value) => setOwner(value === null ? undefined : Number(value))}
+            />
+          )}
+          <Button
+            size="xs"
+            variant="default"
+            disabled={rows.every(({ adapters }) => adapters === 0)}
+            onClick={() => act("adapters")}
+          >
+            Free adapters ({bytes(total(rows, "adapters"))})
+          </Button>
+          <Button
+            size="xs"
+            variant="light"
+            color="red"
+            disabled={rows.length === 0}
+            onClick={() => act("runs")}
+          >
+            Delete {rows.length > 0 && quantity(rows.length)}
+          </Button>
+        </Group>
+        <DataTable
+          rows={data.experiments}
+          columns={columns(data.experiments, ids, setChosen)}
+          caption="Experiments with the largest files"
+          minWidth={560}
+          empty="No experiment with files fits."
+          order="fixed"
+        />
+        {data.total > data.experiments.length && (
+          <Text size="xs" c="dimmed">
+            The largest {data.experiments.length} of {quantity(data.total)}, which take{" "}
+            {bytes(data.bytes)}.
+          </Text>
         )}
-        <Button
-          size="xs"
-          variant="default"
-          disabled={rows.every(({ adapters }) => adapters === 0)}
-          onClick={() => act("adapters")}
-        >
-          Free adapters ({bytes(total(rows, "adapters"))})
-        </Button>
-        <Button
-          size="xs"
-          variant="light"
-          color="red"
-          disabled={rows.length === 0}
-          onClick={() => act("runs")}
-        >
-          Delete {rows.length > 0 && quantity(rows.length)}
-        </Button>
-      </Group>
-      <DataTable
-        rows={data.experiments}
-        columns={columns(data.experiments, ids, setChosen)}
-        caption="Experiments with the largest files"
-        minWidth={560}
-        empty="No experiment with files fits."
-        order="fixed"
-      />
-      {data.total > data.experiments.length && (
-        <Text size="xs" c="dimmed">
-          The largest {data.experiments.length} of {quantity(data.total)}, which take{" "}
-          {bytes(data.bytes)}.
-        </Text>
-      )}
-    </Stack>
+      </Stack>
+    </Paper>
   );
 }
 
