@@ -337,7 +337,8 @@ class QueueOut(BaseModel):
     Lanes, what waits for them in order, and what failed last.
 
     ``queued`` are the first of ``waiting``; ``waiting_by_experiment`` counts all of them, for the
-    experiments whose turn comes first; ``waiting_hidden`` are private to others.
+    experiments whose turn comes first; ``waiting_hidden`` are private to others. ``experiments``
+    and ``owners`` have a row for each experiment that is named here.
     """
 
     experiments: Annotated[dict[str, str], Field(title="Experiments")]
@@ -345,6 +346,7 @@ class QueueOut(BaseModel):
     lanes: Annotated[list[LaneOut], Field(title="Lanes")]
     last_change: Annotated[int, Field(title="Last Change")]
     notices: Annotated[list[str], Field(title="Notices")]
+    owners: Annotated[dict[str, int | None], Field(title="Owners")]
     queued: Annotated[list[RunOut], Field(title="Queued")]
     seconds_left: Annotated[float | None, Field(title="Seconds Left")]
     waiting: Annotated[int, Field(title="Waiting")]
