@@ -113,10 +113,10 @@ def test_what_one_launches_another_sees_live_a_guest_by_a_link_and_nobody_who_is
     # Private to Ana by now: Ben's page has it no more. Then he is shut out, and sees nothing.
     ben.goto("/history")
     seen(ben.get_by_text("Nothing has been run yet"))
-    said = {"name": "Root", "password": accounts.PASSWORD}
-    assert root.request.post("/api/sign-in", data=said).status == 200
-    people = {person["name"]: person for person in root.request.get("/api/people").json()}
-    path = f"/api/people/{people['Ben']['id']}"
-    assert root.request.patch(path, data={"disabled": True}).status == 200
+    root.goto("/settings?tab=people")
+    sign_in(root, "Root")
+    root.get_by_role("button", name="Options of Ben").click()
+    root.get_by_role("menuitem", name="Let in no more").click()
+    seen(root.get_by_role("row", name=re.compile("Ben.*disabled")))
     seen(ben.get_by_role("heading", name="Sign in"))
     expect(ben).to_have_url(re.compile("/history$"))

@@ -31,3 +31,8 @@ export function publicAddress(here: URL = new URL(window.location.href)): string
   const view = base === "/" ? here.pathname : here.pathname.slice(base.length);
   return `${url}${view}${here.search}${here.hash}`;
 }
+
+/** Where others find the server, without a slash at its end. */
+export function serverAddress(here: URL = new URL(window.location.href)): string {
+  return said("loraone-url") || `${here.origin}${ROOT}`;
+}

@@ -1,6 +1,7 @@
 /** Who looks at the page. Above it somebody says so; where nobody does, a server has no accounts. */
 
 import { createContext, useContext } from "react";
+import { serverAddress } from "../api/address";
 import { api, type Schemas } from "../api/client";
 
 export type Me = Schemas["MeOut"];
@@ -17,7 +18,7 @@ export interface Who {
   url: string;
 }
 
-const HERE: Who = { person: null, auth: "none", guest: false, url: window.location.origin };
+const HERE: Who = { person: null, auth: "none", guest: false, url: serverAddress() };
 export const GUEST: Who = { ...HERE, guest: true };
 
 const Context = createContext<Who>(HERE);
@@ -36,6 +37,6 @@ export function useAccounts(): boolean {
 export const ME = api.queryOptions("get", "/api/me", {}, { staleTime: Number.POSITIVE_INFINITY });
 
 /** What the pages are told of the answer. */
-export function whoOf({ auth, person, public_url }: Me): Who {
-  return { person, auth, guest: false, url: public_url ?? HERE.url };
+export function whoOf({ auth, person }: Me): Who {
+  return { ...HERE, person, auth };
 }
