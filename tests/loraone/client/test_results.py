@@ -26,9 +26,9 @@ def test_figures_of_the_tables_are_those_of_the_server(finished: Finished) -> No
     of_one = metrics[metrics["metric"] == "relative_loss"]
     here = curves.draw(curves.table(runs, of_one), runs, metric="relative_loss")
     assert plain(experiment.figure("curves", metric="relative_loss")) == plain(fitted(here))
-    table = learning_rate.table(runs, "fresh_loss")
-    here = learning_rate.draw(table, runs, metric="fresh_loss")
-    assert plain(experiment.figure("learning_rate", metric="fresh_loss")) == plain(fitted(here))
+    table = learning_rate.table(runs, "relative_loss")
+    here = learning_rate.draw(table, runs, metric="relative_loss")
+    assert plain(experiment.figure("learning_rate", metric="relative_loss")) == plain(fitted(here))
 
 
 def plain(figure: object) -> object:
@@ -48,7 +48,7 @@ def plain(figure: object) -> object:
 def test_runs_have_names_of_the_catalogue_and_every_result(finished: Finished) -> None:
     runs = finished[0].runs
     assert [*runs["method"]] == ["lora", "lora_one"]
-    assert [*runs["series"]] == ["LoRA", "LoRA-One"]
+    assert [*runs["series"]] == [run.label for run in finished[0].detail.runs]
     assert [*runs["status"]] == ["succeeded"] * 2
     assert runs["relative_loss"].between(0, 2).all()
     assert [*runs["run_id"]] == [run.id for run in finished[0].detail.runs]
