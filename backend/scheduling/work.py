@@ -22,6 +22,7 @@ from tenacity import (
     wait_fixed,
 )
 
+from backend.people import registry
 from backend.scheduling.feed import Feed
 from backend.scheduling.jobs import Job
 from backend.settings import Settings
@@ -55,7 +56,8 @@ class Work:
         self, session: Session, kind: Literal["lane", "disk"], subject: str, text: str
     ) -> None:
         """Tell whoever sees to this machine."""
-        here = self.settings.user if self.settings.auth == "none" else None
+        alone = self.settings.auth == "none"
+        here = registry.named(session, self.settings.user).id if alone else None
         notices.of_machine(session, kind, subject, text, here)
 
     def wake(self) -> None:

@@ -57,11 +57,11 @@ def mentioned(session: Session, comment: Comment, before: dict[str, int]) -> Non
 
 
 def of_machine(
-    session: Session, kind: Literal["lane", "disk"], subject: str, text: str, here: str | None
+    session: Session, kind: Literal["lane", "disk"], subject: str, text: str, here: int | None
 ) -> None:
-    """Something that whoever runs the machine sees to: administrators, or who is ``here`` on a
-    server without accounts."""
-    sees = Person.role == "administrator" if here is None else Person.name == here
+    """Something that whoever runs the machine sees to: administrators, or the person who is
+    ``here`` on a server without accounts."""
+    sees = Person.role == "administrator" if here is None else Person.id == here
     query = select(Person.id).where(sees, Person.disabled.is_(False))
     for person_id in session.scalars(query.order_by(Person.id)).all():
         _tell(session, person_id, kind, text, subject=subject)
