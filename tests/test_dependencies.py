@@ -29,7 +29,10 @@ NOT_IMPORTED = {
     "datamodel-code-generator": "a command",
     **dict.fromkeys(("import-linter", "mypy", "pre-commit", "ruff"), "a command"),
     **dict.fromkeys(("pytest-playwright", "pytest-timeout", "pytest-xdist"), "pytest's plug-in"),
-    **dict.fromkeys(("pandas-stubs", "types-psutil", "types-pyyaml"), "types for mypy"),
+    **dict.fromkeys(
+        ("pandas-stubs", "types-authlib", "types-psutil", "types-pyyaml", "types-zxcvbn"),
+        "types for mypy",
+    ),
 }
 # Rooms of ours, modules of tests' own folders, and plug-ins that tests bring along.
 OWN = {"loraone", "backend", "tests", "benchmarks", "docs", "answers", "asked"}

@@ -7,9 +7,9 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from click.testing import Result
 from fastapi import FastAPI
 from typer.testing import CliRunner
 
@@ -26,14 +26,14 @@ from tests.backend.people.accounts import nobody, sign_in
 SPEC = ExperimentSpec.model_validate({"task": "teacher-student", "methods": ["lora"]})
 
 
-def user(app: FastAPI, *arguments: str) -> Result:
+def user(app: FastAPI, *arguments: str) -> Any:
     """What a command says on the database of ``app``."""
     settings = app.state.settings
     environment = {"LORAONE_HOME": str(settings.home), "LORAONE_DATABASE_URL": settings.url}
     return CliRunner().invoke(commands, ["user", *arguments], env=environment)
 
 
-def secret(found: Result) -> str:
+def secret(found: Any) -> str:
     """Of the link that was printed, alone on standard output."""
     assert found.exit_code == 0, found.output
     assert found.stdout.startswith("http://127.0.0.1:8111/invitation#")

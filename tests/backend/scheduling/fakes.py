@@ -7,12 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.scheduling.feed import Feed
 from backend.scheduling.jobs import Device, Job, Message, Sent, WorkerDiedError
+from backend.scheduling.lane import Lane
 from backend.storage.database import Database
 from backend.storage.store import experiments
 from backend.storage.tables import MetricRow, Run
@@ -172,3 +174,16 @@ def wait(condition: Callable[[], object], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.01)
+
+
+class Begin(Protocol):
+    """Starts a lane."""
+
+    def __call__(
+        self, act: Act, may_begin: Callable[[Device], bool] = ...
+    ) -> tuple[Lane, FakeWorker]: ...
+
+
+def ended(database: Database, *run_ids: int) -> Callable[[], bool]:
+    """Asks whether these runs have ended."""
+    return lambda: all(status(database, key) in ("succeeded", "failed") for key in run_ids)

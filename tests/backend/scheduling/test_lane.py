@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
@@ -13,20 +13,19 @@ from sqlalchemy.exc import OperationalError
 
 from backend.scheduling import work as shared
 from backend.scheduling.jobs import Device, Job, Message, Written
-from backend.scheduling.lane import Lane
 from backend.scheduling.work import Work
-from backend.storage.database import Database
 from backend.storage.store import lanes, runs
 from backend.storage.tables import Run
 from loraone.events import Finished, Metric
 from tests.backend.scheduling.fakes import (
     CPU,
     KILLED,
-    Act,
+    Begin,
     BreakableDatabase,
     CountingFeed,
     FakeWorker,
     die,
+    ended,
     first_then,
     hang,
     launch,
@@ -37,38 +36,6 @@ from tests.backend.scheduling.fakes import (
     succeed,
     wait,
 )
-
-
-class Begin(Protocol):
-    """Starts a lane."""
-
-    def __call__(
-        self, act: Act, may_begin: Callable[[Device], bool] = ...
-    ) -> tuple[Lane, FakeWorker]: ...
-
-
-@pytest.fixture
-def begin(work: Work) -> Iterator[Begin]:
-    """Starts lanes that are stopped at the end."""
-    begun: list[Lane] = []
-
-    def start(
-        act: Act, may_begin: Callable[[Device], bool] = lambda device: True
-    ) -> tuple[Lane, FakeWorker]:
-        worker = FakeWorker(act)
-        lane = Lane(work, CPU, worker, may_begin)
-        begun.append(lane)
-        lane.start()
-        return lane, worker
-
-    yield start
-    for lane in begun:
-        lane.stop()
-    wait(lambda: work.wake() or not any(lane.alive for lane in begun))
-
-
-def ended(database: Database, *run_ids: int) -> Callable[[], bool]:
-    return lambda: all(status(database, key) in ("succeeded", "failed") for key in run_ids)
 
 
 def test_a_lane_claims_drives_and_stores_runs_in_order_and_wakes_who_follows(
