@@ -22,6 +22,7 @@ from backend.api.kept import fresh
 from backend.api.rights import open_to_all
 from backend.errors import NotFoundError
 from backend.people import audit, sign_ins, vouched
+from backend.people.callers import cookie_of
 from backend.people.oidc import Flow, SignInFailedError
 from backend.settings import Settings
 from backend.storage.database import Database
@@ -29,7 +30,7 @@ from backend.storage.database import Database
 router = APIRouter(tags=["people"])
 
 # What a browser keeps between its way there and back, and for how long.
-_FLOW, _FLOW_S = "loraone_flow", 600
+_FLOW_S = 600
 # A path of the page: one slash first, so that no browser takes it for another site.
 _PAGE = re.compile(r"/(?!/)[!-\[\]-~]{0,2000}")
 _REDIRECT: Responses = {302: {"description": "To where it goes on"}}
@@ -74,7 +75,7 @@ async def finish(
 ) -> RedirectResponse:
     """Come back from the identity provider, and be signed in or be told why not."""
     _check(settings)
-    kept = _unpacked(request.cookies.get(_FLOW, ""))
+    kept = _unpacked(cookie_of(request.headers, _flow_cookie(settings)))
     try:
         flow = _flow(kept, state)
         if not code:  # somebody turned back there, or may not
@@ -121,12 +122,17 @@ def _failed(settings: Settings, error: SignInFailedError) -> RedirectResponse:
     return RedirectResponse(f"{settings.root_path}/sign-in?failed={quote(error.reason)}", 302)
 
 
+def _flow_cookie(settings: Settings) -> str:
+    """Behind TLS one that no other host of the domain can set."""
+    return "__Host-loraone_flow" if settings.behind_tls else "loraone_flow"
+
+
 def _keep(answer: RedirectResponse, settings: Settings, value: str) -> None:
     answer.set_cookie(
-        _FLOW,
+        _flow_cookie(settings),
         value,
         max_age=_FLOW_S if value else 0,
-        path=f"{settings.root_path}/api/sign-in/oidc",
+        path="/",
         secure=settings.behind_tls,
         httponly=True,
         samesite="lax",

@@ -26,7 +26,7 @@ from backend.people.roles import rights
 from backend.people.secrets import hashed
 from backend.people.vouched import Vouched
 from backend.settings import Settings
-from backend.storage.audience import Audience
+from backend.storage.audience import EVERYTHING, Audience, reading_for
 from backend.storage.database import Database
 from backend.storage.tables import AccessToken, Experiment, Person, SignIn, now
 from backend.storage.versions import NO_EXPERIMENT, TOUCHES
@@ -70,7 +70,7 @@ class Callers:
             return None if said is None else await self._by_proxy(said)
         if kind:
             return None
-        cookie = _cookie(headers, self.cookie)
+        cookie = cookie_of(headers, self.cookie)
         return await self._by(cookie, self._of_session) if cookie else None
 
     @property
@@ -122,7 +122,8 @@ class Callers:
         return await self._by(json.dumps([said.subject, *said.groups]), find)
 
     def _find(self, key: str, find: _Find) -> Caller | None:
-        with self._database.read() as session:
+        # Whoever looks may be a feed, which reads for its follower as they were before.
+        with reading_for(EVERYTHING), self._database.read() as session:
             return find(session, key)
 
     def _of_session(self, session: Session, key: str) -> Caller | None:
@@ -195,7 +196,7 @@ def _texts(headers: Headers, name: str) -> list[str]:
     return [value.decode("utf-8", "replace") for value in values]
 
 
-def _cookie(headers: Headers, name: str) -> str:
+def cookie_of(headers: Headers, name: str) -> str:
     """The value of a cookie; of several by its name none is believed."""
     values = [
         value.strip()

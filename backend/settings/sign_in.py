@@ -22,7 +22,8 @@ class SignInSettings(AccessSettings):
         "",
         max_length=5000,
         description="Names or verified email addresses, separated by commas, of people who are "
-        "administrators when they come by an identity provider or a proxy",
+        "made administrators when they come by an identity provider or a proxy; who is taken off "
+        "stays one until their role is changed on the page",
     )
     role_groups: str = Field(
         "",

@@ -21,6 +21,7 @@ import { ask } from "../ui/asking";
 import { breaking } from "../ui/breaking";
 import { DataTable } from "../ui/DataTable";
 import { ago, bytes, quantity } from "../ui/format";
+import { Outdated } from "../ui/Outdated";
 import type { Column } from "../ui/table";
 import { Unanswered } from "../ui/Unanswered";
 
@@ -35,7 +36,7 @@ export function StoredExperiments() {
   // Who owns any of it, whatever is asked for.
   const { data: every } = api.useQuery("get", "/api/storage");
   const asked = { older_than: days, larger_than: megabytes && megabytes * 1e6, owner };
-  const { data, error } = api.useQuery(
+  const { data, error, isPlaceholderData } = api.useQuery(
     "get",
     "/api/storage",
     { params: { query: asked } },
@@ -114,14 +115,16 @@ export function StoredExperiments() {
             Delete {rows.length > 0 && quantity(rows.length)}
           </Button>
         </Group>
-        <DataTable
-          rows={data.experiments}
-          columns={columns(data.experiments, ids, setChosen)}
-          caption="Experiments with the largest files"
-          minWidth={560}
-          empty="No experiment with files fits."
-          order="fixed"
-        />
+        <Outdated when={isPlaceholderData} rows>
+          <DataTable
+            rows={data.experiments}
+            columns={columns(data.experiments, ids, setChosen)}
+            caption="Experiments with the largest files"
+            minWidth={560}
+            empty="No experiment with files fits."
+            order="fixed"
+          />
+        </Outdated>
         {data.total > data.experiments.length && (
           <Text size="xs" c="dimmed">
             The largest {data.experiments.length} of {quantity(data.total)}, which take{" "}

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from starlette.datastructures import Headers
 
 from backend.settings import Settings
+from backend.storage.audience import TEAM, reading_for
 from backend.storage.tables import LaneRow, Run
 from backend.web.app import create_app
 from tests.backend.people import accounts
@@ -124,6 +127,21 @@ def test_that_others_wait_and_a_lane_is_busy_is_no_secret(team: Team) -> None:
         assert (queue["lanes"][0]["run"] is not None) == sees
         private = len(team.root.get(f"/api/experiments/{team.private['id']}").json()["runs"])
         assert queue["waiting_hidden"] == (0 if sees else private - 1)
+
+
+def test_a_feed_that_reads_for_its_follower_as_they_were_does_not_decide_who_they_are(
+    team: Team,
+) -> None:
+    callers = team.app.state.callers
+    callers.forget()
+    headers = Headers({"cookie": "; ".join(f"{k}={v}" for k, v in team.ada.cookies.items())})
+
+    async def as_a_feed_does() -> None:
+        with reading_for(TEAM):  # she owned nothing private when it began
+            await callers.of(headers, "127.0.0.1")
+
+    anyio.run(as_a_feed_does)
+    assert team.ada.get(f"/api/experiments/{team.private['id']}").status_code == 200
 
 
 def test_shared_it_is_there_for_all_and_taken_back_it_is_gone(team: Team) -> None:
