@@ -11,8 +11,18 @@ from sqlalchemy.orm import Session
 from backend.errors import ConflictError
 from backend.people import registry, sign_ins
 from backend.people.roles import Role
+from backend.storage.audience import looking_into_bin
 from backend.storage.store import changes, summaries
-from backend.storage.tables import NAMED, Experiment, Note, Person, SavedView, ShareLink
+from backend.storage.tables import (
+    NAMED,
+    Comment,
+    Deletion,
+    Experiment,
+    Note,
+    Person,
+    SavedView,
+    ShareLink,
+)
 from backend.storage.versions import NO_EXPERIMENT, TOUCHES
 
 # Pages are told of each of so many experiments; of more that something has changed.
@@ -78,6 +88,10 @@ def claim(session: Session, person: Person, named: Person) -> Claimed:
     count = _count(session, views)
     links = update(ShareLink).where(ShareLink.person_id == named.id).values(person_id=person.id)
     session.execute(links, execution_options={TOUCHES: NO_EXPERIMENT})
+    for table in (Comment, Deletion):
+        session.execute(
+            update(table).where(table.person_id == named.id).values(person_id=person.id)
+        )
     notes = _sign_again(session, named.name, person.name, owner=person.id)
     changes.add_views(session)
     session.delete(named)
@@ -99,11 +113,11 @@ def _sign_again(session: Session, before: str, name: str, owner: int) -> int:
     What was imported under the same name belongs to whoever imported it, and keeps its author.
     """
     signed = (Experiment.author == before, Experiment.owner_id == owner)
-    ids = session.scalars(select(Experiment.id).where(*signed)).all()
     # The author is part of what experiments are counted together by.
-    groups = session.execute(
-        select(Experiment.task, Experiment.model, Experiment.methods).where(*signed).distinct()
-    ).all()
+    grouped = select(Experiment.task, Experiment.model, Experiment.methods)
+    with looking_into_bin():  # what comes back from there is theirs as well
+        ids = session.scalars(select(Experiment.id).where(*signed)).all()
+        groups = session.execute(grouped.where(*signed).distinct()).all()
     for task, model, methods in groups:
         session.execute(
             update(Experiment)
@@ -115,6 +129,7 @@ def _sign_again(session: Session, before: str, name: str, owner: int) -> int:
             )
             .values(author=name, group_key=summaries.key(task, model, name, methods))
         )
+    session.execute(update(Comment).where(Comment.person_id == owner).values(author=name))
     notes = _count(session, update(Note).where(Note.author == before).values(author=name))
     changes.add_experiments(session, ids[:_MOST_TOLD], "experiment")
     return notes

@@ -8,8 +8,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from backend.people import registry
+from backend.storage.audience import looking_into_bin
 from backend.storage.store import experiments, notes
-from backend.storage.tables import Experiment, Note, SavedView, ShareLink, now
+from backend.storage.tables import Comment, Experiment, Note, SavedView, ShareLink, now
 from loraone.spec.experiment import ExperimentSpec
 from tests.backend.people import accounts
 from tests.backend.people.accounts import with_password
@@ -142,6 +143,22 @@ def test_what_was_launched_before_accounts_is_claimed(local_app: FastAPI) -> Non
         assert session.get_one(ShareLink, 1).person_id == key
     facet = root.get("/api/experiments").json()["facets"]["by"]
     assert facet == [{"value": "ana", "count": 2}]
+
+
+def test_comments_and_what_is_in_the_bin_follow_too(local_app: FastAPI) -> None:
+    root = administrator(local_app)
+    key = with_password(local_app, "ana", "editor")
+    launched = launched_by(local_app, "lab")
+    with local_app.state.database.write() as session:
+        lab = registry.named(session, "lab").id
+        session.add(Comment(experiment_id=launched, text="so it is", author="lab", person_id=lab))
+    assert root.delete(f"/api/experiments/{launched}").status_code < 300
+    root.post(f"/api/people/{key}/claim", json={"person": lab})
+    root.patch(f"/api/people/{key}", json={"name": "Ana Lee"})
+    with local_app.state.database.read() as session, looking_into_bin():
+        comment = session.query(Comment).one()
+        assert (comment.person_id, comment.author) == (key, "Ana Lee")
+        assert session.get_one(Experiment, launched).author == "Ana Lee"
 
 
 def test_an_account_is_claimed_by_nobody(local_app: FastAPI) -> None:
