@@ -26,7 +26,7 @@ from backend.people.roles import rights
 from backend.people.secrets import hashed
 from backend.people.vouched import Vouched
 from backend.settings import Settings
-from backend.storage.audience import EVERYTHING, Audience, reading_for
+from backend.storage.audience import EVERYTHING, Audience, looking_into_bin, reading_for
 from backend.storage.database import Database
 from backend.storage.tables import AccessToken, Experiment, Person, SignIn, now
 from backend.storage.versions import NO_EXPERIMENT, TOUCHES
@@ -182,11 +182,13 @@ class Callers:
 
 
 def audience_of(session: Session, person: Person) -> Audience:
-    """What a person sees. Of those who own nothing private all see the same."""
+    """What a person sees. Of those who own nothing private all see the same; what is in the bin is
+    still theirs, to bring it back or to remove it."""
     if person.role == "administrator":
         return Audience(everything=True, me=person.name)
     owns = select(Experiment.id).where(Experiment.private, Experiment.owner_id == person.id)
-    private = session.scalar(owns.limit(1)) is not None
+    with looking_into_bin():
+        private = session.scalar(owns.limit(1)) is not None
     return Audience(person=person.id if private else None, me=person.name)
 
 

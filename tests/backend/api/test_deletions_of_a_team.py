@@ -102,3 +102,12 @@ def test_an_administrator_gives_an_experiment_to_another_person(team: Team) -> N
     found = team.root.get("/api/experiments", params={"q": "by:bob"}).json()
     assert [facet["value"] for facet in found["facets"]["by"]] == ["bob"]
     assert team.bob.delete(path).status_code == 200
+
+
+def test_whoever_deletes_their_only_private_experiment_finds_it_in_the_bin(team: Team) -> None:
+    path = f"/api/experiments/{team.experiment}"
+    team.ada.patch(path, json={"private": True})
+    deleted = team.ada.delete(path).json()["deletions"]
+    assert [row["id"] for row in team.ada.get("/api/bin").json()["deletions"]] == deleted
+    assert team.ada.post("/api/bin/restore", json={"deletions": deleted}).is_success
+    assert team.ada.get(path).json()["private"]
