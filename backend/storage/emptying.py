@@ -24,7 +24,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from backend.settings import Settings
-from backend.storage.audience import looking_into_bin
+from backend.storage.audience import EVERYTHING, looking_into_bin, reading_for
 from backend.storage.database import Database
 from backend.storage.store import changes, deletions
 from backend.storage.store.runs import RESULTS
@@ -76,25 +76,31 @@ class Emptying:
     def go_on(self, seconds: float) -> None:
         """What housekeeping does: what is too old goes too; for so long at most, and not while
         somebody else empties the bin."""
-        with self._database.read() as session:
-            old = deletions.expired(session, self._settings.bin_days)
-        if old:
-            with self._database.write() as session:
-                deletions.empty(session, old)
-        if self._turn.acquire(blocking=False):
-            try:
-                self._remove(seconds, time.monotonic())
-                self._give_back()
-            finally:
-                self._turn.release()
+        with reading_for(EVERYTHING):
+            with self._database.read() as session:
+                old = deletions.expired(session, self._settings.bin_days)
+            if old:
+                with self._database.write() as session:
+                    deletions.empty(session, old)
+            if self._turn.acquire(blocking=False):
+                try:
+                    self._remove(seconds, time.monotonic())
+                    self._give_back()
+                finally:
+                    self._turn.release()
 
     def now(self, ids: Sequence[int], seconds: float) -> Freed:
-        """Remove these, and what else is marked; what is not done in time goes on later."""
-        with self._database.write() as session:
-            deletions.empty(session, ids)
-        with self._turn:
-            freed = self._remove(seconds, float("inf"))
-            return replace(freed, database=self._give_back())
+        """Remove these, and what else is marked; what is not done in time goes on later.
+
+        Whoever asks has chosen among what they see. What is marked is another's too, and a row that
+        they do not see would count as gone: its files would stay, its number be given again.
+        """
+        with reading_for(EVERYTHING):
+            with self._database.write() as session:
+                deletions.empty(session, ids)
+            with self._turn:
+                freed = self._remove(seconds, float("inf"))
+                return replace(freed, database=self._give_back())
 
     def _give_back(self) -> int:
         if not self._vacuum:

@@ -13,8 +13,8 @@ from sqlalchemy import select
 
 from backend.api.changes import _seen
 from backend.settings import Settings
-from backend.storage.audience import TEAM
-from backend.storage.tables import AuditRow
+from backend.storage.audience import TEAM, looking_into_bin
+from backend.storage.tables import AuditRow, Deletion, Experiment
 from backend.web.app import create_app
 from tests.backend.people import accounts
 from tests.backend.storage import binned
@@ -102,6 +102,27 @@ def test_an_administrator_gives_an_experiment_to_another_person(team: Team) -> N
     found = team.root.get("/api/experiments", params={"q": "by:bob"}).json()
     assert [facet["value"] for facet in found["facets"]["by"]] == ["bob"]
     assert team.bob.delete(path).status_code == 200
+
+
+@pytest.mark.parametrize("state", ["held", "emptying"])
+def test_emptying_the_bin_takes_anothers_private_files_along_and_keeps_their_numbers(
+    team: Team, state: str
+) -> None:
+    database, home = team.app.state.database, team.app.state.settings.home
+    key = binned.finished(database, home, "ada", team.people["ada"])
+    assert team.ada.patch(f"/api/experiments/{key}", json={"private": True}).is_success
+    team.ada.delete(f"/api/experiments/{key}")
+    if state == "held":
+        assert team.ada.delete("/api/bin").json()["runs"] == 3
+    else:  # a server that was killed while it removed it
+        with database.write() as session:
+            session.scalars(select(Deletion)).one().state = "emptying"
+    assert team.bob.delete("/api/bin").is_success
+    with database.read() as session, looking_into_bin():
+        assert session.scalars(select(Deletion.state)).all() == ["held"]
+        assert session.get(Experiment, key) is not None
+    assert not any((home / "artifacts" / str(run)).exists() for run in range(5, 9))
+    assert binned.finished(database, home) == key + 1
 
 
 def test_whoever_deletes_their_only_private_experiment_finds_it_in_the_bin(team: Team) -> None:
