@@ -39,7 +39,7 @@ from backend.api.schemas.history import (
 from backend.api.schemas.runs import ChangedOut
 from backend.api.tabular import answer_table
 from backend.errors import FieldProblem, ForbiddenError, InvalidError, NotFoundError
-from backend.people import audit
+from backend.people import audit, share_links
 from backend.people.caller import Caller
 from backend.results import markdown_text
 from backend.storage.store import changes, experiments, notes, summaries
@@ -196,6 +196,8 @@ def _give(session: Session, experiment: Experiment, owner: int, caller: Caller) 
     person = session.get(Person, owner)
     if person is None:
         raise NotFoundError("person", owner)
+    if person.id != experiment.owner_id:
+        share_links.end_of(session, experiment.id)
     experiment.owner_id, experiment.author = person.id, person.name
     summaries.summarise(session, experiment)  # it is counted with others of the author
 

@@ -57,12 +57,13 @@ def shared(session: Reading, caller: CallerDep) -> SharedOut:
 
 
 @router.delete("/shares/{share_id}", status_code=204)
-@needs("launch", own=True)
+@needs("read", own=True)
 def revoke(share_id: Key, caller: CallerDep, callers: CallersDep, database: DatabaseDep) -> None:
-    """End a link now."""
+    """End a link of one's own now, also as one who makes none any more."""
     with database.write() as session:
         link = session.get(ShareLink, share_id)
-        if link is None or not caller.may_change(link.person_id):
+        own = link is not None and caller.person is not None and link.person_id == caller.person
+        if link is None or not (own or caller.may_change(link.person_id)):
             raise NotFoundError("share link", share_id)
         link.revoked_at = link.revoked_at or now()
         audit.note(session, caller, "share link ended", f"share link {share_id}")

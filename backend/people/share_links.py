@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from backend.errors import FieldProblem, InvalidError
 from backend.people import secrets
 from backend.people.caller import Caller
+from backend.people.roles import rights
 from backend.storage.audience import Audience, Shared
 from backend.storage.tables import Person, ShareLink, now
 
@@ -45,12 +46,12 @@ def make(
 
 def caller(session: Session, key: str) -> Caller | None:
     """Who comes with the link whose secret has this hash; None where it opens nothing (any more).
-    What somebody has shared ends with their account."""
+    What somebody has shared ends with their account, and with their right to share it."""
     link = session.scalars(select(ShareLink).where(ShareLink.secret == key)).one_or_none()
     if link is None or link.revoked_at is not None or now() > link.expires_at:
         return None
     author = None if link.person_id is None else session.get(Person, link.person_id)
-    if author is not None and author.disabled:
+    if author is not None and (author.disabled or "launch" not in rights(author.role)):
         return None
     return Caller(
         "a share link",
@@ -58,3 +59,12 @@ def caller(session: Session, key: str) -> Caller | None:
         key=link.id,
         audience=Audience(only=Shared.of(link.shows)),
     )
+
+
+def end_of(session: Session, experiment: int) -> None:
+    """End the links that show an experiment, or runs of it: it is not their author's any more."""
+    links = session.scalars(select(ShareLink).where(ShareLink.revoked_at.is_(None))).all()
+    for link in links:
+        shows = Shared.of(link.shows)
+        if experiment in shows.experiments | shows.of_runs:
+            link.revoked_at = now()

@@ -1532,7 +1532,7 @@ export interface paths {
         post?: never;
         /**
          * Revoke
-         * @description End a link now.
+         * @description End a link of one's own now, also as one who makes none any more.
          */
         delete: operations["shares_revoke"];
         options?: never;

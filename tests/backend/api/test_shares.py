@@ -141,6 +141,31 @@ def test_what_somebody_shared_ends_with_their_account(shares: Shares) -> None:
     assert link.get(f"/api/experiments/{shares.one['id']}").status_code == 401
 
 
+@pytest.mark.parametrize("item", ["e", "r"])
+def test_a_link_ends_where_its_experiment_is_given_to_another(shares: Shares, item: str) -> None:
+    run, other = _runs(shares, shares.one)[0], f"e{shares.other['id']}"
+    shown = f"r{run}" if item == "r" else f"e{shares.one['id']}"
+    link, kept = shares.opened(shown, other), shares.opened(other)
+    path = f"/api/experiments/{shares.other['id']}"
+    with shares.app.state.database.read() as session:
+        bob = session.query(Person).filter_by(name="bob").one().id
+    assert link.get(path).status_code == 200
+    shares.root.patch(f"/api/experiments/{shares.one['id']}", json={"owner": bob})
+    assert link.get(path).status_code == 401
+    assert kept.get(path).status_code == 200
+
+
+def test_a_viewers_link_opens_nothing_and_they_can_still_end_it(shares: Shares) -> None:
+    link = shares.opened(f"e{shares.one['id']}")
+    made = shares.ada.get("/api/shares").json()[0]["id"]
+    with shares.app.state.database.write() as session:
+        session.query(Person).filter_by(name="ada").one().role = "viewer"
+    shares.app.state.callers.forget()
+    assert link.get(f"/api/experiments/{shares.one['id']}").status_code == 401
+    assert shares.eve.delete(f"/api/shares/{made}").status_code == 404
+    assert shares.ada.delete(f"/api/shares/{made}").status_code == 204
+
+
 def test_only_what_is_ones_own_is_shared(shares: Shares) -> None:
     key = shares.one["id"]
     shares.ada.patch(f"/api/experiments/{key}", json={"private": False})
