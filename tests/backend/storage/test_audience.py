@@ -142,3 +142,15 @@ def test_rows_and_the_python_rule_agree(
         rows = session.scalars(select(Experiment)).all()
     found = {row.id for row in rows if seen.sees(row.id, private=row.private, owner=row.owner_id)}
     assert found == {stored[name] for name in SEEN[seen]}
+
+
+def test_what_selects_no_column_is_narrowed_too(database: Database, stored: dict[str, int]) -> None:
+    count = select(func.count()).where(Run.status == "queued")
+    private = select(exists().where(Run.experiment_id == stored["bob"]))
+    with database.read() as session:
+        every = session.scalar(count)
+        with reading_for(TEAM):
+            assert session.scalar(count) == (every or 0) / len(stored) > 0
+            assert session.scalar(private) is False
+        with reading_for(Audience(person=BOB)):
+            assert session.scalar(private) is True
