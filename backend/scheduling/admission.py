@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backend.errors import DiskFullError, FieldProblem, InvalidError, QueueFullError
 from backend.scheduling import disk
 from backend.settings import Settings
-from backend.storage.tables import Run
+from backend.storage.store import runs
 from loraone.inputs.models.foreseen import foresee, foresee_runs
 from loraone.inputs.models.paths import preflight
 from loraone.spec.experiment import MAX_RUNS, ExperimentSpec, RunSpec
@@ -48,7 +47,7 @@ def admit(session: Session, settings: Settings, count: int) -> None:
     """Raise DiskFullError or QueueFullError where ``count`` more runs are too many, before any of
     them is stored."""
     check_disk(settings)
-    waiting = session.scalar(select(func.count()).where(Run.status == "queued")) or 0
+    _, waiting = runs.of_all(session)  # the queue is one: also what is private to another is in it
     if waiting + count > settings.max_queued:
         raise QueueFullError(
             f"{waiting} runs wait already, and {count} more are too many; allowed: up to "

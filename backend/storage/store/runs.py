@@ -178,9 +178,11 @@ def recover(session: Session, driven: Collection[tuple[int, int]] = ()) -> int:
 
 
 def to_top(session: Session, run: Run) -> None:
-    """Give a queued run the highest priority of all that wait."""
+    """Give a queued run the highest priority of all that wait, also of those that the audience of
+    this request does not see."""
     waiting = select(func.max(Run.priority)).where(Run.status == "queued")
-    highest = session.scalar(waiting) or 0
+    with reading_for(EVERYTHING):
+        highest = session.scalar(waiting) or 0
     run.priority = highest + 1
     changes.add(session, run, "status")
 

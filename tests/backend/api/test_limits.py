@@ -15,6 +15,7 @@ from backend.storage.store import queue, results, runs
 from backend.web.app import create_app
 from backend.web.security import MAX_BODY
 from loraone.events import Note
+from tests.backend.people import accounts
 from tests.conftest import DatabaseUrl
 
 SPEC: dict[str, Any] = {"task": "teacher-student", "methods": ["lora"]}
@@ -79,6 +80,27 @@ def test_the_queue_has_an_end_and_says_how_many_wait(
     assert answer.status_code == 429
     assert "2 runs wait already, and 2 more" in answer.json()["detail"]
     assert full.get("/api/experiments").json()["total"] == 1
+
+
+def test_what_waits_in_private_is_in_the_queue_of_everybody(
+    tmp_path: Path, database_url: DatabaseUrl
+) -> None:
+    settings = Settings(
+        home=tmp_path, database_url=database_url(tmp_path), auth="local", max_queued=3
+    )
+    app = create_app(settings)
+    ada, bob = (
+        accounts.signed_in(app, accounts.person(app.state.database, name, "editor"))
+        for name in ("ada", "bob")
+    )
+    two = {**SPEC, "grid": {"seeds": [0, 1]}}
+    assert ada.post("/api/experiments", json=two, params={"private": True}).is_success
+    answer = bob.post("/api/experiments", json=two)
+    assert answer.status_code == 429
+    assert "2 runs wait already, and 2 more" in answer.json()["detail"]
+    assert bob.post("/api/experiments", json=SPEC).is_success
+    assert ada.post("/api/runs/2/top").json()["priority"] == 1
+    assert bob.post("/api/runs/3/top").json()["priority"] == 2
 
 
 def test_on_a_disk_that_is_almost_full_nothing_is_taken_in_and_the_queue_says_why(
