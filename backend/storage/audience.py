@@ -59,6 +59,11 @@ class Audience:
         return "everything" if self.everything else f"person {self.person}"
 
     @property
+    def in_part(self) -> frozenset[int]:
+        """Experiments of which it sees some runs and nothing that is about the others too."""
+        return frozenset() if self.only is None else self.only.of_runs - self.only.experiments
+
+    @property
     def document(self) -> dict[str, Any]:
         """As JSON, for another process."""
         return {

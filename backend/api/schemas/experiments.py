@@ -13,7 +13,6 @@ from backend.api.schemas.runs import RunOut, Status
 from backend.errors import FieldProblem, cut
 from backend.storage.store.experiments import Listed
 from loraone.analysis.figures import layers
-from loraone.spec import stored
 
 # Of an experiment, in bytes of JSON: more than all methods of a launch have together.
 MOST_METHODS = 20_000
@@ -79,14 +78,14 @@ class ExperimentOut(Out):
         return cls(
             id=row.id,
             name=row.name,
-            description=row.description,
+            description=listed.description,
             created_at=row.created_at,
             status=listed.status,
             counts=CountsOut(**listed.counts),
             task=row.task,
             model=row.model,
             data=row.data,
-            methods=_within(stored.method_labels(row.spec), MOST_METHODS),
+            methods=_within(listed.methods, MOST_METHODS),
             author=row.author,
             owner=row.owner_id,
             private=row.private,

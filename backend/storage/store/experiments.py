@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from backend.storage.audience import audience
 from backend.storage.store import changes, summaries
 from backend.storage.store.many import among
 from backend.storage.store.search import condition
@@ -29,12 +30,27 @@ MOST_FACETS = 12
 
 @dataclass(frozen=True)
 class Listed:
-    """An experiment, how many of its runs are in each status, and its tags."""
+    """An experiment, how many of its runs are in each status, and its tags.
+
+    ``part`` are the labels of its runs' methods where the audience sees some of its runs alone:
+    its description, its tags and its spec are about the others too.
+    """
 
     experiment: Experiment
     counts: dict[str, int]
     tags: tuple[str, ...] = ()
     best: Best | None = None
+    part: tuple[str, ...] | None = None
+
+    @property
+    def description(self) -> str:
+        """As far as the audience sees it."""
+        return self.experiment.description if self.part is None else ""
+
+    @property
+    def methods(self) -> list[str]:
+        """The labels of its methods, as far as the audience sees their runs."""
+        return stored.method_labels(self.experiment.spec) if self.part is None else [*self.part]
 
     @property
     def status(self) -> str:
@@ -153,7 +169,25 @@ def list_all(session: Session, rows: Sequence[Experiment]) -> list[Listed]:
     ids = [row.id for row in rows]
     counts, named = count_runs(session, ids), tags(session, ids)
     ahead = best(session, [row for row in rows if counts[row.id]["succeeded"]])
-    return [Listed(row, counts[row.id], named[row.id], ahead.get(row.id)) for row in rows]
+    parts = {key: _labels(session, key) for key in audience().in_part.intersection(ids)}
+    return [
+        Listed(
+            row,
+            counts[row.id],
+            () if row.id in parts else named[row.id],
+            ahead.get(row.id),
+            parts.get(row.id),
+        )
+        for row in rows
+    ]
+
+
+def _labels(session: Session, experiment_id: int) -> tuple[str, ...]:
+    """The labels of the methods of an experiment's runs, of those that are seen."""
+    specs = session.scalars(
+        select(Run.spec).where(Run.experiment_id == experiment_id).order_by(Run.id)
+    )
+    return tuple(dict.fromkeys(label for spec in specs for label in stored.method_labels(spec)))
 
 
 def listed(session: Session, experiment: Experiment) -> Listed:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
+from backend.storage.audience import audience
 from backend.storage.json_numbers import number_in
 from backend.storage.tables import ACTIVE, Experiment, Run
 from loraone.analysis import outcomes
@@ -47,8 +48,11 @@ def best(session: Session, experiments: Sequence[Experiment]) -> dict[int, Best]
 
     Methods that runs of failed at their best learning rate come after those that none did.
     """
-    kept = {row.id: Best(**row.best) for row in experiments if row.settled and row.best}
-    return kept | read(session, [row.id for row in experiments if not row.settled])
+    in_part = audience().in_part  # what was kept is of runs that are not in it, too
+    settled = [row for row in experiments if row.settled and row.id not in in_part]
+    others = {row.id for row in experiments} - {row.id for row in settled}
+    kept = {row.id: Best(**row.best) for row in settled if row.best}
+    return kept | read(session, sorted(others))
 
 
 def settle(session: Session, experiment_id: int) -> bool:

@@ -19,6 +19,7 @@ from backend.storage.tables import Person, ShareLink, now
 from backend.web.app import create_app
 from tests.backend.api.test_owners import SPEC
 from tests.backend.people import accounts
+from tests.backend.storage import binned
 from tests.backend.web.test_access import ROUTES
 from tests.conftest import DatabaseUrl
 
@@ -103,6 +104,30 @@ def test_a_link_of_runs_shows_these_and_not_the_rest_of_their_experiment(shares:
     assert link.get(f"/api/experiments/{shares.one['id']}/notes").status_code == 404
     whole = link.get(f"/api/runs?of=e{shares.one['id']}").json()
     assert str(second) not in [str(row.get("run", row.get("run_id"))) for row in whole["rows"]]
+
+
+def test_a_link_of_runs_says_nothing_of_the_others_methods_and_of_what_is_ahead(
+    shares: Shares,
+) -> None:
+    database = shares.app.state.database
+    with database.read() as session:
+        ada = session.query(Person).filter_by(name="ada").one().id
+    key = binned.finished(database, shares.app.state.settings.home, "ada", ada)
+    change = {"description": "LoRA-One is ahead", "tags": ["lora-one"]}
+    assert shares.ada.patch(f"/api/experiments/{key}", json=change).is_success
+    run = _runs(shares, {"id": key})[0]
+    link, whole = shares.opened(f"r{run}"), shares.opened(f"e{key}")
+    shown = [
+        client.get(f"/api/basket?of=r{run}").json()["experiments"][0] for client in (link, whole)
+    ]
+    said = [(row["methods"], row["best"]["label"], row["description"]) for row in shown]
+    assert said == [
+        (["LoRA"], "LoRA", ""),
+        (["LoRA", "LoRA-One (spectral)"], "LoRA-One (spectral)", "LoRA-One is ahead"),
+    ]
+    assert [row["tags"] for row in shown] == [[], ["lora-one"]]
+    for path in ("basket", "overview", "runs"):
+        assert "LoRA-One" not in link.get(f"/api/{path}?of=r{run}").text, path
 
 
 def test_every_route_that_is_not_for_links_refuses_them(shares: Shares) -> None:
