@@ -23,7 +23,7 @@ from backend.api.schemas.people import InvitationIn, InvitationOut, LinkMadeOut,
 from backend.api.schemas.sign_in import AcceptIn, LinkIn, MeOut
 from backend.api.sign_in import check_local, signed_in
 from backend.errors import NotFoundError
-from backend.people import audit, invitations, passwords, sign_ins
+from backend.people import audit, invitations, passwords, sign_ins, standing
 from backend.settings import Settings
 from backend.storage.tables import Invitation, Person
 
@@ -119,6 +119,7 @@ def invite(
     """A link by which somebody makes an account."""
     check_local(settings)
     with database.write() as session:
+        standing.check_still(session, caller)
         person = None if given.person is None else session.get(Person, given.person)
         if given.person is not None and person is None:
             raise NotFoundError("person", given.person)
@@ -143,6 +144,7 @@ def reset(
     and tokens end."""
     check_local(settings)
     with database.write() as session:
+        standing.check_still(session, caller)
         person = session.get(Person, person_id)
         if person is None:
             raise NotFoundError("person", person_id)

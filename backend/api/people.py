@@ -12,7 +12,7 @@ from backend.api.kept import fresh
 from backend.api.rights import needs
 from backend.api.schemas.people import ClaimedOut, ClaimIn, PersonChange, PersonOut
 from backend.errors import NotFoundError
-from backend.people import audit, changing, registry
+from backend.people import audit, changing, registry, standing
 from backend.people.caller import Caller
 from backend.storage.tables import Person
 
@@ -44,6 +44,7 @@ def change(
     """Give a person another name or role, or let them in no more; at once. 409 where no
     administrator would be left."""
     with database.write() as session:
+        standing.check_still(session, caller)
         person = _find(session, person_id)
         _change(session, person, change, caller)
         changed = PersonOut.of(person, registry.count_owned(session, person))

@@ -12,7 +12,7 @@ from backend.api.kept import fresh
 from backend.api.rights import needs
 from backend.api.schemas.shares import SharedOut, ShareIn, ShareMadeOut, ShareOut
 from backend.errors import NotFoundError
-from backend.people import audit, share_links
+from backend.people import audit, share_links, standing
 from backend.results import basket
 from backend.storage.audience import Shared
 from backend.storage.tables import Experiment, Person, ShareLink, now
@@ -27,6 +27,7 @@ def make(given: ShareIn, caller: CallerDep, database: DatabaseDep) -> ShareMadeO
     is said this once: the link is ``/shared#`` and it."""
     share_links.check_view(given.view)
     with database.write() as session:
+        standing.check_still(session, caller)
         shows = basket.shared(session, given.of)
         for key in sorted(shows.experiments | shows.of_runs):
             caller.check_may_change(session.get_one(Experiment, key))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from fastapi import APIRouter
+from sqlalchemy.orm import Session
 
 from backend.api.answers import refuses
 from backend.api.bodies import JsonRoute
@@ -22,7 +25,7 @@ from backend.api.kept import fresh
 from backend.api.rights import needs, open_to_all
 from backend.api.schemas.sign_in import CallerOut, MeOut, PasswordIn, SignInIn, SignInOut
 from backend.errors import ConflictError, NobodyError, NotFoundError
-from backend.people import audit, passwords, registry, sign_ins, slowdown
+from backend.people import audit, passwords, registry, sign_ins, slowdown, standing
 from backend.people.caller import Caller
 from backend.settings import Settings
 from backend.storage.database import Database
@@ -65,13 +68,13 @@ def sign_in(
 ) -> MeOut:
     """Sign in with a name and a password: the answer sets the cookie of a new session."""
     check_local(settings)
-    person_id = _check_password(
+    checked = _check_password(
         database, hashes, given.name, given.password.get_secret_value(), cookie.address
     )
     with database.write() as session:
         if caller is not None and caller.way == "session":  # the browser's session so far
             sign_ins.end(session, caller.person or 0, caller.key or 0)
-        person = session.get_one(Person, person_id)
+        person = checked.person(session)
         secret = sign_ins.begin(session, settings, person, cookie.address, cookie.browser)
         audit.note(session, audit.of_person(person, cookie.address), "sign-in")
         answer = signed_in(settings, person)
@@ -80,10 +83,30 @@ def sign_in(
     return answer
 
 
+@dataclass(frozen=True)
+class _Checked:
+    """Whose password was right, and what is stored of it."""
+
+    key: int
+    stored: str | None
+
+    def person(self, session: Session) -> Person:
+        """Whoever it is, in the transaction that lets them in. Raises NobodyError where the
+        password is another by now, or the account disabled."""
+        person = session.get(Person, self.key)
+        if person is None or person.disabled or person.password != self.stored:
+            raise _wrong()
+        return person
+
+
+def _wrong() -> NobodyError:
+    return NobodyError("the name or the password is wrong, or the account is disabled")
+
+
 def _check_password(
     database: Database, hashes: passwords.Passwords, name: str, password: str, address: str
-) -> int:
-    """The number of the person whose password it is. Raises NobodyError, in the same words and
+) -> _Checked:
+    """The person whose password it is. Raises NobodyError, in the same words and
     after the same time whether there is such a person or not, and TooOftenError."""
     name = registry.plain(name)
     with database.write() as session:
@@ -101,9 +124,9 @@ def _check_password(
         if fits and person is not None and not person.disabled:
             slowdown.succeeded(session, name, address)
             person.password = checked.renewed or person.password
-            return person.id
+            return _Checked(person.id, person.password)
         audit.note(session, audit.of_person(person, address), "sign-in failed")
-    raise NobodyError("the name or the password is wrong, or the account is disabled")
+    raise _wrong()
 
 
 def check_local(settings: Settings) -> None:
@@ -219,12 +242,13 @@ def change_password(
         raise ConflictError("a password is changed by whoever is signed in with it")
     current, new = given.current.get_secret_value(), given.new.get_secret_value()
     passwords.check_new(new, caller.name, "new")
-    person_id = _check_password(database, hashes, caller.name, current, cookie.address)
+    checked = _check_password(database, hashes, caller.name, current, cookie.address)
     hashed = hashes.hash(new)
     with database.write() as session:
-        person = session.get_one(Person, person_id)
+        standing.check_still(session, caller)
+        person = checked.person(session)
         person.password = hashed
-        sign_ins.end_all(session, person_id)
+        sign_ins.end_all(session, person.id)
         secret = sign_ins.begin(session, settings, person, cookie.address, cookie.browser)
         audit.note(session, caller, "password changed")
     callers.forget()

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backend.errors import ConflictError, FieldProblem, ForbiddenError, InvalidError
-from backend.people import secrets
+from backend.people import secrets, standing
 from backend.people.caller import Caller
 from backend.people.roles import RIGHTS, Right
 from backend.storage.tables import AccessToken, now
@@ -23,12 +23,14 @@ def make(
     """A new one of the caller's, and its secret, which is nowhere else.
 
     Raises ConflictError where they have no account or too many tokens, ForbiddenError where they
-    come with a token themselves (it would outlive it), InvalidError for a scope beyond their role.
+    come with a token themselves (it would outlive it), InvalidError for a scope beyond their role,
+    and as :func:`standing.check_still`.
     """
     if caller.person is None:
         raise ConflictError("this server has no accounts (LORAONE_AUTH), so it needs no tokens")
     if caller.way == "token":
         raise ForbiddenError("a token makes no other: sign in on the page, or at the command line")
+    standing.check_still(session, caller)
     if scope not in caller.rights:
         may = ", ".join(right for right in RIGHTS if right in caller.rights)
         message = f"is more than the role {caller.role} may; allowed: {may}"
