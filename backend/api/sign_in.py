@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
@@ -109,9 +110,12 @@ def _check_password(
     """The person whose password it is. Raises NobodyError, in the same words and
     after the same time whether there is such a person or not, and TooOftenError."""
     name = registry.plain(name)
+    with database.read() as session:  # who comes too often keeps nobody from writing
+        known = partial(audit.was_here, session, registry.find(session, name), address)
+        slowdown.check(session, name, address, known=known)
     with database.write() as session:
         person = registry.find(session, name)
-        known = audit.was_here(session, person, address)
+        known = partial(audit.was_here, session, person, address)
         slowdown.begin(session, name, address, known=known)
         stored = person.password if person is not None and person.source == "local" else None
         person_id = None if person is None else person.id

@@ -9,7 +9,7 @@ that it has been signed in from: a stranger elsewhere must not be able to lock a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -46,22 +46,32 @@ _OF_ADDRESS = _Rule(free=30, most=300, kept=timedelta(hours=1))
 _OF_ACCOUNT = _Rule(free=30, most=5, kept=timedelta(hours=1))
 
 
-def begin(session: Session, name: str, address: str, *, known: bool) -> None:
-    """Count a try before the password is looked at, so that many at the same time are many.
+def check(
+    session: Session, name: str, address: str, *, known: Callable[[], bool]
+) -> list[tuple[str, _Rule, Attempt | None]]:
+    """What was counted so far, by rule. Raises TooOftenError where it is too early for another try.
 
-    ``known`` says that the account was signed in from this address before. Raises TooOftenError
-    where it is too early for another.
+    ``known`` says whether the account was signed in from this address before; it is asked only
+    where that matters.
     """
     wait = 0.0
     rows = []
     for key, rule in _keys(name, address):
         row = session.get(Attempt, key)
-        if not (known and rule is _OF_ACCOUNT):
-            wait = max(wait, rule.wait(row))
         rows.append((key, rule, row))
+        longer = rule.wait(row)
+        if longer > wait and not (rule is _OF_ACCOUNT and known()):
+            wait = longer
     if wait > 0:
         seconds = max(1, round(wait))
         raise TooOftenError(f"too many wrong passwords: try again in {seconds} s", seconds)
+    return rows
+
+
+def begin(session: Session, name: str, address: str, *, known: Callable[[], bool]) -> None:
+    """Count a try before the password is looked at, so that many at the same time are many.
+    Raises as :func:`check`."""
+    rows = check(session, name, address, known=known)
     moment = now()
     for key, rule, row in rows:
         if row is None:

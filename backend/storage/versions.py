@@ -156,14 +156,17 @@ class Versions:
             return
         touched = self._touched = _Touched()
         session.info[_KEY] = touched
+        committing = False
         try:
             self._begin(session.connection())
             yield
             session.flush()
             self._alone = False
+            committing = True
             session.commit()
         except BaseException:
-            touched.all = True  # what was left of it is not known
+            # What a commit that failed left of it is not known; before it, nothing.
+            touched.all = touched.some = committing
             raise
         finally:
             self._alone = False

@@ -304,6 +304,17 @@ def test_guessing_is_slowed_down_and_says_for_how_long(
     assert sign_in(client, "ana", "wrong") == 401, "it has begun anew"
 
 
+def test_who_comes_too_often_waits_for_no_writer(
+    local_app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = now()
+    monkeypatch.setattr(slowdown, "now", lambda: moment)
+    database, client = local_app.state.database, browser(local_app)
+    assert [sign_in(client, "eve", "wrong") for _ in range(6)] == [401] * 5 + [429]
+    monkeypatch.setattr(database, "write", None)
+    assert sign_in(client, "eve", "wrong") == 429
+
+
 def test_disabling_ends_everything_at_once(local_app: FastAPI) -> None:
     administrator = accounts.signed_in(local_app, with_password(local_app, "ana", "administrator"))
     key = with_password(local_app, "bob", "editor")

@@ -26,7 +26,7 @@ def session(local_app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ses
 def wait(session: Session, name: str, address: str, *, known: bool = False) -> float:
     """Seconds that a try has to wait; one that has not to is counted."""
     try:
-        slowdown.begin(session, name, address, known=known)
+        slowdown.begin(session, name, address, known=lambda: known)
     except TooOftenError as error:
         return error.again
     return 0

@@ -164,6 +164,24 @@ def test_what_nobody_can_tell_of_changes_every_number(database: Database, write:
     assert all(a is not None and a != b for a, b in zip(after, before, strict=True))
 
 
+def test_what_is_refused_before_it_is_committed_changes_no_number(database: Database) -> None:
+    key = launched(database)
+    before = database.versions.of([key]), database.versions.of(None)
+    with pytest.raises(KeyError), database.write() as session:
+        with session.begin_nested() as part:
+            session.get_one(Experiment, key).starred = True
+            session.flush()
+            part.rollback()
+        session.execute(text("UPDATE experiments SET starred = true"))
+        raise KeyError
+    if not database.shared:  # PostgreSQL counts transactions that were rolled back too
+        assert (database.versions.of([key]), database.versions.of(None)) == before
+    with database.read() as session:
+        assert not session.get_one(Experiment, key).starred
+    star(database, key)
+    assert database.versions.of([key]) != before[0]
+
+
 def test_a_change_of_a_lane_is_one_of_no_experiment(database: Database) -> None:
     key = launched(database)
     before = database.versions.of([key]), database.versions.of(None)
