@@ -38,7 +38,7 @@ def mark(given: NoticesRead, caller: CallerDep, database: DatabaseDep, feed: Fee
 
 
 @router.put("/notices/kinds")
-@needs("read", own=True)
+@needs("read", own=True, account=True)
 def choose(given: NoticeChoiceIn, caller: CallerDep, database: DatabaseDep) -> NoticesOut:
     """Choose what to be told of from now on."""
     with database.write() as session:

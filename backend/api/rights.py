@@ -22,12 +22,14 @@ _MARK = "_loraone_rights"
 @dataclass(frozen=True)
 class Needs:
     """A right. With ``own``, also that what is changed is one's own, which the route checks; with
-    ``shared``, share links may ask it too: of what it reads they see their experiments alone.
+    ``shared``, share links may ask it too: of what it reads they see their experiments alone. With
+    ``account`` it changes what an account is, or who can come as it: no access token may.
     """
 
     right: Right
     own: bool = False
     shared: bool = False
+    account: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,10 @@ class Open:
 
 
 def needs(
-    right: Right, *, own: bool = False, shared: bool = False
+    right: Right, *, own: bool = False, shared: bool = False, account: bool = False
 ) -> Callable[[_Function], _Function]:
     """A route is for those who have ``right``."""
-    return _marked(Needs(right, own, shared))
+    return _marked(Needs(right, own, shared, account))
 
 
 def open_to_all(because: str) -> Callable[[_Function], _Function]:

@@ -174,7 +174,7 @@ def sign_out(
 
 
 @router.post("/sign-out-everywhere", status_code=204)
-@needs("read")
+@needs("read", account=True)
 def sign_out_everywhere(
     caller: CallerDep,
     callers: CallersDep,
@@ -214,7 +214,7 @@ def _sign_in_out(row: SignIn, caller: Caller) -> SignInOut:
 
 
 @router.delete("/me/sign-ins/{sign_in_id}", status_code=204)
-@needs("read")
+@needs("read", account=True)
 def end_sign_in(
     sign_in_id: Key, caller: CallerDep, callers: CallersDep, database: DatabaseDep, feed: FeedDep
 ) -> None:
@@ -228,7 +228,7 @@ def end_sign_in(
 
 
 @router.post("/me/password", status_code=204, responses=refuses(401, 409, 429))
-@needs("read")
+@needs("read", account=True)
 def change_password(
     given: PasswordIn,
     caller: CallerDep,

@@ -26,7 +26,7 @@ def list_tokens(session: Reading, caller: CallerDep) -> list[TokenOut]:
 
 
 @router.post("/tokens", status_code=201, responses=refuses(409))
-@needs("read")
+@needs("read", account=True)
 def make_token(given: TokenIn, caller: CallerDep, database: DatabaseDep) -> TokenMadeOut:
     """A new token, which may no more than oneself."""
     with database.write() as session:
@@ -37,7 +37,7 @@ def make_token(given: TokenIn, caller: CallerDep, database: DatabaseDep) -> Toke
 
 
 @router.delete("/tokens/{token_id}", status_code=204)
-@needs("read")
+@needs("read", account=True)
 def delete_token(
     token_id: Key, caller: CallerDep, callers: CallersDep, database: DatabaseDep, feed: FeedDep
 ) -> None:

@@ -56,6 +56,8 @@ def refusal(needed: Needs | Open | None, caller: Caller | None) -> RefusedError 
         return NobodyError("sign in first, or send an access token that holds")
     if caller.way == "share" and not needed.shared:
         return ForbiddenError("a share link shows what it was made for and nothing else")
+    if caller.way == "token" and needed.account:
+        return ForbiddenError("an access token changes no account: sign in on the page for this")
     if needed.right in caller.rights:
         return None
     if caller.way == "token" and needed.right != "read":

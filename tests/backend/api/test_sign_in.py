@@ -227,7 +227,7 @@ def test_only_whoever_is_signed_in_changes_the_password(local_app: FastAPI) -> N
     key = with_password(local_app, "ana", "administrator")
     body = {"current": PASSWORD, "new": "quince-lantern-brook"}
     program = accounts.with_token(local_app, key, "admin")
-    assert program.post("/api/me/password", json=body).status_code == 409
+    assert program.post("/api/me/password", json=body).status_code == 403
 
 
 @pytest.mark.parametrize(

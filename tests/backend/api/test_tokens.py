@@ -76,6 +76,31 @@ def test_a_token_makes_no_other_and_has_an_end(local_app: FastAPI) -> None:
     assert client.post("/api/tokens", json={"name": "t"}).status_code == 409
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/api/tokens", {"name": "t"}),
+        ("DELETE", "/api/tokens/1", None),
+        ("POST", "/api/sign-out-everywhere", None),
+        ("DELETE", "/api/me/sign-ins/1", None),
+        ("PUT", "/api/notices/kinds", {"kinds": []}),
+    ],
+)
+def test_a_token_changes_nothing_of_its_owners_account(
+    local_app: FastAPI, method: str, path: str, body: object
+) -> None:
+    key = accounts.person(local_app.state.database, "a", "administrator")
+    client, program = (
+        accounts.signed_in(local_app, key),
+        accounts.with_token(local_app, key, "admin"),
+    )
+    answer = program.request(method, path, json=body)
+    assert answer.status_code == 403
+    assert "an access token changes no account" in answer.json()["detail"]
+    assert [row["id"] for row in client.get("/api/tokens").json()] == [1]
+    assert client.request(method, path, json=body).status_code < 300
+
+
 def test_nobody_sees_or_deletes_the_tokens_of_another(local_app: FastAPI) -> None:
     database = local_app.state.database
     first = accounts.signed_in(local_app, accounts.person(database, "a", "viewer"))
