@@ -108,7 +108,7 @@ def withdraw(invitation_id: Key, caller: CallerDep, database: DatabaseDep) -> No
 
 
 @router.post("/people/invite", status_code=201, responses=refuses(404, 409))
-@needs("admin")
+@needs("admin", account=True)
 def invite(
     given: InvitationIn,
     request: Request,
@@ -130,7 +130,7 @@ def invite(
 
 
 @router.post("/people/{person_id}/reset", status_code=201, responses=refuses(409))
-@needs("admin")
+@needs("admin", account=True)
 def reset(
     person_id: Key,
     request: Request,

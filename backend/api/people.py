@@ -32,7 +32,7 @@ def people(session: Reading, caller: CallerDep) -> list[PersonOut]:
 
 
 @router.patch("/people/{person_id}", responses=refuses(409))
-@needs("admin")
+@needs("admin", account=True)
 def change(
     person_id: Key,
     change: PersonChange,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -106,6 +107,27 @@ def test_a_role_holds_from_the_next_request_on(local_app: FastAPI) -> None:
         root.patch(f"/api/people/{key}", json={"role": role})
         assert browser.post("/api/experiments", json=body).status_code == status
         assert program.post("/api/experiments", json=body).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/api/people/2/reset", None),
+        ("POST", "/api/people/invite", {"role": "administrator"}),
+        ("PATCH", "/api/people/2", {"role": "administrator"}),
+    ],
+)
+def test_a_token_that_runs_out_makes_no_way_in_that_stays(
+    local_app: FastAPI, method: str, path: str, body: object
+) -> None:
+    root = administrator(local_app)
+    with_password(local_app, "ana", "viewer")
+    program = accounts.with_token(local_app, 1, "admin")
+    assert program.get("/api/invitations").status_code == 200
+    assert program.request(method, path, json=body).status_code == 403
+    assert root.get("/api/invitations").json() == []
+    assert {row["name"]: row["role"] for row in root.get("/api/people").json()}["ana"] == "viewer"
+    assert root.request(method, path, json=body).status_code < 300
 
 
 def test_an_administrator_is_always_left(local_app: FastAPI) -> None:
