@@ -318,14 +318,14 @@ def test_who_comes_too_often_waits_for_no_writer(
 def test_disabling_ends_everything_at_once(local_app: FastAPI) -> None:
     administrator = accounts.signed_in(local_app, with_password(local_app, "ana", "administrator"))
     key = with_password(local_app, "bob", "editor")
-    browser = accounts.signed_in(local_app, key)
+    page = accounts.signed_in(local_app, key)
     program = accounts.with_token(local_app, key, "launch")
-    assert (who(browser), who(program)) == ("bob", "bob")
+    assert (who(page), who(program)) == ("bob", "bob")
     assert administrator.patch(f"/api/people/{key}", json={"disabled": True}).status_code == 200
-    assert (who(browser), who(program)) == (None, None)
+    assert (who(page), who(program)) == (None, None)
     assert sign_in(browser(local_app), "bob") == 401
     assert administrator.patch(f"/api/people/{key}", json={"disabled": False}).status_code == 200
-    assert (who(browser), who(program)) == (None, None), "they sign in anew"
+    assert (who(page), who(program)) == (None, None), "they sign in anew"
     assert sign_in(browser(local_app), "bob") == 200
 
 
