@@ -58,7 +58,7 @@ def shared(session: Reading, caller: CallerDep) -> SharedOut:
 
 
 @router.delete("/shares/{share_id}", status_code=204)
-@needs("read", own=True)
+@needs("read", own=True, account=True)
 def revoke(share_id: Key, caller: CallerDep, callers: CallersDep, database: DatabaseDep) -> None:
     """End a link of one's own now, also as one who makes none any more."""
     with database.write() as session:
