@@ -15,7 +15,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
-from backend.api.answers import Responses
+from backend.api.answers import Responses, refuses
 from backend.api.cookies import SessionCookie, SessionCookieDep
 from backend.api.deps import CallersDep, DatabaseDep, ProviderDep, SettingsDep
 from backend.api.kept import fresh
@@ -33,7 +33,7 @@ router = APIRouter(tags=["people"])
 _FLOW_S = 600
 # A path of the page: one slash first, so that no browser takes it for another site.
 _PAGE = re.compile(r"/(?!/)[!-\[\]-~]{0,2000}")
-_REDIRECT: Responses = {302: {"description": "To where it goes on"}}
+_REDIRECT: Responses = {302: {"description": "To where it goes on"}, **refuses(404)}
 
 
 @router.get("/sign-in/oidc", response_class=RedirectResponse, status_code=302, responses=_REDIRECT)

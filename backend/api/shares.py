@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from backend.api.answers import refuses
 from backend.api.bodies import JsonRoute
 from backend.api.deps import CallerDep, CallersDep, DatabaseDep, Key, Reading
 from backend.api.kept import fresh
@@ -46,7 +47,7 @@ def shares(session: Reading, caller: CallerDep) -> list[ShareOut]:
     return [_out(session, link) for link in links if caller.may_change(link.person_id)]
 
 
-@router.get("/shared")
+@router.get("/shared", responses=refuses(404))
 @fresh("it is another for every link")
 @needs("read", shared=True)
 def shared(session: Reading, caller: CallerDep) -> SharedOut:

@@ -73,7 +73,7 @@ def look(session: Reading, caller: CallerDep, settings: SettingsDep) -> BinOut:
     return BinOut(days=settings.bin_days, deletions=rows, size=SizeOut.of(total))
 
 
-@router.post("/bin/restore", responses=refuses(409))
+@router.post("/bin/restore", responses=refuses(404, 409))
 @needs("launch", own=True)
 def restore(
     chosen: DeletionIds,
@@ -93,7 +93,7 @@ def restore(
     return RestoredOut(experiments=sorted({experiment.id for _, experiment in own}))
 
 
-@router.delete("/bin")
+@router.delete("/bin", responses=refuses(404))
 @needs("launch", own=True)
 def empty(
     caller: CallerDep,

@@ -5039,6 +5039,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description What it is about is not there */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request came too slowly */
             408: {
                 headers: {
@@ -5137,6 +5146,15 @@ export interface operations {
             };
             /** @description Whoever asks may not; another site's page may change nothing here */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What it is about is not there */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13475,6 +13493,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description What it is about is not there */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request came too slowly */
             408: {
                 headers: {
@@ -13980,6 +14007,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description What it is about is not there */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request came too slowly */
             408: {
                 headers: {
@@ -14057,6 +14093,15 @@ export interface operations {
             };
             /** @description The request cannot be read, or is not meant for this server */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What it is about is not there */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -23,6 +23,11 @@ class Waiting(Scheduler):
         with self._work.database.write() as session:
             lanes.present(session, ["cpu"])
 
+    @property
+    def alive(self) -> bool:
+        """It would see to its lane."""
+        return True
+
 
 class Small(TheoryWorker):
     """Solves what takes a moment; the rest would take as long as it was asked to."""
