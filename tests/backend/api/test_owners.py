@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -140,7 +140,7 @@ def test_a_feed_that_reads_for_its_follower_as_they_were_does_not_decide_who_the
         with reading_for(TEAM):  # she owned nothing private when it began
             await callers.of(headers, "127.0.0.1")
 
-    anyio.run(as_a_feed_does)
+    asyncio.run(as_a_feed_does())
     assert team.ada.get(f"/api/experiments/{team.private['id']}").status_code == 200
 
 
