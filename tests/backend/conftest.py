@@ -20,11 +20,29 @@ from fastapi.testclient import TestClient
 from sqlalchemy import create_engine
 
 from backend.settings import Settings
+from backend.storage.database import Database
 from backend.web.app import create_app
 from backend.web.page import PAGE
 from tests.backend.people import accounts
 from tests.conftest import DatabaseUrl
 from tests.ray_nodes import RayNodes
+
+
+@pytest.fixture(autouse=True)
+def _closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The databases that a test opens are closed after it: an application is never forgotten, and
+    some thousand of them would have all files that a process may have open."""
+    opened: list[Database] = []
+    begin = Database.__init__
+
+    def noted(database: Database, *given: Any, **named: Any) -> None:
+        begin(database, *given, **named)
+        opened.append(database)
+
+    monkeypatch.setattr(Database, "__init__", noted)
+    yield
+    for database in opened:
+        database.close()
 
 
 @pytest.fixture
