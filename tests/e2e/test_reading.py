@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.e2e.figures import drawn
 from tests.e2e.stored import finished, launched, measured, served
 
-MOST_AT_FIRST = 8
+# Eight for the page and its data; who asks, notices and the number of comments are one each.
+MOST_AT_FIRST = 8 + 3
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def test_a_page_opens_with_few_requests_and_asks_for_nothing_twice(
     page.wait_for_timeout(1200)
     assert len(requests) == len(set(requests)), requests
     assert len(requests) <= most, requests
-    assert len(of_api(requests)) <= 5, requests
+    assert len(of_api(requests)) <= 8, requests
 
 
 def test_what_happens_to_another_experiment_makes_a_page_read_nothing(
