@@ -236,7 +236,7 @@ def test_every_refusal_of_every_route_is_declared_as_a_problem(client: TestClien
                 kind = {"schema": {"$ref": "#/components/schemas/Problem"}}
                 assert answer["content"] == {"application/problem+json": kind}
             (right,) = (r for s, r in operation["responses"].items() if s < "4")
-            assert right.get("content") or "204" in operation["responses"]
+            assert right.get("content") or {"204", "302"} & operation["responses"].keys()
 
 
 def test_head_is_answered_as_get_without_its_body(client: TestClient) -> None:
@@ -249,4 +249,5 @@ def test_head_is_answered_as_get_without_its_body(client: TestClient) -> None:
         assert head.content == b""
         assert head.status_code == answer.status_code, path
         assert head.headers["content-type"] == answer.headers["content-type"]
-        assert head.headers["content-length"]
+        if path != "/api/audit/file":  # it is written in pieces, and has no length beforehand
+            assert head.headers["content-length"]
