@@ -103,3 +103,9 @@ def nobody(app: FastAPI) -> TestClient:
 
 def _client(app: FastAPI) -> TestClient:
     return TestClient(app, base_url="http://127.0.0.1:8111", raise_server_exceptions=False)
+
+
+def who(client: TestClient) -> str | None:
+    """The name of whoever a client is signed in as."""
+    person = client.get("/api/me").json()["person"]
+    return None if person is None else str(person["name"])
