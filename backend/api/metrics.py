@@ -29,7 +29,7 @@ from backend.api.rights import needs
 from backend.settings import Settings
 from backend.storage.audience import EVERYTHING, reading_for
 from backend.storage.database import Database
-from backend.storage.store import lanes
+from backend.storage.store import lanes, runs
 from backend.storage.store.visible import visible
 from backend.storage.tables import STATUSES, Run, now
 from loraone import __version__
@@ -108,18 +108,20 @@ def _of_queue(session: Session) -> Iterator[Metric]:
 
 
 def _of_lanes(session: Session) -> Iterator[Metric]:
-    busy = set(session.scalars(select(Run.lane).where(Run.status == "running")))
+    busy, _ = runs.of_all(session)
     takes = GaugeMetricFamily("loraone_lane_open", "Whether a lane takes runs", labels=["lane"])
-    runs = GaugeMetricFamily("loraone_lane_busy", "Whether a lane runs something", labels=["lane"])
+    running = GaugeMetricFamily(
+        "loraone_lane_busy", "Whether a lane runs something", labels=["lane"]
+    )
     memory = GaugeMetricFamily(
         "loraone_lane_memory_bytes", "Memory in use on a lane's device", labels=["lane"]
     )
     for lane in lanes.listed(session):
         takes.add_metric([lane.name], lane.mode == "open")
-        runs.add_metric([lane.name], lane.name in busy)
+        running.add_metric([lane.name], lane.name in busy)
         if lane.memory is not None:
             memory.add_metric([lane.name], lane.memory)
-    yield from (takes, runs, memory)
+    yield from (takes, running, memory)
 
 
 def _metrics(request: Request) -> Metrics:

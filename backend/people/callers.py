@@ -22,7 +22,6 @@ from starlette.datastructures import Headers
 
 from backend.people import share_links, vouched
 from backend.people.caller import Caller, anybody_here
-from backend.people.roles import rights
 from backend.people.secrets import hashed
 from backend.people.vouched import Vouched
 from backend.settings import Settings
@@ -117,7 +116,7 @@ class Callers:
                     person = vouched.person_of(writing, self._settings, said)
             if person.disabled:
                 return None
-            return replace(Caller.of(person, way="proxy"), audience=audience_of(session, person))
+            return _seeing(session, person, Caller.of(person, "proxy"))
 
         return await self._by(json.dumps([said.subject, *said.groups]), find)
 
@@ -139,15 +138,7 @@ class Callers:
             return None
         if moment > sign_in.used_at + _SEEN:
             self._seen(SignIn, sign_in.id, person.id)
-        return Caller(
-            person.name,
-            person.role,
-            rights(person.role),
-            person.id,
-            way="session",
-            key=sign_in.id,
-            audience=audience_of(session, person),
-        )
+        return _seeing(session, person, Caller.of(person, "session", sign_in.id))
 
     def _of_token(self, session: Session, key: str) -> Caller | None:
         found = session.execute(
@@ -161,15 +152,7 @@ class Callers:
             return None
         if token.used_at is None or moment > token.used_at + _SEEN:
             self._seen(AccessToken, token.id, person.id)
-        return Caller(
-            person.name,
-            person.role,
-            rights(person.role, token.scope),
-            person.id,
-            way="token",
-            key=token.id,
-            audience=audience_of(session, person),
-        )
+        return _seeing(session, person, Caller.of(person, "token", token.id, token.scope))
 
     def _seen(self, table: type[SignIn] | type[AccessToken], key: int, person_id: int) -> None:
         """Note that somebody was here."""
@@ -179,6 +162,11 @@ class Callers:
             person = session.get(Person, person_id)
             if person is not None:
                 person.seen_at = now()
+
+
+def _seeing(session: Session, person: Person, caller: Caller) -> Caller:
+    """``caller``, who is ``person``, with what they see."""
+    return replace(caller, audience=audience_of(session, person))
 
 
 def audience_of(session: Session, person: Person) -> Audience:

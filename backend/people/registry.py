@@ -69,12 +69,6 @@ def count_owned(session: Session, person: Person) -> int:
     return session.scalar(query) or 0
 
 
-def count_accounts(session: Session) -> int:
-    """How many could sign in."""
-    accounts = select(func.count()).where(Person.source != NAMED, Person.disabled.is_(False))
-    return session.scalar(accounts) or 0
-
-
 def has_administrator(session: Session, but: int | None = None) -> bool:
     """Whether somebody (``but`` this person) can sign in who may do everything."""
     query = select(Person.id).where(

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from backend.people import registry
 from backend.settings import Settings
 from backend.storage.tables import Person, Role
 
@@ -76,7 +77,6 @@ def _free_name(session: Session, wanted: str) -> str:
     while True:
         suffix = f" {number}" if number > 1 else ""
         name = plain[: _MOST_NAME - len(suffix)] + suffix
-        taken = select(Person.id).where(func.lower(Person.name) == name.lower())
-        if session.scalar(taken.limit(1)) is None:
+        if registry.find(session, name) is None:
             return name
         number += 1
