@@ -185,14 +185,15 @@ def test_a_gradient_of_low_rank_is_noted(tiny_models: dict[str, Path], texts_csv
 
 
 # LoRA-FA moves B alone, through the small A of LoRA-One: it needs larger steps; descent too.
-RATES = {"loraplus": 3e-3, "riemannian": 0.01, "lorafa": 0.05, "sgd": 5.0, "riemannian-sgd": 0.5}
+RATES = {"loraplus": 3e-3, "riemannian": 0.01, "lorafa": 0.05, "sgd": 5.0, "riemannian-sgd": 0.3}
 
 
 @pytest.mark.parametrize("optimizer", RATES)
 def test_every_optimiser_trains_and_lora_fa_keeps_a(
     tiny_models: dict[str, Path], texts_csv: Path, tmp_path: Path, optimizer: str
 ) -> None:
-    training = {"steps": 120, "batch_size": 16, "eval_every": 120, "optimizer": optimizer}
+    steps = 240 if optimizer == "riemannian-sgd" else 120  # its path is the least steady one
+    training = {"steps": steps, "batch_size": 16, "eval_every": steps, "optimizer": optimizer}
     grid = {"ranks": [4], "learning_rates": [RATES[optimizer]]}
     spec = tiny_run(tiny_models["bert"], texts_csv, "lora_one", training=training, grid=grid)
     found = events(spec, output=tmp_path)
