@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from backend.settings.access import AccessSettings, RoleName
 
 _GROUP = re.compile(r"(?P<group>[^=,]+)=(?P<role>[a-z]+)")
+_SECRET = re.compile(r"[\x20-\x7e]{1,1000}")  # RFC 6749, appendix A.2
 _HEADER = r"^[A-Za-z0-9-]{1,100}$"
 _RANK: dict[RoleName, int] = {role: rank for rank, role in enumerate(get_args(RoleName))}
 
@@ -91,6 +92,13 @@ class SignInSettings(AccessSettings):
             if parts.query or parts.fragment or "@" in parts.netloc:
                 raise ValueError("is no issuer: it has no query, no fragment and no user")
         return issuer
+
+    @field_validator("oidc_client_secret")
+    @classmethod
+    def _secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and not _SECRET.fullmatch(secret.get_secret_value()):
+            raise ValueError("cannot be; allowed: 1 to 1000 printable ASCII characters")
+        return secret
 
     @model_validator(mode="after")
     def _complete(self) -> SignInSettings:

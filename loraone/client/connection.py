@@ -6,7 +6,8 @@ error that says where to. A server on this machine is asked directly, whatever p
 
 from __future__ import annotations
 
-import traceback
+import contextlib
+import inspect
 import warnings
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -180,11 +181,12 @@ def _given(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _depth() -> int:
     """How many calls lie between a warning and whoever uses this package."""
-    here, depth = Path(__file__).parent, 0
-    for frame, _ in traceback.walk_stack(None):
-        if here not in Path(frame.f_code.co_filename).parents and depth > 1:
-            return depth
-        depth += 1
+    here, frame, depth = Path(__file__).parent, inspect.currentframe(), 0
+    while frame is not None:
+        file = Path(frame.f_code.co_filename)
+        if here not in file.parents and file != Path(contextlib.__file__):
+            break
+        frame, depth = frame.f_back, depth + 1
     return depth
 
 

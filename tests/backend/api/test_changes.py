@@ -20,7 +20,7 @@ from sqlalchemy.exc import OperationalError
 
 from backend.settings import Settings
 from backend.storage.store import changes, lanes, results, runs
-from backend.storage.tables import Change, Run, Tag
+from backend.storage.tables import ArtifactRow, Change, Run, Tag
 from backend.web.app import create_app
 from loraone.events import Alignment, Event, InitReport, Layers, Progress, Spectra, UpdateReport
 from tests.conftest import DatabaseUrl
@@ -40,6 +40,7 @@ TELLS_NOBODY = (
     "/api/people/",
     "/api/tokens",
     "/api/shares",
+    "/api/notices/kinds",
 )
 
 
@@ -53,6 +54,9 @@ def app(tmp_path: Path, database_url: DatabaseUrl) -> Iterator[FastAPI]:
         assert client.post("/api/experiments", json=SPEC).status_code == 201
     with app.state.database.write() as session:
         lanes.present(session, ["CPU"])
+        session.add(
+            ArtifactRow(run_id=2, name="adapter", path="2", bytes=5, max_error=0, verified=True)
+        )
     yield app
     app.state.database.close()
 
@@ -86,6 +90,14 @@ ACTIONS: list[tuple[str, str, Any, list[tuple[str, int]]]] = [
         {"text": "so", "base": 0},
         [("notes", 2)],
     ),
+    (
+        "POST /api/experiments/{experiment_id}/comments",
+        "2",
+        {"text": "so"},
+        [("comments", 2)],
+    ),
+    ("PATCH /api/comments/{comment_id}", "1", {"text": "or so"}, [("comments", 1)]),
+    ("DELETE /api/comments/{comment_id}", "1", None, [("comments", 1)]),
     ("POST /api/views", "", {"name": "Mine", "query": "by:ana"}, [("views", 0)]),
     ("DELETE /api/views/{view_id}", "1", None, [("views", 0)]),
     ("POST /api/lanes/{name}", "CPU?mode=paused", None, [("lanes", 0)]),
@@ -95,6 +107,20 @@ ACTIONS: list[tuple[str, str, Any, list[tuple[str, int]]]] = [
     ("POST /api/runs/cancel", "?of=e1", None, [("status", 1)]),
     ("POST /api/runs/{run_id}/retry", "3", None, [("status", 3)]),
     ("POST /api/runs/retry", "?of=e3", None, [("status", 3)]),
+    ("DELETE /api/experiments/{experiment_id}", "1", None, [("experiment", 1), ("status", 1)]),
+    (
+        "POST /api/experiments/bulk-delete",
+        "",
+        {"ids": [2, 9]},
+        [("experiment", 2), ("status", 2)],
+    ),
+    ("DELETE /api/runs/{run_id}", "2", None, [("status", 2)] * 2),
+    ("POST /api/runs/delete", "?of=e1", None, [("status", 1)] * 2),
+    ("DELETE /api/runs/{run_id}/adapter", "2", None, [("status", 2)]),
+    ("POST /api/storage/free", "", {"ids": [2]}, [("status", 2)]),
+    ("POST /api/bin/restore", "", {"deletions": [1]}, [("experiment", 3), ("status", 3)]),
+    ("DELETE /api/bin", "", None, [("experiment", 3)]),
+    ("POST /api/notices/read", "", {}, [("notices", 0)]),
 ]
 
 
@@ -104,6 +130,12 @@ def asked(client: TestClient, route: str, key: str, body: Any) -> tuple[str, str
         body = client.get("/api/experiments/1/export.json").json()
     if "views" in route:
         client.post("/api/views", json={"name": "First", "query": ""})
+    if "/comments/" in route:
+        client.post("/api/experiments/1/comments", json={"text": "so"})
+    if "/bin" in route:
+        new = client.post("/api/experiments", json=SPEC).json()["id"]
+        client.post("/api/experiments", json=SPEC)  # the newest one leaves its number behind
+        client.delete(f"/api/experiments/{new}")
     if "retry" in route:
         client.post("/api/experiments", json=SPEC)
         client.post("/api/runs/cancel?of=e3")

@@ -65,6 +65,7 @@ ODD_SETTINGS = [
     ("DATABASE_URL", "mysql://ana:secret@host/lab", "mysql is not supported"),
     ("DATABASE_URL", "sqlite+aiosqlite:///lab.db", "is not supported"),
     ("MAX_QUEUED", "9" * 5000, "LORAONE_MAX_QUEUED"),
+    ("OIDC_CLIENT_SECRET", "secret\n", r"LORAONE_OIDC_CLIENT_SECRET = '\*\*\*'.*printable ASCII"),
 ]
 
 

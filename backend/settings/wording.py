@@ -6,7 +6,7 @@ import re
 from typing import Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from backend.settings.settings import Settings
@@ -47,6 +47,8 @@ def sentences(error: ValidationError) -> list[str]:
         given = str(item["input"])[:200]
         if name == "database_url":  # without a password
             given = re.sub(r"://.*@", "://***@", given)
+        if SecretStr in (field.annotation, *get_args(field.annotation)):
+            given = "***"
         may = allowed(field).replace("`", "")
         lines.append(
             f"LORAONE_{name.upper()} = {given!r}: {message}" + (f"; allowed: {may}" if may else "")
