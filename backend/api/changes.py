@@ -23,7 +23,7 @@ from backend.people.caller import Caller
 from backend.scheduling.feed import Feed
 from backend.storage.audience import Audience, looking_into_bin, reading_for
 from backend.storage.database import Database
-from backend.storage.store import changes
+from backend.storage.store import changes, notices
 from backend.storage.tables import Experiment
 from loraone.spec.base import MOST_INT
 
@@ -61,9 +61,10 @@ async def follow(
     """Changes of runs and experiments as they happen, from ``Last-Event-ID``, from ``after``, or
     from now on.
 
-    First a ``following`` event says after which change, and which server follows: another one may
-    know other methods. A ``reset`` event says that changes were missed for good: read everything
-    anew. A ``signed-out`` event says that whoever follows may not any more.
+    First a ``following`` event says after which change, which server follows, since another one may
+    know other methods, and how many notices one has not read. A ``reset`` event says that changes
+    were missed for good: read everything anew. A ``signed-out`` event says that whoever follows may
+    not any more.
     """
 
     async def follower() -> Caller | None:
@@ -74,7 +75,7 @@ async def follow(
     known = int(last_event_id) if last_event_id and _ID.fullmatch(last_event_id) else after
     # Not FastAPI's EventSourceResponse: its pinging task raises when a browser goes away.
     return StreamingResponse(
-        _stream(database, feed, experiment, known, follower),
+        _stream(database, feed, experiment, known, caller, follower),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
@@ -85,6 +86,7 @@ async def _stream(
     feed: Feed,
     experiment: int | None,
     known: int | None,
+    first: Caller,
     follower: Callable[[], Awaitable[Caller | None]],
 ) -> AsyncIterator[bytes]:
     waiting = feed.subscribe()
@@ -95,7 +97,8 @@ async def _stream(
             yield format_sse_event(data_str="{}", event="reset", id=str(newest))
             known = newest
         known = newest if known is None else known
-        begin = {"after": known, "server": SERVER}
+        unread = await run_in_threadpool(_unread, database, first)
+        begin = {"after": known, "server": SERVER, "unread": unread}
         yield format_sse_event(data_str=json.dumps(begin), event="following")
         quiet = 0
         while not feed.stopping:
@@ -141,6 +144,12 @@ def _seen(database: Database, rows: Sequence[Row], audience: Audience) -> Contai
 def _bounds(database: Database) -> tuple[int, int]:
     with database.read() as session:
         return changes.bounds(session)
+
+
+def _unread(database: Database, caller: Caller) -> int:
+    with reading_for(caller.audience), database.read() as session:
+        person = caller.number(session)
+        return 0 if person is None else notices.unread(session, person)
 
 
 def _after(

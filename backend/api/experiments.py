@@ -27,7 +27,8 @@ from backend.errors import MOST_PROBLEMS, FieldProblem
 from backend.people import audit
 from backend.results import queries
 from backend.scheduling import admission
-from backend.storage.store import experiments
+from backend.storage.audience import audience
+from backend.storage.store import comments, experiments
 from loraone.spec import stored
 from loraone.spec.experiment import ExperimentSpec
 
@@ -80,4 +81,5 @@ def detail(session: Reading, experiment: ExperimentDep) -> ExperimentDetailOut:
         runs=RunOut.listed(runs),
         layers=LayerOut.of_all(queries.layer_names(runs)),
         steps=queries.alignment_steps(session, [run.id for run in runs]),
+        comments=0 if audience().only else comments.count(session, experiment.id),
     )

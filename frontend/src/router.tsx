@@ -11,8 +11,6 @@ import { HistoryPage } from "./history/HistoryPage";
 import { historySearch } from "./history/search";
 import { LaunchPage } from "./launch/LaunchPage";
 import { launchSearch } from "./launch/search";
-import { AccountPage } from "./people/AccountPage";
-import { InvitationPage } from "./people/InvitationPage";
 import { QueuePage } from "./queue/QueuePage";
 import { ComparePage } from "./results/ComparePage";
 import { ExperimentPage } from "./results/ExperimentPage";
@@ -23,7 +21,6 @@ import { Failed } from "./shell/Failed";
 import { NotFound } from "./shell/NotFound";
 import { Shell } from "./shell/Shell";
 import { theorySearch } from "./theory/search";
-import { TheoryPage } from "./theory/TheoryPage";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
 
@@ -65,7 +62,7 @@ const compareRoute = createRoute({
 const theoryRoute = createRoute({
   getParentRoute: () => root,
   path: "/theory",
-  component: TheoryPage,
+  component: lazyRouteComponent(() => import("./theory/TheoryPage"), "TheoryPage"),
   validateSearch: theorySearch,
 });
 
@@ -86,13 +83,13 @@ const signInRoute = createRoute({
 const accountRoute = createRoute({
   getParentRoute: () => root,
   path: "/account",
-  component: AccountPage,
+  component: lazyRouteComponent(() => import("./people/AccountPage"), "AccountPage"),
 });
 
 const invitationRoute = createRoute({
   getParentRoute: () => root,
   path: "/invitation",
-  component: InvitationPage,
+  component: lazyRouteComponent(() => import("./people/InvitationPage"), "InvitationPage"),
   staticData: { alone: true },
 });
 

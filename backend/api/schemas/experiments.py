@@ -119,7 +119,8 @@ class ExperimentDetailOut(ExperimentOut):
     """An experiment with its spec, runs, layers, and the steps at which alignment was measured.
 
     ``spec`` is what was stored, in today's form. ``problems`` say why it cannot be launched again
-    here, such as a method that is not installed; there are none where it can.
+    here, such as a method that is not installed; there are none where it can. ``comments`` is how
+    many there are to be read; for a guest, none.
     """
 
     spec: dict[str, Any]
@@ -127,3 +128,4 @@ class ExperimentDetailOut(ExperimentOut):
     runs: list[RunOut]
     layers: list[LayerOut]
     steps: list[int]
+    comments: int

@@ -74,7 +74,7 @@ export const DEPENDENCES: Record<Reading | Asking, Dependence> = {
   "/api/experiments": { whose: "all", kinds: ["status", "experiment"] },
   "/api/experiments/{experiment_id}": {
     whose: "asked",
-    kinds: ["status", "phase", "alignment", "experiment"],
+    kinds: ["status", "phase", "alignment", "experiment", "comments"],
   },
   "/api/experiments/{experiment_id}/notes": { whose: "asked", kinds: ["notes"] },
   "/api/experiments/{experiment_id}/comments": { whose: "asked", kinds: ["comments"] },

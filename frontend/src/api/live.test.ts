@@ -1,7 +1,8 @@
 import { QueryClient, QueryObserver } from "@tanstack/react-query";
+import { act, renderHook } from "@testing-library/react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { opened } from "./answer";
-import { changed, follow } from "./live";
+import { changed, follow, useUnread } from "./live";
 
 /** The feed as a test plays it: jsdom has no streams of events. */
 class Feed extends EventTarget {
@@ -16,7 +17,7 @@ class Feed extends EventTarget {
     this.dispatchEvent(new MessageEvent(kind, { data: JSON.stringify(data) }));
   }
   begins(after = 10): void {
-    this.tells("following", { after, server: "a" });
+    this.tells("following", { after, server: "a", unread: 0 });
   }
   static get last(): Feed {
     return Feed.all[Feed.all.length - 1] as Feed;
@@ -69,6 +70,18 @@ afterEach(() => {
   Feed.all = [];
   vi.unstubAllGlobals();
   vi.useRealTimers();
+});
+
+test("the feed says how many notices one has not read, until there are others", () => {
+  const { result } = renderHook(() => useUnread());
+  expect(result.current).toBe(0);
+  act(() => {
+    ends.push(follow(new QueryClient()));
+    Feed.last.tells("following", { after: 10, server: "a", unread: 4 });
+  });
+  expect(result.current).toBe(4);
+  act(() => Feed.last.tells("notices", { experiment: 0, run: 0 }));
+  expect(result.current).toBeNull();
 });
 
 test("a feed that begins before anything is read has nothing read anew", async () => {

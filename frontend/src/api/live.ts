@@ -19,17 +19,26 @@ const AGAIN_MS = [1000, 2000, 4000, 8000];
 const ABSENCE_MS = 300_000;
 
 type Event = Partial<Change> & { experiment: number; run: number; began?: boolean };
+/** What the feed says first. */
+interface Beginning {
+  after: number;
+  server: string;
+  unread: number;
+}
 type Outdated = (query: Query) => boolean;
 
 const ABOUT_RUNS = ["metric", "alignment", "report", "status"] as const;
 const ABOUT_OTHERS = ["lanes", "experiment", "notes", "comments", "notices", "views"] as const;
 
 let state: "following" | "away" = "following";
+/** Notices that were not read when the feed began; null once there were others since. */
+let unread: number | null = 0;
 const watching = new Set<() => void>();
 
-function becomes(now: typeof state): void {
-  if (now === state) return;
+function becomes(now: typeof state, notices: typeof unread = unread): void {
+  if (now === state && notices === unread) return;
   state = now;
+  unread = notices;
   for (const tell of watching) tell();
 }
 
@@ -41,6 +50,11 @@ function watch(tell: () => void): () => void {
 /** Whether the server is there, as far as the feed knows. */
 export function useServerIsThere(): boolean {
   return useSyncExternalStore(watch, () => state === "following");
+}
+
+/** How many notices one had not read when the page was opened; null where that has changed. */
+export function useUnread(): number | null {
+  return useSyncExternalStore(watch, () => unread);
 }
 
 /** Read anew what changes make outdated; what nobody looks at only when somebody does. */
@@ -105,7 +119,7 @@ export function follow(queries: QueryClient): () => void {
         handle(JSON.parse(message.data) as Event);
       });
     source.addEventListener("following", (message: MessageEvent<string>) => {
-      const said = JSON.parse(message.data) as { after: number; server: string };
+      const said = JSON.parse(message.data) as Beginning;
       // It tells of what comes from now on: of what was between a read and now, nobody did.
       if (after === undefined && letGo) reading.soon(() => true, 0);
       after = said.after;
@@ -114,7 +128,7 @@ export function follow(queries: QueryClient): () => void {
       server = said.server;
       failures = 0;
       began();
-      becomes("following");
+      becomes("following", said.unread);
       reading.soon(failed, 0);
     });
     on("progress", (event) => {
@@ -128,6 +142,7 @@ export function follow(queries: QueryClient): () => void {
       });
     }
     for (const kind of ABOUT_OTHERS) on(kind, (event) => reading.since(kind, event, 0));
+    on("notices", () => becomes(state, null));
     on("reset", () => reading.soon(() => true, 0));
     source.addEventListener("signed-out", unknown);
     // The browser gives up after an answer that is no stream, such as 503: it is done here.

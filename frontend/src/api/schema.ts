@@ -161,9 +161,10 @@ export interface paths {
          * @description Changes of runs and experiments as they happen, from ``Last-Event-ID``, from ``after``, or
          *     from now on.
          *
-         *     First a ``following`` event says after which change, and which server follows: another one may
-         *     know other methods. A ``reset`` event says that changes were missed for good: read everything
-         *     anew. A ``signed-out`` event says that whoever follows may not any more.
+         *     First a ``following`` event says after which change, which server follows, since another one may
+         *     know other methods, and how many notices one has not read. A ``reset`` event says that changes
+         *     were missed for good: read everything anew. A ``signed-out`` event says that whoever follows may
+         *     not any more.
          */
         get: operations["changes_follow"];
         put?: never;
@@ -2488,7 +2489,8 @@ export interface components {
          * @description An experiment with its spec, runs, layers, and the steps at which alignment was measured.
          *
          *     ``spec`` is what was stored, in today's form. ``problems`` say why it cannot be launched again
-         *     here, such as a method that is not installed; there are none where it can.
+         *     here, such as a method that is not installed; there are none where it can. ``comments`` is how
+         *     many there are to be read; for a guest, none.
          */
         ExperimentDetailOut: {
             /** Archived */
@@ -2496,6 +2498,8 @@ export interface components {
             /** Author */
             author: string;
             best: components["schemas"]["BestOut"] | null;
+            /** Comments */
+            comments: number;
             counts: components["schemas"]["CountsOut"];
             /**
              * Created At

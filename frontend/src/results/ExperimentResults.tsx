@@ -13,7 +13,6 @@ import { Unanswered } from "../ui/Unanswered";
 import { known } from "./catalog";
 import { Commenting } from "./comments/Commenting";
 import { CommentsTab } from "./comments/CommentsTab";
-import { useComments } from "./comments/useComments";
 import { ExperimentHeader } from "./ExperimentHeader";
 import { NotesTab } from "./NotesTab";
 import { RecipeTab } from "./RecipeTab";
@@ -47,7 +46,6 @@ export function ExperimentResults({ id, search: raw, go, alone = false }: Props)
   const { data, error } = api.useQuery("get", "/api/experiments/{experiment_id}", {
     params: { path: { experiment_id: id } },
   });
-  const comments = useComments(id, !guest).data?.total ?? 0;
   const failed = (!data && error) || (!catalog && unanswered);
   if (failed) return <Unanswered error={failed} />;
   if (!data || !catalog) return <Skeleton height={400} />;
@@ -57,9 +55,15 @@ export function ExperimentResults({ id, search: raw, go, alone = false }: Props)
   const shown = (
     <Panel tab={tab} experiment={data} search={search} change={change} catalog={catalog} />
   );
-  const panel = guest ? shown : <Commenting experiment={id}>{shown}</Commenting>;
+  const panel = guest ? (
+    shown
+  ) : (
+    <Commenting experiment={id} some={data.comments > 0}>
+      {shown}
+    </Commenting>
+  );
   const panels = labelled(guest ? FOR_GUESTS : PANELS, catalog);
-  if (comments > 0) panels.comments = { label: `Comments (${comments})` };
+  if (data.comments > 0) panels.comments = { label: `Comments (${data.comments})` };
   return (
     <OwnersProvider value={{ [id]: data.owner }}>
       <Stack gap="sm">

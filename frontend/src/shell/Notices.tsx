@@ -15,9 +15,9 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useRouter } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, type Schemas } from "../api/client";
-import { changed } from "../api/live";
+import { changed, useUnread } from "../api/live";
 import { ago } from "../ui/format";
-import { useBrowserNotices } from "./useBrowserNotices";
+import { useBrowserNotices, useNotifications } from "./useBrowserNotices";
 
 export type Notice = Schemas["NoticeOut"];
 type Kind = Notice["kind"];
@@ -41,13 +41,17 @@ export function leadsTo({ kind, experiment }: Notice): string {
 /** A bell with how much one has not read; it opens what one was told, and what one wants to be. */
 export function Notices() {
   const queries = useQueryClient();
-  const { data } = api.useQuery("get", "/api/notices");
   const [opened, setOpened] = useState(false);
+  const browser = useBrowserNotices();
+  const atFirst = useUnread();
+  // The feed says how many there are; which ones is asked when somebody looks, or there are others.
+  const asked = opened || browser.on || atFirst === null;
+  const { data } = api.useQuery("get", "/api/notices", {}, { enabled: asked });
+  useNotifications(browser.on, data?.notices);
   const [choosing, setChoosing] = useState(false);
   const onSuccess = () => changed(queries, { kind: "notices", experiment: 0, run: 0 });
   const mark = api.useMutation("post", "/api/notices/read", { onSuccess });
-  const browser = useBrowserNotices(data?.notices);
-  const unread = data?.unread ?? 0;
+  const unread = data?.unread ?? atFirst ?? 0;
   return (
     <Popover opened={opened} onChange={setOpened} width={360} position="bottom-end" withArrow>
       <Popover.Target>

@@ -13,18 +13,27 @@ export function news(before: Told[] | undefined, now: Told[]): Told[] {
   return now.filter(({ id, at, read_at }) => read_at === null && known.get(id) !== at);
 }
 
-export function useBrowserNotices(notices: Told[] | undefined) {
-  const [on, setOn] = useLocalStorage({ key: "browser notices", defaultValue: false });
+/** Shows those that are new as notifications, where that is on. */
+export function useNotifications(on: boolean, notices: Told[] | undefined) {
   const before = useRef<Told[] | undefined>(undefined);
-  const possible = typeof Notification !== "undefined";
   useEffect(() => {
     if (notices === undefined) return;
     const told = news(before.current, notices);
     before.current = notices;
-    if (!on || !possible || Notification.permission !== "granted") return;
+    if (!on) return;
     // Of the same notice only the last is shown.
     for (const { id, text } of told) new Notification("LoRA-One Lab", { body: text, tag: `${id}` });
-  }, [notices, on, possible]);
+  }, [notices, on]);
+}
+
+/** Whether this browser notifies, and how that is turned on and off. */
+export function useBrowserNotices() {
+  const [on, setOn] = useLocalStorage({
+    key: "browser notices",
+    defaultValue: false,
+    getInitialValueInEffect: false,
+  });
+  const possible = typeof Notification !== "undefined";
   return {
     on: on && possible && Notification.permission === "granted",
     refused: !possible || Notification.permission === "denied",

@@ -268,7 +268,7 @@ def test_a_stream_begins_with_where_it_stands_and_whose_it_is(app: FastAPI, addr
     ((kind, data),) = first(address, 1)
     assert (kind, data["after"]) == ("following", last(app))
     ((_, again), (kind, change)) = first(address, 2, after=last(app) - 1)
-    assert again == {"after": last(app) - 1, "server": data["server"]}
+    assert again == {"after": last(app) - 1, "server": data["server"], "unread": 0}
     assert (kind, change["experiment"]) == ("lanes", 0)
 
 

@@ -75,6 +75,18 @@ def test_what_one_writes_all_who_see_the_experiment_read_in_order(team: Team) ->
     assert read(team.eve)[1]["person"] == team.ids["bob"]
 
 
+def test_an_experiment_says_how_many_comments_there_are(team: Team) -> None:
+    def said(client: TestClient) -> int:
+        return int(client.get("/api/experiments/1").json()["comments"])
+
+    assert said(team.eve) == 0
+    key = write(team.ada, "one")["id"]
+    write(team.bob, "two")
+    assert (said(team.eve), said(team.bob)) == (2, 2)
+    team.ada.delete(f"/api/comments/{key}")
+    assert said(team.eve) == 1
+
+
 def test_a_comment_is_on_a_run_or_a_figure_of_the_experiment_and_on_no_others(team: Team) -> None:
     with team.app.state.database.read() as session:
         first, other = (session.query(Run).filter_by(experiment_id=k).first().id for k in (1, 2))

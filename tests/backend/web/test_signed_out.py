@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 from backend.settings import Settings
 from backend.web.app import create_app
@@ -34,13 +36,41 @@ def team(tmp_path: Path, database_url: DatabaseUrl) -> Iterator[tuple[FastAPI, s
     thread.join(timeout=20)
 
 
+def test_an_open_page_is_told_how_much_one_has_not_read_oneself(
+    team: tuple[FastAPI, str],
+) -> None:
+    app, address = team
+    keys = {name: accounts.person(app.state.database, name, "editor") for name in ("ada", "bob")}
+    ada, bob = (accounts.signed_in(app, keys[name]) for name in ("ada", "bob"))
+    spec = {"task": "teacher-student", "methods": ["lora"]}
+    assert ada.post("/api/experiments", json=spec).status_code == 201
+    written = ada.post("/api/experiments/1/comments", json={"text": "@bob, look"})
+    assert written.status_code == 201
+
+    def unread(headers: dict[str, str]) -> int:
+        with httpx.stream("GET", f"{address}/api/changes", headers=headers, timeout=10) as stream:
+            lines = stream.iter_lines()
+            assert next(lines) == "event: following"
+            return int(json.loads(next(lines).removeprefix("data: "))["unread"])
+
+    assert (unread(cookies(bob)), unread(cookies(ada))) == (1, 0)
+    hidden = ada.patch("/api/experiments/1", json={"private": True})
+    assert hidden.status_code == 200
+    assert unread(cookies(bob)) == 0
+
+
+def cookies(client: TestClient) -> dict[str, str]:
+    """What a browser sends, as a header."""
+    return {"Cookie": "; ".join(f"{name}={value}" for name, value in client.cookies.items())}
+
+
 @pytest.mark.parametrize("how", ["disabled", "reset", "signed out"])
 def test_an_open_page_stops_when_its_session_ends(team: tuple[FastAPI, str], how: str) -> None:
     app, address = team
     root = accounts.signed_in(app, accounts.person(app.state.database, "root", "administrator"))
     key = accounts.person(app.state.database, "eve", "editor")
     eve = accounts.signed_in(app, key)
-    headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in eve.cookies.items())}
+    headers = cookies(eve)
     asked = {
         "disabled": lambda: root.patch(f"/api/people/{key}", json={"disabled": True}),
         "reset": lambda: root.post(f"/api/people/{key}/reset"),

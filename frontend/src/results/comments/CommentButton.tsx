@@ -10,12 +10,14 @@ interface Props {
   figure?: string;
   run?: number;
   name: string;
+  /** Whether the experiment has comments: else there is nothing to ask for. */
+  some: boolean;
 }
 
 /** Opens what was said about a figure or a run, and says how much that is. */
-export function CommentButton({ experiment, figure, run, name }: Props) {
+export function CommentButton({ experiment, figure, run, name, some }: Props) {
   const [opened, { open, close }] = useDisclosure(false);
-  const { data } = useComments(experiment);
+  const { data } = useComments(experiment, some);
   const shown = (comment: Comment) =>
     run === undefined ? comment.figure === figure : comment.run === run;
   const count = data?.comments.filter(shown).length ?? 0;

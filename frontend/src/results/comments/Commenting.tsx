@@ -3,20 +3,34 @@ import { FigureActions } from "../../ui/figureActions";
 import { CommentButton } from "./CommentButton";
 
 const Experiment = createContext<number | undefined>(undefined);
+const Some = createContext(false);
+
+/** Whether there are comments to be read. */
+export function useSomeComments(): boolean {
+  return useContext(Some);
+}
 
 /** The experiment whose runs can be commented on here, if any. */
 export function useCommented(): number | undefined {
   return useContext(Experiment);
 }
 
+interface Props {
+  experiment: number;
+  some: boolean;
+  children: ReactNode;
+}
+
 /** Around the views of one experiment: its figures and runs have a button for comments. */
-export function Commenting({ experiment, children }: { experiment: number; children: ReactNode }) {
+export function Commenting({ experiment, some, children }: Props) {
   const onFigure = (figure: string) => (
-    <CommentButton experiment={experiment} figure={figure} name={figure} />
+    <CommentButton experiment={experiment} figure={figure} name={figure} some={some} />
   );
   return (
     <Experiment.Provider value={experiment}>
-      <FigureActions.Provider value={onFigure}>{children}</FigureActions.Provider>
+      <Some.Provider value={some}>
+        <FigureActions.Provider value={onFigure}>{children}</FigureActions.Provider>
+      </Some.Provider>
     </Experiment.Provider>
   );
 }
