@@ -62,6 +62,7 @@ def test_edits_on_launch_outlive_a_preset_back_and_a_reload_and_end_with_the_lau
     expect(page.get_by_role("heading", name="Launched at last")).to_be_visible()
     cancel = page.get_by_role("button", name=re.compile("^Cancel "))
     cancel.first.click()
+    page.get_by_role("dialog").get_by_role("button", name=re.compile("^Cancel .* runs$")).click()
     expect(cancel).to_have_count(0, timeout=MINUTES)
     page.get_by_role("link", name="Launch").click()
     expect(name).to_have_value(usual)
@@ -87,7 +88,7 @@ def test_a_notes_draft_outlives_another_tab_and_a_version_of_somebody_else(
     page.get_by_role("button", name="Save on top of version 1").click()
     expect(page.locator("em", has_text="thought")).to_be_visible()
     page.reload()
-    expect(page.get_by_role("button", name="Edit")).to_be_visible()
+    expect(page.get_by_role("button", name="Edit", exact=True)).to_be_visible()
     expect(text).to_have_count(0)
 
 

@@ -137,6 +137,16 @@ test("whom the server knows no more is at the way in; what was read is forgotten
   expect(sessionStorage.getItem("draft: notes of 3")).toBe("typed");
 });
 
+test("without accounts a draft outlives the first launch, which makes one a person", async () => {
+  opened(HERE);
+  await screen.findByText("The page of anybody, none");
+  sessionStorage.setItem("draft: notes of 3", "typed");
+  cleanup();
+  opened({ ...HERE, person: ANA });
+  await screen.findByText("The page of Ana, none");
+  expect(sessionStorage.getItem("draft: notes of 3")).toBe("typed");
+});
+
 test("another person in the same tab finds no drafts of the one before", async () => {
   opened(inside(ANA));
   await screen.findByText("The page of Ana, local");

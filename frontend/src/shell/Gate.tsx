@@ -23,7 +23,8 @@ export function Gate({ children }: { children: ReactNode }) {
   });
   const inside = me !== undefined && !me.sign_in_needed;
   const outside = me?.sign_in_needed === true;
-  const person = me?.person?.id ?? null;
+  // Without accounts everybody here is the same one, who becomes a person by the first launch.
+  const person = me?.auth === "none" ? "here" : (me?.person?.id ?? null);
   useEffect(
     () =>
       whenUnknown(
