@@ -17,7 +17,7 @@ from backend.api.schemas.deletions import FreedOut, FreeIn, StorageOut, StoredEx
 from backend.api.wastebin import EMPTYING_S, emptied_out
 from backend.people import audit
 from backend.storage.store.many import among
-from backend.storage.tables import ArtifactRow, BinnedAdapter, Experiment, Run, now
+from backend.storage.tables import ArtifactRow, BinnedAdapter, Deletion, Experiment, Run, now
 from loraone.spec.base import MOST_INT
 
 router = APIRouter(route_class=JsonRoute, tags=["storage"])
@@ -95,8 +95,10 @@ def free(
     emptied = None
     if chosen.now:
         with database.write() as session:
-            keys = audit.numbered("experiment", chosen.ids)
-            audit.note(session, caller, "removed for good", f"adapters of {keys}")
+            rows = select(Deletion.experiment_id).where(Deletion.id.in_(deleted.deletions))
+            if freed_of := sorted(session.scalars(rows)):
+                keys = audit.numbered("experiment", freed_of)
+                audit.note(session, caller, "removed for good", f"adapters of {keys}")
         freed = scheduler.emptying.now(deleted.deletions, EMPTYING_S)
         emptied = emptied_out(freed, database)
     feed.wake()

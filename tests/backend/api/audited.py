@@ -1,4 +1,4 @@
-"""What changes something, asked of a server as an administrator, and what the trail says then."""
+"""What of the API changes something, and what the audit trail says of it then."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from backend.people import registry
 from backend.storage.store import lanes
 from backend.storage.tables import ArtifactRow, Run
+from backend.web.app import PARTS
 from tests.backend.people.accounts import PASSWORD
 
 SPEC = {"task": "teacher-student", "methods": ["lora"]}
@@ -23,8 +25,8 @@ CHANGES_NOTHING = {
     "POST /theory/warm",
     "POST /invitations/look",
 }
-# What one has read, and what one wants to be told of, is nobody else's matter.
-NOBODYS_MATTER = {"POST /notices/read", "PUT /notices/kinds"}
+# What one has read and wants to be told concerns nobody else.
+OF_ONES_OWN_READING = {"POST /notices/read", "PUT /notices/kinds"}
 SHARE = {"of": ["e1"], "view": "/experiments/1"}
 NEW = "quince-lantern-brook"
 
@@ -67,19 +69,18 @@ def ended(app: FastAPI, client: TestClient) -> None:
     end_run(app)
 
 
-def adapted(app: FastAPI, client: TestClient) -> None:
-    """The same, and it left an adapter."""
+def with_adapter(app: FastAPI, client: TestClient) -> None:
+    """The same, and run 1 has an adapter."""
     ended(app, client)
     with app.state.database.write() as session:
-        session.add(
-            ArtifactRow(run_id=1, name="adapter", path="1", bytes=5, max_error=0, verified=True)
-        )
+        row = {"name": "adapter", "path": "1/1/adapter", "bytes": 3, "max_error": 0.0}
+        session.add(ArtifactRow(run_id=1, verified=True, **row))
 
 
-def deleted(app: FastAPI, client: TestClient) -> None:
+def in_bin(app: FastAPI, client: TestClient) -> Any:
     """Experiment 1 is in the bin."""
-    launched(app, client)
-    assert client.delete("/api/experiments/1").is_success
+    ended(app, client)
+    return {"deletions": client.delete("/api/experiments/1").json()["deletions"]}
 
 
 def imported(app: FastAPI, client: TestClient) -> Any:
@@ -146,6 +147,38 @@ CHANGES: dict[str, tuple[str, Prepare | None, Any, str, str]] = {
         "comment deleted",
         "comment 1",
     ),
+    "DELETE /experiments/{experiment_id}": (
+        "experiments/1",
+        launched,
+        None,
+        "deleted",
+        "experiment 1",
+    ),
+    "POST /experiments/bulk-delete": (
+        "experiments/bulk-delete",
+        launched,
+        {"ids": [1, 7]},
+        "deleted",
+        "experiment 1",
+    ),
+    "DELETE /runs/{run_id}": ("runs/1", launched, None, "deleted", "run 1"),
+    "POST /runs/delete": ("runs/delete?of=e1", launched, None, "deleted", "run 1"),
+    "DELETE /runs/{run_id}/adapter": (
+        "runs/1/adapter",
+        with_adapter,
+        None,
+        "deleted",
+        "adapter of run 1",
+    ),
+    "POST /bin/restore": ("bin/restore", in_bin, None, "restored", "experiment 1"),
+    "DELETE /bin": ("bin", in_bin, None, "removed for good", "experiment 1"),
+    "POST /storage/free": (
+        "storage/free",
+        with_adapter,
+        {"ids": [1, 7], "now": True},
+        "removed for good",
+        "adapters of experiment 1",
+    ),
     "POST /views": ("views", None, {"name": "mine", "query": ""}, "view saved", "view 1"),
     "DELETE /views/{view_id}": (
         "views/1",
@@ -167,44 +200,6 @@ CHANGES: dict[str, tuple[str, Prepare | None, Any, str, str]] = {
     "POST /runs/{run_id}/cancel": ("runs/1/cancel", launched, None, "cancelled", "run 1"),
     "POST /runs/{run_id}/retry": ("runs/1/retry", ended, None, "retried", "run 1"),
     "POST /runs/{run_id}/top": ("runs/1/top", launched, None, "moved", "run 1"),
-    "DELETE /experiments/{experiment_id}": (
-        "experiments/1",
-        launched,
-        None,
-        "deleted",
-        "experiment 1",
-    ),
-    "POST /experiments/bulk-delete": (
-        "experiments/bulk-delete",
-        launched,
-        {"ids": [1, 7]},
-        "deleted",
-        "experiment 1",
-    ),
-    "DELETE /runs/{run_id}": ("runs/1", launched, None, "deleted", "run 1"),
-    "POST /runs/delete": ("runs/delete?of=e1", launched, None, "deleted", "run 1"),
-    "DELETE /runs/{run_id}/adapter": (
-        "runs/1/adapter",
-        adapted,
-        None,
-        "deleted",
-        "adapter of run 1",
-    ),
-    "POST /storage/free": (
-        "storage/free",
-        adapted,
-        {"ids": [1], "now": True},
-        "removed for good",
-        "adapters of experiment 1",
-    ),
-    "POST /bin/restore": (
-        "bin/restore",
-        deleted,
-        {"deletions": [1]},
-        "restored",
-        "experiment 1",
-    ),
-    "DELETE /bin": ("bin", deleted, None, "removed for good", "experiment 1"),
     "POST /sign-in": ("sign-in", None, {"name": "root", "password": PASSWORD}, "sign-in", ""),
     "POST /sign-out": ("sign-out", None, None, "sign-out", ""),
     "POST /sign-out-everywhere": ("sign-out-everywhere", None, None, "sign-out everywhere", ""),
@@ -268,4 +263,12 @@ CHANGES: dict[str, tuple[str, Prepare | None, Any, str, str]] = {
         "token deleted",
         "token 1",
     ),
+}
+CHANGING = {
+    f"{method} {route.path}"
+    for part in PARTS
+    for route in part.router.routes
+    if isinstance(route, APIRoute)
+    for method in route.methods or ()
+    if method != "GET"
 }

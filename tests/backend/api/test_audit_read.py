@@ -8,7 +8,8 @@ import pytest
 from fastapi import FastAPI
 
 from backend.web.app import create_app
-from tests.backend.api.test_audit import SPEC, administrator, launched, trail
+from tests.backend.api.audited import SPEC, launched
+from tests.backend.api.test_audit import administrator, trail
 from tests.backend.people import accounts
 from tests.backend.people.accounts import PASSWORD, nobody, with_password
 
