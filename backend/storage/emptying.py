@@ -235,6 +235,7 @@ def _finish(session: Session, key: int, trouble: str | None) -> None:
     experiment_id = deletion.experiment_id
     touches = {TOUCHES: experiment_id}
     whole = deletion.kind == "experiment"
+    changes.add_experiments(session, [experiment_id], "experiment")
     if held:
         deletion.state = "held"
         if whole:
@@ -245,7 +246,6 @@ def _finish(session: Session, key: int, trouble: str | None) -> None:
         delete(table).where(table.id == (experiment_id if whole else key)),
         execution_options={**touches, "synchronize_session": False},
     )
-    changes.add_experiments(session, [experiment_id], "experiment")
 
 
 def _clear(session: Session, experiment_id: int, touches: dict[str, int]) -> None:

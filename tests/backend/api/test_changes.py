@@ -54,9 +54,6 @@ def app(tmp_path: Path, database_url: DatabaseUrl) -> Iterator[FastAPI]:
         assert client.post("/api/experiments", json=SPEC).status_code == 201
     with app.state.database.write() as session:
         lanes.present(session, ["CPU"])
-        session.add(
-            ArtifactRow(run_id=2, name="adapter", path="2", bytes=5, max_error=0, verified=True)
-        )
     yield app
     app.state.database.close()
 
@@ -93,11 +90,12 @@ ACTIONS: list[tuple[str, str, Any, list[tuple[str, int]]]] = [
     (
         "POST /api/experiments/{experiment_id}/comments",
         "2",
-        {"text": "so"},
+        {"text": "seen"},
         [("comments", 2)],
     ),
-    ("PATCH /api/comments/{comment_id}", "1", {"text": "or so"}, [("comments", 1)]),
+    ("PATCH /api/comments/{comment_id}", "1", {"text": "seen twice"}, [("comments", 1)]),
     ("DELETE /api/comments/{comment_id}", "1", None, [("comments", 1)]),
+    ("POST /api/notices/read", "", {}, [("notices", 0)]),
     ("POST /api/views", "", {"name": "Mine", "query": "by:ana"}, [("views", 0)]),
     ("DELETE /api/views/{view_id}", "1", None, [("views", 0)]),
     ("POST /api/lanes/{name}", "CPU?mode=paused", None, [("lanes", 0)]),
@@ -107,35 +105,54 @@ ACTIONS: list[tuple[str, str, Any, list[tuple[str, int]]]] = [
     ("POST /api/runs/cancel", "?of=e1", None, [("status", 1)]),
     ("POST /api/runs/{run_id}/retry", "3", None, [("status", 3)]),
     ("POST /api/runs/retry", "?of=e3", None, [("status", 3)]),
-    ("DELETE /api/experiments/{experiment_id}", "1", None, [("experiment", 1), ("status", 1)]),
+    # What waits is cancelled first; an experiment that comes back has its runs again.
+    ("DELETE /api/runs/{run_id}/adapter", "1", None, [("status", 1)]),
+    ("POST /api/storage/free", "", {"ids": [1]}, [("status", 1)]),
+    ("DELETE /api/runs/{run_id}", "1", None, [("status", 1)] * 2),
+    ("POST /api/runs/delete", "?of=e2", None, [("status", 2)] * 2),
+    (
+        "DELETE /api/experiments/{experiment_id}",
+        "1",
+        None,
+        [("experiment", 1), ("status", 1)],
+    ),
     (
         "POST /api/experiments/bulk-delete",
         "",
-        {"ids": [2, 9]},
-        [("experiment", 2), ("status", 2)],
+        {"ids": [2, 1, 9]},
+        [("experiment", 1), ("experiment", 2), ("status", 1), ("status", 2)],
     ),
-    ("DELETE /api/runs/{run_id}", "2", None, [("status", 2)] * 2),
-    ("POST /api/runs/delete", "?of=e1", None, [("status", 1)] * 2),
-    ("DELETE /api/runs/{run_id}/adapter", "2", None, [("status", 2)]),
-    ("POST /api/storage/free", "", {"ids": [2]}, [("status", 2)]),
-    ("POST /api/bin/restore", "", {"deletions": [1]}, [("experiment", 3), ("status", 3)]),
+    (
+        "POST /api/bin/restore",
+        "",
+        {"deletions": [1]},
+        [("experiment", 3), ("status", 3)],
+    ),
     ("DELETE /api/bin", "", None, [("experiment", 3)]),
-    ("POST /api/notices/read", "", {}, [("notices", 0)]),
 ]
 
 
-def asked(client: TestClient, route: str, key: str, body: Any) -> tuple[str, str, Any]:
+def prepare(app: FastAPI, client: TestClient, route: str) -> None:
+    """There is what an action is about."""
+    if "/comments/" in route:
+        client.post("/api/experiments/1/comments", json={"text": "first"})
+    if "/bin" in route:
+        made = client.post("/api/experiments", json=SPEC).json()
+        assert client.delete(f"/api/experiments/{made['id']}").is_success
+    if "adapter" in route or "storage" in route:
+        row = {"name": "adapter", "path": "1/1/adapter", "bytes": 3, "max_error": 0.0}
+        with app.state.database.write() as session:
+            session.merge(ArtifactRow(run_id=1, verified=True, **row))
+
+
+def asked(app: FastAPI, route: str, key: str, body: Any) -> tuple[str, str, Any]:
     """Method, address and body of an action, once there is what it is about."""
+    client = TestClient(app, base_url="http://127.0.0.1:8111")
+    prepare(app, client, route)
     if body == "exported":
         body = client.get("/api/experiments/1/export.json").json()
     if "views" in route:
         client.post("/api/views", json={"name": "First", "query": ""})
-    if "/comments/" in route:
-        client.post("/api/experiments/1/comments", json={"text": "so"})
-    if "/bin" in route:
-        new = client.post("/api/experiments", json=SPEC).json()["id"]
-        client.post("/api/experiments", json=SPEC)  # the newest one leaves its number behind
-        client.delete(f"/api/experiments/{new}")
     if "retry" in route:
         client.post("/api/experiments", json=SPEC)
         client.post("/api/runs/cancel?of=e3")
@@ -149,7 +166,7 @@ def test_a_disk_that_is_full_is_said_by_all_of_them_and_declared_by_every_route(
     app: FastAPI,
 ) -> None:
     client = TestClient(app, base_url="http://127.0.0.1:8111")
-    actions = [asked(client, route, key, body) for route, key, body, _ in ACTIONS]
+    actions = [asked(app, route, key, body) for route, key, body, _ in ACTIONS]
     with app.state.database._writer.connect() as connection:
         filled = connection.exec_driver_sql("PRAGMA max_page_count = 1").scalar()
         assert filled > 1, "SQLite takes it as: not one page more"
@@ -179,7 +196,7 @@ def test_what_somebody_does_is_told_and_wakes_those_who_follow(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client = TestClient(app, base_url="http://127.0.0.1:8111")
-    method, address, body = asked(client, route, key, body)
+    method, address, body = asked(app, route, key, body)
     since, woken = last(app), []
     monkeypatch.setattr(app.state.feed, "wake", lambda: woken.append(last(app)))
     answer = client.request(method, address, json=body)
