@@ -116,6 +116,34 @@ def test_killed_in_the_middle_nothing_dangles_and_it_goes_on(settings: Settings,
     check_sound(settings.url)
 
 
+@pytest.mark.parametrize("kind", ["runs", "adapters"])
+@pytest.mark.parametrize("step", [1, 2])
+def test_single_runs_and_adapters_that_were_half_removed_go_too(
+    settings: Settings, kind: str, step: int
+) -> None:
+    database = _opened(settings)
+    put = deletions.put_runs if kind == "runs" else deletions.put_adapters
+    with database.write() as session:
+        (whole,) = deletions.listed(session)
+        deletions.restore(session, whole)
+        some = [session.get_one(Run, key) for key in (1, 2)]
+        put(session, some, ANA, {})
+    database.close()
+    assert _killed_at(settings, step) == step
+    database = _opened(settings)
+    Emptying(database, settings).go_on(30)
+    with looking_into_bin(), database.read() as session:
+        left = set(range(3, 9)) if kind == "runs" else set(range(1, 9))
+        assert set(session.scalars(select(Run.id))) == left
+        having = select(ArtifactRow.run_id).where(ArtifactRow.name == "adapter")
+        assert set(session.scalars(having)) == set(range(3, 9))
+        assert not session.scalars(select(Deletion)).all()
+    files = {int(path.parts[-4]) for path in settings.artifacts.glob("*/*/adapter/weights")}
+    assert files == set(range(3, 9))
+    database.close()
+    check_sound(settings.url)
+
+
 def test_what_cannot_be_removed_is_said_and_tried_again(settings: Settings, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     (settings.artifacts / "2").rename(elsewhere)
@@ -151,13 +179,14 @@ def test_an_adapter_that_lies_among_anothers_files_is_left_there(settings: Setti
 def test_what_is_older_than_the_days_of_the_bin_goes_by_itself(settings: Settings) -> None:
     database = _opened(settings)
     housekeeping = Emptying(database, settings)
-    housekeeping.go_on(30)
-    with database.write() as session:
-        (row,) = deletions.listed(session)
-        row.at = now() - timedelta(days=settings.bin_days)
-    housekeeping.go_on(30)
-    with looking_into_bin(), database.read() as session:
-        assert set(session.scalars(select(Experiment.id))) == {2}
+    assert settings.bin_days == 30
+    for days, left in ((0.0, {1, 2}), (29.9, {1, 2}), (30.0, {2})):
+        with database.write() as session:
+            (row,) = deletions.listed(session)
+            row.at = now() - timedelta(days=days)
+        housekeeping.go_on(30)
+        with looking_into_bin(), database.read() as session:
+            assert set(session.scalars(select(Experiment.id))) == left, days
     database.close()
 
 
