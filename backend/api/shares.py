@@ -14,6 +14,7 @@ from backend.api.rights import needs
 from backend.api.schemas.shares import SharedOut, ShareIn, ShareMadeOut, ShareOut
 from backend.errors import NotFoundError
 from backend.people import audit, share_links, standing
+from backend.people.caller import Caller
 from backend.results import basket
 from backend.storage.audience import Shared
 from backend.storage.tables import Experiment, Person, ShareLink, now
@@ -40,11 +41,11 @@ def make(given: ShareIn, caller: CallerDep, database: DatabaseDep) -> ShareMadeO
 
 @router.get("/shares")
 @fresh("it is another for everybody")
-@needs("launch", own=True)
+@needs("read", own=True)
 def shares(session: Reading, caller: CallerDep) -> list[ShareOut]:
     """One's own links, the newest first; for administrators everybody's."""
     links = session.scalars(select(ShareLink).order_by(ShareLink.id.desc())).all()
-    return [_out(session, link) for link in links if caller.may_change(link.person_id)]
+    return [_out(session, link) for link in links if _may_end(caller, link)]
 
 
 @router.get("/shared", responses=refuses(404))
@@ -64,12 +65,17 @@ def revoke(share_id: Key, caller: CallerDep, callers: CallersDep, database: Data
     """End a link of one's own now, also as one who makes none any more."""
     with database.write() as session:
         link = session.get(ShareLink, share_id)
-        own = link is not None and caller.person is not None and link.person_id == caller.person
-        if link is None or not (own or caller.may_change(link.person_id)):
+        if link is None or not _may_end(caller, link):
             raise NotFoundError("share link", share_id)
         link.revoked_at = link.revoked_at or now()
         audit.note(session, caller, "share link ended", f"share link {share_id}")
     callers.forget()
+
+
+def _may_end(caller: Caller, link: ShareLink) -> bool:
+    """Whether it is the caller's own, also where they make none any more, or theirs to change."""
+    own = caller.person is not None and link.person_id == caller.person
+    return own or caller.may_change(link.person_id)
 
 
 def _out(session: Session, link: ShareLink) -> ShareOut:

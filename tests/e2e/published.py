@@ -1,6 +1,6 @@
 """A server as others find it: behind a real nginx or a real Caddy, as docs/deploy sets them up.
 
-Needs no root: everything of a proxy lies in one folder, and it listens on loopback.
+Needs no root: everything of a proxy lies in one folder. It listens on loopback, or as it is told.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ DEPLOY = Path(__file__).parents[2] / "docs" / "deploy"
 NAME = "lab.example.org"
 
 
-def free_port() -> int:
+def free_port(address: str = "127.0.0.1") -> int:
     """A port that nobody listens on."""
     with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
+        found.bind((address, 0))
         port: int = found.getsockname()[1]
         return port
 
@@ -41,8 +41,11 @@ class Proxy(ABC):
 
     program: str
 
-    def __init__(self, folder: Path, port: int, upstream: str, path: str) -> None:
+    def __init__(
+        self, folder: Path, port: int, upstream: str, path: str, address: str = "127.0.0.1"
+    ) -> None:
         folder.mkdir(parents=True)
+        self.address = address
         self.log = folder / "log"
         self.url = f"https://{NAME}:{port}{path}"
         found = shutil.which(self.program, path=f"{os.environ['PATH']}:/usr/sbin")
@@ -52,9 +55,9 @@ class Proxy(ABC):
             self.process = subprocess.Popen(
                 [found, *command], stdout=log, stderr=log, env={**os.environ, **environment}
             )
-        # The name is in no DNS: the connection goes to loopback, all else is as by name.
+        # The name is in no DNS: the connection goes to the address, all else is as by name.
         self._http = httpx.Client(
-            base_url=f"https://127.0.0.1:{port}{path}",
+            base_url=f"https://{address}:{port}{path}",
             headers={"Host": f"{NAME}:{port}"},
             verify=False,
             timeout=20,
@@ -113,7 +116,7 @@ class Nginx(Proxy):
             (DEPLOY / "nginx.conf").read_text(),
             **{
                 "127.0.0.1:8111": upstream,
-                "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
+                "listen 443 ssl": f"listen {self.address}:{port} ssl",
                 "listen 80;": f"listen 127.0.0.1:{free_port()};",
                 f"/etc/ssl/{NAME}.crt": str(certificate),
                 f"/etc/ssl/{NAME}.key": str(key),
@@ -149,7 +152,8 @@ class Caddy(Proxy):
             site = replaced(site, **{"\treverse_proxy {$": under})
         main = folder / "Caddyfile"
         main.write_text(
-            "{\n\tadmin off\n\tlocal_certs\n\tskip_install_trust\n\tdefault_bind 127.0.0.1\n"
+            "{\n\tadmin off\n\tlocal_certs\n\tskip_install_trust\n"
+            f"\tdefault_bind {self.address}\n"
             f"\thttps_port {port}\n\thttp_port {free_port()}\n}}\n\n{site}"
         )
         return (

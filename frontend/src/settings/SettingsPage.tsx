@@ -43,7 +43,8 @@ export function SettingsPage() {
   const why = {
     browser: undefined,
     bin: launch,
-    shares: launch,
+    // Also for one who makes none any more: they end those that they made.
+    shares: undefined,
     people: administer,
     audit: administer,
   };

@@ -187,8 +187,11 @@ def test_a_viewers_link_opens_nothing_and_they_can_still_end_it(shares: Shares) 
         session.query(Person).filter_by(name="ada").one().role = "viewer"
     shares.app.state.callers.forget()
     assert link.get(f"/api/experiments/{shares.one['id']}").status_code == 401
+    assert shares.eve.get("/api/shares").json() == []
+    assert [row["id"] for row in shares.ada.get("/api/shares").json()] == [made]
     assert shares.eve.delete(f"/api/shares/{made}").status_code == 404
     assert shares.ada.delete(f"/api/shares/{made}").status_code == 204
+    assert shares.ada.get("/api/shares").json()[0]["revoked_at"] is not None
 
 
 def test_only_what_is_ones_own_is_shared(shares: Shares) -> None:

@@ -18,7 +18,8 @@ import schemathesis
 
 SENT = "LORAONE_FUZZ_SENT"
 MOST_SECONDS, MOST_BYTES = 2.0, 10_000_000
-CHECKS = "bounded,asked_again"
+# A header that nobody reads but this.
+ROLE = "X-Fuzzed-As"
 # How often each route is asked for the same again.
 _AGAIN = 3
 
@@ -28,13 +29,15 @@ _client = httpx.Client(timeout=20)
 
 @dataclass(frozen=True)
 class Sent:
-    """A request, and how long its answer took."""
+    """A request, who asked where several do, and how long its answer took."""
 
     method: str
     url: str
     headers: dict[str, str]
     body: str
     seconds: float
+    status: int
+    role: str
 
     @property
     def slow(self) -> bool:
@@ -59,13 +62,15 @@ def bounded(ctx: Any, response: Any, case: Any) -> None:
     body = response.request.body or b""
     body = body.encode() if isinstance(body, str) else body
     headers = {name: str(value) for name, value in response.request.headers.items()}
-    of_body = {name: headers[name] for name in ("Content-Type",) if name in headers}
+    kept = ("Content-Type", "Authorization", "Cookie", "Sec-Fetch-Site")
     sent = Sent(
         str(response.request.method),
         str(response.request.url),
-        of_body,
+        {name: headers[name] for name in kept if name in headers},
         base64.b64encode(body).decode() if response.elapsed > MOST_SECONDS else "",
         response.elapsed,
+        response.status_code,
+        headers.get(ROLE, ""),
     )
     with Path(os.environ[SENT]).open("a") as file:
         file.write(json.dumps(vars(sent)) + "\n")
