@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
+
+from backend.settings.checks import networks
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -83,14 +85,7 @@ class AccessSettings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, text: str) -> str:
-        for part in filter(None, map(str.strip, text.split(","))):
-            try:
-                ip_network(part)
-            except ValueError as error:
-                raise ValueError(
-                    f"{part!r} is no address and no network; "
-                    "allowed: such as 127.0.0.1, 10.0.0.0/8, ::1"
-                ) from error
+        networks(text)
         return text
 
     @property
@@ -116,6 +111,4 @@ class AccessSettings(BaseSettings):
     @property
     def proxies(self) -> list[IPv4Network | IPv6Network]:
         """The networks of the trusted proxies."""
-        return [
-            ip_network(part.strip()) for part in self.trusted_proxies.split(",") if part.strip()
-        ]
+        return networks(self.trusted_proxies)

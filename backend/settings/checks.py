@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 DATABASES = ("sqlite", "postgresql+psycopg")
@@ -26,6 +27,20 @@ def folder(path: Path) -> Path:
         raise ValueError(f"cannot be resolved: {error} Name an absolute path") from error
     except OSError as error:
         raise ValueError(f"cannot be resolved: {error.strerror}") from error
+
+
+def networks(text: str) -> list[IPv4Network | IPv6Network]:
+    """Addresses and networks that are separated by commas. Raises ValueError for what is none."""
+    found = []
+    for part in filter(None, map(str.strip, text.split(","))):
+        try:
+            found.append(ip_network(part))
+        except ValueError as error:
+            raise ValueError(
+                f"{part!r} is no address and no network; "
+                "allowed: such as 127.0.0.1, 10.0.0.0/8, ::1"
+            ) from error
+    return found
 
 
 def check_database(url: str) -> None:

@@ -1,0 +1,1 @@
+"""Notices that leave the server: where people want them, and how they get there."""
