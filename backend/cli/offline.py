@@ -15,6 +15,7 @@ from backend.storage import backups
 from backend.storage.database import Database, NewerSchemaError
 from backend.storage.database_file import DatabaseFileError, database_file
 from backend.storage.folder_lock import FolderError, FolderInUseError, only_server
+from backend.storage.permissions import NOTICE_KEY
 from backend.storage.scratch import scratch
 from backend.storage.store import experiments, transfer
 from backend.storage.store.exported import Limits
@@ -144,7 +145,13 @@ def write_backup(home: Path | None, output: Path, *, adapters: bool) -> str:
         if manifest.accounts
         else ""
     )
-    return f"wrote {output} ({size:.1f} MB): {_counts(manifest)}{left}{hashes}"
+    channels = (
+        f"; it holds {manifest.channels} addresses that notices are sent to, encrypted: without "
+        f"{NOTICE_KEY} of the data folder, which is not in it, they have to be added again"
+        if manifest.channels
+        else ""
+    )
+    return f"wrote {output} ({size:.1f} MB): {_counts(manifest)}{left}{hashes}{channels}"
 
 
 def restore(home: Path | None, file: Path) -> str:

@@ -1,4 +1,5 @@
-"""The audit trail: who did what, and from where. Rows are added and never changed.
+"""The audit trail: who did what, and from where. Rows are added and never changed; they go where
+a setting says for how long they stay.
 
 No secret stands in it, and no text of people's: it says which experiment was renamed, not how.
 """
@@ -6,13 +7,18 @@ No secret stands in it, and no text of people's: it says which experiment was re
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from backend.people.caller import Caller
-from backend.storage.tables import AuditRow, Person
+from backend.storage.store.removed import removed
+from backend.storage.tables import AuditRow, Person, now
+
+# So many rows are removed at a time, so that others can write in between.
+_REMOVED = 5000
 
 Action = Literal[
     "sign-in",
@@ -49,6 +55,10 @@ Action = Literal[
     "lane set",
     "share link made",
     "share link ended",
+    "notice channel added",
+    "notice channel changed",
+    "notice channel deleted",
+    "notice channel tested",
 ]
 
 
@@ -120,3 +130,13 @@ def rows(
     else:
         query = query.order_by(AuditRow.id.desc())
     return session.scalars(query.limit(limit)).all()
+
+
+def prune(session: Session, days: float | None) -> int:
+    """Remove rows that are older, the oldest first, so many at a time; how many it were. None:
+    they are kept."""
+    if days is None:
+        return 0
+    old = select(AuditRow.id).where(AuditRow.at < now() - timedelta(days=days))
+    ids = session.scalars(old.order_by(AuditRow.at).limit(_REMOVED)).all()
+    return removed(session, delete(AuditRow).where(AuditRow.id.in_(ids)))

@@ -24,6 +24,7 @@ from backend.storage.manifests import (
     BackupError,
     Manifest,
     count_accounts,
+    count_channels,
     counts,
 )
 from backend.storage.packing import pack
@@ -115,11 +116,13 @@ def _copy(source: Path, copy: Path) -> tuple[Manifest, list[str], list[int]]:
     with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(copy)) as copied:
         live.backup(copied)
         experiments, runs = counts(copied)
-        accounts = count_accounts(copied)
+        accounts, channels = count_accounts(copied), count_channels(copied)
         paths = [str(row[0]) for row in copied.execute("SELECT path FROM artifacts ORDER BY 1")]
         ids = [int(row[0]) for row in copied.execute("SELECT id FROM runs ORDER BY 1")]
     taken = datetime.now(UTC).isoformat()
-    manifest = Manifest(FORMAT, __version__, taken, experiments, runs, accounts=accounts)
+    manifest = Manifest(
+        FORMAT, __version__, taken, experiments, runs, accounts=accounts, channels=channels
+    )
     return manifest, paths, ids
 
 

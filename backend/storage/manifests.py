@@ -38,6 +38,8 @@ class Manifest:
     # People who can sign in. Hashes of what they come with are in the database, and nothing that
     # they come with.
     accounts: int = 0
+    # Addresses that people have their notices sent to, encrypted with a key that is not in it.
+    channels: int = 0
 
 
 def counts(database: sqlite3.Connection) -> tuple[int, int]:
@@ -51,8 +53,17 @@ def counts(database: sqlite3.Connection) -> tuple[int, int]:
 
 def count_accounts(database: sqlite3.Connection) -> int:
     """How many people can sign in; a schema from before there were any has none."""
-    known = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'people'"
-    if not database.execute(known).fetchone()[0]:
+    return _count(database, "people", "source != 'named'")
+
+
+def count_channels(database: sqlite3.Connection) -> int:
+    """How many addresses notices are sent to; an earlier schema has none."""
+    return _count(database, "notice_channels", "1")
+
+
+def _count(database: sqlite3.Connection, table: str, which: str) -> int:
+    known = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
+    if not database.execute(known, [table]).fetchone()[0]:
         return 0
-    query = "SELECT count(*) FROM people WHERE source != 'named'"
+    query = f"SELECT count(*) FROM {table} WHERE {which}"  # noqa: S608
     return int(database.execute(query).fetchone()[0])

@@ -16,13 +16,15 @@ from backend.settings import Settings
 from backend.storage.database_file import BESIDE, database_file
 
 OTHERS, SHARED = 0o007, 0o077
+# The file of the key that addresses of notices are encrypted with.
+NOTICE_KEY = "notice-key"
 
 
 def tighten(settings: Settings) -> list[Path]:
     """Take what all could read from group and others; the paths that were changed."""
     home = settings.home
     paths = [settings.artifacts, settings.logs, home / "gradients"]
-    paths += [home / name for name in ("device-benchmark.json", "calibration.json")]
+    paths += [home / name for name in ("device-benchmark.json", "calibration.json", NOTICE_KEY)]
     database = database_file(settings.url)
     if database is not None:
         paths += [database, *(database.with_name(database.name + end) for end in BESIDE)]

@@ -41,7 +41,9 @@ from backend.storage.tables import (
     LaneRow,
     Note,
     Notice,
+    NoticeChannel,
     NoticeChoice,
+    NoticeToSend,
     Person,
     Run,
     SavedView,
@@ -254,7 +256,7 @@ def _experiments(session: Session, row: object) -> set[int] | None:
     match row:
         case Change() | SavedView() | LaneRow() | ShareLink():
             return set()
-        case Notice() | NoticeChoice():
+        case Notice() | NoticeChoice() | NoticeChannel() | NoticeToSend():
             return set()
         case Person() | SignIn() | AccessToken() | Invitation() | Attempt() | AuditRow():
             return set()  # an experiment says the name of its owner itself

@@ -7,20 +7,35 @@ disk; of each only where they want that kind.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Literal, get_args
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from backend.errors import cut
-from backend.storage.store import changes
-from backend.storage.tables import Comment, Experiment, Notice, NoticeChoice, Person, Run, now
+from backend.storage.store import changes, outgoing
+from backend.storage.store.removed import removed
+from backend.storage.tables import (
+    Comment,
+    Experiment,
+    Notice,
+    NoticeChannel,
+    NoticeChoice,
+    Person,
+    Run,
+    now,
+)
 from backend.storage.versions import NO_EXPERIMENT, TOUCHES
 
 Kind = Literal["finished", "failed", "verdict", "mentioned", "lane", "disk"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-# In one list; of each person as many are kept as there are kinds and experiments.
+# A channel of one's own that fails: of that one is told whatever one wants, and on the page alone.
+Told = Literal[Kind, "channel"]
+# In one list.
 MOST_LISTED = 100
+# What was read is kept for so long, and of each person so many in any case.
+KEPT, MOST_KEPT = timedelta(days=90), 1000
 _MOST_TEXT = 1000
 
 
@@ -67,19 +82,34 @@ def of_machine(
         _tell(session, person_id, kind, text, subject=subject)
 
 
+def of_channel(session: Session, channel: NoticeChannel) -> None:
+    """Nothing is sent to a channel any more."""
+    text = (
+        f"nothing is sent to {channel.label} any more: {channel.trouble}. What waits for it is "
+        "sent when a test in Settings arrives"
+    )
+    _tell(session, channel.person_id, "channel", text, subject=f"channel {channel.id}")
+
+
 def _tell(
     session: Session,
     person_id: int | None,
-    kind: Kind,
+    kind: Told,
     text: str,
     experiment: Experiment | None = None,
     comment_id: int | None = None,
     subject: str = "",
 ) -> None:
-    if person_id is None or kind not in wanted(session, person_id):
+    if person_id is None:
         return
     if experiment is not None:
         subject, text = f"experiment {experiment.id}", f"{experiment.name}: {text}"
+    text = cut(text, _MOST_TEXT)
+    about = None if experiment is None else experiment.id
+    if kind != "channel":
+        outgoing.add(session, person_id, kind, subject, text, about, comment_id)
+        if kind not in wanted(session, person_id):
+            return
     query = select(Notice).where(
         Notice.person_id == person_id, Notice.kind == kind, Notice.subject == subject
     )
@@ -88,9 +118,8 @@ def _tell(
         notice = Notice(person_id=person_id, kind=kind, subject=subject, count=0, text="")
         session.add(notice)
     notice.count = 1 if notice.read_at is not None else notice.count + 1
-    notice.text, notice.at, notice.read_at = cut(text, _MOST_TEXT), now(), None
-    notice.experiment_id = None if experiment is None else experiment.id
-    notice.comment_id = comment_id
+    notice.text, notice.at, notice.read_at = text, now(), None
+    notice.experiment_id, notice.comment_id = about, comment_id
     session.flush()
     changes.add_notices(session)
 
@@ -133,3 +162,18 @@ def mark(session: Session, person_id: int, ids: list[int] | None, *, read: bool)
         execution_options={TOUCHES: NO_EXPERIMENT, "synchronize_session": False},
     )
     changes.add_notices(session)
+
+
+def prune(session: Session) -> int:
+    """Remove what was read long ago, and of each person what is beyond the newest; how many."""
+    old = delete(Notice).where(Notice.read_at < now() - KEPT)
+    gone = removed(session, old)
+    counted = select(Notice.person_id).group_by(Notice.person_id).having(func.count() > MOST_KEPT)
+    for person_id in session.scalars(counted).all():
+        mine = select(Notice.id).where(Notice.person_id == person_id)
+        beyond = mine.order_by(Notice.at.desc(), Notice.id.desc()).offset(MOST_KEPT)
+        ids = session.scalars(beyond.limit(10 * MOST_KEPT)).all()
+        gone += removed(session, delete(Notice).where(Notice.id.in_(ids)))
+    if gone:
+        changes.add_notices(session)
+    return gone

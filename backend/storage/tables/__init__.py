@@ -5,6 +5,7 @@ from backend.storage.tables.bin import BinnedAdapter, BinnedExperiment, BinnedRu
 from backend.storage.tables.changes import Change
 from backend.storage.tables.comments import Comment
 from backend.storage.tables.experiments import Experiment, Note, SavedView, Tag
+from backend.storage.tables.notice_channels import NoticeChannel, NoticeToSend
 from backend.storage.tables.notices import Notice, NoticeChoice
 from backend.storage.tables.people import (
     NAMED,
@@ -62,7 +63,9 @@ __all__ = [
     "MetricRow",
     "Note",
     "Notice",
+    "NoticeChannel",
     "NoticeChoice",
+    "NoticeToSend",
     "OverlapRow",
     "Person",
     "Right",
