@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from backend.api.process_state import ProcessState, process_state
 from backend.errors import NotFoundError
+from backend.notifying.sender import Sender
 from backend.people.caller import Caller
 from backend.people.callers import Callers
 from backend.people.oidc import Provider
@@ -90,6 +91,14 @@ def _provider(request: Request) -> Provider:
 
 
 ProviderDep = Annotated[Provider, Depends(_provider)]
+
+
+def _sender(request: Request) -> Sender:
+    sender: Sender = request.app.state.sender
+    return sender
+
+
+SenderDep = Annotated[Sender, Depends(_sender)]
 CallersDep = Annotated[Callers, Depends(_callers)]
 
 

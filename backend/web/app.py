@@ -23,6 +23,7 @@ from backend.api import (
     invitations,
     measured,
     metrics,
+    notice_channels,
     notices,
     oidc,
     people,
@@ -42,6 +43,7 @@ from backend.api import (
 from backend.api.kept import KeptRoutes
 from backend.api.rights import RouteRights
 from backend.api.schemas.problem import Problem
+from backend.notifying.sender import Sender
 from backend.people.callers import Callers
 from backend.people.oidc import Provider
 from backend.people.passwords import Passwords
@@ -71,6 +73,7 @@ PARTS = (
     history,
     comments,
     notices,
+    notice_channels,
     transfer,
     experiments,
     deletions,
@@ -121,17 +124,20 @@ def create_app(settings: Settings | None = None, readers: Readers | None = None)
     measures = settings.benchmark_device and settings.executor == "local"
     device_benchmarks = DeviceBenchmarks(settings.home, enabled=measures)
     theory_worker = TheoryWorker(threads=os.cpu_count() or 1)
+    sender = Sender(database, settings, feed.wake)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if readers is not None:
             readers.start()
         scheduler.start()
+        sender.start()
         yield
         if readers is not None:  # before the last connection here is closed, which tidies up
             readers.stop()
         feed.stop()
         scheduler.stop()
+        sender.stop()
         theory_worker.stop()
         device_benchmarks.stop()
         database_health.stop()
@@ -144,6 +150,7 @@ def create_app(settings: Settings | None = None, readers: Readers | None = None)
     app.state.theory_worker = theory_worker
     app.state.device_benchmarks = device_benchmarks
     app.state.executor = executor
+    app.state.sender = sender
     if settings.cache_mb:
         routes = KeptRoutes("/api", (route for part in PARTS for route in part.router.routes))
         app.add_middleware(

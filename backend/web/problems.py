@@ -43,7 +43,7 @@ from loraone.spec.validation import problems
 log = logging.getLogger(__name__)
 
 # Fields whose values are repeated to nobody.
-_SECRET = frozenset({"password", "current", "new", "secret"})
+_SECRET = frozenset({"password", "current", "new", "secret", "address"})
 
 STATUS: dict[type[RefusedError], int] = {
     NobodyError: 401,

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
+from backend.notifying import channels
 from backend.people import registry
 from backend.storage.store import lanes
 from backend.storage.tables import ArtifactRow, Run
@@ -61,6 +62,13 @@ def commented(app: FastAPI, client: TestClient) -> None:
     launched(app, client)
     comment = client.post("/api/experiments/1/comments", json={"text": "seen"})
     assert comment.status_code == 201
+
+
+def channel(app: FastAPI, client: TestClient) -> None:
+    """Notice channel 1, where nobody listens."""
+    with app.state.database.write() as session:
+        address = "json://127.0.0.1:9/private"
+        channels.add(session, app.state.sender, 1, "private words", [], address, "json://…")
 
 
 def ended(app: FastAPI, client: TestClient) -> None:
@@ -263,6 +271,27 @@ CHANGES: dict[str, tuple[str, Prepare | None, Any, str, str]] = {
         "token deleted",
         "token 1",
     ),
+    "POST /notices/channels": (
+        "notices/channels",
+        None,
+        {"label": "private words", "kinds": [], "address": "ntfy://private-topic"},
+        "notice channel added",
+        "notice channel 1",
+    ),
+    **{
+        f"{method} /notices/channels/{{channel_id}}{more}": (
+            f"notices/channels/1{more}",
+            channel,
+            body,
+            f"notice channel {done}",
+            "notice channel 1",
+        )
+        for method, more, body, done in (
+            ("PATCH", "", {"label": "private words"}, "changed"),
+            ("DELETE", "", None, "deleted"),
+            ("POST", "/test", None, "tested"),
+        )
+    },
 }
 CHANGING = {
     f"{method} {route.path}"

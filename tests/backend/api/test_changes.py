@@ -41,6 +41,7 @@ TELLS_NOBODY = (
     "/api/tokens",
     "/api/shares",
     "/api/notices/kinds",
+    "/api/notices/channels",
 )
 
 
