@@ -24,6 +24,7 @@ from backend.api.schemas.catalog import (
     SourceOut,
     SpectrumOut,
     TaskOut,
+    TrackerOut,
 )
 from backend.api.schemas.server import HealthOut
 from backend.errors import UnavailableError
@@ -41,6 +42,7 @@ from loraone.catalog import (
     SOURCES,
     SPECTRA,
     TASKS,
+    TRACKERS,
     Result,
 )
 from loraone.inputs.models.location import BUILTIN_MODELS
@@ -102,6 +104,7 @@ def described() -> CatalogOut:
         sources=[SourceOut.model_validate(row) for row in SOURCES.values()],
         models=list(BUILTIN_MODELS),
         optimizers=[OptimizerOut.model_validate(row) for row in OPTIMIZERS.values()],
+        trackers=[TrackerOut.model_validate(row) for row in TRACKERS.values()],
         figures=[FigureOut.model_validate(row) for row in FIGURES.values()],
         metrics=[QuantityOut.model_validate(row) for row in METRICS.values()],
         costs=[_cost(row) for row in COSTS.values()],

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 import yaml
@@ -20,12 +21,20 @@ from backend.errors import MOST_PROBLEMS, FieldProblem
 from loraone import events
 from loraone.catalog import TASKS
 from loraone.errors import LoraOneError
+from loraone.events import Event
 from loraone.inputs.models.foreseen import foresee, foresee_runs
 from loraone.inputs.models.paths import preflight
 from loraone.spec.experiment import ExperimentSpec, RunSpec, expand
 from loraone.spec.validation import problems
 from loraone.spec.yaml_text import read_yaml
+from loraone.tracking.mirror import Mirrors
+from loraone.tracking.mirrored import mirrored
+from loraone.tracking.refusals import refusals
 
+if TYPE_CHECKING:
+    from loraone.runs.workspace import Workspace
+
+Mirror = Callable[[RunSpec, Iterator[Event]], Iterator[Event]]
 SpecFile = Annotated[
     Path, typer.Argument(help="An experiment as YAML or JSON; '-' reads standard input")
 ]
@@ -56,7 +65,7 @@ def read_spec(path: Path) -> ExperimentSpec:
         more = sum(e["type"] != "too_short" for e in error.errors()) - MOST_PROBLEMS
         lines = [_line(row) for row in rows] + ([f"and {more} more"] if more > 0 else [])
         raise BadSpecError(lines) from error
-    wrong = preflight(spec, roots=None)
+    wrong = [*preflight(spec, roots=None), *refusals(spec.report_to)]
     if wrong:
         raise BadSpecError([_line_of(error) for error in wrong])
     return spec
@@ -130,9 +139,11 @@ def run(
     ] = None,
 ) -> None:
     """Execute all runs of an experiment in this process; write each event as a line of JSON."""
+    from loraone.runs.run import run as run_spec
+
     spec = _load(spec_file)
     runs = expand(spec)
-    workspace = None
+    workspace: Workspace | None = None
     if not TASKS[spec.task].synthetic:
         with console.status("importing torch"):
             from loraone.runs.workspace import Workspace
@@ -140,10 +151,11 @@ def run(
             workspace = Workspace(device)
     opened = results.open("w", encoding="utf-8") if results else nullcontext(sys.stdout)
     failed = 0
-    with opened as lines, _bar() as bar:
+    with opened as lines, _mirroring(spec) as mirror, _bar() as bar:
         for number, run in enumerate(runs, 1):
             folder = output / f"run-{number:03d}" if output else None
-            if not _run_one(run, f"{number}/{len(runs)}", workspace, folder, lines, bar):
+            events = mirror(run, run_spec(run, workspace=workspace, output=folder))
+            if not _follow(run, events, f"{number}/{len(runs)}", lines, bar):
                 failed += 1
     console.print(f"{len(runs) - failed} of {len(runs)} runs succeeded")
     if failed:
@@ -160,26 +172,43 @@ def _bar() -> Progress:
     )
 
 
-def _run_one(
-    spec: RunSpec,
-    number: str,
-    workspace: object,
-    folder: Path | None,
-    lines: IO[str],
-    bar: Progress,
-) -> bool:
-    from loraone.runs.run import run as run_spec
+@contextmanager
+def _mirroring(spec: ExperimentSpec) -> Iterator[Mirror]:
+    """Tells the experiment's trackers of its runs; at the end waits for them, for a while."""
+    mirrors = Mirrors(Path.cwd())
 
+    def mirror(run: RunSpec, its: Iterator[Event]) -> Iterator[Event]:
+        return mirrored(
+            its, run, report_to=spec.report_to, experiment=spec.name, mirrors=mirrors, late=_warn
+        )
+
+    try:
+        yield mirror
+        mirrors.wait(mirrors.grace_s)
+    finally:
+        mirrors.stop()
+
+
+def _warn(message: str) -> None:
+    console.print(f"warning: {message}", style="yellow", markup=False)
+
+
+def _follow(
+    spec: RunSpec, its: Iterator[Event], number: str, lines: IO[str], bar: Progress
+) -> bool:
+    """Write a run's events and show how far it is; whether it succeeded."""
     task = bar.add_task(f"{number} {spec.title}")
-    for event in run_spec(spec, workspace=workspace, output=folder):  # type: ignore[arg-type]
+    for event in its:
         lines.write(json.dumps({"run": spec.title, **events.to_json(event)}) + "\n")
         lines.flush()
         if isinstance(event, events.Progress):
             title = f"{number} {spec.title}: {event.phase}"
             bar.update(task, description=title, completed=event.done, total=event.total)
         elif isinstance(event, events.Note):
-            said, style = ("warning", "yellow") if event.warning else ("note", None)
-            console.print(f"{said}: {event.message}", style=style, markup=False)
+            if event.warning:
+                _warn(event.message)
+            else:
+                console.print(f"note: {event.message}", markup=False)
         elif isinstance(event, events.Failed):
             hint = f" ({event.hint})" if event.hint else ""
             console.print(f"{spec.title} failed: {event.message}{hint}", style="red", markup=False)

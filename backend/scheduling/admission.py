@@ -14,12 +14,14 @@ from backend.storage.store import runs
 from loraone.inputs.models.foreseen import foresee, foresee_runs
 from loraone.inputs.models.paths import preflight
 from loraone.spec.experiment import MAX_RUNS, ExperimentSpec, RunSpec
+from loraone.tracking.refusals import refusals
 
 
 def check(spec: ExperimentSpec, settings: Settings) -> None:
-    """Raise InvalidError where model or data cannot be what the spec says, or its runs are more
-    than the queue takes of an experiment."""
-    errors = preflight(spec, settings.roots)
+    """Raise InvalidError where model or data cannot be what the spec says, trackers are not
+    installed on this machine, which tells them, or its runs are more than the queue takes of an
+    experiment."""
+    errors = [*preflight(spec, settings.roots), *refusals(spec.report_to)]
     if errors:
         raise InvalidError(*(FieldProblem.of_library(error) for error in errors))
     count = spec.run_count

@@ -119,3 +119,15 @@ class Executor(Protocol):
 
     def stop(self) -> None:
         """Let go of the cluster, if it is one."""
+
+
+def append_log(file: Path, text: str) -> None:
+    """Keep the beginning of what was printed, whatever is sent: it would fill the disk."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("ab") as opened:
+        size = opened.tell()
+        data = text.encode("utf-8", errors="replace")
+        if size < MAX_LOG_BYTES:
+            opened.write(data[: MAX_LOG_BYTES - size])
+            if size + len(data) > MAX_LOG_BYTES:
+                opened.write(CUT)

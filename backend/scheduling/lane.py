@@ -12,8 +12,6 @@ from pathlib import Path, PurePosixPath
 from sqlalchemy.orm import Session
 
 from backend.scheduling.jobs import (
-    CUT,
-    MAX_LOG_BYTES,
     Device,
     Job,
     Message,
@@ -22,13 +20,16 @@ from backend.scheduling.jobs import (
     Worker,
     WorkerDiedError,
     Written,
+    append_log,
 )
+from backend.scheduling.mirroring import Asked
 from backend.scheduling.watch import LimitError, StalledError, Watch
 from backend.scheduling.work import Work
 from backend.storage.store import lanes, queue, results, runs
 from backend.storage.tables import Experiment, now
 from loraone.errors import SpecError
 from loraone.events import Progress
+from loraone.tracking.mirror import Mirror
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,8 @@ class Lane:
         self.driving: tuple[int, int] | None = None
         self.watch: Watch | None = None
         self._warm: str | None = None
+        self._asked: Asked | None = None
+        self._mirror: Mirror | None = None
         self._thread = threading.Thread(target=self._loop, name=f"lane {device.name}", daemon=True)
 
     def start(self) -> None:
@@ -101,6 +104,7 @@ class Lane:
             return False
         self._work.feed.wake()
         shutil.rmtree(job.output.parent, ignore_errors=True)
+        self._mirror = self._work.mirroring.begin(job, self._asked)
         try:
             self._drive(job)
         except (WorkerDiedError, StalledError) as error:
@@ -118,6 +122,8 @@ class Lane:
             raise
         finally:
             self.driving = self.watch = None
+            if self._mirror is not None:
+                self._mirror.end()
             self._work.feed.wake()
         return True
 
@@ -140,6 +146,7 @@ class Lane:
                 runs.finish(session, run, "failed", error={**error.as_dict(), "code": "spec"})
                 return None
             self._warm = session.get_one(Experiment, run.experiment_id).author
+            self._asked = self._work.mirroring.asked(session, run, job.spec)
             # In the same transaction: whoever asks for runs that nobody drives must see it.
             self.driving = run.id, run.attempt
             return job
@@ -169,6 +176,8 @@ class Lane:
             if not live:  # cancelled meanwhile, or queued again
                 self.worker.close()
                 return
+            if self._mirror is not None:
+                self._mirror.tell_all(message.event for message in sent)
 
     def _append(self, session: Session, job: Job, sent: Sequence[Sent], beat: bool) -> bool:
         """Store events; False where nobody wants them any more. The last one ends the run."""
@@ -223,24 +232,12 @@ def _keep_files(job: Job, messages: Sequence[Message]) -> None:
     """Write what a worker on another machine printed and wrote to where a local one would."""
     for message in messages:
         if isinstance(message, Printed):
-            _append_log(job.log, message.text)
+            append_log(job.log, message.text)
         elif isinstance(message, Written):
             target = _inside(job.output, message.path)
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("wb" if message.first else "ab") as file:
                 file.write(message.data)
-
-
-def _append_log(file: Path, text: str) -> None:
-    """Keep the beginning of what was printed, whatever is sent: it would fill the disk."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("ab") as opened:
-        size = opened.tell()
-        data = text.encode("utf-8", errors="replace")
-        if size < MAX_LOG_BYTES:
-            opened.write(data[: MAX_LOG_BYTES - size])
-            if size + len(data) > MAX_LOG_BYTES:
-                opened.write(CUT)
 
 
 def _inside(folder: Path, path: str) -> Path:

@@ -60,6 +60,7 @@ class Scheduler:
         if self._thread.ident is not None:
             self._thread.join(timeout=20)
         self._stop_lanes()
+        self._work.mirroring.stop()
         self._leadership.give_up()
         self._executor.stop()
 

@@ -25,6 +25,7 @@ from tenacity import (
 from backend.people import registry
 from backend.scheduling.feed import Feed
 from backend.scheduling.jobs import Job
+from backend.scheduling.mirroring import Mirroring
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.store import notices
@@ -48,6 +49,7 @@ class Work:
         self.database = database
         self.feed = feed
         self.settings = settings
+        self.mirroring = Mirroring(database, settings)
         # Why nothing can be written at the moment, as a sentence for the page.
         self.trouble: str | None = None
         self._changed = threading.Condition()

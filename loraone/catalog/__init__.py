@@ -25,6 +25,7 @@ from loraone.catalog.quantity_rows import LayerMetric, Quantity, Result
 from loraone.catalog.rows import FigureRow, Method, NoParams, Optimizer, Paper, Source, Task
 from loraone.catalog.scanning import METHODS, register, register_all
 from loraone.catalog.tasks import JUDGES, TASKS
+from loraone.catalog.trackers import TRACKERS, Tracker
 
 __all__ = [
     "ALIGNMENT_MEASURES",
@@ -41,6 +42,7 @@ __all__ = [
     "SPECTRA",
     "SUMMARY",
     "TASKS",
+    "TRACKERS",
     "FigureRow",
     "LayerMetric",
     "Method",
@@ -51,6 +53,7 @@ __all__ = [
     "Result",
     "Source",
     "Task",
+    "Tracker",
     "register",
     "resolve",
 ]

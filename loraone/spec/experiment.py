@@ -31,6 +31,7 @@ from loraone.spec.gradient import GradientSpec
 from loraone.spec.measure import MeasureSpec
 from loraone.spec.method import MOST_VALUES, MethodSpec, _method_from_name
 from loraone.spec.model import ModelSpec
+from loraone.spec.reporting import ReportTo, check_reported
 from loraone.spec.start import HeadTraining, HeldOutBatch, InputsSpec, StartSpec, TeacherSpec
 from loraone.spec.synthetic import ProblemSpec, SweepSpec
 from loraone.spec.training import TrainingSpec
@@ -139,6 +140,13 @@ class ExperimentSpec(_Shared):
         json_schema_extra=form(section="Methods", widget="methods"),
     )
     grid: GridSpec = GridSpec()
+    # Of the experiment alone: runs that are mirrored are the same runs.
+    report_to: ReportTo = Field(
+        (),
+        title="Mirror to",
+        description="Experiment trackers that are told of each run's settings, metrics and end",
+        json_schema_extra=form(section="Measurements", order=1, widget="trackers"),
+    )
     sweep: SweepSpec | None = Field(
         None,
         title="Sweep",
@@ -147,8 +155,9 @@ class ExperimentSpec(_Shared):
     )
 
     @model_validator(mode="after")
-    def _sweep_fits(self) -> ExperimentSpec:
+    def _task_fits(self) -> ExperimentSpec:
         check_sweep(self.task, self.problem, self.sweep)
+        check_reported(self.task, self.report_to)
         return self
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Condition = Mapping[str, Sequence[str | int | float | bool]]
-Widget = Literal["methods", "targets", "textarea"]
+Widget = Literal["methods", "targets", "textarea", "trackers"]
 
 
 @dataclass(frozen=True)

@@ -40,11 +40,15 @@ def _without_defaults(spec: ExperimentSpec) -> dict[str, Any]:
 def as_python(spec: ExperimentSpec) -> str:
     """Code that runs the same runs; defaults are left out."""
     body = _without_defaults(spec)
+    events, also = "run(each)", ""
+    if spec.report_to:
+        also = "from loraone.tracking.mirrored import mirrored\n"
+        events = f"mirrored({events}, each, report_to=spec.report_to, experiment=spec.name)"
     return (
-        "from loraone import ExperimentSpec, expand, run\n\n"
+        f"from loraone import ExperimentSpec, expand, run\n{also}\n"
         f"spec = ExperimentSpec.model_validate({body!r})\n"
         "for each in expand(spec):\n"
-        "    for event in run(each):\n"
+        f"    for event in {events}:\n"
         "        print(event)\n"
     )
 

@@ -126,6 +126,16 @@ class SourceOut(RowOut):
     prefix: str
 
 
+class TrackerOut(Out):
+    """A tracker that runs can be mirrored to; ``install`` installs its package on this machine."""
+
+    name: str
+    label: str
+    where: str
+    installed: bool
+    install: str
+
+
 class PresetOut(RowOut):
     """An experiment to start from."""
 
@@ -141,6 +151,7 @@ class CatalogOut(Out):
     sources: list[SourceOut]
     models: list[str]
     optimizers: list[OptimizerOut]
+    trackers: list[TrackerOut]
     figures: list[FigureOut]
     metrics: list[QuantityOut]
     costs: list[QuantityOut]

@@ -153,6 +153,16 @@ def _store(session: Session, run: Run, event: Event, artifacts: Path) -> None:
             runs.finish(session, run, "failed", error=error)
 
 
+def warn(session: Session, run_id: int, attempt: int, message: str) -> None:
+    """A warning from outside the run about this attempt, which may have ended. It takes the place
+    of no other where there are too many."""
+    run = session.get(Run, run_id)
+    if run is None or run.attempt != attempt or len(run.notes) >= MAX_NOTES:
+        return
+    run.notes = [*run.notes, f"{WARNING}{message}"[:MAX_NOTE]]
+    changes.add(session, run, "status")
+
+
 def _metric(session: Session, run: Run, event: Metric) -> None:
     values = _finite(event.values)  # NaN would be NULL, which no metric is
     for name, value in values.items():

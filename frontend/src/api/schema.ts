@@ -2204,6 +2204,8 @@ export interface components {
             tasks: components["schemas"]["TaskOut"][];
             /** Theory */
             theory: components["schemas"]["PresetOut"][];
+            /** Trackers */
+            trackers: components["schemas"]["TrackerOut"][];
             /** Usual Run Columns */
             usual_run_columns: string[];
             /** Version */
@@ -2800,6 +2802,12 @@ export interface components {
              *     }
              */
             problem: components["schemas"]["ProblemSpec"];
+            /**
+             * Mirror to
+             * @description Experiment trackers that are told of each run's settings, metrics and end
+             * @default []
+             */
+            report_to: string[];
             /**
              * Sweep
              * @description Of a teacher–student problem: one number varied
@@ -4600,6 +4608,22 @@ export interface components {
             scope: "read" | "launch" | "admin";
             /** Used At */
             used_at: string | null;
+        };
+        /**
+         * TrackerOut
+         * @description A tracker that runs can be mirrored to; ``install`` installs its package on this machine.
+         */
+        TrackerOut: {
+            /** Install */
+            install: string;
+            /** Installed */
+            installed: boolean;
+            /** Label */
+            label: string;
+            /** Name */
+            name: string;
+            /** Where */
+            where: string;
         };
         /**
          * Training

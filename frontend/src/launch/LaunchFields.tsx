@@ -6,13 +6,17 @@ import { type FormSection, isShown, sectionsOf } from "../spec/layout";
 import { MethodsField } from "../spec/MethodsField";
 import { problemsAt } from "../spec/problems";
 import { useSpecForm } from "../spec/SpecForm";
+import { TrackersField } from "./TrackersField";
 
 interface Props {
   catalog: Catalog;
 }
 
 /** Inputs that need more of the catalogue than the schema of their field. */
-const WIDGETS: Record<string, ComponentType<Props>> = { methods: MethodsField };
+const WIDGETS: Record<string, ComponentType<Props>> = {
+  methods: MethodsField,
+  trackers: TrackersField,
+};
 
 /**
  * The fields of an experiment as its schema has them: what is asked first, then what rarely

@@ -1,0 +1,1 @@
+"""Runs mirrored to other experiment trackers, from a process that no run waits for."""
