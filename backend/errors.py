@@ -7,6 +7,7 @@ says which status each of these is.
     ├── NotFoundError     there is no such thing
     ├── InvalidError      fields are wrong, each with its path, value and allowed range
     ├── ConflictError     what it is about is not in a state for it (any more)
+    │   └── QuotaError    whose it is would use more of the machine than they may
     ├── TooOftenError     it was tried too often of late
     ├── QueueFullError    too many runs wait
     ├── DiskFullError     there is no space for the results of a run
@@ -119,6 +120,14 @@ class InvalidError(RefusedError):
 
 class ConflictError(RefusedError):
     """What it is about is not in a state for it, or not any more."""
+
+
+class QuotaError(ConflictError):
+    """Somebody would use more of the machine than they may; the problems name the quotas."""
+
+    def __init__(self, *problems: FieldProblem) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems: Sequence[FieldProblem] = problems
 
 
 class TooOftenError(RefusedError):

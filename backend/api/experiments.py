@@ -35,7 +35,7 @@ from loraone.spec.experiment import ExperimentSpec
 router = APIRouter(route_class=JsonRoute, tags=["experiments"])
 
 
-@router.post("/experiments", status_code=201, responses=refuses(429))
+@router.post("/experiments", status_code=201, responses=refuses(409, 429))
 @needs("launch")
 def launch(
     spec: ExperimentSpec,
@@ -49,11 +49,11 @@ def launch(
         bool, Query(description="Seen by you and administrators alone, until you share it")
     ] = False,
 ) -> ExperimentOut:
-    """Store the experiment and queue its runs."""
+    """Store the experiment and queue its runs. 409 where its owner would use more than they may."""
     admission.check(spec, settings)
     with database.write() as session:
-        admission.admit(session, settings, spec.run_count)
         owner = caller.owner(session)
+        admission.admit(session, settings, {owner.id: spec.run_count})
         experiment = experiments.create(session, spec, owner.name, owner.id)
         experiment.private = private
         detail = f"{spec.run_count} runs"

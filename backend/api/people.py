@@ -7,12 +7,21 @@ from sqlalchemy.orm import Session
 
 from backend.api.answers import refuses
 from backend.api.bodies import JsonRoute
-from backend.api.deps import CallerDep, CallersDep, DatabaseDep, FeedDep, Key, Reading
+from backend.api.deps import (
+    CallerDep,
+    CallersDep,
+    DatabaseDep,
+    FeedDep,
+    Key,
+    Reading,
+    SettingsDep,
+)
 from backend.api.kept import fresh
 from backend.api.rights import needs
 from backend.api.schemas.people import ClaimedOut, ClaimIn, PersonChange, PersonOut
+from backend.api.schemas.quotas import OwnQuotas, QuotaOut
 from backend.errors import NotFoundError
-from backend.people import audit, changing, registry, standing
+from backend.people import audit, changing, quotas, registry, standing
 from backend.people.caller import Caller
 from backend.storage.tables import Person
 
@@ -41,7 +50,7 @@ def change(
     database: DatabaseDep,
     feed: FeedDep,
 ) -> PersonOut:
-    """Give a person another name or role, or let them in no more; at once. 409 where no
+    """Give a person another name, role or quotas, or let them in no more; at once. 409 where no
     administrator would be left."""
     with database.write() as session:
         standing.check_still(session, caller)
@@ -62,6 +71,10 @@ def _change(session: Session, person: Person, change: PersonChange, caller: Call
         detail = f"{person.role} to {change.role}"
         changing.set_role(session, person, change.role)
         audit.note(session, caller, "role changed", target, detail)
+    if change.quotas is not None and change.quotas != OwnQuotas.of(person):
+        for name, value in change.quotas.model_dump().items():
+            setattr(person, f"quota_{name}", value)
+        audit.note(session, caller, "quotas set", target, _numbers(change.quotas))
     if change.disabled is not None and change.disabled != person.disabled:
         if change.disabled:
             changing.disable(session, person)
@@ -69,6 +82,19 @@ def _change(session: Session, person: Person, change: PersonChange, caller: Call
         else:
             changing.enable(session, person)
             audit.note(session, caller, "person enabled", target)
+
+
+@router.get("/people/{person_id}/quotas", responses=refuses(404))
+@fresh("it is another for everybody, and hours pass")
+@needs("read", own=True)
+def read_quotas(
+    person_id: Key, session: Reading, caller: CallerDep, settings: SettingsDep
+) -> list[QuotaOut]:
+    """How much of the machine one uses and may; administrators may ask of everybody."""
+    if "admin" not in caller.rights and caller.number(session) != person_id:
+        raise NotFoundError("quotas that you may see of person", person_id)
+    _find(session, person_id)
+    return QuotaOut.listed(quotas.of(session, settings, person_id))
 
 
 @router.post("/people/{person_id}/claim", responses=refuses(409))
@@ -90,6 +116,13 @@ def claim(
     callers.forget()
     feed.wake()
     return claimed
+
+
+def _numbers(own: OwnQuotas) -> str:
+    """Such as ``runs 100, lane hours 20``; what is left out is as the settings say."""
+    given = own.model_dump(exclude_none=True)
+    words = [f"{name.replace('_', ' ')} {value:g}" for name, value in given.items()]
+    return ", ".join(words) or "those of the settings"
 
 
 def _find(session: Session, person_id: int) -> Person:

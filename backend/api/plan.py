@@ -5,9 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from backend.api.bodies import JsonRoute
-from backend.api.deps import DeviceBenchmarksDep, DevicesDep, Reading, SettingsDep
+from backend.api.deps import CallerDep, DeviceBenchmarksDep, DevicesDep, Reading, SettingsDep
 from backend.api.rights import needs
 from backend.api.schemas.plan import CostOut, PlannedRun, PlanOut
+from backend.api.schemas.quotas import QuotaOut
+from backend.people import quotas
 from backend.results import estimates
 from backend.scheduling import admission
 from loraone.spec.experiment import ExperimentSpec, expand
@@ -23,6 +25,7 @@ router = APIRouter(route_class=JsonRoute, tags=["catalog"])
 @needs("read")
 def plan(
     spec: ExperimentSpec,
+    caller: CallerDep,
     settings: SettingsDep,
     session: Reading,
     devices: DevicesDep,
@@ -34,6 +37,11 @@ def plan(
     runs = expand(spec)
     problems = admission.foreseen(spec, runs)
     cost = estimates.cost(session, runs, devices, device_benchmarks)
+    seconds: float | None = 0
+    if cost is not None:
+        seconds = None if cost.seconds is None else cost.seconds * cost.lanes
+    person = caller.number(session)
+    mine = quotas.of(session, settings, person, runs=len(runs), seconds=seconds)
     return PlanOut(
         runs=[
             PlannedRun(
@@ -49,6 +57,7 @@ def plan(
         ],
         gradients=len({run.gradient_key() for run in runs}),
         cost=None if cost is None else CostOut.model_validate(cost),
+        quotas=QuotaOut.listed(mine),
         yaml=as_yaml(spec),
         command="loraone run experiment.yaml",
         python=as_python(spec),

@@ -14,13 +14,14 @@ from backend.api.deps import (
     ProcessStateDep,
     Reading,
     SchedulerDep,
+    SettingsDep,
 )
 from backend.api.kept import everything, kept
 from backend.api.rights import needs
 from backend.api.schemas.queue import LaneMode, LaneOut, QueueOut, WaitingOut
 from backend.api.schemas.runs import RunOut
 from backend.errors import NotFoundError
-from backend.people import audit
+from backend.people import audit, quotas
 from backend.results.estimates import remaining
 from backend.storage.store import changes, lanes, runs
 from backend.storage.tables import Experiment, LaneRow, Run
@@ -38,7 +39,7 @@ MOST_EXPERIMENTS = 50
 # Times that are left, readings and notices are none of the database's: a second old at most.
 @kept(everything, seconds=1, process=True)
 @needs("read")
-def queue(session: Reading, process: ProcessStateDep) -> QueueOut:
+def queue(session: Reading, process: ProcessStateDep, settings: SettingsDep) -> QueueOut:
     """What runs where, what waits in order and for how long, and what failed last."""
     active = runs.active(session, MOST_LISTED)
     failed = runs.failed(session, LATEST_FAILED)
@@ -80,6 +81,9 @@ def queue(session: Reading, process: ProcessStateDep) -> QueueOut:
         seconds_left=whole,
         experiments={key: name for key, name, _ in named},
         owners={key: owner for key, _, owner in named},
+        out_of_hours=sorted(
+            quotas.out_of_hours(session, settings) & {owner for *_, owner in named}
+        ),
         notices=process.notices,
         last_change=changes.bounds(session)[1],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -36,7 +37,7 @@ from backend.scheduling.admission import admit
 from backend.scheduling.jobs import MAX_LOG_BYTES
 from backend.storage.store import runs
 from backend.storage.stored_files import StoredFileError, located, opened, write_zip
-from backend.storage.tables import ArtifactRow, Experiment, Run
+from backend.storage.tables import ACTIVE, ArtifactRow, Experiment, Run
 from loraone.errors import SpecError
 from loraone.spec import stored
 from loraone.spec.base import MOST_INT
@@ -61,16 +62,22 @@ def detail(run: RunDep) -> RunDetailOut:
 _DONE: dict[str, audit.Action] = {"cancel": "cancelled", "retry": "retried", "top": "moved"}
 
 
-def _change(database: DatabaseDep, caller: Caller, run_id: int, verb: str) -> RunOut:
+def _change(
+    database: DatabaseDep, settings: SettingsDep, caller: Caller, run_id: int, verb: str
+) -> RunOut:
     with database.write() as session:
         run = runs.get(session, run_id)
         if run is None:
             raise NotFoundError("run", run_id)
-        caller.check_may_change(session.get_one(Experiment, run.experiment_id))
+        experiment = session.get_one(Experiment, run.experiment_id)
+        caller.check_may_change(experiment)
         if verb == "cancel" and not runs.cancel(session, run):
             raise ConflictError(f"run {run_id} has ended already: {run.status}")
-        if verb == "retry" and not runs.retry(session, run):
-            raise ConflictError(f"run {run_id} has not ended: {run.status}")
+        if verb == "retry":
+            if run.status in ACTIVE:
+                raise ConflictError(f"run {run_id} has not ended: {run.status}")
+            admit(session, settings, {experiment.owner_id: 1})
+            runs.retry(session, run)
         if verb == "top":
             if run.status != "queued":
                 raise ConflictError(f"run {run_id} does not wait: {run.status}")
@@ -122,7 +129,16 @@ def cancel_all(
     return ChangedOut(changed=len(ids))
 
 
-@router.post("/runs/retry", responses=refuses(429))
+def _by_owner(session: Session, some: Sequence[Run]) -> Counter[int | None]:
+    """How many of these runs each person would have wait."""
+    of_experiment = Counter(run.experiment_id for run in some)
+    found: Counter[int | None] = Counter()
+    for key, count in of_experiment.items():
+        found[session.get_one(Experiment, key).owner_id] += count
+    return found
+
+
+@router.post("/runs/retry", responses=refuses(409, 429))
 @needs("launch", own=True)
 def retry_all(
     basket: BasketDep,
@@ -141,7 +157,7 @@ def retry_all(
             run for run in _own(session, basket, caller)
             if run.id in meant and run.status in _UNSUCCESSFUL
         ]  # fmt: skip
-        admit(session, settings, len(again))
+        admit(session, settings, _by_owner(session, again))
         count = sum(runs.retry(session, run) for run in again)
         _note(session, caller, "retried", basket, count)
     scheduler.wake()
@@ -217,23 +233,33 @@ def _runnable(run: Run) -> RunSpec:
 @router.post("/runs/{run_id}/cancel", responses=refuses(409))
 @needs("launch", own=True)
 def cancel(
-    run_id: Key, caller: CallerDep, database: DatabaseDep, scheduler: SchedulerDep, feed: FeedDep
+    run_id: Key,
+    caller: CallerDep,
+    database: DatabaseDep,
+    settings: SettingsDep,
+    scheduler: SchedulerDep,
+    feed: FeedDep,
 ) -> RunOut:
     """Cancel a queued or running run."""
-    cancelled = _change(database, caller, run_id, "cancel")
+    cancelled = _change(database, settings, caller, run_id, "cancel")
     scheduler.interrupt(run_id)
     feed.wake()
     return cancelled
 
 
-@router.post("/runs/{run_id}/retry", responses=refuses(409))
+@router.post("/runs/{run_id}/retry", responses=refuses(409, 429))
 @needs("launch", own=True)
 def retry(
-    run: RunDep, caller: CallerDep, database: DatabaseDep, scheduler: SchedulerDep, feed: FeedDep
+    run: RunDep,
+    caller: CallerDep,
+    database: DatabaseDep,
+    settings: SettingsDep,
+    scheduler: SchedulerDep,
+    feed: FeedDep,
 ) -> RunOut:
     """Queue a run again that has ended; its results are replaced when it starts."""
     _runnable(run)
-    queued = _change(database, caller, run.id, "retry")
+    queued = _change(database, settings, caller, run.id, "retry")
     scheduler.wake()
     feed.wake()
     return queued
@@ -241,9 +267,15 @@ def retry(
 
 @router.post("/runs/{run_id}/top", responses=refuses(409))
 @needs("launch", own=True)
-def to_top(run_id: Key, caller: CallerDep, database: DatabaseDep, feed: FeedDep) -> RunOut:
+def to_top(
+    run_id: Key,
+    caller: CallerDep,
+    database: DatabaseDep,
+    settings: SettingsDep,
+    feed: FeedDep,
+) -> RunOut:
     """Let a queued run be the next."""
-    moved = _change(database, caller, run_id, "top")
+    moved = _change(database, settings, caller, run_id, "top")
     feed.wake()
     return moved
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Request, Response
 from fastapi.responses import StreamingResponse
+from sqlalchemy.orm import Session
 
 from backend.api.answers import refuses, sends
 from backend.api.bodies import JsonRoute
@@ -22,7 +23,7 @@ from backend.api.downloads import written
 from backend.api.kept import fresh
 from backend.api.rights import needs
 from backend.api.schemas.experiments import ExperimentOut
-from backend.people import audit
+from backend.people import audit, quotas
 from backend.results.reports import report
 from backend.scheduling import admission
 from backend.storage.store import changes, experiments, transfer
@@ -75,13 +76,19 @@ def take_in(
     settings: SettingsDep,
     feed: FeedDep,
 ) -> ExperimentOut:
-    """Store an exported experiment as a new one; nothing of it is kept where a part is wrong."""
+    """Store an exported experiment as a new one; nothing of it is kept where a part is wrong.
+    409 where it takes more room than is left of one's quota."""
     admission.check_disk(settings, received)
     limits = Limits(settings.max_import_runs, settings.max_import_rows)
-    key = transfer.load(database, document, limits)
+
+    def admit(session: Session, size: int) -> int:
+        owner = caller.owner(session).id
+        quotas.check(session, settings, owner, size=size)
+        return owner
+
+    key = transfer.load(database, document, limits, admit)
     with database.write() as session:
         experiment = find_experiment(session, key)
-        experiment.owner_id = caller.owner(session).id
         audit.note(session, caller, "imported", f"experiment {key}")
         changes.add_experiments(session, [key], "experiment")
         taken = ExperimentOut.of(experiments.listed(session, experiment))

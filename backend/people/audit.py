@@ -32,6 +32,7 @@ Action = Literal[
     "password set",
     "person renamed",
     "role changed",
+    "quotas set",
     "person disabled",
     "person enabled",
     "person claimed",

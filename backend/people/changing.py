@@ -12,7 +12,7 @@ from backend.errors import ConflictError
 from backend.people import registry, sign_ins
 from backend.people.roles import Role
 from backend.storage.audience import looking_into_bin
-from backend.storage.store import changes, summaries
+from backend.storage.store import changes, summaries, usage
 from backend.storage.tables import (
     NAMED,
     Comment,
@@ -88,6 +88,7 @@ def claim(session: Session, person: Person, named: Person) -> Claimed:
     count = _count(session, views)
     links = update(ShareLink).where(ShareLink.person_id == named.id).values(person_id=person.id)
     session.execute(links, execution_options={TOUCHES: NO_EXPERIMENT})
+    usage.hand_over(session, named.id, person.id)
     for table in (Comment, Deletion):
         session.execute(
             update(table).where(table.person_id == named.id).values(person_id=person.id)

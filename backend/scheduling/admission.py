@@ -1,13 +1,14 @@
 """Whether runs are taken in: their spec must be possible here, there must be disk space for them,
-and an end to the queue."""
+an end to the queue, and room in the quotas of whose they are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
 from backend.errors import DiskFullError, FieldProblem, InvalidError, QueueFullError
+from backend.people import quotas
 from backend.scheduling import disk
 from backend.settings import Settings
 from backend.storage.store import runs
@@ -45,16 +46,19 @@ def foreseen(spec: ExperimentSpec, runs: Sequence[RunSpec]) -> list[str | None]:
     return [None if error is None else error.message for error in of_runs]
 
 
-def admit(session: Session, settings: Settings, count: int) -> None:
-    """Raise DiskFullError or QueueFullError where ``count`` more runs are too many, before any of
-    them is stored."""
+def admit(session: Session, settings: Settings, more: Mapping[int | None, int]) -> None:
+    """Raise DiskFullError, QueueFullError or QuotaError where so many more runs, by whose they are,
+    are too many: before any of them is stored."""
     check_disk(settings)
+    count = sum(more.values())
     _, waiting = runs.of_all(session)  # the queue is one: also what is private to another is in it
     if waiting + count > settings.max_queued:
         raise QueueFullError(
             f"{waiting} runs wait already, and {count} more are too many; allowed: up to "
             f"{settings.max_queued} (LORAONE_MAX_QUEUED)"
         )
+    for owner, runs_of_theirs in more.items():
+        quotas.check(session, settings, owner, runs=runs_of_theirs)
 
 
 def check_disk(settings: Settings, size: int = 0) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from sqlalchemy.orm import Session
 
+from backend.people import quotas
 from backend.scheduling.jobs import (
     Device,
     Job,
@@ -133,11 +134,12 @@ class Lane:
             if lanes.mode(session, self.device.name) == "drained":
                 self.worker.close()
                 return False
-            return runs.waiting(session)
+            return queue.is_due(session, quotas.out_of_hours(session, self._work.settings))
 
     def _claim(self) -> Job | None:
         with self._work.database.write() as session:
-            run = queue.claim(session, self.device.name, self._warm)
+            held = quotas.out_of_hours(session, self._work.settings)
+            run = queue.claim(session, self.device.name, self._warm, held)
             if run is None:
                 return None
             try:

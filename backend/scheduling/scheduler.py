@@ -18,14 +18,15 @@ from backend.scheduling.work import Work
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.emptying import Emptying
+from backend.storage.measuring import measure
 from backend.storage.store import changes, lanes, runs
 
 log = logging.getLogger(__name__)
 
 # How often it sees to its lanes, and how often to what costs more.
 TICK_S, RARELY_S = 1.0, 5.0
-# How long it empties the bin at a time.
-EMPTYING_S = 0.5
+# How long it empties the bin at a time, and measures what runs take.
+EMPTYING_S = MEASURING_S = 0.5
 
 
 class Scheduler:
@@ -119,6 +120,7 @@ class Scheduler:
             self._match_lanes()
             disk.trim(self._work.settings)
             self.emptying.go_on(EMPTYING_S)
+            measure(self._work.database, self._work.settings.logs, MEASURING_S)
         self._write_readings()
 
     def _tell_of_disk(self) -> None:

@@ -12,7 +12,7 @@ from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from backend.settings.checks import check_database, folder, is_text
-from backend.settings.notices import NoticeSettings
+from backend.settings.quotas import QuotaSettings
 
 
 def _user() -> str:
@@ -31,7 +31,7 @@ def _home() -> Path:
         return Path("~")
 
 
-class Settings(NoticeSettings):
+class Settings(QuotaSettings):
     """Everything that can be set from outside; each field is ``LORAONE_`` + its name."""
 
     model_config = SettingsConfigDict(env_prefix="LORAONE_", frozen=True, populate_by_name=True)

@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from backend.settings import Settings
 from backend.storage.audience import EVERYTHING, looking_into_bin, reading_for
 from backend.storage.database import Database
-from backend.storage.store import changes, deletions
+from backend.storage.store import changes, deletions, usage
 from backend.storage.store.runs import RESULTS
 from backend.storage.store.sizes import folder_bytes
 from backend.storage.stored_files import StoredFileError, located
@@ -192,6 +192,7 @@ def _rows(session: Session, deletion: Deletion, ids: Sequence[int]) -> int:
         for key in ids:
             adapter = ArtifactRow.run_id == key, ArtifactRow.name == "adapter"
             session.execute(delete(ArtifactRow).where(*adapter), execution_options=touches)
+        usage.changed(session, ids)
         return len(ids)
     newest = _newest(session, Run)
     gone = [key for key in ids if key != newest]
@@ -202,6 +203,7 @@ def _rows(session: Session, deletion: Deletion, ids: Sequence[int]) -> int:
         none = ("error", "environment", "device", "layers", "init_scalars", "summary", "reason")
         blank: dict[str, Any] = {**dict.fromkeys(none), "spec": {}, "notes": [], "label": ""}
         _blank(session, Run, newest, blank, touches)
+        usage.changed(session, [newest])
     session.execute(
         delete(Run).where(Run.id.in_(gone)),
         execution_options={**touches, "synchronize_session": False},

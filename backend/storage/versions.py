@@ -39,6 +39,7 @@ from backend.storage.tables import (
     Experiment,
     Invitation,
     LaneRow,
+    LaneTime,
     Note,
     Notice,
     NoticeChannel,
@@ -46,6 +47,7 @@ from backend.storage.tables import (
     NoticeToSend,
     Person,
     Run,
+    RunSize,
     SavedView,
     ShareLink,
     SignIn,
@@ -257,6 +259,8 @@ def _experiments(session: Session, row: object) -> set[int] | None:
         case Change() | SavedView() | LaneRow() | ShareLink():
             return set()
         case Notice() | NoticeChoice() | NoticeChannel() | NoticeToSend():
+            return set()
+        case LaneTime() | RunSize():
             return set()
         case Person() | SignIn() | AccessToken() | Invitation() | Attempt() | AuditRow():
             return set()  # an experiment says the name of its owner itself

@@ -30,6 +30,7 @@ from backend.errors import (
     NobodyError,
     NotFoundError,
     QueueFullError,
+    QuotaError,
     RefusedError,
     TooOftenError,
     UnavailableError,
@@ -76,7 +77,7 @@ def mistake() -> Problem:
 def of_refusal(error: RefusedError) -> Problem:
     """The body for what another room refused."""
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
-    fields = error.problems if isinstance(error, InvalidError) else ()
+    fields = error.problems if isinstance(error, InvalidError | QuotaError) else ()
     return problem(status, str(error), fields)
 
 

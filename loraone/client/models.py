@@ -340,7 +340,8 @@ class QueueOut(BaseModel):
 
     ``queued`` are the first of ``waiting``; ``waiting_by_experiment`` counts all of them, for the
     experiments whose turn comes first; ``waiting_hidden`` are private to others. ``experiments``
-    and ``owners`` have a row for each experiment that is named here.
+    and ``owners`` have a row for each experiment that is named here. ``out_of_hours`` are those of
+    the owners who have had their lane hours of this week: their runs wait until some are over.
     """
 
     experiments: Annotated[dict[str, str], Field(title="Experiments")]
@@ -348,6 +349,7 @@ class QueueOut(BaseModel):
     lanes: Annotated[list[LaneOut], Field(title="Lanes")]
     last_change: Annotated[int, Field(title="Last Change")]
     notices: Annotated[list[str], Field(title="Notices")]
+    out_of_hours: Annotated[list[int], Field(title="Out Of Hours")]
     owners: Annotated[dict[str, int | None], Field(title="Owners")]
     queued: Annotated[list[RunOut], Field(title="Queued")]
     seconds_left: Annotated[float | None, Field(title="Seconds Left")]

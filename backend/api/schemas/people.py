@@ -9,6 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from backend.api.schemas.base import In, Out
+from backend.api.schemas.quotas import OwnQuotas
 from backend.people import registry
 from backend.people.colours import colour
 from backend.people.roles import Role
@@ -44,6 +45,7 @@ class PersonMoreOut(Out):
     created_at: datetime
     seen_at: datetime | None
     experiments: int
+    quotas: OwnQuotas
 
 
 class PersonOut(Out):
@@ -66,6 +68,7 @@ class PersonOut(Out):
             created_at=person.created_at,
             seen_at=person.seen_at,
             experiments=experiments,
+            quotas=OwnQuotas.of(person),
         )
         return cls(
             id=person.id,
@@ -85,6 +88,9 @@ class PersonChange(In):
     name: PersonName | None = None
     role: Role | None = None
     disabled: bool | None = None
+    quotas: Annotated[
+        OwnQuotas | None, Field(description="All three; null is what the settings say")
+    ] = None
 
 
 class InvitationIn(In):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backend.api.schemas.base import Out
+from backend.api.schemas.quotas import QuotaOut
 
 
 class PlannedRun(Out):
@@ -35,12 +36,13 @@ class CostOut(Out):
 
 
 class PlanOut(Out):
-    """What launching a spec would do, and the same spec in other forms; ``peft`` by method, of the
-    first hundred of them."""
+    """What launching a spec would do, how much of the machine whoever asks uses and would, and the
+    same spec in other forms; ``peft`` by method, of the first hundred of them."""
 
     runs: list[PlannedRun]
     gradients: int
     cost: CostOut | None
+    quotas: list[QuotaOut]
     yaml: str
     command: str
     python: str

@@ -38,7 +38,8 @@ class QueueOut(Out):
 
     ``queued`` are the first of ``waiting``; ``waiting_by_experiment`` counts all of them, for the
     experiments whose turn comes first; ``waiting_hidden`` are private to others. ``experiments``
-    and ``owners`` have a row for each experiment that is named here.
+    and ``owners`` have a row for each experiment that is named here. ``out_of_hours`` are those of
+    the owners who have had their lane hours of this week: their runs wait until some are over.
     """
 
     lanes: list[LaneOut]
@@ -50,5 +51,6 @@ class QueueOut(Out):
     seconds_left: float | None
     experiments: dict[int, str]
     owners: dict[int, int | None]
+    out_of_hours: list[int]
     notices: list[str]
     last_change: int

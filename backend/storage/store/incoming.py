@@ -12,7 +12,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import islice
@@ -25,9 +25,10 @@ from sqlalchemy.orm import Session
 
 from backend.errors import ConflictError
 from backend.storage.database import Database
-from backend.storage.store import experiments, settling, summaries
+from backend.storage.store import experiments, settling, sizes, summaries, usage
 from backend.storage.store.exported import Exported, ExportedRun
-from backend.storage.tables import IMPORTING, Base, Comment, Experiment, Note, Run, now
+from backend.storage.tables import IMPORTING, Base, Comment, Experiment, Note, Run, RunSize, now
+from backend.storage.versions import NO_EXPERIMENT, TOUCHES
 
 # What one step writes at most, in rows and in bytes: a fraction of a second on a slow disk.
 _ROWS = 10_000
@@ -44,7 +45,11 @@ SILENCE = timedelta(minutes=2)
 _Rows = list[dict[str, Any]]
 
 
-def store(database: Database, exported: Exported) -> int:
+# Asked in the first step with the bytes that are coming: whose they will be; refuses by raising.
+Admit = Callable[[Session, int], int | None]
+
+
+def store(database: Database, exported: Exported, admit: Admit | None = None) -> int:
     """Store it as a new experiment, and say its number; nothing of it stays where that fails.
 
     Nobody sees any of it before all is there. Each step is bounded by ``_RUNS``, ``_ROWS`` and
@@ -56,12 +61,17 @@ def store(database: Database, exported: Exported) -> int:
     try:
         runs = list(exported.runs)
         first, *others = _run_batches(runs)
+        size = _expected(runs)
         with database.write() as session:
-            key = _begin(session, exported)
+            owner = None if admit is None else admit(session, size)
+            key = _begin(session, exported, owner)
             ids = _add_runs(session, key, first)
+            usage.expect(session, key, ids, size)
         for batch in others:
             with _step(database) as session:
-                ids += _add_runs(session, key, batch)
+                added = _add_runs(session, key, batch)
+                usage.expect(session, key, added, 0)
+            ids += added
         for table, rows in _batches(runs, ids):
             with _step(database) as session:
                 session.execute(insert(table), rows)
@@ -95,8 +105,17 @@ def _step(database: Database) -> Iterator[Session]:
         yield session
 
 
-def _begin(session: Session, exported: Exported) -> int:
-    experiment = Experiment(**exported.experiment)
+def _expected(runs: Sequence[ExportedRun]) -> int:
+    """About as many bytes as they will take."""
+    total = 0
+    for run in runs:
+        held = [(len(rows), sum(map(_size, rows))) for rows in run.results.values()]
+        total += sizes.expected(run.size, held)
+    return total
+
+
+def _begin(session: Session, exported: Exported, owner: int | None = None) -> int:
+    experiment = Experiment(**exported.experiment, owner_id=owner)
     session.add(experiment)
     session.flush()
     experiments.set_tags(session, experiment.id, exported.tags)
@@ -182,6 +201,8 @@ def _show(session: Session, key: int) -> None:
     values = {"status": Run.phase, "phase": None, "lane": None, "heartbeat_at": None}
     mine = update(Run).where(Run.experiment_id == key, Run.status == IMPORTING)
     session.execute(mine.values(values).execution_options(synchronize_session=False))
+    there = update(RunSize).where(RunSize.experiment_id == key).values(due=True)
+    session.execute(there, execution_options={TOUCHES: NO_EXPERIMENT})
 
 
 def _process() -> str:

@@ -22,11 +22,14 @@ WINDOW = timedelta(hours=1)
 QUANTUM_S = 60.0
 
 
-def claim(session: Session, lane: str, warm: str | None = None) -> Run | None:
-    """Begin the next run on ``lane``, which last worked for the user ``warm``; None: wait."""
+def claim(
+    session: Session, lane: str, warm: str | None = None, held: Collection[int] = ()
+) -> Run | None:
+    """Begin the next run on ``lane``, which last worked for the user ``warm``; None: wait. Runs of
+    the people who are ``held`` wait whatever is free."""
     if not lanes.is_open(session, lane):
         return None
-    due = _due()
+    due = and_(_due(), *_not_held(held))
     # Not max(): an index that ends in what is due is read from its end, not as a whole.
     highest = session.scalar(select(Run.priority).where(due).order_by(Run.priority.desc()).limit(1))
     if highest is None:
@@ -44,6 +47,22 @@ def claim(session: Session, lane: str, warm: str | None = None) -> Run | None:
     run = session.get_one(Run, first[author])
     runs.begin(session, run, lane)
     return run
+
+
+def is_due(session: Session, held: Collection[int]) -> bool:
+    """Whether a run waits that is not of these people."""
+    waits = select(Run.id).where(Run.status == "queued", *_not_held(held))
+    return session.scalar(waits.limit(1)) is not None
+
+
+def _not_held(held: Collection[int]) -> list[ColumnElement[bool]]:
+    """Of nobody who is held. Only experiments of theirs with runs ahead are looked at."""
+    if not held:
+        return []
+    theirs = select(Experiment.id).where(
+        Experiment.owner_id.in_(sorted(held)), Experiment.settled.is_(False)
+    )
+    return [Run.experiment_id.not_in(theirs)]
 
 
 def _due() -> ColumnElement[bool]:

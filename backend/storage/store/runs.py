@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, delete, exists, func, or_, select
 from sqlalchemy.orm import Session, defer
 
 from backend.storage.audience import EVERYTHING, reading_for
-from backend.storage.store import changes, notices, settling
+from backend.storage.store import changes, notices, settling, usage
 from backend.storage.store.visible import visible
 from backend.storage.tables import (
     ACTIVE,
@@ -91,12 +91,14 @@ def finish(
     settle: bool = True,
 ) -> None:
     """Put the run into a final status. With ``settle`` off, see to its experiment afterwards."""
-    _leave_lane(run)
+    _leave_lane(session, run)
     run.status = status
     run.finished_at = now()
     run.error = error
     run.reason = reason
     run.lane = run.phase = run.not_before = None
+    if run.attempt:  # one that never began left nothing
+        usage.grew(session, run)
     changes.add(session, run, "status")
     if status == "failed":
         notices.failed(session, run)
@@ -105,10 +107,12 @@ def finish(
         notices.settled(session, session.get_one(Experiment, run.experiment_id))
 
 
-def _leave_lane(run: Run) -> None:
+def _leave_lane(session: Session, run: Run) -> None:
     """Count the time of an attempt that ends, before its status changes."""
     if run.status == "running" and run.started_at is not None:
-        run.busy_seconds += max(0.0, (now() - run.started_at).total_seconds())
+        seconds = max(0.0, (now() - run.started_at).total_seconds())
+        run.busy_seconds += seconds
+        usage.spend(session, run, seconds)
 
 
 def cancel(session: Session, run: Run) -> bool:
@@ -131,7 +135,7 @@ def cancel_all(session: Session, some: Collection[Run]) -> list[int]:
 
 def requeue(session: Session, run: Run, reason: str) -> None:
     """Put a run back that did not end, without counting it as lost."""
-    _leave_lane(run)
+    _leave_lane(session, run)
     run.status = "queued"
     run.not_before = None
     run.lane = run.phase = None

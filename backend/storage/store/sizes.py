@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import reduce
@@ -45,6 +45,12 @@ def of_runs(session: Session, ids: Sequence[int], logs: Path) -> Size:
     size = select(func.sum(ArtifactRow.bytes)).where(among(session, ArtifactRow.run_id, ids))
     printed = sum(folder_bytes(logs / str(key)) for key in ids)
     return Size(rows, int(session.scalar(size) or 0), printed)
+
+
+def expected(columns: int, results: Iterable[tuple[int, int]]) -> int:
+    """Of a run that comes in, from the bytes of its own columns, and how many rows of results it
+    has with how many bytes of arrays."""
+    return _RUN_ROW + columns + sum(count * _ROW + held for count, held in results)
 
 
 def of_adapters(session: Session, ids: Sequence[int]) -> tuple[list[int], Size]:

@@ -92,12 +92,14 @@ def _joined(texts: Iterable[str]) -> Iterator[str]:
         yield f", {text}" if i else text
 
 
-def load(database: Database, document: Any, limits: Limits) -> int:
-    """Store an exported experiment as a new one, and say its number.
+def load(
+    database: Database, document: Any, limits: Limits, admit: incoming.Admit | None = None
+) -> int:
+    """Store an exported experiment as a new one, and say its number. ``admit`` says whose.
 
     Raises TransferError before anything is stored where a part is wrong.
     """
-    return incoming.store(database, exported.read(document, limits))
+    return incoming.store(database, exported.read(document, limits), admit)
 
 
 def _columns(table: type[Base]) -> dict[str, Any]:

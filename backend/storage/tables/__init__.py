@@ -36,6 +36,7 @@ from backend.storage.tables.runs import (
     Run,
 )
 from backend.storage.tables.sharing import ShareLink
+from backend.storage.tables.usage import LaneTime, RunSize
 
 __all__ = [
     "ACTIVE",
@@ -59,6 +60,7 @@ __all__ = [
     "Experiment",
     "Invitation",
     "LaneRow",
+    "LaneTime",
     "LayerColumn",
     "MetricRow",
     "Note",
@@ -71,6 +73,7 @@ __all__ = [
     "Right",
     "Role",
     "Run",
+    "RunSize",
     "SavedView",
     "ShareLink",
     "SignIn",

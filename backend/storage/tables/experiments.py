@@ -25,6 +25,7 @@ class Experiment(Base):
         ),
         Index("ix_experiments_model", "task", "model"),
         Index("ix_experiments_private", "private", "owner_id"),
+        Index("ix_experiments_owned", "owner_id", "settled"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

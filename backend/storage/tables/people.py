@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import ForeignKey, Index, String, false
+from sqlalchemy import Float, ForeignKey, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.storage.tables.base import Base, now
@@ -42,6 +42,10 @@ class Person(Base):
     disabled: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(default=now)
     seen_at: Mapped[datetime | None]
+    # What they may use, where that is not what the settings say.
+    quota_runs: Mapped[int | None]
+    quota_disk_gb: Mapped[float | None] = mapped_column(Float)
+    quota_lane_hours: Mapped[float | None] = mapped_column(Float)
 
 
 class SignIn(Base):

@@ -60,6 +60,7 @@ export const DEPENDENCES: Record<Reading | Asking, Dependence> = {
   "/api/invitations": CONSTANT,
   "/api/me/sign-ins": CONSTANT,
   "/api/people": CONSTANT,
+  "/api/people/{person_id}/quotas": { whose: "all", kinds: ["status"] },
   "/api/tokens": CONSTANT,
   "/api/shared": CONSTANT,
   "/api/shares": CONSTANT,

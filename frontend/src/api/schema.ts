@@ -214,7 +214,7 @@ export interface paths {
         put?: never;
         /**
          * Launch
-         * @description Store the experiment and queue its runs.
+         * @description Store the experiment and queue its runs. 409 where its owner would use more than they may.
          */
         post: operations["experiments_launch"];
         delete?: never;
@@ -297,6 +297,7 @@ export interface paths {
         /**
          * Take In
          * @description Store an exported experiment as a new one; nothing of it is kept where a part is wrong.
+         *     409 where it takes more room than is left of one's quota.
          */
         post: operations["transfer_take_in"];
         delete?: never;
@@ -1130,7 +1131,7 @@ export interface paths {
         head?: never;
         /**
          * Change
-         * @description Give a person another name or role, or let them in no more; at once. 409 where no
+         * @description Give a person another name, role or quotas, or let them in no more; at once. 409 where no
          *     administrator would be left.
          */
         patch: operations["people_change"];
@@ -1150,6 +1151,26 @@ export interface paths {
          * @description Make what somebody launched and wrote who is a name alone an account's.
          */
         post: operations["people_claim"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/people/{person_id}/quotas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Quotas
+         * @description How much of the machine one uses and may; administrators may ask of everybody.
+         */
+        get: operations["people_read_quotas"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3622,6 +3643,27 @@ export interface components {
             };
         };
         /**
+         * OwnQuotas
+         * @description What was set for a person; null is what the server's settings say.
+         */
+        OwnQuotas: {
+            /**
+             * Disk Gb
+             * @description Of all their runs
+             */
+            disk_gb?: number | null;
+            /**
+             * Lane Hours
+             * @description In seven days
+             */
+            lane_hours?: number | null;
+            /**
+             * Runs
+             * @description Runs that may wait
+             */
+            runs?: number | null;
+        };
+        /**
          * PaperOut
          * @description Where something was published.
          */
@@ -3656,6 +3698,8 @@ export interface components {
             disabled?: boolean | null;
             /** Name */
             name?: string | null;
+            /** @description All three; null is what the settings say */
+            quotas?: components["schemas"]["OwnQuotas"] | null;
             /** Role */
             role?: ("viewer" | "editor" | "administrator") | null;
         };
@@ -3676,6 +3720,7 @@ export interface components {
             email: string | null;
             /** Experiments */
             experiments: number;
+            quotas: components["schemas"]["OwnQuotas"];
             /** Seen At */
             seen_at: string | null;
             /**
@@ -3706,8 +3751,8 @@ export interface components {
         };
         /**
          * PlanOut
-         * @description What launching a spec would do, and the same spec in other forms; ``peft`` by method, of the
-         *     first hundred of them.
+         * @description What launching a spec would do, how much of the machine whoever asks uses and would, and the
+         *     same spec in other forms; ``peft`` by method, of the first hundred of them.
          */
         PlanOut: {
             /** Command */
@@ -3721,6 +3766,8 @@ export interface components {
             };
             /** Python */
             python: string;
+            /** Quotas */
+            quotas: components["schemas"]["QuotaOut"][];
             /** Runs */
             runs: components["schemas"]["PlannedRun"][];
             /** Yaml */
@@ -3918,7 +3965,8 @@ export interface components {
          *
          *     ``queued`` are the first of ``waiting``; ``waiting_by_experiment`` counts all of them, for the
          *     experiments whose turn comes first; ``waiting_hidden`` are private to others. ``experiments``
-         *     and ``owners`` have a row for each experiment that is named here.
+         *     and ``owners`` have a row for each experiment that is named here. ``out_of_hours`` are those of
+         *     the owners who have had their lane hours of this week: their runs wait until some are over.
          */
         QueueOut: {
             /** Experiments */
@@ -3933,6 +3981,8 @@ export interface components {
             last_change: number;
             /** Notices */
             notices: string[];
+            /** Out Of Hours */
+            out_of_hours: number[];
             /** Owners */
             owners: {
                 [key: string]: number | null;
@@ -3947,6 +3997,29 @@ export interface components {
             waiting_by_experiment: components["schemas"]["WaitingOut"][];
             /** Waiting Hidden */
             waiting_hidden: number;
+        };
+        /**
+         * QuotaOut
+         * @description How much of something a person uses, how much a launch would add (null: not known), and how
+         *     much they may (null: there is no limit); ``own`` says that it was set for them. ``beyond`` is
+         *     what becomes of the launch, null where there is room.
+         */
+        QuotaOut: {
+            /** Allowed */
+            allowed: number | null;
+            /** Asked */
+            asked: number | null;
+            /** Beyond */
+            beyond: ("refused" | "waits") | null;
+            /**
+             * Name
+             * @enum {string}
+             */
+            name: "runs" | "disk_gb" | "lane_hours";
+            /** Own */
+            own: boolean;
+            /** Used */
+            used: number;
         };
         /**
          * RestoredOut
@@ -6090,6 +6163,15 @@ export interface operations {
             };
             /** @description The request came too slowly */
             408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What it is about is not in a state for it */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11919,6 +12001,118 @@ export interface operations {
             };
         };
     };
+    people_read_quotas: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaOut"][];
+                };
+            };
+            /** @description The request cannot be read, or is not meant for this server */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What it is about is not there */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The header, the address among it, is too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not take this now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, or would be soon */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     people_reset: {
         parameters: {
             query?: never;
@@ -12957,6 +13151,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description What it is about is not in a state for it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request is too large */
             413: {
                 headers: {
@@ -13809,6 +14012,15 @@ export interface operations {
             };
             /** @description A field is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many runs wait, or it was tried too often of late */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

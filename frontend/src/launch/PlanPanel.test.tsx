@@ -20,11 +20,13 @@ function panel(
   runs: Schemas["PlannedRun"][],
   problems: Schemas["FieldProblem"][] = [],
   outdated = false,
+  quotas: Schemas["QuotaOut"][] = [],
 ) {
   const plan = {
     runs,
     gradients: 1,
     cost: null,
+    quotas,
     yaml: "",
     command: "",
     python: "",
@@ -80,4 +82,36 @@ test("while the plan of a change is on its way nothing is launched, and the old 
   panel([run("LoRA", null)]);
   expect(launch().disabled).toBe(false);
   expect(screen.getByText("1 run").closest("[aria-busy=true]")).toBeNull();
+});
+
+const quota = (
+  name: Schemas["QuotaOut"]["name"],
+  used: number,
+  asked: number,
+  allowed: number | null,
+  beyond: Schemas["QuotaOut"]["beyond"],
+): Schemas["QuotaOut"] => ({ name, used, asked, allowed, own: false, beyond });
+
+test("a plan says what is used of each quota, and nothing where there is none", () => {
+  panel([run("LoRA", null)], [], false, [
+    quota("runs", 12, 1, 100, null),
+    quota("disk_gb", 3.1234, 0, 10, null),
+    quota("lane_hours", 4, 0.5, 20, null),
+  ]);
+  const said = "You use 12 of 100 queued runs, 3.12 of 10 GB, about 4 of 20 lane hours this week.";
+  expect(screen.getByText(said)).toBeTruthy();
+  expect(launch().disabled).toBe(false);
+  cleanup();
+  panel([run("LoRA", null)], [], false, [quota("runs", 12, 1, null, null)]);
+  expect(screen.queryByText(/You use/)).toBeNull();
+});
+
+test("what would be refused cannot be launched; what would wait can", () => {
+  panel([run("LoRA", null)], [], false, [quota("runs", 12, 1, 12, "refused")]);
+  expect(screen.getByText(/With this launch 13 of 12 queued runs/)).toBeTruthy();
+  expect(launch().disabled).toBe(true);
+  cleanup();
+  panel([run("LoRA", null)], [], false, [quota("lane_hours", 20, 1, 20, "waits")]);
+  expect(screen.getByText(/about 21 of 20 lane hours this week/)).toBeTruthy();
+  expect(launch().disabled).toBe(false);
 });

@@ -15,6 +15,7 @@ import {
 import type { FieldProblem, Schemas } from "../api/client";
 import { Allowed } from "../people/Allowed";
 import { useWhyNot } from "../people/may";
+import { beyond, usageSentence } from "../people/Usage";
 import { useAccounts } from "../people/who";
 import { PlanDetails } from "../spec/PlanDetails";
 import { bytes, roughly } from "../ui/format";
@@ -39,6 +40,7 @@ export function PlanPanel(props: Props) {
   const accounts = useAccounts();
   const why = useWhyNot().launch;
   const wrong = problems.length > 0 || failure !== undefined;
+  const refused = beyond(plan?.quotas ?? [], "refused").length > 0;
   return (
     <Paper withBorder p="md" role="region" aria-label="Plan">
       <Stack gap="sm">
@@ -84,7 +86,7 @@ export function PlanPanel(props: Props) {
             size="md"
             onClick={launch}
             loading={launching}
-            disabled={why === undefined && (wrong || outdated || !plan)}
+            disabled={why === undefined && (wrong || outdated || !plan || refused)}
           >
             Launch
           </Button>
@@ -94,6 +96,7 @@ export function PlanPanel(props: Props) {
             <Stack gap="sm">
               <Failing runs={plan.runs} />
               {plan.cost && <Cost cost={plan.cost} />}
+              <Quotas quotas={plan.quotas} />
               <PlanDetails plan={plan} />
             </Stack>
           </Outdated>
@@ -123,6 +126,31 @@ function Failing({ runs }: { runs: Schemas["PlannedRun"][] }) {
         ))}
       </List>
     </Alert>
+  );
+}
+
+/** How much of the machine is used of what one may, and what becomes of a launch beyond it. */
+function Quotas({ quotas }: { quotas: Schemas["QuotaOut"][] }) {
+  const refused = beyond(quotas, "refused");
+  const waits = beyond(quotas, "waits");
+  return (
+    <section aria-label="Quotas">
+      {refused.length > 0 && (
+        <Alert color="red" title="More than you may use" py="xs">
+          With this launch {refused.join(", ")}. Wait, delete something and empty the bin, or ask an
+          administrator for more.
+        </Alert>
+      )}
+      {waits.length > 0 && (
+        <Alert color="orange" title="Some of it will wait" py="xs">
+          With this launch {waits.join(", ")}. What is beyond waits until hours of this week are
+          over; what runs goes on.
+        </Alert>
+      )}
+      <Text size="xs" c="dimmed">
+        {usageSentence(quotas)}
+      </Text>
+    </section>
   );
 }
 

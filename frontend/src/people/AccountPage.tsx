@@ -1,9 +1,11 @@
-import { Group, Stack, Text, Title } from "@mantine/core";
+import { Group, Paper, Stack, Text, Title } from "@mantine/core";
+import { api } from "../api/client";
 import { Empty } from "../ui/Empty";
 import { PasswordForm } from "./PasswordForm";
 import { PersonAvatar } from "./PersonAvatar";
 import { SignIns } from "./SignIns";
 import { Tokens } from "./Tokens";
+import { Usage } from "./Usage";
 import { useWho } from "./who";
 
 const MAY = {
@@ -35,7 +37,25 @@ export function AccountPage() {
       </Group>
       {person.password && <PasswordForm />}
       {person.way === "session" && <SignIns />}
+      {person.id !== null && <OwnUsage person={person.id} />}
       <Tokens />
     </Stack>
+  );
+}
+
+/** How much of the machine one uses and may. */
+function OwnUsage({ person }: { person: number }) {
+  const params = { params: { path: { person_id: person } } };
+  const { data } = api.useQuery("get", "/api/people/{person_id}/quotas", params, { staleTime: 0 });
+  if (!data) return null;
+  return (
+    <Paper withBorder p="md" role="region" aria-label="Use of the machine">
+      <Title order={4} mb="xs">
+        What you use
+      </Title>
+      <Stack gap="xs" maw={420}>
+        <Usage quotas={data} />
+      </Stack>
+    </Paper>
   );
 }

@@ -1,6 +1,6 @@
 import { ActionIcon, Alert, Group, SimpleGrid, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { IconArrowBarToUp } from "@tabler/icons-react";
-import { api, type Run } from "../api/client";
+import { api, type Run, type Schemas } from "../api/client";
 import { OwnersProvider, useWhyNotRunsOf } from "../people/may";
 import { CancelRun, RunActions } from "../results/runs/RunActions";
 import { RunStatus } from "../results/runs/RunStatus";
@@ -11,7 +11,7 @@ import { ago, roughly } from "../ui/format";
 import type { Column } from "../ui/table";
 import { Unanswered } from "../ui/Unanswered";
 import { ExperimentLink } from "./ExperimentLink";
-import type { ExperimentNames } from "./experimentNames";
+import { type ExperimentNames, nameOf } from "./experimentNames";
 import { LaneCard } from "./LaneCard";
 import { WaitingExperiments } from "./WaitingExperiments";
 
@@ -55,6 +55,7 @@ export function QueuePage() {
           )}
         </Group>
         <WaitingExperiments waiting={data.waiting_by_experiment} names={data.experiments} />
+        <OutOfHours queue={data} />
         <Waiting
           runs={data.queued}
           names={data.experiments}
@@ -175,5 +176,20 @@ function ToTop({ run }: { run: Run }) {
     >
       <IconArrowBarToUp size={16} />
     </ActionIcon>
+  );
+}
+
+/** What waits although lanes may be free: whose it is has had the hours that they may have. */
+function OutOfHours({ queue }: { queue: Schemas["QueueOut"] }) {
+  const held = queue.waiting_by_experiment.filter(({ experiment }) =>
+    queue.out_of_hours.includes(queue.owners[experiment] ?? -1),
+  );
+  if (held.length === 0) return null;
+  const names = held.map(({ experiment }) => nameOf(experiment, queue.experiments));
+  return (
+    <Text size="sm" c="dimmed" role="status" style={{ overflowWrap: "anywhere" }}>
+      Out of lane hours this week: {names.join(", ")}. These runs begin when hours of the last seven
+      days are over.
+    </Text>
   );
 }

@@ -6,6 +6,7 @@ import { useState } from "react";
 import { api, type Schemas, sentence } from "../api/client";
 import { useWho } from "../people/who";
 import type { MadeLink } from "./madeLink";
+import { PersonQuotas } from "./PersonQuotas";
 import { isNamed } from "./persons";
 import { usePeopleChanged } from "./roles";
 
@@ -24,6 +25,7 @@ export function PersonActions({ person, people, made }: Props) {
   const { auth, person: me } = useWho();
   const changed = usePeopleChanged();
   const [claiming, { open: claim, close }] = useDisclosure(false);
+  const [limiting, limit] = useDisclosure(false);
   const params = { path: { person_id: person.id } };
   const onError = (error: unknown) =>
     notifications.show({ color: "red", title: "Not done", message: sentence(error) });
@@ -47,7 +49,7 @@ export function PersonActions({ person, people, made }: Props) {
   });
   const disabled = person.more?.disabled ?? false;
   const named = isNamed(person);
-  if (person.id === me?.id) return null;
+  const self = person.id === me?.id;
   return (
     <>
       <Menu position="bottom-end" width={260}>
@@ -57,7 +59,8 @@ export function PersonActions({ person, people, made }: Props) {
           </ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
-          {named ? (
+          <Menu.Item onClick={limit.open}>Quotas …</Menu.Item>
+          {self ? null : named ? (
             <>
               {auth === "local" && (
                 <Menu.Item
@@ -95,6 +98,9 @@ export function PersonActions({ person, people, made }: Props) {
           )}
         </Menu.Dropdown>
       </Menu>
+      <Modal opened={limiting} onClose={limit.close} title={`How much ${person.name} may use`}>
+        {limiting && <PersonQuotas person={person} done={limit.close} />}
+      </Modal>
       <Modal opened={claiming} onClose={close} title={`What ${person.name} launched`}>
         {claiming && <Claim named={person} people={people} done={close} />}
       </Modal>

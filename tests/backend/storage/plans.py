@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from backend.storage.database import Database
 
 # Tables that grow with what is stored.
-GROWING = ("runs", "experiments", "experiments_1", "metrics", "artifacts", "changes")
+GROWING = ("runs", "experiments", "experiments_1", "metrics", "artifacts", "changes", "run_sizes")
 
 
 @dataclass

@@ -13,10 +13,11 @@ import pytest
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
+from backend.people import registry
 from backend.results.estimates import remaining
 from backend.results.experience import Arithmetic, experience
 from backend.storage.database import Database
-from backend.storage.store import changes, experiments, queue, results, runs
+from backend.storage.store import changes, experiments, queue, results, runs, usage
 from backend.storage.tables import Base, Run, now
 from loraone.events import Finished
 from loraone.runs.device_benchmark import DeviceBenchmark
@@ -33,7 +34,7 @@ SPEC = ExperimentSpec.model_validate(
 
 def launch(session: Session, author: str) -> None:
     """Four runs: two that succeeded, one that failed, one that waits."""
-    made = experiments.create(session, SPEC, author)
+    made = experiments.create(session, SPEC, author, registry.named(session, author).id)
     experiments.set_tags(session, made.id, ["paper"])
     for run, status in zip(
         experiments.runs(session, made.id), ("succeeded", "succeeded", "failed"), strict=False
@@ -84,10 +85,28 @@ def to_top(session: Session) -> None:
     runs.to_top(session, waiting)
 
 
+def quotas(session: Session) -> None:
+    """What a launch asks before it is taken in."""
+    person = registry.named(session, "ana").id
+    assert usage.queued(session, person) >= 6
+    usage.stored_bytes(session, person)
+    usage.lane_hours(session, person)
+    usage.used_up(session, default=1.0)
+
+
+def claim_past_others(session: Session) -> None:
+    """The next run that is not Ana's, who has had her hours."""
+    held = {registry.named(session, "ana").id}
+    assert queue.is_due(session, held)
+    assert queue.claim(session, "CPU", "ana", held) is not None
+
+
 HOT: dict[str, Callable[[Session], Any]] = {
     "history": history,
     "queue": page_of_queue,
     "claim": claim,
+    "claim past others": claim_past_others,
+    "quotas": quotas,
     "end of a run": end,
     "to the top": to_top,
     "estimate": lambda session: experience(session, Arithmetic(SPEED), *ASKED),
@@ -122,7 +141,23 @@ def test_what_waits_and_what_failed_are_not_sorted_as_whole_rows(database: Datab
     assert not [step for plan in rows for step in plan if "TEMP B-TREE" in step]
 
 
-@pytest.mark.parametrize("name", ["history", "queue", "claim", "end of a run"])
+@pytest.mark.sqlite
+def test_what_a_person_uses_is_read_from_their_experiments_alone(database: Database) -> None:
+    with database.write() as session:
+        session.connection().exec_driver_sql("ANALYZE")
+    with database.write() as session, listening(session) as sent:
+        quotas(session)
+    steps = [step for plan in sent.plans(database).values() for step in plan]
+    assert [step for step in steps if "ix_runs_queue" in step and "status=?" not in step] == []
+    counted = [
+        plan for text, plan in sent.plans(database).items()
+        if "count(" in text and "FROM runs" in text
+    ]  # fmt: skip
+    assert any("ix_experiments_owned" in step for plan in counted for step in plan)
+    assert all("ix_runs_queue" not in step for plan in counted for step in plan)
+
+
+@pytest.mark.parametrize("name", ["history", "queue", "claim", "quotas", "end of a run"])
 def test_as_many_statements_are_sent_however_much_is_stored(database: Database, name: str) -> None:
     counts = []
     for _ in range(2):
