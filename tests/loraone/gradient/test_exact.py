@@ -99,7 +99,7 @@ def test_it_is_the_gradient_of_the_mean_loss_for_every_micro_batch_size(
     expected = autograd(ready.model, ready.layers, data.batch(rows, CPU))
     found, loss = one_step_gradient(ready.model, ready.layers, data.batches(rows, size, CPU))
     assert loss == pytest.approx(ready.model(**data.batch(rows, CPU)).loss.item(), rel=1e-5)
-    # What cancels out, as a query's gradient does over one key, is left with the rounding of others.
+    # What cancels out, as a query's gradient does over one key, leaves the rounding of others.
     largest = max(float(gradient.norm()) for gradient in expected.values())
     for name, gradient in expected.items():
         scale = max(float(gradient.norm()), largest / 10)
