@@ -22,6 +22,8 @@ from backend.storage.database_file import url_of
 from backend.storage.manifests import BackupError, counts
 from backend.storage.tables import IMPORTING, STATUSES, Base, Run
 
+# Columns of JSON that hold lists of texts; the others hold objects.
+_TEXTS = frozenset(("kinds", "notes"))
 # What SQLite may have stored in a column of a type; everything else than these is a number.
 _STORED = (((UtcDateTime, String, Text, JSON), ("text",)), ((LargeBinary,), ("blob",)))
 _NUMBERS = ("integer", "real")
@@ -149,10 +151,10 @@ def _check_row(table: Table, row: Any) -> None:
         if isinstance(column.type, JSON) and value is not None:
             # A number without end, or half a character, is no JSON that can be answered with.
             json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
-            if not isinstance(value, list if column.name == "notes" else dict):
+            texts = column.name in _TEXTS
+            if not isinstance(value, list if texts else dict):
                 raise ValueError(f"{column.name} is a {type(value).__name__}")
-    if table is Run.__table__:
-        if row["status"] not in (*STATUSES, IMPORTING):
-            raise ValueError(f"status is {row['status']!r:.50}; allowed: {', '.join(STATUSES)}")
-        if not all(isinstance(note, str) for note in row["notes"]):
-            raise ValueError("notes has what is no text")
+            if texts and not all(isinstance(text, str) for text in value):
+                raise ValueError(f"{column.name} has what is no text")
+    if table is Run.__table__ and row["status"] not in (*STATUSES, IMPORTING):
+        raise ValueError(f"status is {row['status']!r:.50}; allowed: {', '.join(STATUSES)}")
