@@ -82,6 +82,7 @@ export const DEPENDENCES: Record<Reading | Asking, Dependence> = {
   // Whom it is shared with decides who can be mentioned.
   "/api/experiments/{experiment_id}/commenters": { whose: "asked", kinds: ["experiment"] },
   "/api/notices": { whose: "all", kinds: ["notices"] },
+  "/api/notices/channels": { whose: "all", kinds: ["notices"] },
   "/api/basket": { whose: "asked", kinds: ["status", "phase", "alignment", "experiment"] },
   // What experiments differ in is told by their names.
   "/api/overview": { whose: "asked", kinds: ["status", "experiment"] },

@@ -6,6 +6,7 @@ import { useAccounts } from "../people/who";
 import { Tabbed } from "../ui/Tabbed";
 import { Audit } from "./Audit";
 import { Bin } from "./Bin";
+import { NoticeChannels } from "./NoticeChannels";
 import { People } from "./People";
 import { Preferences } from "./Preferences";
 import { Server } from "./Server";
@@ -17,6 +18,7 @@ const route = getRouteApi("/settings");
 
 const PANELS: Record<SettingsTab, { label: string; panel: () => ReactNode }> = {
   browser: { label: "This browser", panel: Preferences },
+  notices: { label: "Notices", panel: NoticeChannels },
   people: { label: "People", panel: People },
   bin: { label: "Storage", panel: StoragePanel },
   shares: { label: "Share links", panel: ShareLinks },
@@ -35,6 +37,7 @@ export function SettingsPage() {
       <Stack>
         <Title order={2}>Settings</Title>
         <Preferences />
+        <NoticeChannels />
         <StoragePanel />
         <Server />
       </Stack>
@@ -42,6 +45,7 @@ export function SettingsPage() {
   }
   const why = {
     browser: undefined,
+    notices: undefined,
     bin: launch,
     // Also for one who makes none any more: they end those that they made.
     shares: undefined,

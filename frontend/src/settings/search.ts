@@ -1,6 +1,6 @@
 import { defined, oneOf, type Raw } from "../ui/searchParams";
 
-export const TABS = ["browser", "people", "shares", "bin", "audit", "server"] as const;
+export const TABS = ["browser", "notices", "people", "shares", "bin", "audit", "server"] as const;
 export type SettingsTab = (typeof TABS)[number];
 
 export interface SettingsSearch {

@@ -16,23 +16,16 @@ import { useRouter } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, type Schemas } from "../api/client";
 import { changed, useUnread } from "../api/live";
+import { EVERY_KIND, NOTICE_KINDS, type NoticeKind } from "../people/noticeKinds";
 import { ago } from "../ui/format";
 import { useBrowserNotices, useNotifications } from "./useBrowserNotices";
 
 export type Notice = Schemas["NoticeOut"];
 type Kind = Notice["kind"];
 
-const KINDS: Record<Kind, string> = {
-  finished: "An experiment of mine has finished",
-  failed: "Runs of mine failed",
-  verdict: "A method is ahead in an experiment of mine",
-  mentioned: "Somebody mentioned me",
-  lane: "A lane lost its run",
-  disk: "The disk is filling up",
-};
-
 /** Where a notice leads. */
 export function leadsTo({ kind, experiment }: Notice): string {
+  if (kind === "channel") return "/settings?tab=notices";
   if (experiment === null) return "/queue";
   const tabs: Partial<Record<Kind, string>> = { mentioned: "?tab=comments", failed: "?tab=runs" };
   return `/experiments/${experiment}${tabs[kind] ?? ""}`;
@@ -77,7 +70,12 @@ export function Notices() {
             )}
           </Group>
           {choosing && data ? (
-            <Choice kinds={data.kinds} saved={onSuccess} browser={browser} />
+            <Choice
+              kinds={data.kinds}
+              saved={onSuccess}
+              browser={browser}
+              leave={() => setOpened(false)}
+            />
           ) : (
             <ScrollArea.Autosize mah="60vh">
               {(data?.notices ?? []).map((notice) => (
@@ -144,20 +142,22 @@ function Row({ notice, read, leave }: RowProps) {
 }
 
 interface ChoiceProps {
-  kinds: Kind[];
+  leave: () => void;
+  kinds: NoticeKind[];
   saved: () => Promise<void>;
   browser: ReturnType<typeof useBrowserNotices>;
 }
 
-function Choice({ kinds, saved, browser }: ChoiceProps) {
+function Choice({ kinds, saved, browser, leave }: ChoiceProps) {
+  const router = useRouter({ warn: false });
   const choose = api.useMutation("put", "/api/notices/kinds", { onSuccess: saved });
   return (
     <Stack gap={6}>
-      {(Object.entries(KINDS) as [Kind, string][]).map(([kind, label]) => (
+      {EVERY_KIND.map((kind) => (
         <Checkbox
           key={kind}
           size="xs"
-          label={label}
+          label={NOTICE_KINDS[kind]}
           checked={kinds.includes(kind)}
           disabled={choose.isPending}
           onChange={({ currentTarget: { checked } }) => {
@@ -175,6 +175,14 @@ function Choice({ kinds, saved, browser }: ChoiceProps) {
         disabled={browser.refused}
         onChange={({ currentTarget: { checked } }) => void browser.turn(checked)}
       />
+      <Small
+        onClick={() => {
+          leave();
+          void router?.navigate({ href: "/settings?tab=notices" } as never);
+        }}
+      >
+        By mail or in a chat
+      </Small>
     </Stack>
   );
 }
