@@ -6,7 +6,8 @@ import asyncio
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Container, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Coroutine, Sequence
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
@@ -20,7 +21,9 @@ from backend.api.deps import CallerDep, CallersDep, DatabaseDep, FeedDep
 from backend.api.kept import fresh
 from backend.api.rights import needs
 from backend.people.caller import Caller
+from backend.people.colours import colour
 from backend.scheduling.feed import Feed
+from backend.scheduling.presence import Looking, Presence
 from backend.storage.audience import Audience, looking_into_bin, reading_for
 from backend.storage.database import Database
 from backend.storage.store import changes, notices
@@ -56,6 +59,10 @@ async def follow(
     after: Annotated[
         int | None, Query(ge=0, le=MOST_INT, description="Start after this change")
     ] = None,
+    at: Annotated[
+        int | None,
+        Query(ge=1, le=MOST_INT, description="Whoever follows looks at this experiment"),
+    ] = None,
     last_event_id: Annotated[str | None, Header(max_length=1000)] = None,
 ) -> StreamingResponse:
     """Changes of runs and experiments as they happen, from ``Last-Event-ID``, from ``after``, or
@@ -64,7 +71,8 @@ async def follow(
     First a ``following`` event says after which change, which server follows, since another one may
     know other methods, and how many notices one has not read. A ``reset`` event says that changes
     were missed for good: read everything anew. A ``signed-out`` event says that whoever follows may
-    not any more.
+    not any more. With ``at``, a ``presence`` event says who looks at the experiment on this server,
+    each time that it is others; of that nothing is kept, and programs and guests are not named.
     """
 
     async def follower() -> Caller | None:
@@ -73,9 +81,15 @@ async def follow(
 
     # What is no number of ours, such as one of another server, is none.
     known = int(last_event_id) if last_event_id and _ID.fullmatch(last_event_id) else after
+
+    async def gone() -> None:
+        """Until whoever followed has left; a stream that is silent would not notice."""
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
     # Not FastAPI's EventSourceResponse: its pinging task raises when a browser goes away.
     return StreamingResponse(
-        _stream(database, feed, experiment, known, caller, follower),
+        _stream(database, feed, experiment, at, known, caller, follower, gone),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
@@ -85,11 +99,15 @@ async def _stream(
     database: Database,
     feed: Feed,
     experiment: int | None,
+    at: int | None,
     known: int | None,
     first: Caller,
     follower: Callable[[], Awaitable[Caller | None]],
+    gone: Callable[[], Coroutine[None, None, None]],
 ) -> AsyncIterator[bytes]:
     waiting = feed.subscribe()
+    leaving = asyncio.create_task(gone())
+    leaving.add_done_callback(lambda _: waiting.set())
     try:
         oldest, newest = await run_in_threadpool(_bounds, database)
         if known is not None and not oldest - 1 <= known <= newest:
@@ -101,14 +119,19 @@ async def _stream(
         begin = {"after": known, "server": SERVER, "unread": unread}
         yield format_sse_event(data_str=json.dumps(begin), event="following")
         quiet = 0
-        while not feed.stopping:
+        there: list[Looking] = []
+        while not feed.stopping and not leaving.done():
             waiting.clear()
             caller = await follower()
             if caller is None:
                 yield format_sse_event(data_str="{}", event="signed-out")
                 return
             rows, seen = await feed.tail(database, _after, known).after(known, experiment)
-            seen_by = await run_in_threadpool(_seen, database, rows, caller.audience)
+            seen_by = await run_in_threadpool(_seen, database, rows, at, caller.audience)
+            before, there = there, _there(feed.presence, waiting, at, caller, seen_by)
+            if there != before:
+                said = {"experiment": at, "people": [asdict(one) for one in there]}
+                yield format_sse_event(data_str=json.dumps(said), event="presence")
             for key, kind, data in rows:
                 if data["experiment"] not in seen_by:
                     continue
@@ -127,12 +150,34 @@ async def _stream(
                     quiet = 0
                     yield format_sse_event(comment="ping")
     finally:
+        leaving.cancel()
+        feed.presence.take_away(waiting)
         feed.unsubscribe(waiting)
 
 
-def _seen(database: Database, rows: Sequence[Row], audience: Audience) -> Container[object]:
+def _there(
+    presence: Presence,
+    stream: asyncio.Event,
+    at: int | None,
+    caller: Caller,
+    seen: Container[object],
+) -> list[Looking]:
+    """Who looks at what the stream is at, from now on also whoever follows; nobody where they may
+    not see it (any more)."""
+    if at is None or at not in seen:
+        presence.take_away(stream)
+        return []
+    here = caller.person is not None and caller.way in ("session", "proxy")
+    who = Looking(caller.name, caller.person or 0, colour(caller.person)) if here else None
+    presence.put(stream, at, who)
+    return presence.at(at)
+
+
+def _seen(
+    database: Database, rows: Sequence[Row], at: int | None, audience: Audience
+) -> Container[object]:
     """Whose changes may be told: those that the audience sees, and those of nobody."""
-    named = {int(str(data["experiment"])) for _, _, data in rows}
+    named = {int(str(data["experiment"])) for _, _, data in rows} | {at} - {None}
     if audience.everything or not named:
         return named
     # Also of what has just been deleted: whoever has it open learns of it.

@@ -108,7 +108,7 @@ def download(
 
 def _row(experiment: ExperimentOut) -> dict[str, object]:
     """An experiment as a row of a file: lists as words, counts and what is ahead as columns."""
-    row = experiment.model_dump(exclude={"counts", "best", "methods", "tags"})
+    row = experiment.model_dump(exclude={"counts", "best", "methods", "tags", "colour"})
     row["methods"], row["tags"] = ", ".join(experiment.methods), ", ".join(experiment.tags)
     row |= {f"runs_{status}": count for status, count in experiment.counts}
     ahead = experiment.best.model_dump() if experiment.best else dict.fromkeys(BestOut.model_fields)

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from weakref import WeakKeyDictionary
 
+from backend.scheduling.presence import Presence
 from backend.scheduling.tail import ReadAfter, Tail
 from backend.storage.database import Database
 
@@ -17,6 +18,7 @@ class Feed:
         self._lock = threading.Lock()
         self._waiting: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
         self._tails: WeakKeyDictionary[asyncio.AbstractEventLoop, Tail] = WeakKeyDictionary()
+        self.presence = Presence()
         self.stopping = False
 
     def tail(self, database: Database, read: ReadAfter, newest: int) -> Tail:

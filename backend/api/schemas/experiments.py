@@ -11,6 +11,7 @@ from pydantic_core import to_json
 from backend.api.schemas.base import Out
 from backend.api.schemas.runs import RunOut, Status
 from backend.errors import FieldProblem, cut
+from backend.people.colours import colour
 from backend.storage.store.experiments import Listed
 from loraone.analysis.figures import layers
 
@@ -51,7 +52,7 @@ class BestOut(Out):
 
 
 class ExperimentOut(Out):
-    """An experiment as a list shows it."""
+    """An experiment as a list shows it; ``colour`` is the author's, where they are who owns it."""
 
     id: int
     name: str
@@ -64,6 +65,7 @@ class ExperimentOut(Out):
     data: str
     methods: list[str]
     author: str
+    colour: str | None
     owner: int | None
     private: bool
     starred: bool
@@ -87,6 +89,7 @@ class ExperimentOut(Out):
             data=row.data,
             methods=_within(listed.methods, MOST_METHODS),
             author=row.author,
+            colour=colour(row.owner_id) if listed.by_owner else None,
             owner=row.owner_id,
             private=row.private,
             starred=row.starred,

@@ -18,7 +18,7 @@ from backend.storage.store.search import condition
 from backend.storage.store.settling import Best, best
 from backend.storage.store.sorting import KEPT, Sort, by_best, order
 from backend.storage.store.visible import visible
-from backend.storage.tables import STATUSES, Experiment, Run, Tag
+from backend.storage.tables import STATUSES, Experiment, Person, Run, Tag
 from backend.storage.versions import TOUCHES
 from loraone.catalog import TASKS
 from loraone.spec import stored
@@ -41,6 +41,8 @@ class Listed:
     tags: tuple[str, ...] = ()
     best: Best | None = None
     part: tuple[str, ...] | None = None
+    # Whether its author is who owns it: of one that was imported they may be two.
+    by_owner: bool = False
 
     @property
     def description(self) -> str:
@@ -169,6 +171,7 @@ def list_all(session: Session, rows: Sequence[Experiment]) -> list[Listed]:
     ids = [row.id for row in rows]
     counts, named = count_runs(session, ids), tags(session, ids)
     ahead = best(session, [row for row in rows if counts[row.id]["succeeded"]])
+    owners = _names(session, {row.owner_id for row in rows})
     parts = {key: _labels(session, key) for key in audience().in_part.intersection(ids)}
     return [
         Listed(
@@ -177,9 +180,16 @@ def list_all(session: Session, rows: Sequence[Experiment]) -> list[Listed]:
             () if row.id in parts else named[row.id],
             ahead.get(row.id),
             parts.get(row.id),
+            row.author != "" and owners.get(row.owner_id) == row.author,
         )
         for row in rows
     ]
+
+
+def _names(session: Session, keys: Iterable[int | None]) -> dict[int | None, str]:
+    """The names of these people."""
+    people = select(Person.id, Person.name).where(Person.id.in_(set(keys) - {None}))
+    return {int(key): str(name) for key, name in session.execute(people)}
 
 
 def _labels(session: Session, experiment_id: int) -> tuple[str, ...]:

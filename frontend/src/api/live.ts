@@ -6,6 +6,7 @@ import { address } from "./address";
 import { mayPass, opened, PATIENCE_MS, readAfter } from "./answer";
 import { unknown } from "./credentials";
 import { type Happening, isOutdated, type Kind } from "./dependence";
+import { here, nobody, there, whenMoved } from "./presence";
 import { type Change, patch } from "./progress";
 
 /** Progress is gathered, so that hundreds of events do not draw the page hundreds of times. */
@@ -110,9 +111,9 @@ export function follow(queries: QueryClient): () => void {
   };
 
   const open = () => {
-    source = new EventSource(
-      address(`/api/changes${after === undefined ? "" : `?after=${after}`}`),
-    );
+    const asked = Object.entries({ after, at: here() }).filter(([, each]) => each !== undefined);
+    const query = asked.map(([name, each]) => `${name}=${each}`).join("&");
+    source = new EventSource(address(`/api/changes${query && `?${query}`}`));
     const on = (name: string, handle: (event: Event) => void) =>
       source?.addEventListener(name, (message: MessageEvent<string>) => {
         if (message.lastEventId) after = Number(message.lastEventId);
@@ -144,10 +145,14 @@ export function follow(queries: QueryClient): () => void {
     for (const kind of ABOUT_OTHERS) on(kind, (event) => reading.since(kind, event, 0));
     on("notices", () => becomes(state, null));
     on("reset", () => reading.soon(() => true, 0));
+    source.addEventListener("presence", (message: MessageEvent<string>) =>
+      there(JSON.parse(message.data)),
+    );
     source.addEventListener("signed-out", unknown);
     // The browser gives up after an answer that is no stream, such as 503: it is done here.
     source.onerror = () => {
       source?.close();
+      nobody();
       began();
       if (failures > 0) {
         // It does not say why it does not begin.
@@ -161,6 +166,7 @@ export function follow(queries: QueryClient): () => void {
   const seen = () => {
     clearTimeout(opening);
     source?.close();
+    nobody();
     if (document.hidden) {
       hiddenSince ??= performance.now();
       return;
@@ -174,10 +180,19 @@ export function follow(queries: QueryClient): () => void {
     open();
   };
   document.addEventListener("visibilitychange", seen);
+  // The same feed goes on from where it is, and says where the page is now.
+  const still = whenMoved(() => {
+    if (document.hidden) return;
+    clearTimeout(opening);
+    source?.close();
+    open();
+  });
   if (document.hidden) began();
   seen();
   return () => {
     document.removeEventListener("visibilitychange", seen);
+    still();
+    nobody();
     clearTimeout(opening);
     clearTimeout(gathering);
     reading.stop();

@@ -1,6 +1,7 @@
 import { Anchor, Badge, Checkbox, type CheckboxProps, Group, Stack, Text } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import type { Experiment } from "../api/client";
+import { Author } from "../people/Author";
 import { PrivateBadge } from "../results/PrivateBadge";
 import { Star } from "../results/Star";
 import { breaking } from "../ui/breaking";
@@ -114,7 +115,12 @@ export function columns(
       cell: (row) => <Ahead best={row.best} />,
     },
     { id: "model", header: "Model", value: (row) => row.model },
-    { id: "author", header: "By", value: (row) => row.author },
+    {
+      id: "author",
+      header: "By",
+      value: (row) => row.author,
+      cell: (row) => <Author name={row.author} colour={row.colour} />,
+    },
     {
       id: "created",
       header: "Launched",

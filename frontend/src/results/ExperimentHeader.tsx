@@ -3,6 +3,8 @@ import { IconArrowsDiff, IconCopy, IconFileDownload, IconPlayerStop } from "@tab
 import { Link } from "@tanstack/react-router";
 import { address } from "../api/address";
 import type { ExperimentDetail } from "../api/client";
+import { Author } from "../people/Author";
+import { LookingNow } from "../people/LookingNow";
 import { useWhyNot } from "../people/may";
 import { useWho } from "../people/who";
 import { ago } from "../ui/format";
@@ -12,6 +14,7 @@ import { useBasket } from "./basket/useBasket";
 import { useTask } from "./catalog";
 import { DeleteExperiment } from "./deleting/DeleteExperiment";
 import { Description, ExperimentName } from "./EditedInPlace";
+import { GiveAway } from "./GiveAway";
 import { PrivateBadge } from "./PrivateBadge";
 import { useCancelAll } from "./runs/useCancelAll";
 import { ShareMenu } from "./ShareMenu";
@@ -34,6 +37,7 @@ export function ExperimentHeader({ experiment, search }: Props) {
           <ExperimentName experiment={experiment} />
           {!guest && <Star experiment={experiment} />}
           {experiment.private && !guest && <PrivateBadge />}
+          {!guest && <LookingNow />}
         </Group>
         {!guest && <Actions experiment={experiment} search={search} />}
       </Group>
@@ -41,9 +45,10 @@ export function ExperimentHeader({ experiment, search }: Props) {
       <Group gap="md">
         <StatusBadge status={experiment.status} />
         <CountsBar counts={experiment.counts} />
-        <Text size="sm" c="dimmed">
+        <Text size="sm" c="dimmed" component="div">
           {experiment.model} · {experiment.data} · launched {ago(experiment.created_at)}
-          {experiment.author && ` by ${experiment.author}`}
+          {experiment.author && " by "}
+          <Author name={experiment.author} colour={experiment.colour} />
         </Text>
         {!guest && <Tags experiment={experiment} />}
       </Group>
@@ -104,6 +109,7 @@ function Actions({ experiment, search }: Props) {
       {mine && <Archive experiment={experiment} />}
       {mine && <DeleteExperiment experiment={experiment} />}
       <ShareMenu experiment={experiment} search={search} />
+      <GiveAway experiment={experiment} />
       {experiment.problems.length === 0 && whyNot.launch === undefined && (
         <Button
           size="xs"

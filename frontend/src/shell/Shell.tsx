@@ -22,7 +22,9 @@ import {
   IconSettings,
   IconSun,
 } from "@tabler/icons-react";
-import { Link, Outlet, useMatches } from "@tanstack/react-router";
+import { Link, Outlet, useLocation, useMatches } from "@tanstack/react-router";
+import { useEffect } from "react";
+import { experimentOf, goTo } from "../api/presence";
 import { useWhyNot } from "../people/may";
 import { useBasket } from "../results/basket/useBasket";
 import { Away } from "./Away";
@@ -71,6 +73,9 @@ export function Shell() {
 
 /** Name, the pages, the theme, who one is; and whether the server is there. */
 function Frame() {
+  const at = useLocation({ select: ({ pathname }) => experimentOf(pathname) });
+  // What is inside comes first: the gate opens the feed, which says it.
+  useEffect(() => goTo(at), [at]);
   return (
     <AppShell header={{ height: 52 }} padding="md">
       <AppShell.Header>
