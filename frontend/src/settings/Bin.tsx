@@ -3,6 +3,7 @@ import { notifications } from "@mantine/notifications";
 import { useQueryClient } from "@tanstack/react-query";
 import { api, type Problem, type Schemas, sentence } from "../api/client";
 import { changed } from "../api/live";
+import { emptied } from "../results/deleting/emptied";
 import { useDeleting } from "../results/deleting/useDeleting";
 import { sizeOf } from "../results/deleting/WhatGoes";
 import { count } from "../results/deleting/words";
@@ -23,7 +24,7 @@ export function Bin() {
   const { mutate, isPending } = api.useMutation("delete", "/api/bin", {
     onSuccess: (freed) => {
       void changed(queries, { kind: "experiment", experiment: 0, run: 0 });
-      notifications.show({ ...emptied(freed), autoClose: 20_000 });
+      notifications.show(emptied(freed));
     },
     onError: (refused) =>
       notifications.show({ color: "red", title: "Not emptied", message: sentence(refused) }),
@@ -138,20 +139,4 @@ function columns(restore: (row: Binned) => void, remove: (row: Binned) => void):
 function whatWas({ kind, experiment, runs }: Binned): string {
   if (kind === "experiment") return `${experiment}, with ${count(runs, "run")}`;
   return `${count(runs, kind === "runs" ? "run" : "adapter")} of ${experiment}`;
-}
-
-function emptied(freed: Schemas["EmptiedOut"]) {
-  const files = freed.files + freed.logs;
-  const parts = [
-    `${bytes(files)} of files are free`,
-    freed.database > 0 ? `the database is ${bytes(freed.database)} smaller` : freed.kept,
-    ...(freed.goes_on ? ["what is left is being removed"] : []),
-    ...freed.trouble,
-  ];
-  const whole = freed.trouble.length === 0;
-  return {
-    color: whole ? undefined : "red",
-    title: whole ? "Removed for good" : "Not all could be removed",
-    message: parts.join("; "),
-  };
 }

@@ -42,7 +42,7 @@ export function StoredExperiments() {
     { params: { query: asked } },
     { placeholderData: keepPreviousData },
   );
-  const { experiments, adapters } = useDeleting();
+  const { experiments, adapters, adaptersNow } = useDeleting();
   if ((error as Problem | null)?.status === 403) return null;
   if (error && !data) return <Unanswered error={error} />;
   if (!data) return <Skeleton height={200} />;
@@ -56,6 +56,15 @@ export function StoredExperiments() {
       doing: async () => {
         const done = what === "runs" ? await experiments(ids) : await adapters(ids);
         if (done) setChosen([]);
+      },
+    });
+  const freeNow = () =>
+    ask({
+      title: "Free adapters now",
+      text: <WhatGoes experiments={ids} what="adapters" now />,
+      act: "Free now",
+      doing: async () => {
+        if (await adaptersNow(ids)) setChosen([]);
       },
     });
   const owners = new Map(
@@ -104,6 +113,15 @@ export function StoredExperiments() {
             onClick={() => act("adapters")}
           >
             Free adapters ({bytes(total(rows, "adapters"))})
+          </Button>
+          <Button
+            size="xs"
+            variant="light"
+            color="red"
+            disabled={rows.every(({ adapters }) => adapters === 0)}
+            onClick={freeNow}
+          >
+            Free now
           </Button>
           <Button
             size="xs"

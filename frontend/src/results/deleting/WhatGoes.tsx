@@ -7,10 +7,12 @@ import { count } from "./words";
 interface Props {
   experiments: number[];
   what?: "runs" | "adapters";
+  /** Past the bin. */
+  now?: boolean;
 }
 
 /** What would be deleted, and what that would free when the bin is emptied. */
-export function WhatGoes({ experiments, what = "runs" }: Props) {
+export function WhatGoes({ experiments, what = "runs", now = false }: Props) {
   const { data, error } = api.useQuery(
     "get",
     "/api/bin/selected",
@@ -35,7 +37,9 @@ export function WhatGoes({ experiments, what = "runs" }: Props) {
         </Alert>
       )}
       <Text size="sm" c="dimmed">
-        It stays in the bin, under Settings, until then it can be restored.
+        {now
+          ? "This goes past the bin: nobody can bring it back. What is in the bin already stays there."
+          : "It stays in the bin, under Settings, until then it can be restored."}
       </Text>
     </Stack>
   );

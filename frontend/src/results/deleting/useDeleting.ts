@@ -3,6 +3,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { api, client, type Schemas, sentence } from "../../api/client";
 import { changed } from "../../api/live";
 import { offerUndo } from "../../ui/undo";
+import { emptied } from "./emptied";
 import { count } from "./words";
 
 type Deleted = Schemas["DeletedOut"];
@@ -13,6 +14,8 @@ interface Deleting {
   experiments: (ids: number[]) => Promise<boolean>;
   /** All adapters of experiments, whose numbers stay. */
   adapters: (ids: number[]) => Promise<boolean>;
+  /** The same, past the bin: nobody brings them back. */
+  adaptersNow: (ids: number[]) => Promise<boolean>;
   /** Runs of a basket, or their adapters alone. */
   runs: (of: string[], what: What, experiments: number[]) => Promise<boolean>;
   restore: (deletions: number[]) => void;
@@ -64,6 +67,18 @@ export function useDeleting(): Deleting {
     adapters: async (ids) => {
       const answer = await client.POST("/api/storage/free", { body: { ids, now: false } });
       return done(answer, ids, (deleted) => inBin(count(deleted.runs, "adapter")));
+    },
+    adaptersNow: async (ids) => {
+      const answer = await client.POST("/api/storage/free", { body: { ids, now: true } });
+      const freed = answer.data?.emptied;
+      if (!freed) {
+        const message = sentence(answer.error);
+        notifications.show({ color: "red", title: "Nothing was freed", message });
+        return false;
+      }
+      void outdated(ids);
+      notifications.show(emptied(freed));
+      return true;
     },
     runs: async (of, what, experiments) => {
       const params = { query: { of, what } };
