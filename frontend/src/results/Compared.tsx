@@ -2,10 +2,12 @@ import { Skeleton, Title } from "@mantine/core";
 import { keepPreviousData } from "@tanstack/react-query";
 import { api, type Schemas } from "../api/client";
 import { type Owners, OwnersProvider } from "../people/may";
+import { useWho } from "../people/who";
 import { Outdated } from "../ui/Outdated";
 import { Tabbed } from "../ui/Tabbed";
 import { Unanswered } from "../ui/Unanswered";
 import { known } from "./catalog";
+import { CommentingOnComparison } from "./comments/Commenting";
 import { DifferencesTab } from "./DifferencesTab";
 import type { CompareSearch, CompareTab } from "./search";
 import type { Subject } from "./subject";
@@ -24,12 +26,9 @@ interface Props {
   alone?: boolean;
 }
 
-/** The results of a basket, under tabs, or one view of them. */ export function Compared({
-  items,
-  search: raw,
-  change,
-  alone = false,
-}: Props) {
+/** The results of a basket, under tabs, or one view of them. */
+export function Compared({ items, search: raw, change, alone = false }: Props) {
+  const { guest } = useWho();
   const { data: catalog, error: unanswered } = api.useQuery("get", "/api/catalog");
   const { data, error, isPlaceholderData } = api.useQuery(
     "get",
@@ -43,9 +42,18 @@ interface Props {
   const search = known(raw, catalog);
   const tab = search.tab ?? "overview";
   const Panel = PANELS[tab].panel;
+  const shown = (
+    <Panel subject={subjectOf(items, data)} search={search} change={change} catalog={catalog} />
+  );
   const panel = (
     <Outdated when={isPlaceholderData}>
-      <Panel subject={subjectOf(items, data)} search={search} change={change} catalog={catalog} />
+      {guest ? (
+        shown
+      ) : (
+        <CommentingOnComparison items={items} experiments={data.experiments.map(({ id }) => id)}>
+          {shown}
+        </CommentingOnComparison>
+      )}
     </Outdated>
   );
   const owners: Owners = Object.fromEntries(data.experiments.map(({ id, owner }) => [id, owner]));

@@ -3,6 +3,7 @@ import { useDisclosure } from "@mantine/hooks";
 import { IconMessage } from "@tabler/icons-react";
 import { Conversation } from "./Conversation";
 import { type Comment, useComments } from "./useComments";
+import { isOf } from "./view";
 
 interface Props {
   experiment: number;
@@ -12,16 +13,21 @@ interface Props {
   name: string;
   /** Whether the experiment has comments: else there is nothing to ask for. */
   some: boolean;
+  /** The items of the comparison whose figure it is; that of the experiment itself without. */
+  compared?: string[];
 }
 
 /** Opens what was said about a figure or a run, and says how much that is. */
-export function CommentButton({ experiment, figure, run, name, some }: Props) {
+export function CommentButton({ experiment, figure, run, name, some, compared }: Props) {
   const [opened, { open, close }] = useDisclosure(false);
   const { data } = useComments(experiment, some);
   const shown = (comment: Comment) =>
-    run === undefined ? comment.figure === figure : comment.run === run;
+    run === undefined
+      ? comment.figure === figure && isOf(comment.view, compared)
+      : comment.run === run;
   const count = data?.comments.filter(shown).length ?? 0;
-  const about = run === undefined ? { figure, view: opened ? here(experiment) : null } : { run };
+  const about =
+    run === undefined ? { figure, view: opened ? here(experiment, compared) : null } : { run };
   return (
     <>
       <ActionIcon
@@ -50,7 +56,8 @@ export function CommentButton({ experiment, figure, run, name, some }: Props) {
 }
 
 /** The address of what is looked at, as a comment's link; one that is too long is left out. */
-function here(experiment: number): string | null {
-  const address = `/experiments/${experiment}${location.search}`;
+function here(experiment: number, compared: string[] | undefined): string | null {
+  const path = compared ? "/compare" : `/experiments/${experiment}`;
+  const address = path + location.search;
   return address.length <= 2000 && /^[!-~]*$/.test(address) ? address : null;
 }

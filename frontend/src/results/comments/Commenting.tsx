@@ -34,3 +34,26 @@ export function Commenting({ experiment, some, children }: Props) {
     </Experiment.Provider>
   );
 }
+
+interface ComparingProps {
+  /** What is compared. */
+  items: string[];
+  experiments: number[];
+  children: ReactNode;
+}
+
+/**
+ * Around a comparison: its figures have a button for comments. They are kept with the first of its
+ * experiments, and shown wherever the same is compared.
+ */
+export function CommentingOnComparison({ items, experiments, children }: ComparingProps) {
+  const first = Math.min(...experiments);
+  const onFigure = (figure: string) => (
+    <CommentButton experiment={first} figure={figure} name={figure} compared={items} />
+  );
+  return (
+    <FigureActions.Provider value={experiments.length > 0 ? onFigure : undefined}>
+      {children}
+    </FigureActions.Provider>
+  );
+}
