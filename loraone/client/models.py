@@ -289,13 +289,15 @@ class ExperimentDetailOut(BaseModel):
     An experiment with its spec, runs, layers, and the steps at which alignment was measured.
 
     ``spec`` is what was stored, in today's form. ``problems`` say why it cannot be launched again
-    here, such as a method that is not installed; there are none where it can.
+    here, such as a method that is not installed; there are none where it can. ``comments`` is how
+    many there are to be read; for a guest, none.
     """
 
     archived: Annotated[bool, Field(title="Archived")]
     author: Annotated[str, Field(title="Author")]
     best: BestOut | None
     colour: Annotated[str | None, Field(title="Colour")]
+    comments: Annotated[int, Field(title="Comments")]
     counts: CountsOut
     created_at: Annotated[AwareDatetime, Field(title="Created At")]
     data: Annotated[str, Field(title="Data")]

@@ -161,11 +161,11 @@ export interface paths {
          * @description Changes of runs and experiments as they happen, from ``Last-Event-ID``, from ``after``, or
          *     from now on.
          *
-         *     First a ``following`` event says after which change, and which server follows: another one may
-         *     know other methods. A ``reset`` event says that changes were missed for good: read everything
-         *     anew. A ``signed-out`` event says that whoever follows may not any more. With ``at``, a
-         *     ``presence`` event says who looks at the experiment on this server, each time that it is others;
-         *     of that nothing is kept, and programs and guests are not named.
+         *     First a ``following`` event says after which change, which server follows, since another one may
+         *     know other methods, and how many notices one has not read. A ``reset`` event says that changes
+         *     were missed for good: read everything anew. A ``signed-out`` event says that whoever follows may
+         *     not any more. With ``at``, a ``presence`` event says who looks at the experiment on this server,
+         *     each time that it is others; of that nothing is kept, and programs and guests are not named.
          */
         get: operations["changes_follow"];
         put?: never;
@@ -943,6 +943,74 @@ export interface paths {
         get: operations["notices_read"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/notices/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Channels
+         * @description One's own, and what may be one.
+         */
+        get: operations["notices_list_channels"];
+        put?: never;
+        /**
+         * Add Channel
+         * @description Have notices sent to an address, which is looked at and encrypted.
+         */
+        post: operations["notices_add_channel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/notices/channels/{channel_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Channel
+         * @description Have nothing sent there any more; what waits for it is forgotten.
+         */
+        delete: operations["notices_delete_channel"];
+        options?: never;
+        head?: never;
+        /**
+         * Change Channel
+         * @description Call a channel otherwise, or have other notices sent to it from now on.
+         */
+        patch: operations["notices_change_channel"];
+        trace?: never;
+    };
+    "/api/notices/channels/{channel_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test Channel
+         * @description Send a word there, now.
+         */
+        post: operations["notices_test_channel"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2158,6 +2226,8 @@ export interface components {
             tasks: components["schemas"]["TaskOut"][];
             /** Theory */
             theory: components["schemas"]["PresetOut"][];
+            /** Trackers */
+            trackers: components["schemas"]["TrackerOut"][];
             /** Usual Run Columns */
             usual_run_columns: string[];
             /** Version */
@@ -2511,7 +2581,8 @@ export interface components {
          * @description An experiment with its spec, runs, layers, and the steps at which alignment was measured.
          *
          *     ``spec`` is what was stored, in today's form. ``problems`` say why it cannot be launched again
-         *     here, such as a method that is not installed; there are none where it can.
+         *     here, such as a method that is not installed; there are none where it can. ``comments`` is how
+         *     many there are to be read; for a guest, none.
          */
         ExperimentDetailOut: {
             /** Archived */
@@ -2521,6 +2592,8 @@ export interface components {
             best: components["schemas"]["BestOut"] | null;
             /** Colour */
             colour: string | null;
+            /** Comments */
+            comments: number;
             counts: components["schemas"]["CountsOut"];
             /**
              * Created At
@@ -2755,6 +2828,12 @@ export interface components {
              *     }
              */
             problem: components["schemas"]["ProblemSpec"];
+            /**
+             * Mirror to
+             * @description Experiment trackers that are told of each run's settings, metrics and end
+             * @default []
+             */
+            report_to: string[];
             /**
              * Sweep
              * @description Of a teacher–student problem: one number varied
@@ -3365,6 +3444,71 @@ export interface components {
             version: number;
         };
         /**
+         * NoticeChannelChange
+         * @description What is another of a channel.
+         */
+        NoticeChannelChange: {
+            /** Kinds */
+            kinds?: ("finished" | "failed" | "verdict" | "mentioned" | "lane" | "disk")[] | null;
+            /** Label */
+            label?: string | null;
+        };
+        /**
+         * NoticeChannelIn
+         * @description Where one wants notices besides the page, and which; the address is shown to nobody again.
+         */
+        NoticeChannelIn: {
+            /**
+             * Address
+             * Format: password
+             * @description As apprise writes it: mailtos://…
+             */
+            address: string;
+            /** Kinds */
+            kinds: ("finished" | "failed" | "verdict" | "mentioned" | "lane" | "disk")[];
+            /** Label */
+            label: string;
+        };
+        /**
+         * NoticeChannelOut
+         * @description A channel; ``shown`` is its address without what may be a secret, ``trouble`` why the last
+         *     message did not arrive. One that is ``paused`` is sent nothing until a test of it arrives.
+         */
+        NoticeChannelOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: number;
+            /** Kinds */
+            kinds: ("finished" | "failed" | "verdict" | "mentioned" | "lane" | "disk")[];
+            /** Label */
+            label: string;
+            /** Paused */
+            paused: boolean;
+            /** Sent At */
+            sent_at: string | null;
+            /** Shown */
+            shown: string;
+            /** Trouble */
+            trouble: string | null;
+        };
+        /**
+         * NoticeChannelsOut
+         * @description One's channels, what addresses may begin with here, and, where notices cannot be sent, how
+         *     that is changed.
+         */
+        NoticeChannelsOut: {
+            /** Channels */
+            channels: components["schemas"]["NoticeChannelOut"][];
+            /** Missing */
+            missing: string | null;
+            /** Schemas */
+            schemas: string[];
+        };
+        /**
          * NoticeChoiceIn
          * @description The kinds of notices that one wants from now on.
          */
@@ -3394,11 +3538,19 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "finished" | "failed" | "verdict" | "mentioned" | "lane" | "disk";
+            kind: "finished" | "failed" | "verdict" | "mentioned" | "lane" | "disk" | "channel";
             /** Read At */
             read_at: string | null;
             /** Text */
             text: string;
+        };
+        /**
+         * NoticeTestOut
+         * @description What came of a test: why it did not arrive, or null.
+         */
+        NoticeTestOut: {
+            /** Reason */
+            reason: string | null;
         };
         /**
          * NoticesOut
@@ -4534,6 +4686,22 @@ export interface components {
             scope: "read" | "launch" | "admin";
             /** Used At */
             used_at: string | null;
+        };
+        /**
+         * TrackerOut
+         * @description A tracker that runs can be mirrored to; ``install`` installs its package on this machine.
+         */
+        TrackerOut: {
+            /** Install */
+            install: string;
+            /** Installed */
+            installed: boolean;
+            /** Label */
+            label: string;
+            /** Name */
+            name: string;
+            /** Where */
+            where: string;
         };
         /**
          * Training
@@ -10461,6 +10629,559 @@ export interface operations {
             };
             /** @description The request is too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The header, the address among it, is too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not take this now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, or would be soon */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    notices_list_channels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeChannelsOut"];
+                };
+            };
+            /** @description The request cannot be read, or is not meant for this server */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The header, the address among it, is too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not take this now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, or would be soon */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    notices_add_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoticeChannelIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeChannelOut"];
+                };
+            };
+            /** @description The request cannot be read, or is not meant for this server */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What it is about is not in a state for it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The header, the address among it, is too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not take this now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, or would be soon */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    notices_delete_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read, or is not meant for this server */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What it is about is not there */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The header, the address among it, is too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not take this now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, or would be soon */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    notices_change_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoticeChannelChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeChannelOut"];
+                };
+            };
+            /** @description The request cannot be read, or is not meant for this server */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What it is about is not there */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The header, the address among it, is too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not take this now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, or would be soon */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    notices_test_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeTestOut"];
+                };
+            };
+            /** @description The request cannot be read, or is not meant for this server */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What it is about is not there */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many runs wait, or it was tried too often of late */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -49,7 +49,7 @@ interface ComparingProps {
 export function CommentingOnComparison({ items, experiments, children }: ComparingProps) {
   const first = Math.min(...experiments);
   const onFigure = (figure: string) => (
-    <CommentButton experiment={first} figure={figure} name={figure} compared={items} />
+    <CommentButton experiment={first} figure={figure} name={figure} some compared={items} />
   );
   return (
     <FigureActions.Provider value={experiments.length > 0 ? onFigure : undefined}>
