@@ -48,7 +48,7 @@ def looked_at(sender: Sender, address: str) -> Outcome:
     if outcome is None:
         raise UnavailableError("the server is being stopped", 10)
     if outcome.reason is not None:
-        raise InvalidError(FieldProblem("address", outcome.reason))
+        raise InvalidError(FieldProblem("address", f"is refused: {outcome.reason}"))
     return outcome
 
 

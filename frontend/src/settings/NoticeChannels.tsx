@@ -43,18 +43,6 @@ export function NoticeChannels() {
       ),
     },
     {
-      id: "kinds",
-      header: "Is sent",
-      value: (row) => row.kinds.length,
-      cell: (row) => <Kinds channel={row} saved={anew} failed={failed} />,
-    },
-    {
-      id: "sent",
-      header: "Last sent",
-      value: (row) => row.sent_at ?? undefined,
-      cell: (row) => <LastSent channel={row} />,
-    },
-    {
       id: "do",
       header: "",
       value: () => undefined,
@@ -78,6 +66,18 @@ export function NoticeChannels() {
           </Button>
         </Group>
       ),
+    },
+    {
+      id: "sent",
+      header: "Last sent",
+      value: (row) => row.sent_at ?? undefined,
+      cell: (row) => <LastSent channel={row} />,
+    },
+    {
+      id: "kinds",
+      header: "Is sent",
+      value: (row) => row.kinds.length,
+      cell: (row) => <Kinds channel={row} saved={anew} failed={failed} />,
     },
   ];
   return (

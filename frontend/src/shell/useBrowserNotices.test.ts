@@ -24,4 +24,5 @@ test("a notice leads to what it is about", () => {
   expect(to("failed", 3)).toBe("/experiments/3?tab=runs");
   expect(to("verdict", 3)).toBe("/experiments/3");
   expect(to("disk", null)).toBe("/queue");
+  expect(to("channel", null)).toBe("/settings?tab=notices");
 });

@@ -85,7 +85,7 @@ def test_a_channel_is_added_tested_changed_and_deleted(
     ("address", "said"),
     [
         (f"json://ana:{SECRET}@10.1.2.3/", "LORAONE_NOTICE_NETWORKS"),
-        (f"syslog://{SECRET}", "none of the services"),
+        (f"syslog://{SECRET}", "is refused: syslog is none of the services"),
         (f"https://{SECRET}.example.org/", "knows no such address"),
         (f"json://{SECRET}@127.0.0.1/?verify=no", "verify=no is refused"),
         (f"slack://{SECRET}", "no complete address of slack"),
