@@ -72,5 +72,5 @@ def test_a_trail_that_is_kept_for_no_time_is_refused(
     days: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LORAONE_AUDIT_DAYS", days)
-    with pytest.raises(ValueError, match="AUDIT_DAYS"):
+    with pytest.raises(ValueError, match="audit_days"):
         Settings()
