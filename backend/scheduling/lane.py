@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from sqlalchemy.orm import Session
 
+from backend.logs import logged
 from backend.people import quotas
 from backend.scheduling.jobs import (
     Device,
@@ -31,8 +32,11 @@ from backend.storage.tables import Experiment, now
 from loraone.errors import SpecError
 from loraone.events import Progress
 from loraone.tracking.mirror import Mirror
+from loraone.tracking.rows import FAILED, INTERRUPTED, status
 
 log = logging.getLogger(__name__)
+# Written where lines are for programs: see backend/logs.py.
+ends = logging.getLogger("loraone.runs")
 
 # How often a lane checks whether its run is still wanted, and how often it says that it lives.
 CHECK_S, BEAT_S = 1.0, 5.0
@@ -53,6 +57,8 @@ class Lane:
         self.driving: tuple[int, int] | None = None
         self.watch: Watch | None = None
         self._warm: str | None = None
+        self._experiment: int | None = None
+        self._status = INTERRUPTED
         self._asked: Asked | None = None
         self._mirror: Mirror | None = None
         self._thread = threading.Thread(target=self._loop, name=f"lane {device.name}", daemon=True)
@@ -105,6 +111,19 @@ class Lane:
             return False
         self._work.feed.wake()
         shutil.rmtree(job.output.parent, ignore_errors=True)
+        with logged(experiment=self._experiment, run=job.run_id, lane=self.device.name):
+            began = time.monotonic()
+            try:
+                self._see_through(job)
+            except Exception:
+                log.exception("lane %s: unexpected error; going on", self.device.name)
+                return False
+            about = {"status": self._status, "duration": round(time.monotonic() - began, 3)}
+            ends.info("run %d %s", job.run_id, self._status, extra=about)
+        return True
+
+    def _see_through(self, job: Job) -> None:
+        self._status = INTERRUPTED
         self._mirror = self._work.mirroring.begin(job, self._asked)
         try:
             self._drive(job)
@@ -126,7 +145,6 @@ class Lane:
             if self._mirror is not None:
                 self._mirror.end()
             self._work.feed.wake()
-        return True
 
     def _may_claim(self) -> bool:
         """Look before the write lock is taken: a lane that waits does not keep others from it."""
@@ -147,6 +165,7 @@ class Lane:
             except SpecError as error:  # such as a method whose plug-in is gone
                 runs.finish(session, run, "failed", error={**error.as_dict(), "code": "spec"})
                 return None
+            self._experiment = run.experiment_id
             self._warm = session.get_one(Experiment, run.experiment_id).author
             self._asked = self._work.mirroring.asked(session, run, job.spec)
             # In the same transaction: whoever asks for runs that nobody drives must see it.
@@ -178,8 +197,10 @@ class Lane:
             if not live:  # cancelled meanwhile, or queued again
                 self.worker.close()
                 return
-            if self._mirror is not None:
-                self._mirror.tell_all(message.event for message in sent)
+            for message in sent:
+                self._status = status(message.event) or self._status
+                if self._mirror is not None:
+                    self._mirror.tell(message.event)
 
     def _append(self, session: Session, job: Job, sent: Sequence[Sent], beat: bool) -> bool:
         """Store events; False where nobody wants them any more. The last one ends the run."""
@@ -213,6 +234,7 @@ class Lane:
             run = runs.live(session, job.run_id, job.attempt)
             if run is not None:
                 runs.finish(session, run, "failed", error=error.as_dict())
+                self._status = FAILED
 
         self._work.write(fail, self.stopping)
 

@@ -78,7 +78,7 @@ class Mirroring:
 
     def _warn(self, job: Job, message: str) -> None:
         """Say it in the run's log and on the run, whatever has become of it since."""
-        log.warning("run %d: %s", job.run_id, message)
+        log.warning("run %d: %s", job.run_id, message, extra={"run": job.run_id})
         try:
             append_log(job.log, f"Warning: {message}\n")
             with self._database.write() as session:

@@ -157,6 +157,11 @@ class Settings(QuotaSettings):
         validation_alias=AliasChoices("LORAONE_BENCHMARK_DEVICE", "LORAONE_CALIBRATE"),
         description="Benchmark the device once, for the time estimates of a plan",
     )
+    log_format: Literal["text", "json"] = Field(
+        "text",
+        description="How the server's log is written to standard error: as text, or as a line of "
+        "JSON for each event and each request",
+    )
     user: str = Field(
         default_factory=_user,
         min_length=1,

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from backend.api.metrics import Metrics
 from backend.api.rights import Needs, Open, RouteRights
 from backend.errors import ForbiddenError, NobodyError, RefusedError
+from backend.logs import logged_from_here
 from backend.people.caller import Caller
 from backend.people.callers import Callers
 from backend.people.roles import NEEDED
@@ -42,6 +43,8 @@ class AccessMiddleware:
             await refusal_of(refused)(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
+        if caller is not None and caller.person is not None:
+            logged_from_here(person=caller.person)
         with reading_for(TEAM if caller is None else caller.audience):
             await self.app(scope, receive, send)
 

@@ -26,16 +26,17 @@ class _Line:
 
 
 class LogRate(logging.Filter):
-    """Lets the same line through ``LINES`` times in ``SECONDS``.
+    """Lets the same line through ``lines`` times in ``SECONDS``.
 
     Lines are the same that one place in the source writes for one kind of error, whatever numbers
     and names they carry. The last of them says that more is left out; the first one afterwards,
     how many were.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, lines: int = LINES) -> None:
         super().__init__()
         self._clock = clock
+        self._most = lines
         self._lock = threading.Lock()
         self._lines: OrderedDict[tuple[object, ...], _Line] = OrderedDict()
 
@@ -51,11 +52,11 @@ class LogRate(logging.Filter):
             if now - line.since >= SECONDS:
                 said = f" ({line.left_out} more were left out)" if line.left_out else ""
                 line.since, line.written, line.left_out = now, 0, 0
-            if line.written == LINES:
+            if line.written == self._most:
                 line.left_out += 1
                 return False
             line.written += 1
-            if line.written == LINES:
+            if line.written == self._most:
                 said += f" (more of these within {SECONDS:g} s are left out)"
         if said:
             record.msg, record.args = record.getMessage().rstrip() + said, None

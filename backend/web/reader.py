@@ -19,6 +19,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from backend.logs import configure, configured
 from backend.settings import Settings
 from backend.storage.audience import reading_for
 from backend.storage.database import Database
@@ -103,6 +104,7 @@ def main() -> None:
     with suppress(OSError):  # where memory runs out, the kernel is to take it, not the server
         Path("/proc/self/oom_score_adj").write_text("800")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: reader: %(message)s")
+    configure(configured())
     limit(LogRate())
     asyncio.run(_serve(socket.socket(fileno=int(sys.argv[1]))))
 

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
+from backend.logs import configure
 from backend.settings import LOOPBACK, Settings
 from backend.storage.database import NewerSchemaError
 from backend.storage.database_file import DatabaseFileError
@@ -30,6 +31,7 @@ from backend.web.app import create_app
 from backend.web.connections import Connection, evict, sweep
 from backend.web.log_rate import LogRate, limit
 from backend.web.readers import Readers
+from backend.web.requests import Requests
 from backend.web.site import nameless
 from backend.web.sockets import (
     ACCEPTED_AT_ONCE,
@@ -103,6 +105,7 @@ def serve(settings: Settings, started: Callable[[FastAPI, str], None]) -> None:
             "With accounts it may be any: 'loraone user add NAME --role administrator', then "
             f"'LORAONE_AUTH=local {public}loraone serve --host {settings.host}'"
         )
+    configure(settings.log_format)
     sys.setswitchinterval(SWITCH_S)
     files = raise_file_limit()
     with _private(), _only_server(settings), listen(settings) as listening:
@@ -117,9 +120,11 @@ def serve(settings: Settings, started: Callable[[FastAPI, str], None]) -> None:
         url = f"http://{host}:{listening.getsockname()[1]}"
         app = _app(settings)
         config = uvicorn.Config(
-            app,
+            Requests(app, settings.log_format),
             http=Connection,
             ws="none",
+            # Its own writes text; without one its lines go where all others do.
+            log_config=None if settings.log_format == "json" else uvicorn.config.LOGGING_CONFIG,
             log_level="warning",
             access_log=False,
             # The application itself knows whose word to take (backend/web/proxies.py).

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import httpx
 import psutil
@@ -109,7 +109,7 @@ def _command(process: psutil.Process) -> str:
 
 class Process:
     """A server in a process of its own, as a user starts it: ``before`` are words before its
-    command, ``module`` is what it is."""
+    command, ``module`` is what it is, ``errors`` is where its standard error goes to alone."""
 
     def __init__(
         self,
@@ -118,6 +118,7 @@ class Process:
         *,
         before: Sequence[str] = (),
         module: str = "backend.cli",
+        errors: IO[str] | None = None,
         **settings: str,
     ) -> None:
         self.home = home
@@ -135,7 +136,7 @@ class Process:
             command,
             env=environment,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=errors or subprocess.STDOUT,
             text=True,
         )
         assert self.process.stdout is not None

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,8 +18,8 @@ from tests.backend.conftest import Process
 class Served(Process):
     """A server whose log is read as it comes."""
 
-    def __init__(self, home: Path, **settings: str) -> None:
-        super().__init__(home, [], LORAONE_BENCHMARK_DEVICE="false", **settings)
+    def __init__(self, home: Path, errors: IO[str] | None = None, **settings: str) -> None:
+        super().__init__(home, [], errors=errors, LORAONE_BENCHMARK_DEVICE="false", **settings)
         parts = urlsplit(self.url)
         assert parts.hostname is not None
         assert parts.port is not None
