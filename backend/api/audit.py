@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, get_args
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
@@ -23,9 +23,7 @@ router = APIRouter(tags=["audit"])
 _PART = 1000
 
 _Person = Annotated[int | None, Query(ge=1, le=MOST_INT, description="What this person did alone")]
-_Action = Annotated[
-    str | None, Query(max_length=40, description="This action alone, such as sign-in")
-]
+_Action = Annotated[audit.Action | None, Query(description="This action alone, such as sign-in")]
 
 
 @router.get("/audit")
@@ -43,6 +41,14 @@ def read_audit(
     """What was done, the newest first."""
     rows = audit.rows(session, limit, before=before, person=person, action=action)
     return [AuditOut.of(row) for row in rows]
+
+
+@router.get("/audit/actions")
+@fresh("it is read seldom")
+@needs("admin")
+def actions() -> list[audit.Action]:
+    """All that the trail can say that people did."""
+    return list(get_args(audit.Action))
 
 
 @router.get("/audit/file", response_class=StreamingResponse, responses=sends("application/jsonl"))

@@ -17,7 +17,8 @@ class SessionCookie:
         self, request: Request, response: Response, settings: SettingsDep, callers: CallersDep
     ) -> None:
         self._request, self._response = request, response
-        self._settings, self._name = settings, callers.cookie
+        self._settings = settings
+        self._name = callers.cookie(request.headers.get("host", ""))
 
     @property
     def address(self) -> str:

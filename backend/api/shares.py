@@ -36,7 +36,7 @@ def make(given: ShareIn, caller: CallerDep, database: DatabaseDep) -> ShareMadeO
         owner = caller.owner(session)
         link, secret = share_links.make(session, owner.id, given.view, shows, given.days)
         audit.note(session, caller, "share link made", f"share link {link.id}", _shown(shows))
-        return ShareMadeOut(**_out(session, link).model_dump(), secret=secret)
+        return ShareMadeOut(**_out(link, owner.name).model_dump(), secret=secret)
 
 
 @router.get("/shares")
@@ -45,7 +45,11 @@ def make(given: ShareIn, caller: CallerDep, database: DatabaseDep) -> ShareMadeO
 def shares(session: Reading, caller: CallerDep) -> list[ShareOut]:
     """One's own links, the newest first; for administrators everybody's."""
     links = session.scalars(select(ShareLink).order_by(ShareLink.id.desc())).all()
-    return [_out(session, link) for link in links if _may_end(caller, link)]
+    mine = [link for link in links if _may_end(caller, link)]
+    authors = {link.person_id for link in mine} - {None}
+    people = select(Person.id, Person.name).where(Person.id.in_(authors))
+    named = dict(session.execute(people).tuples().all())
+    return [_out(link, named.get(link.person_id or 0, "")) for link in mine]
 
 
 @router.get("/shared", responses=refuses(404))
@@ -78,14 +82,14 @@ def _may_end(caller: Caller, link: ShareLink) -> bool:
     return own or caller.may_change(link.person_id)
 
 
-def _out(session: Session, link: ShareLink) -> ShareOut:
+def _out(link: ShareLink, author: str) -> ShareOut:
     shows = Shared.of(link.shows)
     return ShareOut(
         id=link.id,
         view=link.view,
         experiments=sorted(shows.experiments | shows.of_runs),
         runs=sorted(shows.runs),
-        author=_author(session, link),
+        author=author,
         created_at=link.created_at,
         expires_at=link.expires_at,
         revoked_at=link.revoked_at,

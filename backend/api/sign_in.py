@@ -24,9 +24,16 @@ from backend.api.deps import (
 )
 from backend.api.kept import fresh
 from backend.api.rights import needs, open_to_all
-from backend.api.schemas.sign_in import CallerOut, MeOut, PasswordIn, SignInIn, SignInOut
+from backend.api.schemas.sign_in import (
+    CallerOut,
+    MeOut,
+    NameIn,
+    PasswordIn,
+    SignInIn,
+    SignInOut,
+)
 from backend.errors import ConflictError, NobodyError, NotFoundError
-from backend.people import audit, passwords, registry, sign_ins, slowdown, standing
+from backend.people import audit, changing, passwords, registry, sign_ins, slowdown, standing
 from backend.people.caller import Caller
 from backend.settings import Settings
 from backend.storage.database import Database
@@ -190,6 +197,25 @@ def sign_out_everywhere(
         callers.forget()
         feed.wake()
     cookie.take_away()
+
+
+@router.put("/me/name", status_code=204, responses=refuses(409))
+@needs("read", account=True)
+def rename(
+    given: NameIn, caller: CallerDep, callers: CallersDep, database: DatabaseDep, feed: FeedDep
+) -> None:
+    """Have another name, also where it stands beside what one launched and wrote. Whoever vouches
+    for one, such as an identity provider, goes on doing so."""
+    if caller.person is None:
+        raise ConflictError("this server has no accounts (LORAONE_AUTH); allowed: LORAONE_USER")
+    with database.write() as session:
+        standing.check_still(session, caller)
+        person = session.get_one(Person, caller.person)
+        if given.name != person.name:
+            changing.rename(session, person, given.name)
+            audit.note(session, caller, "person renamed", f"person {person.id}")
+    callers.forget()
+    feed.wake()
 
 
 @router.get("/me/sign-ins")

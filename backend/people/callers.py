@@ -9,11 +9,13 @@ seconds.
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -36,6 +38,8 @@ _SEEN = timedelta(minutes=1)
 _MOST_KEPT = 10_000
 # Of a name that a proxy gives somebody.
 _LONGEST = 500
+
+_PORT = re.compile(r":([0-9]{1,5})\Z")
 
 _Find = Callable[[Session, str], Caller | None]
 
@@ -69,15 +73,22 @@ class Callers:
             return None if said is None else await self._by_proxy(said)
         if kind:
             return None
-        cookie = cookie_of(headers, self.cookie)
+        cookie = cookie_of(headers, self.cookie(headers.get("host", "")))
         return await self._by(cookie, self._of_session) if cookie else None
 
-    @property
-    def cookie(self) -> str:
-        """The name of a session's cookie; browsers hold to what its beginning promises."""
+    def cookie(self, host: str) -> str:
+        """The name of a session's cookie; browsers hold to what its beginning promises.
+
+        They send the cookies of a host to all its ports: so the port that a browser asked, as
+        ``host`` says, is part of it. Under a public address it is that one's, however the proxy
+        passes requests on.
+        """
+        public = self._settings.public_url
+        port = _PORT.search(host if public is None else urlsplit(public).netloc)
+        name = "loraone" if port is None else f"loraone-{port[1]}"
         if not self._settings.behind_tls:
-            return "loraone"
-        return "__Secure-loraone" if self._settings.root_path else "__Host-loraone"
+            return name
+        return f"__Secure-{name}" if self._settings.root_path else f"__Host-{name}"
 
     def forget(self) -> None:
         """What is known of people has changed."""

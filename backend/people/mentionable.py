@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from backend.people import registry
@@ -16,7 +16,7 @@ MOST_LISTED = 1000
 
 def people(session: Session, experiment: Experiment) -> list[Person]:
     """By name, regardless of capitals."""
-    query = select(Person).where(_sees(experiment)).order_by(func.lower(Person.name), Person.id)
+    query = select(Person).where(_sees(experiment)).order_by(Person.name_key, Person.id)
     return list(session.scalars(query.limit(MOST_LISTED)))
 
 

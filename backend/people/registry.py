@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backend.errors import FieldProblem, InvalidError
-from backend.storage.tables import NAMED, Experiment, Person
+from backend.storage.tables import NAMED, Experiment, Person, name_key
 
 
 def plain(name: str) -> str:
@@ -27,11 +27,11 @@ def named(session: Session, name: str) -> Person:
 
 
 def find(session: Session, name: str) -> Person | None:
-    """The person of exactly this name, else of it in other letters' case."""
+    """The person of exactly this name, else of one that reads alike; of two the older."""
     person = session.scalars(select(Person).where(Person.name == name)).one_or_none()
     if person is not None:
         return person
-    alike = select(Person).where(func.lower(Person.name) == name.lower()).order_by(Person.id)
+    alike = select(Person).where(Person.name_key == name_key(name)).order_by(Person.id)
     return session.scalars(alike.limit(1)).one_or_none()
 
 
@@ -59,7 +59,7 @@ def everybody(session: Session) -> list[tuple[Person, int]]:
     query = select(Person, func.coalesce(owned.c.count, 0)).outerjoin(
         owned, owned.c.owner_id == Person.id
     )
-    rows = session.execute(query.order_by(func.lower(Person.name), Person.id)).all()
+    rows = session.execute(query.order_by(Person.name_key, Person.id)).all()
     return [(person, int(count)) for person, count in rows]
 
 

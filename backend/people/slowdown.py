@@ -18,7 +18,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from backend.errors import TooOftenError
-from backend.storage.tables import Attempt, now
+from backend.storage.tables import Attempt, name_key, now
 from backend.storage.versions import NO_EXPERIMENT, TOUCHES
 
 
@@ -97,7 +97,7 @@ def succeeded(session: Session, name: str, address: str) -> None:
 
 
 def _keys(name: str, address: str) -> Iterator[tuple[str, _Rule]]:
-    name, address = name.casefold(), _network(address)
+    name, address = name_key(name), _network(address)
     yield _key("both", name, address), _OF_BOTH
     yield _key("address", address), _OF_ADDRESS
     yield _key("account", name), _OF_ACCOUNT

@@ -64,7 +64,7 @@ def _signs_by_itself(headers: Headers, site: Site) -> bool:
     proxy once."""
     if headers.get("authorization", "").lower().startswith("bearer "):
         return False
-    return site.by_proxy or (site.cookie is not None and "cookie" in headers)
+    return site.by_proxy or (site.by_cookie and "cookie" in headers)
 
 
 def _of_target(scope: Scope) -> Problem | None:

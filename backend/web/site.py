@@ -19,25 +19,24 @@ _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::(?P<port>[0-9]{1,
 
 @dataclass(frozen=True)
 class Site:
-    """Names in lower case; ``direct`` are those by which nobody stands between, and ``cookie`` is
-    the one that signs people in, None where nobody needs to be; ``by_proxy``: a proxy says who
-    asks."""
+    """Names in lower case; ``direct`` are those by which nobody stands between. ``by_cookie``:
+    people sign in here; ``by_proxy``: a proxy says who asks."""
 
     direct: frozenset[str]
     public_host: str | None = None
     public_origin: str | None = None
-    cookie: str | None = None
+    by_cookie: bool = False
     by_proxy: bool = False
 
     @classmethod
-    def of(cls, settings: Settings, cookie: str) -> Site:
+    def of(cls, settings: Settings) -> Site:
         """What a server with these settings is called."""
         listened = {settings.host.lower()} if _names_one(settings.host) else set()
         return cls(
             direct=frozenset(map(_plain, {*LOOPBACK, *listened})),
             public_host=None if settings.public_host is None else _plain(settings.public_host),
             public_origin=settings.public_origin,
-            cookie=None if settings.auth == "none" else cookie,
+            by_cookie=settings.auth != "none",
             by_proxy=settings.auth == "proxy",
         )
 

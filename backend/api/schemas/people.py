@@ -16,6 +16,8 @@ from backend.people.roles import Role
 from backend.storage.tables import NAMED, Person
 from loraone.spec.base import MOST_INT, Text
 
+_MOST_NAME = 100
+
 
 def _printable(name: str) -> str:
     if not name.isprintable():
@@ -25,11 +27,21 @@ def _printable(name: str) -> str:
     return name
 
 
+def _fits(name: str) -> str:
+    """As it is stored: of blanks nothing is left, and one letter may become many."""
+    if not 1 <= len(name) <= _MOST_NAME:
+        raise PydanticCustomError(
+            "name_length", "has {length} characters; allowed: 1 to 100", {"length": len(name)}
+        )
+    return name
+
+
 PersonName = Annotated[
     Text,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=_MOST_NAME),
     AfterValidator(_printable),
     AfterValidator(registry.plain),
+    AfterValidator(_fits),
 ]
 PersonKey = Annotated[int, Field(ge=1, le=MOST_INT)]
 InvitationKind = Literal["setup", "invite", "reset"]

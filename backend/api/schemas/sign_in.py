@@ -90,6 +90,12 @@ class PasswordIn(In):
     new: Password
 
 
+class NameIn(In):
+    """What one is called from now on."""
+
+    name: PersonName
+
+
 class LinkIn(In):
     """A link that somebody was given."""
 

@@ -17,6 +17,7 @@ from backend.storage.tables.people import (
     Right,
     Role,
     SignIn,
+    name_key,
 )
 from backend.storage.tables.results import (
     AlignmentRow,
@@ -79,5 +80,6 @@ __all__ = [
     "SignIn",
     "SpectrumRow",
     "Tag",
+    "name_key",
     "now",
 ]

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Float, ForeignKey, Index, String, false
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Float, ForeignKey, Index, String, Text, false
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from backend.storage.tables.base import Base, now
+
+
+def name_key(name: str) -> str:
+    """The same of all names that read alike: whatever the case of their letters, however they were
+    typed, in whichever of several forms a letter has."""
+    known = " ".join(unicodedata.normalize("NFKC", name).split())
+    return unicodedata.normalize("NFKC", known.casefold())
+
 
 # What people may do here; each may what the one before may.
 Role = Literal["viewer", "editor", "administrator"]
@@ -29,11 +38,14 @@ class Person(Base):
     __tablename__ = "people"
     __table_args__ = (
         Index("ix_people_subject", "source", "subject", unique=True),
+        # Not unique: two may have been here before they were one name.
+        Index("ix_people_name_key", "name_key", "id"),
         {"sqlite_autoincrement": True},  # nobody inherits what was somebody's
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
+    name_key: Mapped[str] = mapped_column(Text, default="", server_default="")
     email: Mapped[str | None] = mapped_column(String(320))
     source: Mapped[str] = mapped_column(String(10), default=NAMED)
     subject: Mapped[str | None] = mapped_column(String(500))
@@ -46,6 +58,12 @@ class Person(Base):
     quota_runs: Mapped[int | None]
     quota_disk_gb: Mapped[float | None] = mapped_column(Float)
     quota_lane_hours: Mapped[float | None] = mapped_column(Float)
+
+    @validates("name")
+    def _under(self, _: str, name: str) -> str:
+        """Wherever a name is set, what it is found under is set with it."""
+        self.name_key = name_key(name)
+        return name
 
 
 class SignIn(Base):

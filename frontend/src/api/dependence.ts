@@ -56,6 +56,7 @@ export const DEPENDENCES: Record<Reading | Asking, Dependence> = {
   // What people do to people is told by no feed: their tables are read when they are opened, and
   // after each change that is made in them.
   "/api/audit": CONSTANT,
+  "/api/audit/actions": CONSTANT,
   "/api/audit/file": CONSTANT,
   "/api/invitations": CONSTANT,
   "/api/me/sign-ins": CONSTANT,

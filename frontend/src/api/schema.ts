@@ -24,6 +24,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/audit/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Actions
+         * @description All that the trail can say that people did.
+         */
+        get: operations["audit_actions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/audit/file": {
         parameters: {
             query?: never;
@@ -801,6 +821,27 @@ export interface paths {
          */
         get: operations["people_me"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/name": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Rename
+         * @description Have another name, also where it stands beside what one launched and wrote. Whoever vouches
+         *     for one, such as an identity provider, goes on doing so.
+         */
+        put: operations["people_rename"];
         post?: never;
         delete?: never;
         options?: never;
@@ -3417,6 +3458,14 @@ export interface components {
             targets: "all-linear" | string[];
         };
         /**
+         * NameIn
+         * @description What one is called from now on.
+         */
+        NameIn: {
+            /** Name */
+            name: string;
+        };
+        /**
          * NoteIn
          * @description A new version of the notes, on top of version ``base`` (0: there were none).
          */
@@ -4827,7 +4876,7 @@ export interface operations {
                 /** @description What this person did alone */
                 person?: number | null;
                 /** @description This action alone, such as sign-in */
-                action?: string | null;
+                action?: ("sign-in" | "sign-in failed" | "sign-out" | "sign-out everywhere" | "password changed" | "link made" | "link withdrawn" | "account made" | "password set" | "person renamed" | "role changed" | "quotas set" | "person disabled" | "person enabled" | "person claimed" | "token made" | "token deleted" | "launched" | "imported" | "changed" | "deleted" | "restored" | "removed for good" | "cancelled" | "retried" | "moved" | "note written" | "commented" | "comment changed" | "comment deleted" | "view saved" | "view deleted" | "lane set" | "share link made" | "share link ended" | "notice channel added" | "notice channel changed" | "notice channel deleted" | "notice channel tested") | null;
             };
             header?: never;
             path?: never;
@@ -4927,13 +4976,105 @@ export interface operations {
             };
         };
     };
+    audit_actions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": ("sign-in" | "sign-in failed" | "sign-out" | "sign-out everywhere" | "password changed" | "link made" | "link withdrawn" | "account made" | "password set" | "person renamed" | "role changed" | "quotas set" | "person disabled" | "person enabled" | "person claimed" | "token made" | "token deleted" | "launched" | "imported" | "changed" | "deleted" | "restored" | "removed for good" | "cancelled" | "retried" | "moved" | "note written" | "commented" | "comment changed" | "comment deleted" | "view saved" | "view deleted" | "lane set" | "share link made" | "share link ended" | "notice channel added" | "notice channel changed" | "notice channel deleted" | "notice channel tested")[];
+                };
+            };
+            /** @description The request cannot be read, or is not meant for this server */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The header, the address among it, is too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not take this now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, or would be soon */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     audit_download_audit: {
         parameters: {
             query?: {
                 /** @description What this person did alone */
                 person?: number | null;
                 /** @description This action alone, such as sign-in */
-                action?: string | null;
+                action?: ("sign-in" | "sign-in failed" | "sign-out" | "sign-out everywhere" | "password changed" | "link made" | "link withdrawn" | "account made" | "password set" | "person renamed" | "role changed" | "quotas set" | "person disabled" | "person enabled" | "person claimed" | "token made" | "token deleted" | "launched" | "imported" | "changed" | "deleted" | "restored" | "removed for good" | "cancelled" | "retried" | "moved" | "note written" | "commented" | "comment changed" | "comment deleted" | "view saved" | "view deleted" | "lane set" | "share link made" | "share link ended" | "notice channel added" | "notice channel changed" | "notice channel deleted" | "notice channel tested") | null;
             };
             header?: never;
             path?: never;
@@ -9866,6 +10007,118 @@ export interface operations {
             };
             /** @description The request is too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The header, the address among it, is too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not take this now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full, or would be soon */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_rename: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NameIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read, or is not meant for this server */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks has to sign in, or their token holds no longer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Whoever asks may not; another site's page may change nothing here */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request came too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What it is about is not in a state for it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,6 +1,7 @@
 import { Group, Paper, Stack, Text, Title } from "@mantine/core";
 import { api } from "../api/client";
 import { Empty } from "../ui/Empty";
+import { NameForm } from "./NameForm";
 import { PasswordForm } from "./PasswordForm";
 import { PersonAvatar } from "./PersonAvatar";
 import { SignIns } from "./SignIns";
@@ -35,6 +36,7 @@ export function AccountPage() {
           </Text>
         </div>
       </Group>
+      <NameForm key={person.name} name={person.name} />
       {person.password && <PasswordForm />}
       {person.way === "session" && <SignIns />}
       {person.id !== null && <OwnUsage person={person.id} />}

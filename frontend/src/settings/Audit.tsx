@@ -3,6 +3,7 @@ import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { address } from "../api/address";
 import { api, client, type Schemas } from "../api/client";
+import type { paths } from "../api/schema";
 import { DataTable } from "../ui/DataTable";
 import { Download } from "../ui/Download";
 import { Outdated } from "../ui/Outdated";
@@ -10,45 +11,15 @@ import type { Column } from "../ui/table";
 import { Unanswered } from "../ui/Unanswered";
 
 type Row = Schemas["AuditOut"];
+type Action = NonNullable<NonNullable<paths["/api/audit"]["get"]["parameters"]["query"]>["action"]>;
 
 const PER_PAGE = 100;
-
-/** As the server calls what people do (backend/people/audit.py). */
-const ACTIONS = [
-  "sign-in",
-  "sign-in failed",
-  "sign-out",
-  "sign-out everywhere",
-  "password changed",
-  "password set",
-  "link made",
-  "link withdrawn",
-  "account made",
-  "person renamed",
-  "role changed",
-  "person disabled",
-  "person enabled",
-  "person claimed",
-  "token made",
-  "token deleted",
-  "launched",
-  "imported",
-  "changed",
-  "cancelled",
-  "retried",
-  "moved",
-  "note written",
-  "view saved",
-  "view deleted",
-  "lane set",
-  "share link made",
-  "share link ended",
-];
 
 /** Who did what and from where, the newest first. */
 export function Audit() {
   const [person, setPerson] = useState<string | null>(null);
-  const [action, setAction] = useState<string | null>(null);
+  const [action, setAction] = useState<Action | null>(null);
+  const { data: actions } = api.useQuery("get", "/api/audit/actions");
   const { data: people } = api.useQuery("get", "/api/people", {}, { staleTime: 0 });
   const asked = {
     ...(person !== null && { person: Number(person) }),
@@ -101,9 +72,9 @@ export function Audit() {
           placeholder="Whatever was done"
           clearable
           searchable
-          data={ACTIONS}
+          data={actions ?? []}
           value={action}
-          onChange={setAction}
+          onChange={(chosen) => setAction(chosen as Action | null)}
         />
       </Group>
       {error && !data ? (

@@ -111,6 +111,7 @@ def named(app: FastAPI, client: TestClient) -> Any:
 
 # What is asked, after what, and what the trail says then.
 CHANGES: dict[str, tuple[str, Prepare | None, Any, str, str]] = {
+    "PUT /me/name": ("me/name", None, {"name": "Root"}, "person renamed", "person 1"),
     "POST /experiments": ("experiments", None, SPEC, "launched", "experiment 1"),
     "POST /experiments/import": ("experiments/import", imported, None, "imported", "experiment 2"),
     "PATCH /experiments/{experiment_id}": (

@@ -72,3 +72,12 @@ def test_it_stays_when_a_name_changes(local_app: FastAPI) -> None:
     client.patch("/api/people/1", json={"name": "chief"})
     client.post("/api/people/invite", json={})
     assert [row.name for row in trail(local_app)] == ["chief", "root", "root"]
+
+
+def test_the_page_is_told_what_the_trail_can_say(local_app: FastAPI) -> None:
+    client = administrator(local_app)
+    actions = client.get("/api/audit/actions").json()
+    assert {"sign-in", "commented", "quotas set"} <= set(actions)
+    for action in actions:
+        assert client.get("/api/audit", params={"action": action}).status_code == 200
+    assert client.get("/api/audit", params={"action": "thought"}).status_code == 422

@@ -20,6 +20,7 @@ from backend.web.app import create_app
 from tests.backend.api.test_owners import SPEC
 from tests.backend.people import accounts
 from tests.backend.storage import binned
+from tests.backend.storage.plans import listening_to
 from tests.backend.web.test_access import ROUTES
 from tests.conftest import DatabaseUrl
 
@@ -232,3 +233,16 @@ def test_its_secret_is_said_once_and_stored_as_a_hash(shares: Shares) -> None:
     assert secret not in shares.ada.get("/api/shares").text
     with shares.app.state.database.read() as session:
         assert secret not in session.query(ShareLink).one().secret
+
+
+def test_a_list_of_links_asks_for_all_their_authors_at_once(shares: Shares) -> None:
+    counts = []
+    for _ in range(2):
+        for client in (shares.ada, shares.root):
+            body = {"view": "/compare", "of": [f"e{shares.one['id']}"]}
+            assert client.post("/api/shares", json=body).status_code == 201
+        with listening_to(shares.app.state.database.engine) as sent:
+            listed = shares.root.get("/api/shares").json()
+        counts.append(len(sent.statements))
+    assert {row["author"] for row in listed} == {"ada", "root"}
+    assert counts[0] == counts[1]

@@ -66,8 +66,36 @@ def test_the_cookie_is_for_this_site_alone_and_no_script_reads_it(local_app: Fas
     with_password(local_app, "ana", "viewer")
     answer = browser(local_app).post("/api/sign-in", json={"name": "ana", "password": PASSWORD})
     name, *parts = answer.headers["set-cookie"].split("; ")
-    assert name.startswith("loraone=")
+    assert name.startswith("loraone-8111=")
     assert set(parts) == {"HttpOnly", "Path=/", "SameSite=lax", "Max-Age=2592000"}
+
+
+def test_servers_on_two_ports_of_a_host_do_not_take_each_others_cookies(
+    local_app: FastAPI,
+) -> None:
+    with_password(local_app, "ana", "viewer")
+    here = browser(local_app)
+    assert sign_in(here, "ana") == 200
+    # What the browser sends to another port of this host, where somebody else is signed in.
+    other = here.get("/api/me", headers={"Host": "127.0.0.1:8112"})
+    assert other.json()["sign_in_needed"]
+    body = {"name": "ana", "password": PASSWORD}
+    answer = here.post("/api/sign-in", json=body, headers={"Host": "127.0.0.1:8112"})
+    assert answer.headers["set-cookie"].startswith("loraone-8112=")
+    assert who(here) == "ana"  # still, on the first
+
+
+def test_under_a_public_address_a_sign_in_holds_however_the_proxy_passes_requests_on(
+    local_app: FastAPI,
+) -> None:
+    settings = local_app.state.settings
+    app = create_app(settings.model_copy(update={"public_url": "http://127.0.0.1:8080"}))
+    app.state.passwords = accounts.quick()
+    with_password(app, "ana", "viewer")
+    here = browser(app)
+    assert sign_in(here, "ana") == 200
+    for host in ("127.0.0.1:8080", "127.0.0.1:8111", "127.0.0.1"):
+        assert here.get("/api/me", headers={"Host": host}).json()["person"]["name"] == "ana"
 
 
 @pytest.mark.parametrize(
@@ -75,6 +103,7 @@ def test_the_cookie_is_for_this_site_alone_and_no_script_reads_it(local_app: Fas
     [
         ("https://127.0.0.1", "__Host-loraone", "/"),
         ("https://127.0.0.1/lora", "__Secure-loraone", "/lora"),
+        ("https://127.0.0.1:8443", "__Host-loraone-8443", "/"),
     ],
 )
 def test_behind_tls_the_cookie_never_travels_without(
@@ -96,13 +125,13 @@ def test_a_session_has_a_new_secret_each_time_and_the_one_before_ends(local_app:
 
     def cookie_after(cookie: str) -> str:
         client = browser(local_app)
-        client.headers["Cookie"] = f"loraone={cookie}"
+        client.headers["Cookie"] = f"loraone-8111={cookie}"
         answer = client.post("/api/sign-in", json={"name": "ana", "password": PASSWORD})
         return answer.headers["set-cookie"].split(";")[0].partition("=")[2]
 
     def whose(cookie: str) -> str | None:
         client = browser(local_app)
-        client.headers["Cookie"] = f"loraone={cookie}"
+        client.headers["Cookie"] = f"loraone-8111={cookie}"
         return who(client)
 
     first = cookie_after("fixed-by-somebody-else")

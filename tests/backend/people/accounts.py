@@ -64,7 +64,7 @@ def signed_in(app: FastAPI, person_id: int) -> TestClient:
             )
         )
     client = _client(app)
-    client.cookies.set(app.state.callers.cookie, secret)
+    client.cookies.set(app.state.callers.cookie("127.0.0.1:8111"), secret)
     client.headers["Sec-Fetch-Site"] = "same-origin"
     return client
 

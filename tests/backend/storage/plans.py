@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from backend.storage.database import Database
@@ -40,8 +40,14 @@ class Sent:
 @contextmanager
 def listening(session: Session) -> Iterator[Sent]:
     """What a session sends meanwhile: those that write have an engine of their own."""
+    with listening_to(session.get_bind().engine) as sent:
+        yield sent
+
+
+@contextmanager
+def listening_to(engine: Engine) -> Iterator[Sent]:
+    """What is sent by an engine meanwhile."""
     sent = Sent()
-    engine = session.get_bind().engine
 
     def hear(conn: Any, cursor: Any, statement: str, given: Any, *_: Any) -> None:
         if statement.lstrip().upper().startswith(("SELECT", "UPDATE", "DELETE", "WITH")):

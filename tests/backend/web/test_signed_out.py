@@ -61,7 +61,8 @@ def test_an_open_page_is_told_how_much_one_has_not_read_oneself(
 
 def cookies(client: TestClient) -> dict[str, str]:
     """What a browser sends, as a header."""
-    return {"Cookie": "; ".join(f"{name}={value}" for name, value in client.cookies.items())}
+    said = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+    return {"Cookie": said, "Host": "127.0.0.1:8111"}  # by which they signed in
 
 
 @pytest.mark.parametrize("how", ["disabled", "reset", "signed out"])

@@ -1,10 +1,14 @@
-"""What people use, and what they may
+"""What people use and may, and names that read alike
 
-Sizes of runs that there are already are measured by and by.
+Sizes of runs that there are already are measured by and by. People whose names read alike stay two:
+each is found by exactly their own name, the older one by any other spelling of it, and nobody new
+is given either.
 
 Revision ID: 0013
 Revises: 0012
 """
+
+import unicodedata
 
 import sqlalchemy as sa
 from alembic import op
@@ -53,6 +57,11 @@ def upgrade() -> None:
     op.add_column("people", sa.Column("quota_runs", sa.Integer()))
     op.add_column("people", sa.Column("quota_disk_gb", sa.Float()))
     op.add_column("people", sa.Column("quota_lane_hours", sa.Float()))
+    op.add_column(
+        "people", sa.Column("name_key", sa.Text(), nullable=False, server_default="")
+    )
+    op.create_index("ix_people_name_key", "people", ["name_key", "id"])
+    _key_names(op.get_bind())
     op.execute(
         sa.text(
             "INSERT INTO run_sizes (run_id, experiment_id, bytes, due) "
@@ -60,3 +69,11 @@ def upgrade() -> None:
             "WHERE status IN ('succeeded', 'failed', 'cancelled')"
         ).bindparams(due=True)
     )
+
+
+def _key_names(connection: sa.Connection) -> None:
+    people = sa.table("people", sa.column("id"), sa.column("name"), sa.column("name_key"))
+    for key, name in connection.execute(sa.select(people.c.id, people.c.name)).all():
+        plain = " ".join(unicodedata.normalize("NFKC", name).split())
+        under = unicodedata.normalize("NFKC", plain.casefold())
+        connection.execute(people.update().where(people.c.id == key).values(name_key=under))
