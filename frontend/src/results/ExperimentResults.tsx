@@ -51,7 +51,8 @@ export function ExperimentResults({ id, search: raw, go, alone = false }: Props)
   if (!data || !catalog) return <Skeleton height={400} />;
   const search = known(raw, catalog);
   const change = (part: Partial<ExperimentSearch>) => go({ ...search, ...part });
-  const tab = search.tab ?? "overview";
+  const asked = search.tab ?? "overview";
+  const tab = guest && !(asked in FOR_GUESTS) ? "overview" : asked;
   const shown = (
     <Panel tab={tab} experiment={data} search={search} change={change} catalog={catalog} />
   );

@@ -80,8 +80,8 @@ export function ShareMenu({ experiment, search }: Props) {
         of={[`e${experiment.id}`]}
         views={[
           { label: "All its results", view: path },
-          // What would be launched again is not for guests.
-          ...(tab === "recipe"
+          // Neither what would be launched again nor what is said about it is for guests.
+          ...(tab === "recipe" || tab === "comments"
             ? []
             : [{ label: tabLabel(tab, catalog), view: viewAddress(path, { ...search, tab }) }]),
         ]}
