@@ -51,7 +51,8 @@ formats: $(VENV)/dev.stamp  ## every method in every number format on every arch
 # Others every day; CI always takes the same, so that it fails for what has changed alone.
 FUZZ := LORAONE_FUZZ_SEED=$${LORAONE_FUZZ_SEED:-$$(date +%Y%m%d)}
 fuzz: $(VENV)/dev.stamp  ## generated requests for twenty minutes, thousands of changed imports, specs and backups
-	$(FUZZ) LORAONE_FUZZ_SECONDS=600 $(BIN)/python -m pytest tests/backend/web/test_schemathesis.py -s --timeout=3000
+	$(FUZZ) LORAONE_FUZZ_SECONDS=300 $(BIN)/python -m pytest -s --timeout=3000 \
+	  tests/backend/web/test_schemathesis.py tests/backend/web/test_schemathesis_roles.py
 	$(FUZZ) LORAONE_FUZZ_BACKUPS=1000 LORAONE_MUTATIONS=3000 $(BIN)/python -m pytest -n 2 --timeout=3000 \
 	  tests/backend/api/test_mutations.py tests/backend/storage/test_mutated_backups.py
 
