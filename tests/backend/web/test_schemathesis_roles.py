@@ -38,7 +38,7 @@ SPARE = 12
 # What is written down of whoever looks, and failed sign-ins; and what is a person's own.
 LOGGED = ("audit", "attempts", "changes", "sqlite_sequence")
 SEEN = {"people": ("seen_at",)}
-OWN = ("sign_ins", "access_tokens", "notices", "notice_choices")
+OWN = ("sign_ins", "access_tokens", "notices", "notice_choices", "notice_channels")
 
 Rows = dict[str, Counter[tuple[Any, ...]]]
 
