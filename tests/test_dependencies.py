@@ -70,11 +70,8 @@ def imported(*folders: str) -> dict[str, Path]:
 @pytest.mark.parametrize("extra", [None, "dev"])
 def test_every_import_is_declared(extra: str | None) -> None:
     folders = ("loraone", "backend") if extra is None else ("tests", "benchmarks", "docs")
-<<<<<<< HEAD
-    known = declared("cluster", "notices") if extra is None else declared("dev")
-=======
-    known = declared("cluster", "trackers", "mlflow", "wandb") if extra is None else declared("dev")
->>>>>>> 7d0ee04 (The log is lines of JSON where that is asked for, each request has an id, and each run's end is a line)
+    extras = ("cluster", "notices", "trackers", "mlflow", "wandb")
+    known = declared(*extras) if extra is None else declared("dev")
     missing = {
         name: str(file.relative_to(ROOT))
         for name, file in imported(*folders).items()
