@@ -134,7 +134,8 @@ def test_a_feed_that_reads_for_its_follower_as_they_were_does_not_decide_who_the
 ) -> None:
     callers = team.app.state.callers
     callers.forget()
-    headers = Headers({"cookie": "; ".join(f"{k}={v}" for k, v in team.ada.cookies.items())})
+    cookie = "; ".join(f"{name}={value}" for name, value in team.ada.cookies.items())
+    headers = Headers({"cookie": cookie, "host": "127.0.0.1:8111"})
 
     async def as_a_feed_does() -> None:
         with reading_for(TEAM):  # she owned nothing private when it began
