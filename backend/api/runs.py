@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -129,15 +128,6 @@ def cancel_all(
     return ChangedOut(changed=len(ids))
 
 
-def _by_owner(session: Session, some: Sequence[Run]) -> Counter[int | None]:
-    """How many of these runs each person would have wait."""
-    of_experiment = Counter(run.experiment_id for run in some)
-    found: Counter[int | None] = Counter()
-    for key, count in of_experiment.items():
-        found[session.get_one(Experiment, key).owner_id] += count
-    return found
-
-
 @router.post("/runs/retry", responses=refuses(409, 429))
 @needs("launch", own=True)
 def retry_all(
@@ -157,7 +147,7 @@ def retry_all(
             run for run in _own(session, basket, caller)
             if run.id in meant and run.status in _UNSUCCESSFUL
         ]  # fmt: skip
-        admit(session, settings, _by_owner(session, again))
+        admit(session, settings, runs.by_owner(session, again))
         count = sum(runs.retry(session, run) for run in again)
         _note(session, caller, "retried", basket, count)
     scheduler.wake()

@@ -5,6 +5,7 @@ Every transition checks the status it starts from, so that two of them cannot bo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
@@ -167,6 +168,14 @@ def retry(session: Session, run: Run) -> bool:
     run.queued_at = now()
     requeue(session, run, "retried by a user")
     return True
+
+
+def by_owner(session: Session, some: Collection[Run]) -> Counter[int | None]:
+    """How many of these runs belong to whom."""
+    found: Counter[int | None] = Counter()
+    for key, count in Counter(run.experiment_id for run in some).items():
+        found[session.get_one(Experiment, key).owner_id] += count
+    return found
 
 
 def recover(session: Session, driven: Collection[tuple[int, int]] = ()) -> int:
