@@ -38,12 +38,6 @@ def end_run(app: FastAPI) -> None:
         session.get_one(Run, 1).status = "cancelled"
 
 
-def queue_run(app: FastAPI) -> None:
-    """A run that waits."""
-    with app.state.database.write() as session:
-        session.get_one(Run, 1).status = "queued"
-
-
 def invited(client: TestClient) -> str:
     """The secret of an invitation."""
     return str(client.post("/api/people/invite", json={}).json()["link"].partition("#")[2])
