@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import time
+from collections.abc import Iterator
 
 import pytest
 from markdown_it import MarkdownIt
@@ -25,6 +27,14 @@ LONG = {
     "ticks": "".join(f"{'`' * i} " for i in range(1, 440)),
     "one long line": "a" * 3_000_000,
 }
+
+
+@pytest.fixture(autouse=True)
+def without_collector() -> Iterator[None]:
+    """Collecting what other tests have left takes seconds, which are not the text's."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.mark.parametrize("name", LONG)
