@@ -26,7 +26,7 @@ def views(client: TestClient, key: int, *, every: bool = False) -> Iterator[str]
         if every:
             queries += [f"{of}&{choice}" for row in parameters for choice in _choices(row)]
         for run in runs if "{run_id}" in path else [0]:
-            bare = path.format(experiment_id=key, run_id=run)
+            bare = path.format(experiment_id=key, run_id=run, person_id=1)
             yield from (f"{bare}?{query}" for query in queries)
 
 
