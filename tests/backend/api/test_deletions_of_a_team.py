@@ -88,7 +88,7 @@ def test_it_is_noted_who_deleted_restored_and_removed(team: Team) -> None:
 def test_whoever_has_it_open_is_told_that_it_was_deleted(team: Team) -> None:
     team.ada.delete(f"/api/experiments/{team.experiment}")
     row = (1, "experiment", {"experiment": team.experiment, "run": 0})
-    assert team.experiment in _seen(team.app.state.database, [row], None, None, TEAM)
+    assert team.experiment in _seen(team.app.state.database, [row], None, TEAM)
 
 
 def test_an_administrator_gives_an_experiment_to_another_person(team: Team) -> None:
