@@ -15,13 +15,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 
+import psutil
 from starlette.types import Scope
 
 from backend.settings import Settings
 from backend.web.exchange import BEGUN, Reply, answer_of, frame, frames, question
 
 # A reader without a sign of life for so long hangs; one whose answer takes so long may go on for
-# ever. Signs come every second, but everything else on the machine has precedence.
+# ever. Signs come every second, but everything else on the machine has precedence: one that works
+# and was given less of a processor than that is waited for.
 SILENT_S, LONGEST_S = 10.0, 120.0
 # One that was not heard of for so long is asked nothing new: it may hang.
 QUIET_S = 5.0
@@ -135,6 +137,14 @@ class ReaderProcess:
         """End it, whatever it does; :meth:`live` sees to the rest."""
         self._process.kill()
 
+    def _spent(self) -> float:
+        """Seconds of processors that it was given so far."""
+        try:
+            times = psutil.Process(self.pid).cpu_times()
+        except psutil.Error:  # it has ended
+            return 0.0
+        return float(times.user + times.system)
+
     async def ask(self, scope: Scope) -> Reply | None:
         """Its answer; None where it ended, or hangs, before it had the question.
 
@@ -146,13 +156,15 @@ class ReaderProcess:
             if self._ended:
                 return None
             self._waiting[number] = waiting
-        asked = time.monotonic()
+        asked, looks = time.monotonic(), list[float]()
         self._outbox.put(frame(number, question(scope)))
         try:
             while not (await asyncio.wait([waiting.answer], timeout=_LOOK_S))[0]:
                 now = time.monotonic()
+                looks.append(self._spent())
                 endless = now - asked > LONGEST_S
-                if endless or now - max(self._heard, asked) > SILENT_S:
+                starved = looks[-2:][0] < looks[-1] < looks[0] + SILENT_S
+                if endless or (now - max(self._heard, asked) > SILENT_S and not starved):
                     log.warning("a reader hangs: it is ended, and started again")
                     self.kill()
                     break

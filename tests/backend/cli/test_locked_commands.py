@@ -9,8 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from backend.cli import app
-from backend.scheduling.jobs import CUT, MAX_LOG_BYTES
-from backend.scheduling.lane import _append_log
+from backend.scheduling.jobs import CUT, MAX_LOG_BYTES, append_log
 from backend.storage.folder_lock import only_server
 from tests.backend.storage.archived import filled
 
@@ -39,5 +38,5 @@ def test_what_reads_works_beside_a_server_and_what_writes_names_it(tmp_path: Pat
 def test_what_a_node_sends_to_a_log_without_end_is_cut_off(tmp_path: Path) -> None:
     file = tmp_path / "logs" / "1.log"
     for _ in range(5):
-        _append_log(file, "x" * 300_000)
+        append_log(file, "x" * 300_000)
     assert file.stat().st_size == MAX_LOG_BYTES + len(CUT)

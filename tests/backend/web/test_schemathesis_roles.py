@@ -82,7 +82,8 @@ class Team(Server):
             for (name,) in names:
                 if name in LOGGED:
                     continue
-                others = f" WHERE person_id < {FIRST}" if name in OWN else ""
+                whose = {"people": "id"} | dict.fromkeys(OWN, "person_id")
+                others = f" WHERE {whose[name]} < {FIRST}" if name in whose else ""
                 cursor = file.execute(f'SELECT * FROM "{name}"{others}')
                 columns = [column for column, *_ in cursor.description]
                 kept = [i for i, column in enumerate(columns) if column not in SEEN.get(name, ())]
@@ -96,6 +97,19 @@ def headers_of(client: TestClient) -> dict[str, str]:
     said = {"Cookie": cookies} if cookies else {}
     names = ("Authorization", "Sec-Fetch-Site")
     return said | {name: client.headers[name] for name in names if name in client.headers}
+
+
+def at_port(app: FastAPI, served: Served, role: Role) -> Role:
+    """A role with its cookies called as those of the server on its port."""
+    of_test, of_port = (
+        app.state.callers.cookie(host)
+        for host in ("127.0.0.1:8111", f"127.0.0.1:{served.address[1]}")
+    )
+    first, *others = (
+        {**said, "Cookie": said["Cookie"].replace(of_test, of_port)} if "Cookie" in said else said
+        for said in (role.headers, *role.spare)
+    )
+    return Role(role.name, first, others)
 
 
 def somebody(app: FastAPI, role: RoleName, key: int) -> int:
@@ -136,6 +150,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     served = Served(
         folder / "home", module=fuzzed.__name__, LORAONE_READERS="1", LORAONE_AUTH="local"
     )
+    roles = {name: at_port(app, served, role) for name, role in roles.items()}
     editor = roles["editor"].headers
     made = {}
     for method, path, body in (

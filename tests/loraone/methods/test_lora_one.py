@@ -90,7 +90,7 @@ def test_what_peft_adds_to_the_layer_is_the_table(
     # Where σ_r and σ_{r+1} are close, float32 turns the subspace by about ε σ₁ / (σ_r − σ_{r+1}).
     values = np.append(np.linalg.svd(G.double().numpy(), compute_uv=False), 0.0)
     turned = np.finfo(np.float32).eps * values[0] / max(values[r - 1] - values[r], 1e-12)
-    assert np.linalg.norm(actual - expected) <= (1e-5 + 2 * turned) * np.linalg.norm(expected)
+    assert np.linalg.norm(actual - expected) <= (1e-5 + 4 * turned) * np.linalg.norm(expected)
 
 
 @given(seed=st.integers(0, 50), gamma=st.floats(0.1, 1e4), s=st.floats(0.1, 10))
