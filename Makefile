@@ -15,7 +15,7 @@ SOURCES := pyproject.toml constraints.txt hatch_build.py loraone/__init__.py
 # seconds: once is enough, also where the machine asks Python to write nothing.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo serve test unit unit-postgresql unit-ray fuzz formats faults schedules e2e bench soak check check-python check-page format types docs page system clean
+.PHONY: demo serve test unit unit-postgresql unit-ray fuzz formats whole faults schedules e2e bench soak check check-python check-page format types docs page system clean
 
 demo: $(VENV)/demo.stamp page  ## install, build the page, start the server, launch the demo
 	$(BIN)/loraone serve --demo
@@ -47,6 +47,10 @@ unit-ray:
 
 formats: $(VENV)/dev.stamp  ## every method in every number format on every architecture, not a sample
 	$(BIN)/python -m pytest tests/loraone/methods/test_every_dtype.py --every-dtype
+
+whole: $(VENV)/dev.stamp  ## all of what CI tries a sample of
+	LORAONE_WHOLE=1 $(BIN)/python -m pytest tests/loraone/adapters/test_export.py tests/loraone/runs/test_kept_content.py
+	$(MAKE) --no-print-directory formats
 
 # Others every day; CI always takes the same, so that it fails for what has changed alone.
 FUZZ := LORAONE_FUZZ_SEED=$${LORAONE_FUZZ_SEED:-$$(date +%Y%m%d)}

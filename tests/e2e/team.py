@@ -47,7 +47,8 @@ def launches(page: Page, name: str) -> None:
 def sees_it_live(page: Page, author: str) -> None:
     """What another has launched is in the list that is open, and opens."""
     page.get_by_role("link", name=NAME).click()
-    seen(page.get_by_text(f"by {author}"))
+    # Their initials stand before the name.
+    seen(page.get_by_text(re.compile(rf"by .*{author}$")))
 
 
 def is_offered_no_change(page: Page) -> None:

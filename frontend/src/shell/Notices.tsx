@@ -47,8 +47,8 @@ export function Notices() {
   const unread = data?.unread ?? atFirst ?? 0;
   return (
     <Popover opened={opened} onChange={setOpened} width={360} position="bottom-end" withArrow>
-      <Popover.Target>
-        <Indicator label={unread} size={16} disabled={unread === 0} offset={6}>
+      <Indicator label={unread} size={16} disabled={unread === 0} offset={6}>
+        <Popover.Target>
           <ActionIcon
             variant="subtle"
             size="lg"
@@ -57,8 +57,8 @@ export function Notices() {
           >
             <IconBell size={18} />
           </ActionIcon>
-        </Indicator>
-      </Popover.Target>
+        </Popover.Target>
+      </Indicator>
       <Popover.Dropdown maw="calc(100vw - 16px)" p="xs">
         <Stack gap="xs">
           <Group gap="sm">
