@@ -91,7 +91,7 @@ def test_a_full_disk_holds_the_queue_up_and_says_so_until_there_is_space(
     refused = server.http.post("/api/experiments", json=theory(2, name="x" * 150))
     if refused.status_code == 201:  # it fitted into what SQLite had
         refused = server.http.post("/api/experiments", json=theory(200, description="y" * 100_000))
-    assert refused.status_code == 503
+    assert refused.status_code == 507
     assert "full" in refused.json()["detail"]
     ballast.unlink()
     key = server.post("/api/experiments", theory(10))["id"]
