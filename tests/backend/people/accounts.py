@@ -28,7 +28,8 @@ def empty(database: Database) -> None:
     tables = [table.name for table in Base.metadata.sorted_tables]
     with database.write() as session:
         if database.shared:
-            session.execute(text(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY"))
+            named = ", ".join(f'"{table}"' for table in tables)  # one is called overlaps
+            session.execute(text(f"TRUNCATE {named} RESTART IDENTITY"))
             return
         for name in (*reversed(tables), "sqlite_sequence"):
             session.execute(text(f"DELETE FROM {name}"))
