@@ -165,7 +165,7 @@ test("the page has an input for every field that the server's schema asks one fo
   const sections = sectionsOf({ ...SERVERS });
   expect(sections.map(({ title }) => title)).toEqual(SERVERS["x-sections"]?.map((s) => s.title));
   const fields = sections.flatMap((section) => section.fields);
-  const inputs = [...Object.keys(WIDGETS), "methods"];
+  const inputs = [...Object.keys(WIDGETS), "methods", "trackers"];
   expect(fields.filter(({ widget }) => !inputs.includes(widget))).toEqual([]);
   expect(new Set(fields.map(({ path }) => path)).size).toBe(fields.length);
 });

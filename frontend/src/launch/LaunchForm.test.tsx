@@ -31,6 +31,7 @@ const server = vi.hoisted(() => {
       command: "",
       python: "",
       peft: {},
+      quotas: [],
     };
     if ((request as Request).url.endsWith("/plan")) return new Response(JSON.stringify(plan));
     return new Promise((resolve) => {
@@ -62,7 +63,11 @@ afterEach(() => {
 });
 
 const start = { name: "Usual" } as unknown as ExperimentSpec;
-const catalog = { spec_schema: { properties: {} }, presets: [] } as unknown as Catalog;
+const catalog = {
+  spec_schema: { properties: {} },
+  presets: [],
+  trackers: [],
+} as unknown as Catalog;
 const button = () => screen.getByRole<HTMLButtonElement>("button", { name: "Launch" });
 const loading = () => button().hasAttribute("data-loading");
 const type = (value: string) =>

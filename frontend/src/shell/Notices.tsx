@@ -178,7 +178,7 @@ function Choice({ kinds, saved, browser, leave }: ChoiceProps) {
       <Small
         onClick={() => {
           leave();
-          void router?.navigate({ href: "/settings?tab=notices" } as never);
+          void router?.navigate({ to: "/settings", search: { tab: "notices" } });
         }}
       >
         By mail or in a chat
