@@ -109,13 +109,12 @@ async def _stream(
     leaving = asyncio.create_task(gone())
     leaving.add_done_callback(lambda _: waiting.set())
     try:
-        oldest, newest = await run_in_threadpool(_bounds, database)
+        oldest, newest, unread = await run_in_threadpool(_beginning, database, first)
         if known is not None and not oldest - 1 <= known <= newest:
             # Pruned in between, or numbers of another database, such as before a restore.
             yield format_sse_event(data_str="{}", event="reset", id=str(newest))
             known = newest
         known = newest if known is None else known
-        unread = await run_in_threadpool(_unread, database, first)
         begin = {"after": known, "server": SERVER, "unread": unread}
         yield format_sse_event(data_str=json.dumps(begin), event="following")
         quiet = 0
@@ -186,15 +185,12 @@ def _seen(
         return {0, *session.scalars(query)}
 
 
-def _bounds(database: Database) -> tuple[int, int]:
-    with database.read() as session:
-        return changes.bounds(session)
-
-
-def _unread(database: Database, caller: Caller) -> int:
+def _beginning(database: Database, caller: Caller) -> tuple[int, int, int]:
+    """The oldest and the newest change that is kept, and how many notices one has not read."""
     with reading_for(caller.audience), database.read() as session:
         person = caller.number(session)
-        return 0 if person is None else notices.unread(session, person)
+        unread = 0 if person is None else notices.unread(session, person)
+        return *changes.bounds(session), unread
 
 
 def _after(

@@ -37,6 +37,8 @@ from backend.api.schemas.deletions import (
 from backend.errors import NotFoundError
 from backend.people import audit
 from backend.people.caller import Caller
+from backend.people.callers import Callers
+from backend.scheduling.feed import Feed
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.store import deletions, experiments, sizes
@@ -91,10 +93,7 @@ def delete_experiment(
     one runs."""
     with database.read() as session:
         find_own_experiment(session, experiment_id, caller)
-    deleted = _delete_experiments(database, settings, caller, [experiment_id])
-    callers.forget()
-    feed.wake()
-    return deleted
+    return _delete_experiments(database, settings, caller, callers, feed, [experiment_id])
 
 
 @router.post("/experiments/bulk-delete", responses=refuses(409))
@@ -109,10 +108,7 @@ def delete_experiments(
 ) -> DeletedOut:
     """The same of several; those that are not there are passed over, and none is deleted where one
     runs or is another's."""
-    deleted = _delete_experiments(database, settings, caller, chosen.ids)
-    callers.forget()
-    feed.wake()
-    return deleted
+    return _delete_experiments(database, settings, caller, callers, feed, chosen.ids)
 
 
 @router.delete("/runs/{run_id}", responses=refuses(409))
@@ -156,7 +152,12 @@ def delete_adapter(
 
 
 def _delete_experiments(
-    database: Database, settings: Settings, caller: Caller, ids: Sequence[int]
+    database: Database,
+    settings: Settings,
+    caller: Caller,
+    callers: Callers,
+    feed: Feed,
+    ids: Sequence[int],
 ) -> DeletedOut:
     with database.read() as session:  # before others are kept from writing
         there = session.scalars(select(Experiment.id).where(Experiment.id.in_(ids))).all()
@@ -173,6 +174,8 @@ def _delete_experiments(
         if put:
             keys = [row.id for row in rows]
             audit.note(session, caller, "deleted", audit.numbered("experiment", keys))
+    callers.forget()
+    feed.wake()
     return _deleted(settings, put)
 
 

@@ -29,10 +29,15 @@ def folder(path: Path) -> Path:
         raise ValueError(f"cannot be resolved: {error.strerror}") from error
 
 
+def parts(text: str) -> list[str]:
+    """What stands between commas, without spaces around it; what is empty is left out."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
 def networks(text: str) -> list[IPv4Network | IPv6Network]:
     """Addresses and networks that are separated by commas. Raises ValueError for what is none."""
     found = []
-    for part in filter(None, map(str.strip, text.split(","))):
+    for part in parts(text):
         try:
             found.append(ip_network(part))
         except ValueError as error:

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from pydantic import Field, field_validator
 
-from backend.settings.checks import networks
+from backend.settings.checks import networks, parts
 from backend.settings.sign_in import SignInSettings
 
 _SCHEMA = re.compile(r"[a-z0-9][a-z0-9+.-]{0,39}")
@@ -45,7 +45,7 @@ class NoticeSettings(SignInSettings):
     @field_validator("notice_schemas")
     @classmethod
     def _schemas(cls, text: str) -> str:
-        for name in _parts(text.lower()):
+        for name in parts(text.lower()):
             if not _SCHEMA.fullmatch(name):
                 raise ValueError(
                     f"{name!r} is no name of a service; allowed: such as mailtos, slack"
@@ -63,13 +63,9 @@ class NoticeSettings(SignInSettings):
     @property
     def sent_by(self) -> frozenset[str]:
         """What addresses of notices may begin with."""
-        return frozenset(_parts(self.notice_schemas.lower()))
+        return frozenset(parts(self.notice_schemas.lower()))
 
     @property
     def reachable(self) -> list[IPv4Network | IPv6Network]:
         """Networks that notices are sent to though they are not public."""
         return networks(self.notice_networks)
-
-
-def _parts(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from backend.settings.access import AccessSettings, RoleName
+from backend.settings.checks import parts
 
 _GROUP = re.compile(r"(?P<group>[^=,]+)=(?P<role>[a-z]+)")
 _SECRET = re.compile(r"[\x20-\x7e]{1,1000}")  # RFC 6749, appendix A.2
@@ -72,7 +73,7 @@ class SignInSettings(AccessSettings):
     @field_validator("role_groups")
     @classmethod
     def _groups(cls, text: str) -> str:
-        for part in filter(None, map(str.strip, text.split(","))):
+        for part in parts(text):
             match = _GROUP.fullmatch(part)
             if match is None or match["role"] not in _RANK:
                 raise ValueError(
@@ -118,16 +119,16 @@ class SignInSettings(AccessSettings):
     @property
     def email_domains(self) -> frozenset[str]:
         """The domains that may sign in; empty: all."""
-        return frozenset(filter(None, map(str.strip, self.oidc_domains.lower().split(","))))
+        return frozenset(parts(self.oidc_domains.lower()))
 
     @property
     def administrator_names(self) -> frozenset[str]:
         """Who is an administrator by name or email address, in lower case."""
-        return frozenset(filter(None, map(str.strip, self.administrators.lower().split(","))))
+        return frozenset(parts(self.administrators.lower()))
 
     def role_of(self, groups: list[str]) -> RoleName:
         """The highest role that a group gives, or else the default one."""
-        given = [_GROUP.fullmatch(part.strip()) for part in self.role_groups.split(",")]
+        given = [_GROUP.fullmatch(part) for part in parts(self.role_groups)]
         roles: dict[str, str] = {match["group"]: match["role"] for match in given if match}
         found = [role for role in _RANK if role in {roles.get(group) for group in groups}]
         return max(found, key=_RANK.__getitem__, default=self.default_role)
