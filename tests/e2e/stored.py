@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import select
 
@@ -19,6 +16,7 @@ from backend.storage.tables import MetricRow, Run
 from backend.web.app import create_app
 from loraone.events import Alignment, Event, Finished, Layers, Metric, Spectra, UpdateReport
 from loraone.spec.experiment import ExperimentSpec
+from tests.backend.serving import serving
 
 LAYERS = ("model.layers.0.q_proj", "model.layers.1.q_proj")
 
@@ -27,16 +25,8 @@ LAYERS = ("model.layers.0.q_proj", "model.layers.1.q_proj")
 def served(home: Path, auth: AuthMode = "none") -> Iterator[tuple[FastAPI, str]]:
     """The app, and its address."""
     app = create_app(Settings(home=home, auth=auth))
-    app.state.scheduler.start = lambda: None
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield app, f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    app.state.feed.stop()
-    thread.join(timeout=20)
+    with serving(app) as address:
+        yield app, address
 
 
 def launched(app: FastAPI, *names: str) -> None:

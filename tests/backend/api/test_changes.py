@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +11,6 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy.exc import OperationalError
@@ -23,6 +20,7 @@ from backend.storage.store import changes, lanes, results, runs
 from backend.storage.tables import ArtifactRow, Change, Run, Tag
 from backend.web.app import create_app
 from loraone.events import Alignment, Event, InitReport, Layers, Progress, Spectra, UpdateReport
+from tests.backend.serving import serving
 from tests.conftest import DatabaseUrl
 
 SPEC = {"methods": ["lora"], "task": "teacher-student"}
@@ -255,16 +253,8 @@ def test_what_is_measured_in_the_middle_of_a_phase_is_told(app: FastAPI) -> None
 @pytest.fixture
 def address(app: FastAPI) -> Iterator[str]:
     """The same server on a socket."""
-    app.state.scheduler.start = lambda: None
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    app.state.feed.stop()
-    thread.join(timeout=20)
+    with serving(app) as address:
+        yield address
 
 
 def first(address: str, count: int, **query: int) -> list[tuple[str, Any]]:

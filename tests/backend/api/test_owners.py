@@ -134,8 +134,7 @@ def test_a_feed_that_reads_for_its_follower_as_they_were_does_not_decide_who_the
 ) -> None:
     callers = team.app.state.callers
     callers.forget()
-    cookie = "; ".join(f"{name}={value}" for name, value in team.ada.cookies.items())
-    headers = Headers({"cookie": cookie, "host": "127.0.0.1:8111"})
+    headers = Headers(accounts.cookies(team.ada))
 
     async def as_a_feed_does() -> None:
         with reading_for(TEAM):  # she owned nothing private when it began

@@ -16,6 +16,8 @@ from backend.storage.tables import AccessToken, Base, Person, Right, Role, SignI
 
 # None that anybody guesses, and none that is written anywhere but where it is asked for.
 PASSWORD = "gable-otter-plinth"
+# What the clients of tests call the server.
+HOST = "127.0.0.1:8111"
 
 
 def quick() -> Passwords:
@@ -65,9 +67,15 @@ def signed_in(app: FastAPI, person_id: int) -> TestClient:
             )
         )
     client = _client(app)
-    client.cookies.set(app.state.callers.cookie("127.0.0.1:8111"), secret)
+    client.cookies.set(app.state.callers.cookie(HOST), secret)
     client.headers["Sec-Fetch-Site"] = "same-origin"
     return client
+
+
+def cookies(client: TestClient) -> dict[str, str]:
+    """What a browser says of who it is, as headers: with the host by which they signed in."""
+    said = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+    return {"Cookie": said, "Host": HOST}
 
 
 def with_token(app: FastAPI, person_id: int, scope: Right) -> TestClient:
@@ -103,7 +111,7 @@ def nobody(app: FastAPI) -> TestClient:
 
 
 def _client(app: FastAPI) -> TestClient:
-    return TestClient(app, base_url="http://127.0.0.1:8111", raise_server_exceptions=False)
+    return TestClient(app, base_url=f"http://{HOST}", raise_server_exceptions=False)
 
 
 def who(client: TestClient) -> str | None:

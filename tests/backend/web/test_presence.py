@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,6 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -20,6 +18,8 @@ from backend.people.colours import colour
 from backend.settings import Settings
 from backend.web.app import create_app
 from tests.backend.people import accounts
+from tests.backend.people.accounts import cookies
+from tests.backend.serving import serving
 from tests.conftest import DatabaseUrl
 
 SPEC = {
@@ -59,12 +59,6 @@ class Team:
             yield _people(lines)
 
 
-def cookies(client: TestClient) -> dict[str, str]:
-    """Those of a browser, which asked the server by the usual port."""
-    said = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
-    return {"Cookie": said, "Host": "127.0.0.1:8111"}
-
-
 def _people(lines: Iterator[str]) -> Iterator[list[str]]:
     for said in _said(lines):
         yield [person["name"] for person in said["people"]]
@@ -74,21 +68,6 @@ def _said(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
     for line in lines:
         if line == "event: presence":
             yield json.loads(next(lines).removeprefix("data: "))
-
-
-@contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
-    """The address of a real server that runs nothing."""
-    app.state.scheduler.start = lambda: None
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    app.state.feed.stop()
-    thread.join(timeout=20)
 
 
 @pytest.fixture(scope="module")

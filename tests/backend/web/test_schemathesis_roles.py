@@ -93,8 +93,7 @@ class Team(Server):
 
 def headers_of(client: TestClient) -> dict[str, str]:
     """What a client says of who it is."""
-    cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
-    said = {"Cookie": cookies} if cookies else {}
+    said = {"Cookie": accounts.cookies(client)["Cookie"]} if client.cookies else {}
     names = ("Authorization", "Sec-Fetch-Site")
     return said | {name: client.headers[name] for name in names if name in client.headers}
 
@@ -102,8 +101,7 @@ def headers_of(client: TestClient) -> dict[str, str]:
 def at_port(app: FastAPI, served: Served, role: Role) -> Role:
     """A role with its cookies called as those of the server on its port."""
     of_test, of_port = (
-        app.state.callers.cookie(host)
-        for host in ("127.0.0.1:8111", f"127.0.0.1:{served.address[1]}")
+        app.state.callers.cookie(host) for host in (accounts.HOST, f"127.0.0.1:{served.address[1]}")
     )
     first, *others = (
         {**said, "Cookie": said["Cookie"].replace(of_test, of_port)} if "Cookie" in said else said

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
 
 from backend.settings import Settings
 from backend.web.app import create_app
 from tests.backend.people import accounts
+from tests.backend.people.accounts import cookies
+from tests.backend.serving import serving
 from tests.conftest import DatabaseUrl
 
 
@@ -24,16 +22,8 @@ from tests.conftest import DatabaseUrl
 def team(tmp_path: Path, database_url: DatabaseUrl) -> Iterator[tuple[FastAPI, str]]:
     """A server with accounts that runs nothing, and its address."""
     app = create_app(Settings(home=tmp_path, database_url=database_url(tmp_path), auth="local"))
-    app.state.scheduler.start = lambda: None
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield app, f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    app.state.feed.stop()
-    thread.join(timeout=20)
+    with serving(app) as address:
+        yield app, address
 
 
 def test_an_open_page_is_told_how_much_one_has_not_read_oneself(
@@ -57,12 +47,6 @@ def test_an_open_page_is_told_how_much_one_has_not_read_oneself(
     hidden = ada.patch("/api/experiments/1", json={"private": True})
     assert hidden.status_code == 200
     assert unread(cookies(bob)) == 0
-
-
-def cookies(client: TestClient) -> dict[str, str]:
-    """What a browser sends, as a header."""
-    said = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
-    return {"Cookie": said, "Host": "127.0.0.1:8111"}  # by which they signed in
 
 
 @pytest.mark.parametrize("how", ["disabled", "reset", "signed out"])
