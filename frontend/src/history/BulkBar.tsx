@@ -1,5 +1,12 @@
 import { Button, Group, Paper, Text, TextInput } from "@mantine/core";
-import { IconArchive, IconArrowsDiff, IconStar, IconTag, IconTrash } from "@tabler/icons-react";
+import {
+  type Icon,
+  IconArchive,
+  IconArrowsDiff,
+  IconStar,
+  IconTag,
+  IconTrash,
+} from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
 import { Allowed } from "../people/Allowed";
 import type { Why } from "../people/may";
@@ -52,41 +59,15 @@ export function BulkBar({ ids, why, done }: Props) {
         >
           Compare
         </Button>
-        <Allowed why={why}>
-          <Button
-            size="xs"
-            variant="default"
-            leftSection={<IconStar size={14} />}
-            onClick={() => change({ ids, starred: true })}
-          >
-            Star
-          </Button>
-        </Allowed>
-        <Allowed why={why}>
-          <Button
-            size="xs"
-            variant="default"
-            leftSection={<IconArchive size={14} />}
-            onClick={() => change({ ids, archived: true })}
-          >
-            Archive
-          </Button>
-        </Allowed>
-        <Allowed why={why}>
-          <Button size="xs" variant="default" onClick={() => change({ ids, archived: false })}>
-            Bring back
-          </Button>
-        </Allowed>
-        <Allowed why={why}>
-          <Button
-            size="xs"
-            variant="default"
-            leftSection={<IconTrash size={14} />}
-            onClick={remove}
-          >
-            Delete
-          </Button>
-        </Allowed>
+        <Act name="Star" icon={IconStar} why={why} act={() => change({ ids, starred: true })} />
+        <Act
+          name="Archive"
+          icon={IconArchive}
+          why={why}
+          act={() => change({ ids, archived: true })}
+        />
+        <Act name="Bring back" why={why} act={() => change({ ids, archived: false })} />
+        <Act name="Delete" icon={IconTrash} why={why} act={remove} />
         <form
           onSubmit={(event) => {
             event.preventDefault();
@@ -113,5 +94,28 @@ export function BulkBar({ ids, why, done }: Props) {
         </form>
       </Group>
     </Paper>
+  );
+}
+
+interface ActProps {
+  name: string;
+  icon?: Icon;
+  why: Why;
+  act: () => void;
+}
+
+/** What is done to all of them, or why it cannot be. */
+function Act({ name, icon: Icon, why, act }: ActProps) {
+  return (
+    <Allowed why={why}>
+      <Button
+        size="xs"
+        variant="default"
+        leftSection={Icon ? <Icon size={14} /> : undefined}
+        onClick={act}
+      >
+        {name}
+      </Button>
+    </Allowed>
   );
 }
