@@ -71,12 +71,13 @@ class Postgres:
         pid = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
         os.kill(pid, signal.SIGKILL)
 
-    def new_database(self) -> str:
-        """The URL of an empty database."""
+    def new_database(self, like: str = "postgresql://server/template1") -> str:
+        """The URL of a database with what another one has, which nobody is connected to."""
         self._count += 1
         name = f"lab{self._count}"
+        template = like.rpartition("/")[2]
         with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
         return self._url(name).replace("postgresql://", "postgresql+psycopg://")
 
     def _url(self, name: str) -> str:

@@ -142,19 +142,23 @@ class Database:
 
         Raises NewerSchemaError for a database that a newer release wrote.
         """
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
         file = database_file(self.url)
         if file is not None and self._identity is None:
             make_private(file)
+        if not self.is_current():
+            self._upgrade()
+        if file is not None:
+            self._identity = Identity.of(file)
+
+    def _upgrade(self) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
         with self._without_cascades() as connection:
             if self.shared:  # servers that start together take turns
                 connection.execute(select(func.pg_advisory_xact_lock(WRITERS)))
             self._revision(connection)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-        if file is not None:
-            self._identity = Identity.of(file)
 
     @contextmanager
     def _without_cascades(self) -> Iterator[Connection]:

@@ -31,12 +31,12 @@ def database(tmp_path: Path, database_url: DatabaseUrl) -> Iterator[Database]:
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(
-    tmp_path: Path, database_url: DatabaseUrl
+    tmp_path: Path, empty_url: DatabaseUrl
 ) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.runtime.migration import MigrationContext
 
-    database = Database(database_url(tmp_path))
+    database = Database(empty_url(tmp_path))
     database.migrate()
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -46,14 +46,14 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(
 
 
 def test_a_database_of_the_first_release_keeps_its_results(
-    tmp_path: Path, database_url: DatabaseUrl
+    tmp_path: Path, empty_url: DatabaseUrl
 ) -> None:
     from alembic import command
     from alembic.config import Config
 
     from backend.storage.database import MIGRATIONS
 
-    database = Database(database_url(tmp_path))
+    database = Database(empty_url(tmp_path))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with database.engine.begin() as connection:
