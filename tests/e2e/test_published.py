@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.backend.conftest import Process
+from tests.busy import busy
 from tests.e2e.published import NAME, Caddy, Nginx, Proxy, free_port
 
 PROXIES = {"nginx": Nginx, "Caddy": Caddy}
@@ -151,12 +152,12 @@ def test_changes_arrive_at_once(proxy: Proxy) -> None:
     with proxy.stream("/api/changes") as answer:
         lines = answer.iter_lines()
         assert next(lines) == "event: following"
-        assert time.monotonic() - began < AT_ONCE
+        assert time.monotonic() - began < AT_ONCE * busy()
         changed = time.monotonic()
         path = f"/api/experiments/{experiment['id']}"
         proxy.ask("PATCH", path, json={"tags": [f"at-{changed}"]})
         assert any(line == "event: experiment" for line in lines)
-        assert time.monotonic() - changed < AT_ONCE
+        assert time.monotonic() - changed < AT_ONCE * busy()
 
 
 @behind(*PROXIES)

@@ -16,6 +16,7 @@ from loraone.catalog import METHODS
 from loraone.spec.base import Spec
 from loraone.spec.experiment import ExperimentSpec, RunSpec
 from loraone.spec.start import InputsSpec, StartSpec, TeacherSpec
+from tests.busy import busy
 from tests.conftest import DatabaseUrl
 
 SPEC: dict[str, Any] = {"task": "teacher-student", "methods": ["lora"]}
@@ -149,7 +150,7 @@ def test_what_is_beyond_every_bound_is_refused_in_few_words(
     body = json.dumps({**SPEC, **HUGE[name]}).encode()
     began = time.process_time()
     answer = client.post(route, content=body, headers={"content-type": "application/json"})
-    assert time.process_time() - began < 1.5
+    assert time.process_time() - began < 2 * busy()  # without bounds: half a minute and more
     assert answer.status_code == 422
     assert len(answer.content) < 30_000
     assert 0 < len(answer.json()["errors"]) <= 100

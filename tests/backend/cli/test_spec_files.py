@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from backend.cli.runs import BadSpecError, read_spec
+from tests.busy import busy
 
 
 @pytest.mark.parametrize(
@@ -46,4 +47,4 @@ def test_a_grid_of_a_thousand_millions_is_refused_with_its_number(tmp_path: Path
     began = time.process_time()
     with pytest.raises(BadSpecError, match="has 1000000000 runs; allowed: 1 to 500"):
         read_spec(file)
-    assert time.process_time() - began < 1.5  # most of it to read YAML
+    assert time.process_time() - began < 1.5 * busy()  # most of it to read YAML

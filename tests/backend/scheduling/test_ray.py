@@ -14,6 +14,7 @@ import pytest
 
 from backend.scheduling.lane import _inside
 from tests.backend.conftest import NewProcess, Process
+from tests.busy import busy
 from tests.conftest import tiny_experiment
 from tests.ray_nodes import RayNodes
 
@@ -94,7 +95,7 @@ def test_a_cancelled_run_stops_within_two_seconds(
     began = time.monotonic()
     server.post(f"/api/runs/{run['id']}/cancel")
     server.wait(lambda: len({p.pid for p in cluster.actors()} & before) < len(before), 5)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 2 * busy()
     assert server.runs(key)[0]["status"] == "cancelled"
 
 

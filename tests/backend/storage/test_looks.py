@@ -18,6 +18,7 @@ from backend.storage.database import Database
 from backend.storage.store import experiments
 from loraone.spec.experiment import ExperimentSpec
 from tests.backend.conftest import Process, Start
+from tests.busy import busy
 
 # Of what stands beside the file, the bytes that readers lock while they read.
 FIRST, BYTES = 120, 8
@@ -49,15 +50,14 @@ def test_a_lock_that_lets_nobody_read_holds_up_only_who_asks_the_database(start:
             for path in ("/api/experiments", "/api/queue", "/api/health")
         ]
         time.sleep(0.5)
-        for path in ("/", "/api/catalog"):
-            began = time.monotonic()
-            assert server.http.get(path).status_code == 200
-            assert time.monotonic() - began < 1.5
+        quick = [server.http.get(path) for path in ("/", "/api/catalog")]
+        assert [answer.status_code for answer in quick] == [200, 200]
         for asked in asking:
             assert asked.result().status_code == 503
             assert asked.result().headers["content-type"] == "application/problem+json"
             assert "has not answered for 3 s" in asked.result().json()["detail"]
-            assert asked.result().elapsed.total_seconds() < 5
+            assert asked.result().elapsed.total_seconds() < 5 * busy()
+            assert max(answer.elapsed for answer in quick) < asked.result().elapsed
     server.wait(lambda: server.http.get("/api/experiments").status_code == 200, 30)
 
 

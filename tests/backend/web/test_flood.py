@@ -18,6 +18,7 @@ from backend.settings import Settings
 from backend.web.sockets import listen, most_connections
 from tests.backend.web.conftest import Served
 from tests.backend.web.raw import HOST, Raw, until
+from tests.busy import busy
 
 HALF = b"GET /api/health HTTP/1.1\r\n" + HOST + b"X: "
 
@@ -135,7 +136,7 @@ def test_half_open_requests_and_slow_bodies_lock_nobody_out(server: Served) -> N
         fresh = Raw(server.address)
         assert fresh.ask("/api/health").status == 200
         assert fresh.ask("/api/experiments").status == 200
-        assert time.perf_counter() - began < 2
+        assert time.perf_counter() - began < 2 * busy()
         fresh.close()
     assert half[0].read().status == 408
     assert half[-1].read().status == 408
@@ -164,7 +165,7 @@ def test_a_thousand_streams_are_held_beside_honest_requests(server: Served) -> N
         assert b"following" in stream.until(b": following")
     began = time.perf_counter()
     assert Raw(server.address).ask("/api/experiments").status == 200
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - began < 2 * busy()
     for stream in streams:
         stream.close()
 

@@ -25,6 +25,7 @@ from backend.web.reader_process import ReaderProcess
 from backend.web.readers import Readers
 from tests.backend.web.test_kept_routes import READING
 from tests.backend.web.test_readers import asked, processes, readers, scope_of, server, settings
+from tests.busy import busy
 
 __all__ = ["readers", "server", "settings"]  # the fixtures
 FINE, NOTES = "/api/experiments/2", "/api/experiments/1/notes"
@@ -131,7 +132,7 @@ def test_a_question_that_ends_two_readers_is_refused_for_a_while_and_others_go_o
         assert b"ended each time" in body
         began = time.monotonic()
         assert (await page.get(NOTES))[0] == 503
-        assert time.monotonic() - began < 1, "it is not tried again"
+        assert time.monotonic() - began < 1 * busy(), "it is not tried again"
         mended(settings, "notes")
         await asyncio.sleep(3)
         assert [(await page.get(NOTES))[0] for _ in range(2)] == [200, 200]
@@ -148,14 +149,12 @@ def test_a_question_that_never_ends_is_refused_and_two_of_them_hold_up_nobody(
 
     async def ask() -> None:
         await asked(readers, "/api/views")
-        monkeypatch.setattr(reader_process, "LONGEST_S", 5.0)
         figures = [asyncio.create_task(page.get(path)) for path in CURVES]
         await page.reader_with_a_question()
         for path in (FINE, "/api/experiments", "/api/queue"):
-            began = time.monotonic()
             assert (await page.get(path))[0] == 200
-            assert time.monotonic() - began < 3
-        assert page.here == []
+        assert not any(figure.done() for figure in figures) and page.here == []
+        monkeypatch.setattr(reader_process, "LONGEST_S", 2.0)
         told = [await figure for figure in figures]
         assert 503 in {status for status, _, _ in told}
         assert not {path.partition("?")[0] for path in CURVES} & {*page.here}
@@ -194,7 +193,7 @@ def test_a_stopped_process_that_takes_nothing_holds_up_nobody_who_asks(
         asking = [asyncio.create_task(process.ask(long)) for _ in range(20)]
         began = time.monotonic()
         await asyncio.sleep(0.1)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 2 * busy()
         process.kill()
         told = await asyncio.gather(*asking, return_exceptions=True)
         assert told == [None] * 20, "it had none of them"
