@@ -29,12 +29,13 @@ from backend.storage.tables import Experiment, Run
 from loraone.spec.base import MOST_INT
 
 
-def _settings(request: Request) -> Settings:
+# What only looks into the application is async: FastAPI takes anything else to a thread and back.
+async def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
 
-def _database(request: Request) -> Database:
+async def _database(request: Request) -> Database:
     database: Database = request.app.state.database
     return database
 
@@ -44,22 +45,22 @@ async def _database_health(request: Request) -> DatabaseHealth:
     return database_health
 
 
-def _scheduler(request: Request) -> Scheduler:
+async def _scheduler(request: Request) -> Scheduler:
     scheduler: Scheduler = request.app.state.scheduler
     return scheduler
 
 
-def _feed(request: Request) -> Feed:
+async def _feed(request: Request) -> Feed:
     feed: Feed = request.app.state.feed
     return feed
 
 
-def _theory_worker(request: Request) -> TheoryWorker:
+async def _theory_worker(request: Request) -> TheoryWorker:
     theory_worker: TheoryWorker = request.app.state.theory_worker
     return theory_worker
 
 
-def _device_benchmarks(request: Request) -> DeviceBenchmarks:
+async def _device_benchmarks(request: Request) -> DeviceBenchmarks:
     device_benchmarks: DeviceBenchmarks = request.app.state.device_benchmarks
     return device_benchmarks
 
@@ -80,12 +81,12 @@ CallerDep = Annotated[Caller, Depends(_caller)]
 AnybodyDep = Annotated[Caller | None, Depends(_caller)]
 
 
-def _callers(request: Request) -> Callers:
+async def _callers(request: Request) -> Callers:
     callers: Callers = request.app.state.callers
     return callers
 
 
-def _provider(request: Request) -> Provider:
+async def _provider(request: Request) -> Provider:
     provider: Provider = request.app.state.provider
     return provider
 
@@ -93,7 +94,7 @@ def _provider(request: Request) -> Provider:
 ProviderDep = Annotated[Provider, Depends(_provider)]
 
 
-def _sender(request: Request) -> Sender:
+async def _sender(request: Request) -> Sender:
     sender: Sender = request.app.state.sender
     return sender
 
@@ -102,7 +103,7 @@ SenderDep = Annotated[Sender, Depends(_sender)]
 CallersDep = Annotated[Callers, Depends(_callers)]
 
 
-def _passwords(request: Request) -> Passwords:
+async def _passwords(request: Request) -> Passwords:
     passwords: Passwords = request.app.state.passwords
     return passwords
 
