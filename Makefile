@@ -48,9 +48,8 @@ unit-ray:
 formats: $(VENV)/dev.stamp  ## every method in every number format on every architecture, not a sample
 	$(BIN)/python -m pytest tests/loraone/methods/test_every_dtype.py --every-dtype
 
-whole: $(VENV)/dev.stamp  ## all of what CI tries a sample of
-	LORAONE_WHOLE=1 $(BIN)/python -m pytest tests/loraone/adapters/test_export.py tests/loraone/runs/test_kept_content.py
-	$(MAKE) --no-print-directory formats
+whole:  ## all of what CI tries a sample of: hours
+	LORAONE_WHOLE=1 $(MAKE) --no-print-directory test formats schedules
 
 # Others every day; CI always takes the same, so that it fails for what has changed alone.
 FUZZ := LORAONE_FUZZ_SEED=$${LORAONE_FUZZ_SEED:-$$(date +%Y%m%d)}

@@ -10,7 +10,6 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable, Iterator
-from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from hypothesis import settings
 from loraone.spec.experiment import ExperimentSpec, RunSpec, expand
 from tests.postgres import Postgres
 from tests.ray_nodes import RayNodes
+from tests.sampling import sample, some_cases
 
 # Deadlines would fail a slow machine, not a wrong program.
 settings.register_profile("steady", deadline=None)
@@ -47,6 +47,12 @@ WORDS = [
 ]
 
 
+# What a case asks of the database the others of the same test ask too.
+CASES_ON_POSTGRESQL = 4
+# Each begins a server, and a process that imports all that computes.
+TESTS_ON_RAY = 3
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--postgresql``: all is stored there, not in SQLite; ``--ray``: runs are on a node."""
     parser.addoption("--postgresql", action="store_true", help="test on PostgreSQL")
@@ -55,11 +61,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What asks for no database, or is about SQLite's own, has nothing to say about PostgreSQL."""
+    """What asks for no database, or is about SQLite's own, has nothing to say about PostgreSQL. Of
+    many cases of one test some are tried."""
     if config.getoption("postgresql"):
-        says = [_says_something_of_postgresql(item) for item in items]
-        config.hook.pytest_deselected(items=[*compress(items, [not each for each in says])])
-        items[:] = compress(items, says)
+        kept = [item for item in items if _says_something_of_postgresql(item)]
+        kept = some_cases(kept, CASES_ON_POSTGRESQL)
+    elif config.getoption("ray"):
+        kept = sample(items, TESTS_ON_RAY)
+    else:
+        kept = some_cases(items)
+    chosen = {*kept}
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = [item for item in items if item in chosen]
 
 
 def _says_something_of_postgresql(item: pytest.Item) -> bool:

@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Iterable
 from random import Random
 from typing import TypeVar
+
+import pytest
 
 T = TypeVar("T")
 
@@ -22,5 +25,18 @@ def sample(of: Iterable[T], most: int) -> list[T]:
     if WHOLE or len(every) <= most:
         return every
     chosen = sorted(Random(SEED).sample(range(len(every)), most))
-    print(f"{most} of {len(every)}: LORAONE_SAMPLE_SEED={SEED}")
     return [every[i] for i in chosen]
+
+
+def some_cases(items: Iterable[pytest.Item], most: int | None = None) -> list[pytest.Item]:
+    """The tests that are tried: of the cases of one function as many as its mark ``cases`` says, or
+    ``most`` where it has none; all of them where nothing says how many."""
+    functions = defaultdict(list)
+    for item in items:
+        functions[item.nodeid.partition("[")[0]].append(item)
+    kept = []
+    for cases in functions.values():
+        mark = cases[0].get_closest_marker("cases")
+        count = mark.args[0] if mark is not None else most
+        kept += cases if count is None else sample(cases, count)
+    return kept

@@ -101,9 +101,14 @@ def test_a_method_is_added_by_the_files_of_its_folder(copy: Copy) -> None:
     copy.run(sys.executable, "-m", "loraone.catalog.method_table")
     assert "Gradient A" not in (ROOT / "docs" / "methods.md").read_text()
     assert "`gradient_a`" in (copy.folder / "docs" / "methods.md").read_text()
-    copy.tests("tests/loraone/methods/test_gradient_a.py", "tests/loraone/catalog/test_methods.py")
     # As of any method: trained, measured, exported and read back, on every architecture.
-    copy.tests("tests/loraone/methods/test_every_method.py", "-k", "gradient_a")
+    files = (
+        "methods/test_gradient_a.py",
+        "methods/test_every_method.py",
+        "catalog/test_methods.py",
+    )
+    paths = [f"tests/loraone/{file}" for file in files]
+    copy.tests(*paths, "-k", "gradient_a or test_methods.py")
     listed = copy.python(
         "from backend.api.catalog import described;"
         "print([m.label for m in described().methods if m.name == 'gradient_a'])"

@@ -142,6 +142,7 @@ HUGE = {
 }
 
 
+@pytest.mark.cases(50)
 @pytest.mark.parametrize("route", ["/api/plan", "/api/experiments", "/api/theory"])
 @pytest.mark.parametrize("name", HUGE)
 def test_what_is_beyond_every_bound_is_refused_in_few_words(

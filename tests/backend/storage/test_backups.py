@@ -102,7 +102,7 @@ def loraone(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_backup_of_a_server_in_the_middle_of_a_run_goes_on_elsewhere(
     start: Start, tiny_models: dict[str, Path], texts_csv: Path, tmp_path: Path
 ) -> None:
-    training = {"steps": 1200, "batch_size": 8, "warmup_steps": 1, "eval_every": 50}
+    training = {"steps": 400, "batch_size": 8, "warmup_steps": 1, "eval_every": 50}
     spec = tiny_experiment(
         tiny_models["bert"], texts_csv, training=training, methods=["lora", "lora_one"]
     )

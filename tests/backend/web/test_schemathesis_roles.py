@@ -58,7 +58,7 @@ class Team(Server):
         sent = self.fuzz(
             "fuzzing",
             folder,
-            seconds=14,
+            seconds=10,
             checks=fuzz_roles.CHECK,
             **{fuzz_roles.AS: str(folder / "roles"), "SCHEMATHESIS_HOOKS": fuzz_roles.__name__},
         )
