@@ -11,26 +11,23 @@ from dataclasses import asdict
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
 from backend.api.answers import Responses, refuses
-from backend.api.cookies import SessionCookie, SessionCookieDep
+from backend.api.cookies import FlowCookieDep, SessionCookie, SessionCookieDep
 from backend.api.deps import CallersDep, DatabaseDep, ProviderDep, SettingsDep
 from backend.api.kept import fresh
 from backend.api.rights import open_to_all
 from backend.errors import NotFoundError
 from backend.people import audit, sign_ins, vouched
-from backend.people.callers import cookie_of
 from backend.people.oidc import Flow, SignInFailedError
 from backend.settings import Settings
 from backend.storage.database import Database
 
 router = APIRouter(tags=["people"])
 
-# What a browser keeps between its way there and back, and for how long.
-_FLOW_S = 600
 # A path of the page: one slash first, so that no browser takes it for another site.
 _PAGE = re.compile(r"/(?!/)[!-\[\]-~]{0,2000}")
 _REDIRECT: Responses = {302: {"description": "To where it goes on"}, **refuses(404)}
@@ -42,6 +39,7 @@ _REDIRECT: Responses = {302: {"description": "To where it goes on"}, **refuses(4
 async def begin(
     settings: SettingsDep,
     provider: ProviderDep,
+    kept: FlowCookieDep,
     next: Annotated[
         str, Query(max_length=2000, description="Path of the page to come back to")
     ] = "/",
@@ -54,7 +52,7 @@ async def begin(
         return _failed(settings, error)
     answer = RedirectResponse(url, 302, headers={"Cache-Control": "no-store"})
     back = next if _PAGE.fullmatch(next) else "/"
-    _keep(answer, settings, _packed({**asdict(flow), "next": back}))
+    kept.give(_packed({**asdict(flow), "next": back}), answer)
     return answer
 
 
@@ -64,18 +62,18 @@ async def begin(
 @fresh("it signs somebody in")
 @open_to_all("whoever signs in has not yet")
 async def finish(
-    request: Request,
     settings: SettingsDep,
     provider: ProviderDep,
     database: DatabaseDep,
     callers: CallersDep,
     cookie: SessionCookieDep,
+    flow_cookie: FlowCookieDep,
     state: Annotated[str, Query(max_length=2000)] = "",
     code: Annotated[str, Query(max_length=4000)] = "",
 ) -> RedirectResponse:
     """Come back from the identity provider, and be signed in or be told why not."""
     _check(settings)
-    kept = _unpacked(cookie_of(request.headers, _flow_cookie(settings)))
+    kept = _unpacked(flow_cookie.value)
     try:
         flow = _flow(kept, state)
         if not code:  # somebody turned back there, or may not
@@ -89,7 +87,7 @@ async def finish(
         answer = RedirectResponse(f"{settings.root_path}{kept['next']}", 302)
         cookie.give(secret, answer)
     answer.headers["Cache-Control"] = "no-store"
-    _keep(answer, settings, "")
+    flow_cookie.take_away(answer)
     return answer
 
 
@@ -120,23 +118,6 @@ def _flow(kept: dict[str, str], state: str) -> Flow:
 
 def _failed(settings: Settings, error: SignInFailedError) -> RedirectResponse:
     return RedirectResponse(f"{settings.root_path}/sign-in?failed={quote(error.reason)}", 302)
-
-
-def _flow_cookie(settings: Settings) -> str:
-    """Behind TLS one that no other host of the domain can set."""
-    return "__Host-loraone_flow" if settings.behind_tls else "loraone_flow"
-
-
-def _keep(answer: RedirectResponse, settings: Settings, value: str) -> None:
-    answer.set_cookie(
-        _flow_cookie(settings),
-        value,
-        max_age=_FLOW_S if value else 0,
-        path="/",
-        secure=settings.behind_tls,
-        httponly=True,
-        samesite="lax",
-    )
 
 
 def _packed(values: dict[str, str]) -> str:

@@ -39,6 +39,7 @@ _MOST_KEPT = 10_000
 # Of a name that a proxy gives somebody.
 _LONGEST = 500
 
+_NO_LETTER = re.compile(r"[^0-9A-Za-z]")
 _PORT = re.compile(r":([0-9]{1,5})\Z")
 
 _Find = Callable[[Session, str], Caller | None]
@@ -76,16 +77,18 @@ class Callers:
         cookie = cookie_of(headers, self.cookie(headers.get("host", "")))
         return await self._by(cookie, self._of_session) if cookie else None
 
-    def cookie(self, host: str) -> str:
-        """The name of a session's cookie; browsers hold to what its beginning promises.
+    def cookie(self, host: str, of: str = "loraone") -> str:
+        """The name of a session's cookie, or of another that is this server's alone; browsers hold
+        to what its beginning promises.
 
-        They send the cookies of a host to all its ports: so the port that a browser asked, as
-        ``host`` says, is part of it. Under a public address it is that one's, however the proxy
-        passes requests on.
+        They send the cookies of a host to all its ports, and those of a path to all below it: so
+        the port that a browser asked, as ``host`` says, is part of it, and the path. Under a public
+        address the port is that one's, however the proxy passes requests on.
         """
         public = self._settings.public_url
         port = _PORT.search(host if public is None else urlsplit(public).netloc)
-        name = "loraone" if port is None else f"loraone-{port[1]}"
+        name = of if port is None else f"{of}-{port[1]}"
+        name += _NO_LETTER.sub("_", self._settings.root_path)
         if not self._settings.behind_tls:
             return name
         return f"__Secure-{name}" if self._settings.root_path else f"__Host-{name}"

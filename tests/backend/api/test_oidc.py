@@ -164,21 +164,41 @@ def test_a_way_back_that_another_browser_began_signs_nobody_in(settings: dict[st
     assert _who(victim) is None
 
 
+@pytest.mark.parametrize("other", ["http://127.0.0.1:8112", f"{PUBLIC}/lab"])
+def test_another_server_on_the_same_host_leaves_the_way_back_alone(
+    settings: dict[str, Any], tmp_path: Path, database_url: DatabaseUrl, other: str
+) -> None:
+    """Browsers send the cookies of a host to all its ports."""
+    browser = _browser(create_app(Settings(**settings)))
+    home = tmp_path / "other"
+    theirs = {"home": home, "database_url": database_url(home), "public_url": other}
+    second = TestClient(
+        create_app(Settings(**{**settings, **theirs})), base_url=other, follow_redirects=False
+    )
+    second.cookies.jar = browser.cookies.jar  # it is one browser
+    first, then = _there(browser), _there(second)
+    assert _back(browser, first) == "/history"
+    assert _who(browser) == "ada, editor"
+    assert _back(second, then) == f"{urlsplit(other).path}/history"
+    assert _who(second) == "ada, editor"
+    assert _who(browser) == "ada, editor"
+
+
 def test_a_code_works_once(settings: dict[str, Any]) -> None:
     app = create_app(Settings(**settings))
     browser = _browser(app)
     address = _there(browser)
-    flow = browser.cookies.get("loraone_flow")
+    flow = browser.cookies.get("loraone_flow-8111")
     _back(browser, address)
     again = _browser(app)
-    again.cookies.set("loraone_flow", flow or "")
+    again.cookies.set("loraone_flow-8111", flow or "")
     assert _back(again, address) == "/sign-in?failed=token"
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "e30=", "WzFd", "eyJzdGF0ZSI6MX0="])
 def test_a_flow_that_is_none_is_said_so(settings: dict[str, Any], cookie: str) -> None:
     browser = _browser(create_app(Settings(**settings)))
-    browser.cookies.set("loraone_flow", cookie)
+    browser.cookies.set("loraone_flow-8111", cookie)
     address = f"{PUBLIC}/api/sign-in/oidc/callback?state=&code=x"
     assert _back(browser, address) == "/sign-in?failed=state"
 

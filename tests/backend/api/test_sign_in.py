@@ -102,7 +102,7 @@ def test_under_a_public_address_a_sign_in_holds_however_the_proxy_passes_request
     ("url", "name", "path"),
     [
         ("https://127.0.0.1", "__Host-loraone", "/"),
-        ("https://127.0.0.1/lora", "__Secure-loraone", "/lora"),
+        ("https://127.0.0.1/lora", "__Secure-loraone_lora", "/lora"),
         ("https://127.0.0.1:8443", "__Host-loraone-8443", "/"),
     ],
 )
