@@ -22,7 +22,7 @@ from backend.api.deps import (
 from backend.api.downloads import written
 from backend.api.kept import fresh
 from backend.api.rights import needs
-from backend.api.schemas.experiments import ExperimentOut
+from backend.api.schemas.experiments import ExperimentOut, ImportedOut
 from backend.people import audit, quotas
 from backend.results.reports import report
 from backend.scheduling import admission
@@ -75,9 +75,10 @@ def take_in(
     database: DatabaseDep,
     settings: SettingsDep,
     feed: FeedDep,
-) -> ExperimentOut:
+) -> ImportedOut:
     """Store an exported experiment as a new one; nothing of it is kept where a part is wrong.
-    409 where it takes more room than is left of one's quota."""
+    What is retried of it is mirrored nowhere, whatever trackers it was launched with. 409 where it
+    takes more room than is left of one's quota."""
     admission.check_disk(settings, received)
     limits = Limits(settings.max_import_runs, settings.max_import_rows)
 
@@ -86,11 +87,11 @@ def take_in(
         quotas.check(session, settings, owner, size=size)
         return owner
 
-    key = transfer.load(database, document, limits, admit)
+    taken = transfer.load(database, document, limits, admit)
     with database.write() as session:
-        experiment = find_experiment(session, key)
-        audit.note(session, caller, "imported", f"experiment {key}")
-        changes.add_experiments(session, [key], "experiment")
-        taken = ExperimentOut.of(experiments.listed(session, experiment))
+        experiment = find_experiment(session, taken.key)
+        audit.note(session, caller, "imported", f"experiment {taken.key}")
+        changes.add_experiments(session, [taken.key], "experiment")
+        row = ExperimentOut.of(experiments.listed(session, experiment))
     feed.wake()
-    return taken
+    return ImportedOut(**row.model_dump(), left_out=list(taken.left_out))

@@ -101,8 +101,8 @@ def write_export(home: Path | None, key: int, output: Path) -> None:
         _write(settings, output, transfer.parts(session, experiment))
 
 
-def take_in(home: Path | None, file: Path) -> int:
-    """Store an exported experiment as a new one, and say its number; all of it or nothing.
+def take_in(home: Path | None, file: Path) -> transfer.Taken:
+    """Store an exported experiment as a new one, all of it or nothing; what it is here.
 
     Raises StoredError where the file is none, naming the part that is wrong.
     """

@@ -56,8 +56,10 @@ def take_in(
 ) -> None:
     """Import an exported experiment as a new one, completely or not at all."""
     with _stored() as offline:
-        key = offline.take_in(home, file)
-    console.print(f"stored as experiment {key}", markup=False)
+        taken = offline.take_in(home, file)
+    for sentence in taken.left_out:
+        console.print(sentence, style="yellow", markup=False)
+    console.print(f"stored as experiment {taken.key}", markup=False)
 
 
 def backup(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +19,7 @@ from loraone.client.models import (
     CallerOut,
     ExperimentDetailOut,
     ExperimentOut,
+    ImportedOut,
     MeOut,
     QueueOut,
 )
@@ -93,10 +95,13 @@ class Client:
         return found
 
     def import_(self, path: str | Path) -> Experiment:
-        """Store an exported experiment as a new one."""
+        """Store an exported experiment as a new one; what is left out of it is warned of."""
         with Path(path).open("rb") as file:
             answer = self._connection.post("/api/experiments/import", file)
-        return self._experiment(self._connection.understood(ExperimentOut, answer))
+        taken = self._connection.understood(ImportedOut, answer)
+        for sentence in taken.left_out:
+            warnings.warn(sentence, stacklevel=2)
+        return Experiment(self._connection, taken.id, taken.name)
 
     def queue(self) -> QueueOut:
         """Lanes, what waits for them, and what failed last."""

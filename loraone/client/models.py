@@ -7,6 +7,16 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel
 
 
+class ApiExperimentsImportPostRequest(BaseModel):
+    """
+    What export.json gave
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+
+
 class Before(RootModel[int]):
     root: Annotated[
         int,
@@ -212,6 +222,35 @@ class ExperimentOut(BaseModel):
     data: Annotated[str, Field(title="Data")]
     description: Annotated[str, Field(title="Description")]
     id: Annotated[int, Field(title="Id")]
+    methods: Annotated[list[str], Field(title="Methods")]
+    model: Annotated[str, Field(title="Model")]
+    name: Annotated[str, Field(title="Name")]
+    owner: Annotated[int | None, Field(title="Owner")]
+    private: Annotated[bool, Field(title="Private")]
+    starred: Annotated[bool, Field(title="Starred")]
+    status: Annotated[
+        Literal["queued", "running", "succeeded", "failed", "cancelled"], Field(title="Status")
+    ]
+    tags: Annotated[list[str], Field(title="Tags")]
+    task: Annotated[str, Field(title="Task")]
+
+
+class ImportedOut(BaseModel):
+    """
+    An experiment that came from another server; ``left_out`` is what of it stayed there, a
+    sentence each.
+    """
+
+    archived: Annotated[bool, Field(title="Archived")]
+    author: Annotated[str, Field(title="Author")]
+    best: BestOut | None
+    colour: Annotated[str | None, Field(title="Colour")]
+    counts: CountsOut
+    created_at: Annotated[AwareDatetime, Field(title="Created At")]
+    data: Annotated[str, Field(title="Data")]
+    description: Annotated[str, Field(title="Description")]
+    id: Annotated[int, Field(title="Id")]
+    left_out: Annotated[list[str], Field(title="Left Out")]
     methods: Annotated[list[str], Field(title="Methods")]
     model: Annotated[str, Field(title="Model")]
     name: Annotated[str, Field(title="Name")]

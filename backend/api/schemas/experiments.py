@@ -103,6 +103,13 @@ class ExperimentOut(Out):
         return self.model_copy(update={"description": cut(self.description, most)})
 
 
+class ImportedOut(ExperimentOut):
+    """An experiment that came from another server; ``left_out`` is what of it stayed there, a
+    sentence each."""
+
+    left_out: list[str]
+
+
 class LayerOut(Out):
     """A target layer: its name in the model, as people say it, and the class it belongs to."""
 

@@ -1,7 +1,9 @@
 """An experiment as one JSON document, and back: from one server to another without loss.
 
 Ids are given anew on import. Files (adapters, directions) do not travel: what names them is left
-out, and runs that had not ended are stored as cancelled. What comes in is somebody's file: all of
+out, and runs that had not ended are stored as cancelled. Trackers that its runs were mirrored to
+are those of the server that it comes from: nobody here has asked that what is retried of it be
+mirrored to this one's. What comes in is somebody's file: all of
 it is checked (:mod:`.exported`) before anything is stored (:mod:`.incoming`).
 """
 
@@ -11,12 +13,14 @@ import base64
 import json
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
+from backend.errors import cut
 from backend.storage.database import Database
 from backend.storage.store import (
     comments,
@@ -34,6 +38,8 @@ from backend.storage.tables import ArtifactRow, Base, Experiment, Run
 _TABLES = tuple(table for table in RESULTS if table is not ArtifactRow)
 # That are read at a time; each may be all directions of all layers.
 _ROWS = 10
+# Of the names of trackers, in letters.
+_MOST_NAMES = 200
 _OWN_IDS = ("id", "experiment_id", "run_id")
 # Who owns it on this server, and where a run stood in its queue, says nothing on another one.
 _PEOPLE = ("owner_id", "private", "person_id", "mentions")
@@ -92,14 +98,35 @@ def _joined(texts: Iterable[str]) -> Iterator[str]:
         yield f", {text}" if i else text
 
 
+@dataclass(frozen=True)
+class Taken:
+    """The number of an experiment that came in, and sentences about what was left out of it."""
+
+    key: int
+    left_out: tuple[str, ...] = ()
+
+
 def load(
     database: Database, document: Any, limits: Limits, admit: incoming.Admit | None = None
-) -> int:
-    """Store an exported experiment as a new one, and say its number. ``admit`` says whose.
+) -> Taken:
+    """Store an exported experiment as a new one. ``admit`` says whose.
 
     Raises TransferError before anything is stored where a part is wrong.
     """
-    return incoming.store(database, exported.read(document, limits), admit)
+    read = exported.read(document, limits)
+    trackers = read.experiment["spec"].get("report_to")
+    if trackers:
+        read.experiment["spec"] = read.experiment["spec"] | {"report_to": []}
+    left_out = [_not_mirrored(trackers)] if trackers else []
+    return Taken(incoming.store(database, read, admit), tuple(left_out))
+
+
+def _not_mirrored(trackers: list[str]) -> str:
+    names = cut(", ".join(trackers), _MOST_NAMES)
+    return (
+        f"report_to ({names}) is left out: runs that are retried here are mirrored nowhere; "
+        "whoever launches it as a template may choose trackers of this server"
+    )
 
 
 def _columns(table: type[Base]) -> dict[str, Any]:

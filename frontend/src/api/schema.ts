@@ -318,7 +318,8 @@ export interface paths {
         /**
          * Take In
          * @description Store an exported experiment as a new one; nothing of it is kept where a part is wrong.
-         *     409 where it takes more room than is left of one's quota.
+         *     What is retried of it is mirrored nowhere, whatever trackers it was launched with. 409 where it
+         *     takes more room than is left of one's quota.
          */
         post: operations["transfer_take_in"];
         delete?: never;
@@ -3084,6 +3085,55 @@ export interface components {
             };
             /** Total */
             total: number;
+        };
+        /**
+         * ImportedOut
+         * @description An experiment that came from another server; ``left_out`` is what of it stayed there, a
+         *     sentence each.
+         */
+        ImportedOut: {
+            /** Archived */
+            archived: boolean;
+            /** Author */
+            author: string;
+            best: components["schemas"]["BestOut"] | null;
+            /** Colour */
+            colour: string | null;
+            counts: components["schemas"]["CountsOut"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Data */
+            data: string;
+            /** Description */
+            description: string;
+            /** Id */
+            id: number;
+            /** Left Out */
+            left_out: string[];
+            /** Methods */
+            methods: string[];
+            /** Model */
+            model: string;
+            /** Name */
+            name: string;
+            /** Owner */
+            owner: number | null;
+            /** Private */
+            private: boolean;
+            /** Starred */
+            starred: boolean;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            /** Tags */
+            tags: string[];
+            /** Task */
+            task: string;
         };
         /**
          * InvitationIn
@@ -6730,7 +6780,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ExperimentOut"];
+                    "application/json": components["schemas"]["ImportedOut"];
                 };
             };
             /** @description The request cannot be read, or is not meant for this server */

@@ -10,7 +10,11 @@ export function ImportButton() {
   const failed = (message: string) =>
     notifications.show({ color: "red", title: "Not imported", message });
   const { mutate, isPending } = api.useMutation("post", "/api/experiments/import", {
-    onSuccess: ({ id }) => void navigate({ to: "/experiments/$id", params: { id } }),
+    onSuccess: ({ id, left_out }) => {
+      for (const message of left_out)
+        notifications.show({ color: "yellow", title: "Imported in part", message });
+      void navigate({ to: "/experiments/$id", params: { id } });
+    },
     onError: (error) => failed(sentence(error)),
   });
   const read = async (file: File | null) => {

@@ -43,7 +43,7 @@ def test_others_write_while_a_large_one_comes_in_and_see_none_of_it_before_all_i
     app = create_app(Settings(home=home, database_url=database_url(home)))
     server = TestClient(app, base_url="http://127.0.0.1:8111")
     database: Database = app.state.database
-    taken: list[int] = []
+    taken: list[transfer.Taken] = []
     bringing = threading.Thread(
         target=lambda: taken.append(transfer.load(database, json.loads(large), exported.Limits()))
     )
@@ -62,7 +62,7 @@ def test_others_write_while_a_large_one_comes_in_and_see_none_of_it_before_all_i
     # PostgreSQL is beside the tests on the same cores.
     assert max(waits) < (6 if database.shared else 2), "seconds"
     assert seen <= {1000} and counted in (0, 1000)
-    assert server.get(f"/api/experiments/{taken[0]}").json()["counts"]["succeeded"] == 1000
+    assert server.get(f"/api/experiments/{taken[0].key}").json()["counts"]["succeeded"] == 1000
     with database.read() as session:
         stored = session.get_one(Run, 1000)
         assert (stored.phase, stored.lane, stored.heartbeat_at) == (None, None, None)

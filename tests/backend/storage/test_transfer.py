@@ -16,9 +16,10 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
+from backend.scheduling.mirroring import Mirroring
 from backend.settings import Settings
 from backend.storage.store import experiments, queue, results
-from backend.storage.tables import SpectrumRow
+from backend.storage.tables import Run, SpectrumRow
 from backend.web.app import create_app
 from loraone.events import (
     Alignment,
@@ -32,6 +33,7 @@ from loraone.events import (
     Spectra,
     Started,
 )
+from loraone.spec import stored
 from loraone.spec.experiment import ExperimentSpec
 from tests.conftest import DatabaseUrl
 
@@ -112,6 +114,36 @@ def test_what_was_exported_comes_in_and_goes_out_the_same(
     assert waiting["status"] == "queued"
 
 
+def test_nothing_that_is_retried_goes_to_trackers_that_somebody_elsewhere_chose(
+    there: TestClient, here: TestClient
+) -> None:
+    document = exported(there)
+    document["experiment"]["spec"]["report_to"] = ["tensorboard", "a tracker of a later release"]
+    answer = here.post("/api/experiments/import", json=copy.deepcopy(document)).json()
+    (said,) = answer["left_out"]
+    assert "report_to (tensorboard, a tracker of a later release)" in said
+    detail = here.get(f"/api/experiments/{answer['id']}").json()
+    assert detail["spec"]["report_to"] == []  # as a template it asks for none
+    assert detail["problems"] == []
+    assert here.post(f"/api/runs/{detail['runs'][1]['id']}/retry").status_code == 200
+    app: Any = here.app
+    mirroring = Mirroring(app.state.database, app.state.settings)
+    with app.state.database.read() as session:
+        run = session.get_one(Run, detail["runs"][1]["id"])
+        assert run.status == "queued"
+        assert mirroring.asked(session, run, stored.run(run.spec).spec) is None
+    again = exported(here, answer["id"])
+    document["experiment"]["spec"]["report_to"] = []
+    assert again["experiment"] == document["experiment"]  # and nothing else is
+
+
+def test_of_one_that_asked_for_no_trackers_nothing_is_left_out(
+    there: TestClient, here: TestClient
+) -> None:
+    answer = here.post("/api/experiments/import", json=exported(there))
+    assert answer.json()["left_out"] == []
+
+
 def test_a_scalar_that_is_no_number_goes_out_as_one_that_there_is_not(
     there: TestClient, here: TestClient
 ) -> None:
@@ -174,8 +206,14 @@ def test_the_command_line_exports_and_imports_without_a_server(
     written = loraone("export", "1", "--output", str(file), "--home", str(tmp_path / "there"))
     assert written.returncode == 0, written.stderr
     assert json.loads(file.read_text()) == there.get("/api/experiments/1/export.json").json()
+    document = json.loads(file.read_text())
+    document["experiment"]["spec"]["report_to"] = ["tensorboard"]
+    file.write_text(json.dumps(document))
     taken = loraone("import", str(file), "--home", str(home))
     assert "stored as experiment 1" in taken.stderr
+    assert "report_to (tensorboard) is left out" in taken.stderr
+    document["experiment"]["spec"]["report_to"] = []
+    file.write_text(json.dumps(document))
     again = tmp_path / "two.json"
     loraone("export", "1", "--output", str(again), "--home", str(home))
     # The second run waits in a queue of its own there; the first is what it was.

@@ -102,7 +102,11 @@ def test_an_export_is_taken_in_and_a_report_opens_offline(
     finished: Finished, lab: Lab, tmp_path: Path
 ) -> None:
     original = finished[0]
-    again = lab.client().import_(original.export(tmp_path / "größe.json"))
+    document = json.loads(original.export(tmp_path / "größe.json").read_text(encoding="utf-8"))
+    document["experiment"]["spec"]["report_to"] = ["wandb"]
+    (tmp_path / "größe.json").write_text(json.dumps(document), encoding="utf-8")
+    with pytest.warns(UserWarning, match=r"report_to \(wandb\) is left out"):
+        again = lab.client().import_(tmp_path / "größe.json")
     assert again.id != original.id
     assert again.name == original.name == SYNTHETIC["name"]
     columns = ["metric", "step", "value", "tokens"]
