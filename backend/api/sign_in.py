@@ -33,7 +33,7 @@ from backend.api.schemas.sign_in import (
     SignInOut,
 )
 from backend.errors import ConflictError, NobodyError, NotFoundError
-from backend.people import audit, changing, passwords, registry, sign_ins, slowdown, standing
+from backend.people import audit, changing, names, passwords, registry, sign_ins, slowdown, standing
 from backend.people.caller import Caller
 from backend.settings import Settings
 from backend.storage.database import Database
@@ -116,7 +116,7 @@ def _check_password(
 ) -> _Checked:
     """The person whose password it is. Raises NobodyError, in the same words and
     after the same time whether there is such a person or not, and TooOftenError."""
-    name = registry.plain(name)
+    name = names.plain(name)
     with database.read() as session:  # who comes too often keeps nobody from writing
         known = partial(audit.was_here, session, registry.find(session, name), address)
         slowdown.check(session, name, address, known=known)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from backend.cli.offline import StoredError, opened
 from backend.errors import RefusedError
-from backend.people import audit, changing, invitations, passwords, registry
+from backend.people import audit, changing, invitations, names, passwords, registry
 from backend.people.caller import Caller
 from backend.people.roles import Role
 from backend.settings import Settings
@@ -40,10 +40,10 @@ class Desk:
 
     def find(self, name: str) -> Person:
         """Somebody by their name. Raises StoredError where nobody has it."""
-        person = registry.find(self._session, registry.plain(name))
+        person = registry.find(self._session, names.plain(name))
         if person is None:
-            names = ", ".join(person.name for person, _ in registry.everybody(self._session)[:20])
-            raise StoredError(f"there is nobody named {name!r}; there are: {names or 'none'}")
+            there = ", ".join(person.name for person, _ in registry.everybody(self._session)[:20])
+            raise StoredError(f"there is nobody named {name!r}; there are: {there or 'none'}")
         return person
 
     def invite(self, name: str, role: Role, days: int) -> str:
@@ -121,10 +121,9 @@ class Desk:
 
 
 def _checked(name: str) -> str:
-    plain = registry.plain(name)
-    if not (0 < len(plain) <= 100 and plain.isprintable()):
-        raise StoredError(f"the name {name[:200]!r} is not allowed; allowed: 1 to 100 characters")
-    return plain
+    if (wrong := names.problem(name)) is not None:
+        raise StoredError(f"the name {name[:200]!r} {wrong}; allowed: {names.ALLOWED}")
+    return names.plain(name)
 
 
 def _account(person: Person) -> str:

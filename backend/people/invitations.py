@@ -12,7 +12,7 @@ from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from backend.errors import ConflictError, FieldProblem, InvalidError, NotFoundError
-from backend.people import registry, secrets, sign_ins
+from backend.people import names, registry, secrets, sign_ins
 from backend.people.roles import Role
 from backend.storage.tables import NAMED, Invitation, Person, now
 from backend.storage.versions import NO_EXPERIMENT, TOUCHES
@@ -105,7 +105,7 @@ def whose(session: Session, row: Invitation, name: str | None) -> str:
             raise _wrong_name(name, f"is not whom the link is for: {person.name}")
         return person.name
     if name is None:
-        raise _wrong_name(None, "is missing; allowed: 1 to 100 characters")
+        raise _wrong_name(None, f"is missing; allowed: {names.ALLOWED}")
     known = registry.find(session, name)
     if known is not None and known.source != NAMED:
         raise _wrong_name(name, "is taken; allowed: a name that nobody has here")

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backend.errors import FieldProblem, InvalidError
 from backend.storage.tables import NAMED, Experiment, Person, name_key
-
-
-def plain(name: str) -> str:
-    """A name as it is stored: however it was typed, who reads the same is the same."""
-    return " ".join(unicodedata.normalize("NFKC", name).split())
 
 
 def named(session: Session, name: str) -> Person:

@@ -10,11 +10,9 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.people import registry
+from backend.people import names, registry
 from backend.settings import Settings
 from backend.storage.tables import Person, Role
-
-_MOST_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -72,11 +70,13 @@ def _role(settings: Settings, said: Vouched, person: Person) -> Role:
 def _free_name(session: Session, wanted: str) -> str:
     """A name that nobody has, not even in other letters' case: what somebody launched before there
     were accounts is given to an account by an administrator alone."""
-    plain = "".join(letter for letter in wanted if letter.isprintable()).strip() or "somebody"
+    plain = names.plain("".join(letter for letter in wanted if letter.isprintable()))
+    if names.problem(plain[: names.MOST]) is not None:
+        plain = "somebody"
     number = 1
     while True:
         suffix = f" {number}" if number > 1 else ""
-        name = plain[: _MOST_NAME - len(suffix)] + suffix
+        name = plain[: names.MOST - len(suffix)] + suffix
         if registry.find(session, name) is None:
             return name
         number += 1

@@ -33,7 +33,7 @@ def problems(items: Sequence[Any]) -> list[dict[str, Any]]:
                 "path": ".".join(str(part) for part in path),
                 "message": item["msg"],
                 "value": value if isinstance(value, str | int | float | bool) else None,
-                "allowed": allowed(schema, path),
+                "allowed": context.get("allowed") or allowed(schema, path),
             }
         )
     return list({(row["path"], row["message"]): row for row in rows}.values())

@@ -5,43 +5,31 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from backend.api.schemas.base import In, Out
 from backend.api.schemas.quotas import OwnQuotas
-from backend.people import registry
+from backend.people import names
 from backend.people.colours import colour
 from backend.people.roles import Role
 from backend.storage.tables import NAMED, Person
 from loraone.spec.base import MOST_INT, Text
 
-_MOST_NAME = 100
 
-
-def _printable(name: str) -> str:
-    if not name.isprintable():
+def _named(name: str) -> str:
+    """As it is stored."""
+    if (wrong := names.problem(name)) is not None:
         raise PydanticCustomError(
-            "unprintable_name", "holds characters that cannot be printed; allowed: one line of text"
+            "person_name", "{wrong}; allowed: {allowed}", {"wrong": wrong, "allowed": names.ALLOWED}
         )
-    return name
-
-
-def _fits(name: str) -> str:
-    """As it is stored: of blanks nothing is left, and one letter may become many."""
-    if not 1 <= len(name) <= _MOST_NAME:
-        raise PydanticCustomError(
-            "name_length", "has {length} characters; allowed: 1 to 100", {"length": len(name)}
-        )
-    return name
+    return names.plain(name)
 
 
 PersonName = Annotated[
     Text,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=_MOST_NAME),
-    AfterValidator(_printable),
-    AfterValidator(registry.plain),
-    AfterValidator(_fits),
+    AfterValidator(_named),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": names.MOST}),
 ]
 PersonKey = Annotated[int, Field(ge=1, le=MOST_INT)]
 InvitationKind = Literal["setup", "invite", "reset"]

@@ -160,6 +160,33 @@ def test_a_refused_name_or_password_does_not_use_up_the_link(
     assert accept(local_app, secret, "ana").status_code == 200
 
 
+UNSEEN = ["", "   ", "\u3000", "\u200b\u200b", "\u2800", "\u3164", "\ufe0f", "\u0301", "\u00ad"]
+
+
+def test_a_name_that_nobody_can_see_is_refused_with_what_is_allowed(local_app: FastAPI) -> None:
+    secret = setup_secret(local_app)
+    for name in (*UNSEEN, "a" * 101, "bob\u202eeve"):
+        answer = accept(local_app, secret, name)
+        assert answer.status_code == 422, ascii(name)
+        (problem,) = answer.json()["errors"]
+        assert (problem["path"], problem["value"]) == ("name", name)
+        assert problem["allowed"] == "1 to 100 characters that can be seen, on one line"
+        assert problem["message"].endswith(f"; allowed: {problem['allowed']}")
+        assert problem["message"] in answer.json()["detail"]
+    assert accept(local_app, secret, "ana").status_code == 200  # the link is still good
+
+
+def test_what_nobody_can_see_makes_no_second_name_of_one(local_app: FastAPI) -> None:
+    client = administrator(local_app)
+    secret = made(client.post("/api/people/invite", json={}))
+    for name in ("root\u3164", "\u2800root", "ro\u034fot", " root "):
+        answer = accept(local_app, secret, name)
+        assert answer.status_code == 422, ascii(name)
+        assert "is taken" in answer.json()["errors"][0]["message"]
+    assert accept(local_app, secret, "❤\ufe0f").json()["person"]["name"] == "❤"
+    assert sign_in(nobody(local_app), "❤\ufe0f") == 200
+
+
 def test_secrets_are_stored_as_hashes_alone(local_app: FastAPI) -> None:
     secret = setup_secret(local_app)
     accept(local_app, secret, "ana")

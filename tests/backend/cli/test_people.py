@@ -55,6 +55,15 @@ def test_a_link_that_the_command_prints_makes_an_account(local_app: FastAPI) -> 
     assert "ana has an account already" in again.stderr
 
 
+@pytest.mark.parametrize("name", [" ", "\u3164", "\u200b", "a" * 101])
+def test_a_name_that_is_none_makes_no_account(local_app: FastAPI, name: str) -> None:
+    found = user(local_app, "add", name)
+    assert found.exit_code == 2
+    said = "".join(found.stderr.split())
+    assert f"thename{name!r}".replace(" ", "") in said
+    assert "allowed:1to100charactersthatcanbeseen,ononeline" in said
+
+
 def test_people_are_listed(local_app: FastAPI) -> None:
     accounts.with_password(local_app, "root", "administrator")
     accounts.person(local_app.state.database, "eve", "editor")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from backend.people import names
 from backend.people.vouched import Vouched, person_of
 from backend.settings import Settings, sentences
 from backend.storage.database import Database
@@ -54,10 +55,10 @@ def test_nobody_becomes_somebody_else_by_a_name(
     assert _came(database, _settings(tmp_path), Vouched("oidc", "Ada", "Ada"))[0] != key
 
 
-@pytest.mark.parametrize("wanted", ["", "\n\t", "x" * 500, "a\u202eb\x00c"])
+@pytest.mark.parametrize("wanted", ["", "\n\t", "x" * 500, "a\u202eb\x00c", "\u3164"])
 def test_a_name_is_one_that_can_be_shown(database: Database, tmp_path: Path, wanted: str) -> None:
     _, name, _ = _came(database, _settings(tmp_path), Vouched("oidc", "1", wanted))
-    assert name.isprintable() and 1 <= len(name) <= 100
+    assert names.problem(names.plain(name)) is None
 
 
 def test_groups_give_roles_where_groups_have_roles(database: Database, tmp_path: Path) -> None:
