@@ -39,7 +39,8 @@ function Notes({ experiment, owner, versions }: NotesProps) {
   const [shown, setShown] = useState<number | null>(null);
   const latest = versions[0];
   const version = versions.find(({ version }) => version === shown) ?? latest;
-  if (kept.draft !== undefined && !guest) {
+  // A draft of when one could still save it, or of who sat here before, stays where it is.
+  if (kept.draft !== undefined && why === undefined) {
     return (
       <NoteEditor
         experiment={experiment}
