@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from loraone.catalog import SOURCES
 from loraone.errors import DataError
-from loraone.inputs.data import arrow_columns
+from loraone.inputs.data import arrow_columns, hub_files
 from loraone.inputs.data.columns import Column, wanted
 from loraone.inputs.data.rows import Row, Rows
 from loraone.inputs.hub_names import is_path, parsed
 from loraone.spec.data import DataSpec
-
-# A file of an archive or of a packed file, as datasets names it before what holds it.
-_IN_ARCHIVE = re.compile(r"(zip|tar|gzip|bz2|lz4|xz|zstd)://.*", re.DOTALL)
 
 
 def check_name(source: str) -> tuple[str, str | None]:
@@ -44,8 +40,9 @@ def load(spec: DataSpec, labelled: bool) -> Rows:
 
     try:
         # The prefix keeps it from ever looking for the name on this machine.
-        builder = datasets.load_dataset_builder(f"hf://datasets/{name}", revision=revision)
-        _check_files(builder.config.data_files, name, spec)
+        with hub_files.own_patterns(name, spec.source):
+            builder = datasets.load_dataset_builder(f"hf://datasets/{name}", revision=revision)
+        hub_files.check(builder.config.data_files, name, spec.source)
         builder.download_and_prepare()
         table: Any = builder.as_dataset(split="train")
     except DataError:
@@ -67,33 +64,6 @@ def load(spec: DataSpec, labelled: bool) -> Rows:
         return Rows.collect(columns, rows)
     collected = Rows.collect(columns, _with_names(rows, columns[-1], feature.names))
     return Rows(collected.texts, collected.labels, declared=True)
-
-
-def _check_files(files: Mapping[Any, Sequence[str]] | None, name: str, spec: DataSpec) -> None:
-    """Raise DataError where the data set's own configuration names files that are not its own:
-    ``datasets`` would read those of this machine, or ask any address for them."""
-    for file in (str(file) for of_split in (files or {}).values() for file in of_split):
-        if not _is_within(file, name):
-            raise DataError(
-                f"data set {spec.source!r} names a file outside its repository as its data: {file}",
-                field="data.source",
-                value=spec.source,
-                allowed=f"a data set whose files all lie in hf://datasets/{name}, or in archives "
-                "there",
-            )
-
-
-def _is_within(file: str, name: str) -> bool:
-    """Whether a file lies in the repository, or in an archive that does: each part of
-    ``zip://a.csv::hf://datasets/org/name/b.zip`` is a file within what the next one names."""
-    *inner, last = file.split("::")
-    place, _, path = last.removeprefix("hf://datasets/").partition(name)
-    in_repository = last.startswith("hf://datasets/") and not place and path[:1] in ("@", "/")
-    return (
-        in_repository
-        and ".." not in path.split("/")
-        and all(_IN_ARCHIVE.fullmatch(part) for part in inner)
-    )
 
 
 def _with_names(rows: Iterator[Row], column: Column, names: Sequence[Any]) -> Iterator[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,54 @@ def test_a_data_set_whose_own_configuration_names_a_file_of_this_machine_is_not_
         load(DataSpec(source="org/name"), labelled=True)
     assert caught.value.field == "data.source"
     assert "a secret" not in str(caught.value)
+
+
+def configured(monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
+    """Load a data set whose card names this as its data; datasets itself looks it up."""
+
+    def build(_: str, revision: str | None) -> Builder:
+        found = datasets.data_files.DataFilesPatternsDict.from_patterns({"train": [pattern]})
+        files = found.resolve(base_path="hf://datasets/org/name@0123abc")
+        return Builder(datasets.Dataset.from_dict({}), {"train": list(files["train"])})
+
+    monkeypatch.setattr(datasets, "load_dataset_builder", build)
+    load(DataSpec(source="org/name"), labelled=True)
+
+
+@pytest.mark.parametrize("pattern", ["{}/*.csv", "zip://*.csv::{}/secret.zip", "a.csv::{}/*.csv"])
+def test_what_a_card_names_is_refused_before_it_is_looked_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pattern: str
+) -> None:
+    (tmp_path / "secret.csv").write_text("text,label\na secret,x\n")
+    with zipfile.ZipFile(tmp_path / "secret.zip", "w") as packed:
+        packed.write(tmp_path / "secret.csv", "secret.csv")
+    named = pattern.format(tmp_path)
+    with pytest.raises(DataError, match=r"names a file outside its repository") as caught:
+        configured(monkeypatch, named)
+    # What it named, and not what is there.
+    assert str(caught.value).count(named) == 1
+    assert "/secret.csv" not in str(caught.value).replace(named, "")
+
+
+def test_no_address_that_a_card_names_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.2)
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        for pattern in (f"{address}/a.csv", f"zip://a.csv::{address}/a.zip"):
+            with pytest.raises(DataError, match=r"names a file outside its repository"):
+                configured(monkeypatch, pattern)
+        with pytest.raises(TimeoutError):
+            listening.accept()
+
+
+def test_how_files_are_looked_up_is_as_before_for_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError):
+        configured(monkeypatch, str(tmp_path))
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    found = datasets.data_files.resolve_pattern("*.csv", str(tmp_path))
+    assert found == [str(tmp_path / "a.csv")]
 
 
 def named(monkeypatch: pytest.MonkeyPatch, *files: str, source: str = "org/name") -> None:
