@@ -16,6 +16,8 @@ from tests.e2e.form import launch_two_runs
 __all__ = ["built_page"]
 
 MINUTES = 60_000
+# What is expected is there at once, or late where the machine is busy; playwright waits five seconds.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")
