@@ -16,7 +16,7 @@ from tests.e2e.form import launch_two_runs
 __all__ = ["built_page"]
 
 MINUTES = 60_000
-# What is expected is there at once, or late where the machine is busy; playwright waits five seconds.
+# What is expected comes late where the machine is busy; playwright waits for five seconds.
 expect.set_options(timeout=20_000)
 
 

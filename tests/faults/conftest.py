@@ -17,7 +17,7 @@ from tests.conftest import tiny_experiment
 
 PLUGIN = Path(__file__).parent / "plugin"
 # So that what takes minutes in earnest takes seconds here.
-HASTY = {"LORAONE_STALL_MINUTES": "0.05", "LORAONE_SILENCE_SECONDS": "10"}
+HASTY = {"LORAONE_STALL_MINUTES": "1", "LORAONE_SILENCE_SECONDS": "10"}
 
 
 class Begin(Protocol):

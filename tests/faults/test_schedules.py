@@ -31,7 +31,7 @@ class Lab:
         self.key = 0
 
     def begin(self) -> Process:
-        return Process(self.home, [], LORAONE_SILENCE_SECONDS="3", LORAONE_LANES_PER_DEVICE="2")
+        return Process(self.home, [], LORAONE_SILENCE_SECONDS="6", LORAONE_LANES_PER_DEVICE="2")
 
     def family(self) -> list[psutil.Process]:
         return psutil.Process(self.server.process.pid).children(recursive=True)

@@ -14,6 +14,7 @@ import pytest
 from backend.scheduling.leadership import Leadership
 from backend.storage.database import Database
 from tests.backend.conftest import Process
+from tests.busy import busy
 from tests.conftest import tiny_experiment
 from tests.postgres import Postgres
 
@@ -85,7 +86,7 @@ def test_a_run_is_cancelled_from_the_server_that_does_not_run_it(
     run = other.wait(lambda: other.training(key["id"]))
     (worker,) = leader.workers()
     other.post(f"/api/runs/{run['id']}/cancel")
-    worker.wait(timeout=2)
+    worker.wait(timeout=2 * busy())
     assert other.runs(key["id"])[0]["status"] == "cancelled"
 
 
