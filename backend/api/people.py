@@ -31,13 +31,13 @@ router = APIRouter(route_class=JsonRoute, tags=["people"])
 @router.get("/people")
 @fresh("administrators are told more")
 @needs("read")
-def people(session: Reading, caller: CallerDep) -> list[PersonOut]:
+def people(session: Reading, caller: CallerDep, settings: SettingsDep) -> list[PersonOut]:
     """Everybody by name, also those who are a name alone."""
-    more = "admin" in caller.rights
-    return [
-        PersonOut.of(person, count if more else None)
-        for person, count in registry.everybody(session)
-    ]
+    rows = registry.everybody(session)
+    if "admin" not in caller.rights:
+        return [PersonOut.of(person, None) for person, _ in rows]
+    used = quotas.of_all(session, settings, [person for person, _ in rows])
+    return [PersonOut.of(person, count, used[person.id]) for person, count in rows]
 
 
 @router.patch("/people/{person_id}", responses=refuses(409))
@@ -49,6 +49,7 @@ def change(
     callers: CallersDep,
     database: DatabaseDep,
     feed: FeedDep,
+    settings: SettingsDep,
 ) -> PersonOut:
     """Give a person another name, role or quotas, or let them in no more; at once. 409 where no
     administrator would be left."""
@@ -56,7 +57,8 @@ def change(
         standing.check_still(session, caller)
         person = _find(session, person_id)
         _change(session, person, change, caller)
-        changed = PersonOut.of(person, registry.count_owned(session, person))
+        owned = registry.count_owned(session, person)
+        changed = PersonOut.of(person, owned, quotas.of(session, settings, person_id))
     callers.forget()
     feed.wake()  # streams of whoever may not any more end
     return changed
@@ -72,9 +74,8 @@ def _change(session: Session, person: Person, change: PersonChange, caller: Call
         changing.set_role(session, person, change.role)
         audit.note(session, caller, "role changed", target, detail)
     if change.quotas is not None and change.quotas != OwnQuotas.of(person):
-        for name, value in change.quotas.model_dump().items():
-            setattr(person, f"quota_{name}", value)
-        audit.note(session, caller, "quotas set", target, _numbers(change.quotas))
+        said = quotas.set_own(person, change.quotas.named)
+        audit.note(session, caller, "quotas set", target, said)
     if change.disabled is not None and change.disabled != person.disabled:
         if change.disabled:
             changing.disable(session, person)
@@ -116,13 +117,6 @@ def claim(
     callers.forget()
     feed.wake()
     return claimed
-
-
-def _numbers(own: OwnQuotas) -> str:
-    """Such as ``runs 100, lane hours 20``; what is left out is as the settings say."""
-    given = own.model_dump(exclude_none=True)
-    words = [f"{name.replace('_', ' ')} {value:g}" for name, value in given.items()]
-    return ", ".join(words) or "those of the settings"
 
 
 def _find(session: Session, person_id: int) -> Person:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from backend.cli.offline import StoredError, opened
 from backend.errors import RefusedError
-from backend.people import audit, changing, invitations, names, passwords, registry
+from backend.people import audit, changing, invitations, names, passwords, quotas, registry
 from backend.people.caller import Caller
 from backend.people.roles import Role
 from backend.settings import Settings
@@ -102,6 +102,21 @@ class Desk:
         secret, _ = invitations.reset(self._session, person)
         self._note("link made", f"person {person.id}", "reset")
         return self._link(secret)
+
+    def usage(self, name: str) -> list[quotas.Quota]:
+        """What somebody uses, and may."""
+        return quotas.of(self._session, self._settings, self.find(name).id)
+
+    def set_quotas(
+        self, name: str, given: Mapping[quotas.Name, float | None], *, default: bool
+    ) -> None:
+        """Set those that are given; with ``default`` all others are what the settings say."""
+        person = self.find(name)
+        before = quotas.own(person)
+        kept = dict.fromkeys(before) if default else before
+        after = kept | {quota: value for quota, value in given.items() if value is not None}
+        if after != before:
+            self._note("quotas set", f"person {person.id}", quotas.set_own(person, after))
 
     def claim(self, name: str, other: str) -> changing.Claimed:
         """Make all of somebody who is a name alone an account's."""

@@ -1,4 +1,4 @@
-"""``loraone user add | list | role | disable | enable | reset | claim``: people with accounts."""
+"""``loraone user``: people with accounts, from the command line."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from backend.cli.failures import Commands
 
 if TYPE_CHECKING:
     from backend.cli.offline_people import Desk
+    from backend.people import quotas
 
 app = typer.Typer(
     cls=Commands,
@@ -72,19 +73,19 @@ def list_people(home: Home = None) -> None:
     """Print everybody: name, role, account, experiments, when they were last here."""
     with _desk(home) as desk:
         rows = desk.listed()
-    table = [("name", "role", "account", "experiments", "last here")] + [
-        (
-            row.name,
-            row.role,
-            row.account,
-            str(row.experiments),
-            f"{row.seen:%Y-%m-%d %H:%M} UTC" if row.seen else "",
-        )
-        for row in rows
-    ]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for line in table:
-        typer.echo("  ".join(map(str.ljust, line, widths)).rstrip())
+    _table(
+        ("name", "role", "account", "experiments", "last here"),
+        *(
+            (
+                row.name,
+                row.role,
+                row.account,
+                str(row.experiments),
+                f"{row.seen:%Y-%m-%d %H:%M} UTC" if row.seen else "",
+            )
+            for row in rows
+        ),
+    )
 
 
 def role(
@@ -135,6 +136,48 @@ def claim(
     )
 
 
-for command in (add, role, disable, enable, reset, claim):
+def quota(
+    name: Name,
+    runs: Annotated[
+        int | None, typer.Option(min=0, max=10**7, help="Runs of theirs that may wait")
+    ] = None,
+    disk: Annotated[
+        float | None, typer.Option(min=0, max=10**6, help="GB of all that is stored of their runs")
+    ] = None,
+    lane_hours: Annotated[
+        float | None, typer.Option(min=0, max=10**6, help="Hours on lanes in seven days")
+    ] = None,
+    default: Annotated[
+        bool, typer.Option("--default", help="What is not given is what the settings say again")
+    ] = False,
+    home: Home = None,
+) -> None:
+    """Set how much of the machine somebody may use, and print what they use of it."""
+    given: dict[quotas.Name, float | None] = {
+        "runs": runs,
+        "disk_gb": disk,
+        "lane_hours": lane_hours,
+    }
+    with _desk(home) as desk:
+        desk.set_quotas(name, given, default=default)
+        rows = desk.usage(name)
+    _table(
+        ("quota", "used", "allowed", ""),
+        *(
+            (row.words, f"{row.used:.3g}", "any", "")
+            if row.allowed is None
+            else (row.words, f"{row.used:.3g}", f"{row.allowed:g}", row.whose)
+            for row in rows
+        ),
+    )
+
+
+def _table(*lines: tuple[str, ...]) -> None:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        typer.echo("  ".join(map(str.ljust, line, widths)).rstrip())
+
+
+for command in (add, role, disable, enable, reset, claim, quota):
     app.command()(command)
 app.command("list")(list_people)

@@ -8,7 +8,7 @@ a lane. What runs is never stopped.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,6 +48,16 @@ class Quota:
     own: bool = False
 
     @property
+    def words(self) -> str:
+        """What there is so much of."""
+        return _WORDS[self.name]
+
+    @property
+    def whose(self) -> str:
+        """Where the limit is from."""
+        return "set for this person" if self.own else f"LORAONE_QUOTA_{self.name.upper()}"
+
+    @property
     def beyond(self) -> Beyond | None:
         """What becomes of the launch where it is too much."""
         if self.allowed is None:
@@ -64,13 +74,11 @@ class Quota:
     @property
     def problem(self) -> FieldProblem:
         """Why a launch is refused: the quota, what it would come to, and what is allowed."""
-        setting = f"LORAONE_QUOTA_{self.name.upper()}"
         more = f", and {self.asked:.3g} more are too many" if self.asked else ""
-        uses = f"{self.used:.3g} {_WORDS[self.name]}{more}"
-        whose = "set for this person" if self.own else setting
+        uses = f"{self.used:.3g} {self.words}{more}"
         return FieldProblem(
             path=f"quota.{self.name}",
-            message=f"{uses}; allowed: up to {self.allowed:g} ({whose})",
+            message=f"{uses}; allowed: up to {self.allowed:g} ({self.whose})",
             value=self.used + (self.asked or 0),
             allowed=f"up to {self.allowed:g}",
             hint=_WAYS[self.name],
@@ -99,6 +107,42 @@ def of(
         Quota(name, _used(session, name, key), asked[name], *_allowed(settings, name, person))
         for name in asked
     ]
+
+
+def of_all(
+    session: Session, settings: Settings, people: Iterable[Person]
+) -> dict[int, list[Quota]]:
+    """Those of several people by their numbers: what everybody uses is asked once."""
+    used = usage.by_person(session)
+    found = {}
+    for person in people:
+        theirs = used.get(person.id, usage.Used())
+        amounts: dict[Name, float] = {
+            "runs": theirs.queued,
+            "disk_gb": theirs.bytes / _GB,
+            "lane_hours": theirs.lane_hours,
+        }
+        found[person.id] = [
+            Quota(name, amount, 0, *_allowed(settings, name, person))
+            for name, amount in amounts.items()
+        ]
+    return found
+
+
+def set_own(person: Person, own: Mapping[Name, float | None]) -> str:
+    """Set what a person may where that is not what the settings say (None); in words, such as
+    ``runs 100, lane hours 20``."""
+    for name, value in own.items():
+        setattr(person, f"quota_{name}", value)
+    words = [
+        f"{name.replace('_', ' ')} {value:g}" for name, value in own.items() if value is not None
+    ]
+    return ", ".join(words) or "those of the settings"
+
+
+def own(person: Person) -> dict[Name, float | None]:
+    """What was set for a person."""
+    return {name: getattr(person, f"quota_{name}") for name in _WORDS}
 
 
 def check(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -9,9 +10,10 @@ from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from backend.api.schemas.base import In, Out
-from backend.api.schemas.quotas import OwnQuotas
+from backend.api.schemas.quotas import OwnQuotas, QuotaOut
 from backend.people import names
 from backend.people.colours import colour
+from backend.people.quotas import Quota
 from backend.people.roles import Role
 from backend.storage.tables import NAMED, Person
 from loraone.spec.base import MOST_INT, Text
@@ -37,7 +39,8 @@ InvitationKind = Literal["setup", "invite", "reset"]
 
 class PersonMoreOut(Out):
     """What administrators see of a person besides. ``source`` says who vouches for them; one that
-    is ``named`` is a name alone, which launched or wrote something and cannot sign in."""
+    is ``named`` is a name alone, which launched or wrote something and cannot sign in.
+    ``quotas`` are those that were set for them, ``usage`` is what they use beside what they may."""
 
     source: Literal["named", "local", "oidc", "proxy"]
     email: str | None
@@ -46,6 +49,7 @@ class PersonMoreOut(Out):
     seen_at: datetime | None
     experiments: int
     quotas: OwnQuotas
+    usage: list[QuotaOut]
 
 
 class PersonOut(Out):
@@ -59,7 +63,7 @@ class PersonOut(Out):
     more: PersonMoreOut | None
 
     @classmethod
-    def of(cls, person: Person, experiments: int | None) -> PersonOut:
+    def of(cls, person: Person, experiments: int | None, usage: Sequence[Quota] = ()) -> PersonOut:
         """As administrators see them where ``experiments`` says how many they own."""
         more = experiments is not None and PersonMoreOut(
             source=person.source,
@@ -69,6 +73,7 @@ class PersonOut(Out):
             seen_at=person.seen_at,
             experiments=experiments,
             quotas=OwnQuotas.of(person),
+            usage=QuotaOut.listed(usage),
         )
         return cls(
             id=person.id,

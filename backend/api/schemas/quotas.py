@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
 from backend.api.schemas.base import In, Out
+from backend.people import quotas
 from backend.people.quotas import Beyond, Name, Quota
 from backend.storage.tables import Person
 
@@ -24,7 +26,7 @@ class QuotaOut(Out):
     beyond: Beyond | None
 
     @classmethod
-    def listed(cls, quotas: list[Quota]) -> list[QuotaOut]:
+    def listed(cls, quotas: Sequence[Quota]) -> list[QuotaOut]:
         """All of a person's."""
         return [cls.model_validate(quota) for quota in quotas]
 
@@ -41,8 +43,9 @@ class OwnQuotas(In):
     @classmethod
     def of(cls, person: Person) -> OwnQuotas:
         """Those of a person."""
-        return cls(
-            runs=person.quota_runs,
-            disk_gb=person.quota_disk_gb,
-            lane_hours=person.quota_lane_hours,
-        )
+        return cls.model_validate(quotas.own(person))
+
+    @property
+    def named(self) -> dict[Name, float | None]:
+        """All three by name."""
+        return {"runs": self.runs, "disk_gb": self.disk_gb, "lane_hours": self.lane_hours}

@@ -5,7 +5,9 @@ Each is one sum by index, so that it can be asked in the transaction that queues
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +22,8 @@ from backend.storage.versions import NO_EXPERIMENT, TOUCHES
 # Hours on lanes are those of the last week; older ones are forgotten.
 WEEK = timedelta(days=7)
 _HOUR_S = 3600
+# Whose number no person has.
+_NOBODY = 0
 _NO_EXPERIMENT = {TOUCHES: NO_EXPERIMENT}
 
 
@@ -42,6 +46,48 @@ def lane_hours(session: Session, person_id: int) -> float:
     spent = select(func.sum(LaneTime.seconds)).where(LaneTime.person_id == person_id, _of_week())
     going = running(session).get(person_id, 0.0)
     return (float(_of_all(session, spent)) + going) / _HOUR_S
+
+
+@dataclass
+class Used:
+    """What one person uses: the three above."""
+
+    queued: int = 0
+    bytes: int = 0
+    lane_hours: float = 0.0
+
+
+def by_person(session: Session) -> dict[int, Used]:
+    """What everybody uses who uses something, as one sum over all of each kind."""
+    waiting = (
+        select(Experiment.owner_id, func.count())
+        .join(Run, Run.experiment_id == Experiment.id)
+        .where(Experiment.settled.is_(False), Run.status == "queued")
+        .group_by(Experiment.owner_id)
+    )
+    size = func.sum(RunSize.bytes).label("bytes")
+    sizes = select(RunSize.experiment_id, size).group_by(RunSize.experiment_id).subquery()
+    stored = (
+        select(Experiment.owner_id, func.sum(sizes.c.bytes))
+        .join(sizes, sizes.c.experiment_id == Experiment.id)
+        .group_by(Experiment.owner_id)
+    )
+    spent = (
+        select(LaneTime.person_id, func.sum(LaneTime.seconds))
+        .where(_of_week())
+        .group_by(LaneTime.person_id)
+    )
+    used: defaultdict[int, Used] = defaultdict(Used)
+    with reading_for(EVERYTHING), looking_into_bin():
+        for owner, count in session.execute(waiting):
+            used[owner or _NOBODY].queued = int(count)
+        for owner, total in session.execute(stored):
+            used[owner or _NOBODY].bytes = int(total)
+        for owner, seconds in session.execute(spent):
+            used[owner].lane_hours = float(seconds) / _HOUR_S
+        for owner, seconds in running(session).items():
+            used[owner].lane_hours += seconds / _HOUR_S
+    return dict(used)
 
 
 def running(session: Session) -> dict[int, float]:

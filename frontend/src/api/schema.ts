@@ -3811,6 +3811,7 @@ export interface components {
          * PersonMoreOut
          * @description What administrators see of a person besides. ``source`` says who vouches for them; one that
          *     is ``named`` is a name alone, which launched or wrote something and cannot sign in.
+         *     ``quotas`` are those that were set for them, ``usage`` is what they use beside what they may.
          */
         PersonMoreOut: {
             /**
@@ -3832,6 +3833,8 @@ export interface components {
              * @enum {string}
              */
             source: "named" | "local" | "oidc" | "proxy";
+            /** Usage */
+            usage: components["schemas"]["QuotaOut"][];
         };
         /**
          * PersonOut

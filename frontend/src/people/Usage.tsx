@@ -32,6 +32,18 @@ export function Usage({ quotas }: { quotas: Quota[] }) {
   ));
 }
 
+/** In a table: how much of one quota, and of what where there is an end to it. */
+export function Used({ quota }: { quota?: Quota }) {
+  if (!quota) return "–";
+  const { used, allowed } = quota;
+  if (allowed === null) return shown(used);
+  return (
+    <Text span inherit c={used >= allowed ? "red" : undefined} style={{ whiteSpace: "nowrap" }}>
+      {shown(used)} of {shown(allowed)}
+    </Text>
+  );
+}
+
 /** Such as `you use 12 of 100 queued runs, 3.1 of 10 GB`; undefined where nothing is limited. */
 export function usageSentence(quotas: Quota[]): string | undefined {
   const limited = quotas.filter(({ allowed }) => allowed !== null);

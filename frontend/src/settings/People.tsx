@@ -5,6 +5,7 @@ import { useState } from "react";
 import { api, type Schemas, sentence } from "../api/client";
 import { PersonAvatar } from "../people/PersonAvatar";
 import { SecretOnce } from "../people/SecretOnce";
+import { Used } from "../people/Usage";
 import { ME, type Role, useWho } from "../people/who";
 import { DataTable } from "../ui/DataTable";
 import { ago } from "../ui/format";
@@ -18,6 +19,12 @@ import { isNamed, state } from "./persons";
 import { ROLES, usePeopleChanged } from "./roles";
 
 type Person = Schemas["PersonOut"];
+
+const USED: { name: Schemas["QuotaOut"]["name"]; header: string }[] = [
+  { name: "runs", header: "Queued" },
+  { name: "disk_gb", header: "Disk, GB" },
+  { name: "lane_hours", header: "Lane h, 7 d" },
+];
 
 /** Everybody here: their roles, who may sign in, and links for those who are to. */
 export function People() {
@@ -68,6 +75,16 @@ export function People() {
       numeric: true,
       value: (row) => row.more?.experiments,
     },
+    ...USED.map(({ name, header }): Column<Person> => {
+      const quota = (row: Person) => row.more?.usage.find((each) => each.name === name);
+      return {
+        id: name,
+        header,
+        numeric: true,
+        value: (row) => quota(row)?.used,
+        cell: (row) => <Used quota={quota(row)} />,
+      };
+    }),
     {
       id: "actions",
       header: "",
@@ -94,7 +111,7 @@ export function People() {
             </SecretOnce>
           </div>
         )}
-        <DataTable rows={data} columns={columns} caption="People" minWidth={720} />
+        <DataTable rows={data} columns={columns} caption="People" minWidth={980} />
       </Paper>
       {auth === "local" && <Invitations />}
     </Stack>

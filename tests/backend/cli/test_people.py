@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +122,61 @@ def test_what_was_launched_under_a_name_is_claimed(local_app: FastAPI) -> None:
         row = experiments.get(session, experiment.id)
         assert row is not None
         assert (row.owner_id, row.author) == (key, "root")
+
+
+def quota(app: FastAPI, *arguments: str) -> dict[str, str]:
+    """What a command says of somebody, by what there is so much of."""
+    found = user(app, "quota", *arguments)
+    assert found.exit_code == 0, found.output
+    rows = [re.split(r" {2,}", line) for line in found.stdout.splitlines()[1:]]
+    return {words: " ".join(rest) for words, *rest in rows}
+
+
+def test_quotas_are_set_shown_and_given_back_to_the_settings(local_app: FastAPI) -> None:
+    key = accounts.person(local_app.state.database, "eve", "editor")
+    with local_app.state.database.write() as session:
+        experiments.create(session, SPEC, "eve", key)
+    assert quota(local_app, "eve") == {
+        "queued runs": "1 any", "GB on the disk": "0 any", "lane hours this week": "0 any",
+    }  # fmt: skip
+    said = quota(local_app, "eve", "--runs", "5", "--disk", "1.5")
+    assert said["queued runs"] == "1 5 set for this person"
+    assert said["GB on the disk"] == "0 1.5 set for this person"
+    assert quota(local_app, "eve", "--lane-hours", "0")["queued runs"].startswith("1 5")
+    said = quota(local_app, "eve", "--default", "--disk", "2")
+    assert said["queued runs"] == "1 any"
+    assert said["GB on the disk"] == "0 2 set for this person"
+    assert said["lane hours this week"] == "0 any"
+    browser = accounts.signed_in(local_app, key)
+    assert browser.get(f"/api/people/{key}/quotas").json()[1]["allowed"] == 2
+    with local_app.state.database.read() as session:
+        rows = session.query(AuditRow).filter(AuditRow.action == "quotas set").all()
+        assert [(row.target, row.detail) for row in rows] == [
+            (f"person {key}", "runs 5, disk gb 1.5"),
+            (f"person {key}", "runs 5, disk gb 1.5, lane hours 0"),
+            (f"person {key}", "disk gb 2"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["eve", "--runs", "-1"], "'--runs': Input should be greater than or equal to 0"),
+        (["eve", "--disk", "1e7"], "'--disk': Input should be less than or equal to 1000000"),
+        (["eve", "--lane-hours", "nan"], "'--lane-hours': Input should be less than"),
+        (["eve", "--runs", "many"], "'--runs': Input should be a valid integer"),
+        (["nobody"], "there is nobody named 'nobody'"),
+    ],
+)
+def test_quotas_that_are_none_are_refused(
+    local_app: FastAPI, arguments: list[str], said: str
+) -> None:
+    key = accounts.person(local_app.state.database, "eve", "editor")
+    found = user(local_app, "quota", *arguments)
+    assert found.exit_code == 2
+    assert said in " ".join(found.stderr.split())
+    with local_app.state.database.read() as session:
+        assert session.get_one(Person, key).quota_lane_hours is None
 
 
 def test_what_was_done_there_is_in_the_audit_trail(local_app: FastAPI) -> None:

@@ -94,6 +94,15 @@ def quotas(session: Session) -> None:
     usage.used_up(session, default=1.0)
 
 
+def usage_of_all(session: Session) -> None:
+    """What the list of people says of each."""
+    person = registry.named(session, "ana").id
+    used = usage.by_person(session)[person]
+    assert used.queued == usage.queued(session, person) >= 6
+    assert used.bytes == usage.stored_bytes(session, person)
+    assert used.lane_hours == usage.lane_hours(session, person)
+
+
 def claim_past_others(session: Session) -> None:
     """The next run that is not Ana's, who has had her hours."""
     held = {registry.named(session, "ana").id}
@@ -107,6 +116,7 @@ HOT: dict[str, Callable[[Session], Any]] = {
     "claim": claim,
     "claim past others": claim_past_others,
     "quotas": quotas,
+    "usage of all": usage_of_all,
     "end of a run": end,
     "to the top": to_top,
     "estimate": lambda session: experience(session, Arithmetic(SPEED), *ASKED),
@@ -157,7 +167,9 @@ def test_what_a_person_uses_is_read_from_their_experiments_alone(database: Datab
     assert all("ix_runs_queue" not in step for plan in counted for step in plan)
 
 
-@pytest.mark.parametrize("name", ["history", "queue", "claim", "quotas", "end of a run"])
+@pytest.mark.parametrize(
+    "name", ["history", "queue", "claim", "quotas", "usage of all", "end of a run"]
+)
 def test_as_many_statements_are_sent_however_much_is_stored(database: Database, name: str) -> None:
     counts = []
     for _ in range(2):
