@@ -2,9 +2,14 @@ import { MantineProvider } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { fireEvent, render, screen } from "@testing-library/react";
 import { expect, test, vi } from "vitest";
-import { InvitationPage } from "./InvitationPage";
+import { Accept } from "./Accept";
 
-const LINK = { kind: "invite", role: "viewer", name: null, expires_at: "2026-12-01T00:00:00Z" };
+const LINK = {
+  kind: "invite",
+  role: "viewer",
+  name: null,
+  expires_at: "2026-12-01T00:00:00Z",
+} as const;
 const ALLOWED = "1 to 100 characters that can be seen, on one line";
 const REFUSED = {
   title: "Unprocessable Content",
@@ -21,7 +26,6 @@ const REFUSED = {
   ],
 };
 
-vi.mock("./useFragment", () => ({ useFragment: () => "a-secret" }));
 vi.mock("@tanstack/react-router", async (original) => ({
   ...(await original<object>()),
   useNavigate: () => () => {},
@@ -37,9 +41,7 @@ const sent = vi.hoisted(() => {
     }
   } as typeof Request;
   globalThis.fetch = async (request) => {
-    const asked = request as Request;
-    if (asked.url.endsWith("/look")) return new Response(JSON.stringify(LINK));
-    sent.push(await asked.json());
+    sent.push(await (request as Request).json());
     return new Response(JSON.stringify(REFUSED), {
       status: 422,
       headers: { "Content-Type": "application/problem+json" },
@@ -52,11 +54,11 @@ test("a blank name is said to be none where it was typed, with what is allowed",
   render(
     <MantineProvider env="test">
       <QueryClientProvider client={new QueryClient()}>
-        <InvitationPage />
+        <Accept secret="a-secret" link={LINK} />
       </QueryClientProvider>
     </MantineProvider>,
   );
-  const name = await screen.findByLabelText("Name");
+  const name = screen.getByLabelText("Name");
   fireEvent.change(name, { target: { value: "   " } });
   fireEvent.change(screen.getByLabelText("Password"), { target: { value: "three-blue-otters" } });
   fireEvent.click(screen.getByRole("button", { name: "Make the account" }));
