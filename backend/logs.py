@@ -42,6 +42,11 @@ def logged_from_here(**about: object) -> None:
     _about.set({**_about.get({}), **about})
 
 
+def about() -> Mapping[str, object]:
+    """What lines are about that are written now."""
+    return _about.get({})
+
+
 class JsonLines(JsonFormatter):
     """Time, level, logger, message, and what is known of :data:`FIELDS`; ``error`` is a traceback.
     Whatever a message holds, it is one line."""
@@ -50,8 +55,8 @@ class JsonLines(JsonFormatter):
         self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
     ) -> None:
         """Fill the line."""
-        about = _about.get({})
-        known = {name: getattr(record, name, about.get(name)) for name in FIELDS}
+        here = about()
+        known = {name: getattr(record, name, here.get(name)) for name in FIELDS}
         log_data |= {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

@@ -12,11 +12,13 @@ import json
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from starlette.types import Message, Scope
 
 from backend.api.process_state import hand, handed
+from backend.logs import about, logged
 from backend.storage.audience import Audience, audience
 
 HEAD = struct.Struct(">QQ")
@@ -41,6 +43,7 @@ def question(scope: Scope) -> bytes:
         "query": scope["query_string"].decode("latin-1"),
         "headers": _text(scope["headers"]),
         "process": handed(scope),
+        "about": dict(about()),
     }
     return json.dumps(text).encode()
 
@@ -48,6 +51,11 @@ def question(scope: Scope) -> bytes:
 def audience_of(payload: bytes) -> Audience:
     """Whom :func:`question` was asked for."""
     return Audience.of(json.loads(payload)["audience"])
+
+
+def logged_of(payload: bytes) -> AbstractContextManager[None]:
+    """What is logged meanwhile is about the request that was asked with :func:`question`."""
+    return logged(**json.loads(payload)["about"])
 
 
 def scope_of(payload: bytes) -> Scope:

@@ -31,6 +31,7 @@ from backend.web.exchange import (
     audience_of,
     collected,
     frame,
+    logged_of,
     read_frame,
     reply,
     scope_of,
@@ -77,10 +78,11 @@ class Service:
     async def _answer(self, app: ASGIApp, number: int, payload: bytes) -> None:
         scope = scope_of(payload)
         try:
-            with reading_for(audience_of(payload)):
+            with reading_for(audience_of(payload)), logged_of(payload):
                 answer = await collected(app, scope)
         except Exception as error:  # as uvicorn says it in the server
-            log.error("an answer failed", exc_info=error)
+            with logged_of(payload):
+                log.error("an answer failed", exc_info=error)
             answer = await collected(problems.answer(problems.mistake()), scope)
         self._writer.write(frame(number, reply(answer)))
 

@@ -9,7 +9,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
-from backend.logs import configure
+from backend.logs import LogFormat, configure
 from backend.settings import LOOPBACK, Settings
 from backend.storage.database import NewerSchemaError
 from backend.storage.database_file import DatabaseFileError
@@ -41,6 +41,7 @@ from backend.web.sockets import (
     ports,
     raise_file_limit,
 )
+from backend.web.stray_lines import gathered
 
 log = logging.getLogger(__name__)
 
@@ -105,10 +106,14 @@ def serve(settings: Settings, started: Callable[[FastAPI, str], None]) -> None:
             "With accounts it may be any: 'loraone user add NAME --role administrator', then "
             f"'LORAONE_AUTH=local {public}loraone serve --host {settings.host}'"
         )
-    configure(settings.log_format)
     sys.setswitchinterval(SWITCH_S)
     files = raise_file_limit()
-    with _private(), _only_server(settings), listen(settings) as listening:
+    with (
+        _logging(settings.log_format),
+        _private(),
+        _only_server(settings),
+        listen(settings) as listening,
+    ):
         if listening is None:
             tried = ports(settings)
             taken = f"ports {tried[0]} to {tried[-1]} are all taken"
@@ -160,6 +165,14 @@ def _app(settings: Settings) -> FastAPI:
     except DBAPIError as error:
         where = make_url(settings.url).render_as_string(hide_password=True)
         raise ServerError(f"the database {where} cannot be used: {error.orig}") from error
+
+
+@contextmanager
+def _logging(form: LogFormat) -> Iterator[None]:
+    """In this form, also what the processes write that the server starts."""
+    with gathered() if form == "json" else nullcontext():
+        configure(form)
+        yield
 
 
 @contextmanager

@@ -7,8 +7,11 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from backend.logs import about, logged
+from backend.web.exchange import logged_of, question
 from backend.web.requests import request_id
 from tests.backend.web.conftest import Served
 from tests.backend.web.test_secrets import use
@@ -37,7 +40,7 @@ def test_each_line_of_a_first_day_a_failed_run_and_an_error_is_json_without_secr
     with file.open("w") as errors:
         server = Served(
             tmp_path / "home", errors, LORAONE_AUTH="local", LORAONE_LOG_FORMAT="json",
-            LORAONE_READERS="0", LORAONE_DATABASE_URL=f"sqlite:///{tmp_path}/lab.db",
+            LORAONE_READERS="1", LORAONE_DATABASE_URL=f"sqlite:///{tmp_path}/lab.db",
         )  # fmt: skip
         secrets, _ = use(server)
         answer = server.http.get(
@@ -56,6 +59,10 @@ def test_each_line_of_a_first_day_a_failed_run_and_an_error_is_json_without_secr
         assert broken.status_code >= 500
         made = broken.headers["x-request-id"]
         assert len(made) == 32
+        children = psutil.Process(server.process.pid).children()
+        assert len(children) >= 2  # a reader, and a worker
+        for child in children:
+            Path(f"/proc/{child.pid}/fd/2").write_text(f"{child.pid} aborts\n")  # as C does
         server.stop()
     text = file.read_text()
     lines = [json.loads(line) for line in text.splitlines()]
@@ -63,18 +70,29 @@ def test_each_line_of_a_first_day_a_failed_run_and_an_error_is_json_without_secr
     assert [what for what, secret in secrets.items() if secret in text] == []
     assert "s3cret-of-a-query" not in text
 
-    def about(**asked: Any) -> list[dict[str, Any]]:
+    def lines_about(**asked: Any) -> list[dict[str, Any]]:
         return [line for line in lines if asked.items() <= line.items()]
 
-    (mine,) = about(request_id="of-mine-1")
+    (mine,) = lines_about(request_id="of-mine-1")
     assert mine["path"] == "/api/me"
     assert (mine["status"], mine["method"], mine["person"]) == (200, "GET", 1)
     assert 0 < mine["duration"] < 20
-    (ended,) = about(logger="loraone.runs", run=run["id"])
+    (ended,) = lines_about(logger="loraone.runs", run=run["id"])
     assert (ended["status"], ended["experiment"], ended["lane"]) == ("failed", experiment, "CPU")
-    (answered,) = about(request_id=made)
+    (answered,) = lines_about(request_id=made)
     assert (answered["status"], answered["person"]) == (broken.status_code, 1)
-    assert len(about(path="/api/sign-in", status=401)) == 2
+    stray = "\n".join(line["message"] for line in lines_about(logger="stderr"))
+    assert all(f"{child.pid} aborts" in stray for child in children)
+    assert len(lines_about(path="/api/sign-in", status=401)) == 2
+
+
+def test_what_a_reader_logs_is_about_the_request_that_it_answers() -> None:
+    scope = {"path": "/api/views", "query_string": b"", "headers": []}
+    with logged(request_id="of-mine-1", path="/api/views", person=1):
+        asked = question(scope)
+    assert about() == {}
+    with logged_of(asked):
+        assert about() == {"request_id": "of-mine-1", "path": "/api/views", "person": 1}
 
 
 @pytest.mark.parametrize(
