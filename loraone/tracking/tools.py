@@ -82,10 +82,10 @@ class WandB(Tool):
         import wandb
         from accelerate.tracking import WandBTracker
 
-        # Neither what is printed here nor this machine or its source is part of the run.
+        # Neither what is printed here nor this machine, its packages or its source is part of it.
         alone = wandb.Settings(
             console="off", disable_git=True, disable_code=True, x_disable_stats=True,
-            x_disable_machine_info=True, x_disable_meta=True,
+            x_disable_machine_info=True, x_disable_meta=True, x_save_requirements=False, host="",
         )  # fmt: skip
         return WandBTracker(
             os.environ.get("WANDB_PROJECT", PROJECT),
@@ -109,10 +109,11 @@ class Trackio(Tool):
         from accelerate.tracking import TrackioTracker
 
         config = {**self.origin.config, **self.origin.tags}
-        name = self.origin.title
+        # Nothing of this machine, which runs no run where that is on a cluster.
         return TrackioTracker(
-            self.origin.group, name=name, group=PROJECT, config=config, embed=False
-        )
+            self.origin.group, name=self.origin.title, group=PROJECT, config=config, embed=False,
+            auto_log_cpu=False, auto_log_gpu=False,
+        )  # fmt: skip
 
     def configure(self, config: Mapping[str, Plain]) -> None:
         """It was told when it was made: accelerate would add to the configuration of the last."""

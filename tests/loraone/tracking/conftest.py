@@ -1,23 +1,18 @@
-"""A run that is told of, trackers that are folders, and one that takes requests and is silent."""
+"""A run that is told of, and a tracker that takes requests and is silent."""
 
 from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from loraone.events import Event, Failed, Finished, InitReport, Metric
 from loraone.spec.experiment import ExperimentSpec, RunSpec, expand
-from loraone.tracking.mirror import Mirrors
-from loraone.tracking.origin import Origin
-from loraone.tracking.process import Limits
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def spec() -> RunSpec:
     return expand(ExperimentSpec.model_validate({"methods": ["lora"], "grid": {"seeds": [3]}}))[0]
 
@@ -30,7 +25,7 @@ def events(end: Event | None = None) -> list[Event]:
     ]
 
 
-def wait(condition: Callable[[], object], seconds: float = 120) -> None:
+def wait(condition: Callable[[], object], seconds: float = 300) -> None:
     """Until it holds; an assertion says that it never did."""
     until = time.monotonic() + seconds
     while not condition():
@@ -39,46 +34,6 @@ def wait(condition: Callable[[], object], seconds: float = 120) -> None:
 
 
 FAILED = Failed("training-stopped", "the loss is not a number")
-
-
-class Mirrored(Protocol):
-    """Mirrors a run to trackers, and says what they were not told."""
-
-    def __call__(
-        self, names: Sequence[str], its: Sequence[Event] = ..., run_id: int = ...
-    ) -> list[str]: ...
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("trackers")
-
-
-@pytest.fixture(scope="module")
-def mirrors(folder: Path) -> Iterator[Mirrors]:
-    """MLflow's files make no database, which takes it half a minute on a busy machine."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"file:{folder / 'mlruns'}")
-        patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-        made = Mirrors(folder, limits=Limits(begin_s=120), grace_s=120)
-        yield made
-        made.stop(0)
-
-
-@pytest.fixture
-def mirrored(mirrors: Mirrors, spec: RunSpec) -> Mirrored:
-    def mirror(names: Sequence[str], its: Sequence[Event] = (), run_id: int = 7) -> list[str]:
-        said: list[str] = []
-        url = "https://lab.example.org/experiments/5"
-        origin = Origin.of(spec, "A/B's test", experiment_id=5, run_id=run_id, url=url)
-        begun = mirrors.begin(origin, names, said.append)
-        assert begun is not None
-        begun.tell_all(its or events())
-        begun.end()
-        mirrors.wait(150)
-        return said
-
-    return mirror
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -34,3 +35,27 @@ def mlflow_runs(store: Path, experiment: str) -> list[Any]:
     client = MlflowClient(f"file:{store}")
     (found,) = (each for each in client.search_experiments() if each.name == experiment)
     return list(client.search_runs([found.experiment_id]))
+
+
+class TrackioRun:
+    """A run as trackio shows it."""
+
+    def __init__(self, rows: list[dict[str, Any]], config: dict[str, Any]) -> None:
+        self.config = config
+        self._rows = rows
+
+    def metric(self, name: str) -> dict[int, Any]:
+        """Its values by step."""
+        return {row["step"]: row[name] for row in self._rows if name in row}
+
+
+def trackio_runs(group: str) -> dict[str, TrackioRun]:
+    """trackio's runs of the experiment of that name, by their own: in TRACKIO_DIR, which is read
+    when it is first imported."""
+    trackio, storage = import_module("trackio"), import_module("trackio.sqlite_storage")
+    logs = storage.SQLiteStorage.get_logs
+    project = "".join(letter for letter in group if letter.isalnum() or letter in "-_")
+    return {
+        run.name: TrackioRun(logs(project, run_id=run.id), run.config)
+        for run in trackio.Api().runs(project)
+    }
