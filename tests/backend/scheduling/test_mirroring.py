@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,9 @@ from tests.backend.scheduling.fakes import (
     wait,
 )
 from tests.loraone.tracking.read_back import scalars, texts
+
+# Of a machine that has much else to do.
+PATIENCE = 300
 
 
 def launch(database: BreakableDatabase, *report_to: str) -> tuple[int, int]:
@@ -48,22 +50,22 @@ def test_a_tracker_that_hangs_costs_a_run_nothing_and_what_others_were_told_is_t
             "MLFLOW_TRACKING_URI", f"http://me:s3cret-word@127.0.0.1:{silent.getsockname()[1]}"
         )
         experiment, key = launch(database, "tensorboard", "mlflow", missing)
-        began = time.monotonic()
+        mirrors = work.mirroring._mirrors
+        mirrors.grace_s = 600
         begin(succeed)
-        wait(ended(database, key))
-        assert time.monotonic() - began < 5
+        wait(ended(database, key), PATIENCE)
+        (mirror,) = mirrors._open  # it is not waited for
         written = folder(work, experiment, key)
-        wait(lambda: texts(written, "loraone.status"), 55)
-        for mirror in list(work.mirroring._mirrors._open):
-            mirror._give_up()  # as its timer would
-        wait(lambda: len(read(database, key).notes) >= 2)
+        wait(lambda: texts(written, "loraone.status"), PATIENCE)
+        mirror._give_up()  # as its timer would
+        wait(lambda: not mirrors._open, PATIENCE)
     run = read(database, key)
     assert run.status == "succeeded"
     assert scalars(written, "train_loss") == pytest.approx({1: 1.0, 2: 0.5, 3: 1 / 3})
     assert texts(written, "loraone.status") == ["succeeded"]
     first, *_, last = run.warnings
     assert f"not mirrored to {missing}" in first
-    assert "Not all of the run was mirrored within 60 seconds" in last
+    assert "Not all of the run was mirrored within 600 seconds" in last
     printed = (work.settings.logs / str(key) / "1.log").read_text()
     assert first in printed
     assert last in printed
@@ -76,10 +78,10 @@ def test_a_run_that_is_lost_ends_there_and_its_next_attempt_is_another(
     experiment, key = launch(database, "tensorboard")
     lane, _ = begin(die)
     first = folder(work, experiment, key)
-    wait(lambda: texts(first, "loraone.status"), 90)
+    wait(lambda: texts(first, "loraone.status"), PATIENCE)
     assert texts(first, "loraone.status") == ["interrupted"]
     second = folder(work, experiment, key, ", attempt 2")
-    wait(lambda: texts(second, "loraone.status"), 90)
+    wait(lambda: texts(second, "loraone.status"), PATIENCE)
     lane.stop()
     work.mirroring.stop()
 
@@ -89,7 +91,7 @@ def test_nothing_is_told_of_an_experiment_that_did_not_ask(
 ) -> None:
     _, key = launch(database)
     begin(succeed)
-    wait(ended(database, key))
+    wait(ended(database, key), PATIENCE)
     assert work.mirroring._mirrors._open == set()
     assert not (work.settings.home / "trackers").exists()
 
