@@ -19,6 +19,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 SECRET = "hush-otter"
+# An address of the internet, where nothing of a test arrives.
+PUBLIC = "93.184.216.34"
 
 
 @dataclass
@@ -70,7 +72,7 @@ def receiving(host: str = "127.0.0.1") -> Iterator[Receiver]:
     server = ThreadingHTTPServer((host, 0), Handler)
     server.daemon_threads = True
     receiver.port = server.server_port
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield receiver
     server.shutdown()
     server.server_close()
@@ -106,14 +108,15 @@ def signed_by_itself(folder: Path) -> Iterator[int]:
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj",
-         "/CN=lab", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+         "/CN=lab", "-addext", "subjectAltName=IP:127.0.0.1,IP:10.0.0.5", "-keyout", key,
+         "-out", certificate],
         check=True, capture_output=True,
     )  # fmt: skip
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server.server_port
     server.shutdown()
     server.server_close()
