@@ -126,6 +126,8 @@ def serve(settings: Settings, started: Callable[[FastAPI, str], None]) -> None:
         app = _app(settings)
         config = uvicorn.Config(
             Requests(app, settings.log_format),
+            # Not uvloop, untried here, where a package such as trackio has brought it along.
+            loop="asyncio",
             http=Connection,
             ws="none",
             # Its own writes text; without one its lines go where all others do.

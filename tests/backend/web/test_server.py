@@ -94,6 +94,14 @@ def test_a_database_that_cannot_be_reached_is_named_without_its_password(tmp_pat
     assert "secret" not in str(caught.value)
 
 
+def test_a_loop_that_another_package_has_brought_along_is_not_used(
+    start: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "uvloop.py").write_text("raise RuntimeError('used')")
+    server = start(PYTHONPATH=os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    assert server.get("/api/health")["status"] == "ok"
+
+
 def test_ctrl_c_in_the_middle_of_a_run_ends_all_processes_without_a_complaint(
     start: Start, tiny_models: dict[str, Path], texts_csv: Path
 ) -> None:
