@@ -79,7 +79,7 @@ def main() -> None:
     logger.addHandler(said)
     logger.propagate = False
     reachable = [ip_network(network) for network in first["reachable"]]
-    guard.install(reachable)
+    guard.install(reachable, proxy_names=first["proxy_names"])
     allowed = _Allowed(frozenset(first["schemas"]), reachable)
     lock = threading.Lock()
     with ThreadPoolExecutor(_AT_ONCE) as threads:

@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from backend.errors import UnavailableError
+from backend.notifying import proxies
 from backend.notifying.reasons import LATE
 from backend.settings import Settings
 
@@ -23,8 +24,7 @@ from backend.settings import Settings
 WAIT_S = 30.0
 # Each takes a second of a processor and 60 MB.
 _AT_ONCE = 4
-# What of the environment goes along: nothing that is a secret, and no proxy, which would reach for
-# others what they may not.
+# What of the environment goes along, besides proxies: nothing that is a secret.
 _ALONG = (
     "PATH",
     "PYTHONPATH",
@@ -36,6 +36,8 @@ _ALONG = (
     "REQUESTS_CA_BUNDLE",
     "LD_LIBRARY_PATH",
     "SYSTEMROOT",
+    *proxies.NAMES,
+    *map(str.lower, proxies.NAMES),
 )
 HOW = "pip install 'loraone-lab[notices]'"
 
@@ -70,6 +72,7 @@ class Couriers:
         self._first = {
             "schemas": sorted(settings.sent_by),
             "reachable": [str(network) for network in settings.reachable],
+            "proxy_names": settings.notice_proxy_names,
         }
         self._turns = threading.BoundedSemaphore(_AT_ONCE)
         self._lock = threading.Lock()
@@ -115,7 +118,9 @@ class Couriers:
 
     def _start(self) -> subprocess.Popen[str]:
         kept = {name: os.environ[name] for name in _ALONG if name in os.environ}
-        nowhere = {"HOME": os.devnull, "NETRC": os.devnull, "NO_PROXY": "*"}
+        nowhere = {"HOME": os.devnull, "NETRC": os.devnull}
+        if not proxies.named():  # nor those of the system's own settings
+            nowhere["NO_PROXY"] = "*"
         with self._lock:
             if self._stopped:
                 raise UnavailableError("the server is being stopped", 10)

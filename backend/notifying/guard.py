@@ -3,7 +3,7 @@ read files, write any, start programs.
 
 An audit hook of the interpreter says no before it happens, and nothing in the process can take it
 away. It looks at numbers at the moment of connecting, so that no name can mean something else by
-then, and no redirect leads elsewhere.
+then, and no redirect leads elsewhere; where a proxy stands between, at what it is asked for.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from backend.notifying.networks import Network, refusal
+from backend.notifying.proxies import Proxies
 
 _STARTS = (
     "subprocess.Popen",
@@ -67,15 +68,20 @@ def sentence(why: str) -> str:
     )
 
 
-def install(reachable: Sequence[Network]) -> None:
-    """From now on, for as long as the process lives."""
+def install(reachable: Sequence[Network], *, proxy_names: bool = False) -> None:
+    """From now on, for as long as the process lives; ``proxy_names``: see :class:`Proxies`."""
     readable = _Readable()
+    proxies = Proxies(reachable, names=proxy_names)
 
     def check(event: str, given: tuple[Any, ...]) -> None:
         if event == "open":
             _check_file(given[0], given[2], readable)
         elif event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
-            _check_address(given[1], reachable)
+            if event != "socket.connect" or not proxies.has(given[1]):
+                _check_address(given[1], reachable)
+        elif event == "http.client.send":
+            if (why := proxies.refusal(*given)) is not None:
+                _refuse(sentence(why))
         elif event in _STARTS or event in _CHANGES:
             _refuse("it would use this machine itself, which no notice may")
 

@@ -22,6 +22,7 @@ _OF_STATUS = {
     "429": "it was asked too often of late",
 }
 _SIGNS = (
+    (r"ProxyError|Tunnel connection failed", "the proxy does not lead there"),
     (r"CERTIFICATE_VERIFY_FAILED|certificate verify|hostname .* doesn't match",
      "its certificate does not hold"),
     (r"WRONG_VERSION_NUMBER|SSLError|ssl\.|STARTTLS", "it does not speak TLS as it should"),

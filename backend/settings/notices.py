@@ -35,6 +35,11 @@ class NoticeSettings(SignInSettings):
         description="Addresses or networks, separated by commas, that notices are sent to though "
         "they are private, loopback or link-local, such as the mail server 10.0.0.5; default: none",
     )
+    notice_proxy_names: bool = Field(
+        False,
+        description="Let the proxy of `HTTPS_PROXY` look up hosts of notices that this server does "
+        "not know; where a private address is reached by that, the proxy has to refuse it",
+    )
     audit_days: float | None = Field(
         None,
         ge=1,
