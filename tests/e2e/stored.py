@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from fastapi import FastAPI
@@ -22,9 +23,9 @@ LAYERS = ("model.layers.0.q_proj", "model.layers.1.q_proj")
 
 
 @contextmanager
-def served(home: Path, auth: AuthMode = "none") -> Iterator[tuple[FastAPI, str]]:
+def served(home: Path, auth: AuthMode = "none", **settings: Any) -> Iterator[tuple[FastAPI, str]]:
     """The app, and its address."""
-    app = create_app(Settings(home=home, auth=auth))
+    app = create_app(Settings(home=home, auth=auth, **settings))
     with serving(app) as address:
         yield app, address
 
