@@ -1,7 +1,8 @@
 FROM python:3.12-slim
 
-# What is installed beside the server: `demo`, or `demo,cluster` for a node of a cluster.
-ARG EXTRAS=demo
+# What is installed beside the server, by the names in pyproject.toml: its own model, and what sends
+# notices; `cluster`, `postgresql` and `trackers` (or some of these) where they are asked for.
+ARG EXTRAS=demo,notices
 
 # An unprivileged user; /data holds the database, the adapters, and data/ for local files.
 RUN useradd --create-home lab && mkdir /data && chown lab /data

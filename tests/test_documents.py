@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+import subprocess
+import tomllib
 from importlib import import_module
 from pathlib import Path
 from urllib.parse import unquote
@@ -164,6 +166,23 @@ def test_every_variable_is_a_setting(file: Path) -> None:
     known = {f"LORAONE_{name.upper()}" for name in Settings.model_fields}
     of_client = {tokens.SERVER, tokens.TOKEN}
     assert set(re.findall(r"LORAONE_[A-Z_]*[A-Z]", file.read_text())) <= known | of_client
+
+
+@pytest.mark.parametrize("more", ["", "trackers", "mlflow,wandb"])
+def test_images_are_built_with_notices_and_what_is_asked_for(more: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    written = [
+        line for file in DEPLOYMENT for line in re.findall("EXTRAS[:=] ?(.+)", file.read_text())
+    ]
+    built = [line for line in written if line.startswith("demo")]
+    assert len(built) == 4
+    # Compose and a shell read it alike.
+    for line in built:
+        command = ["sh", "-c", f'printf %s "{line}"']
+        told = subprocess.run(command, env={"EXTRAS": more}, capture_output=True, check=True)
+        extras = set(told.stdout.decode().split(","))
+        assert {"demo", "notices"} <= extras <= project["optional-dependencies"].keys()
+        assert set(filter(None, more.split(","))) <= extras or line == "demo,notices"
 
 
 def test_every_setting_is_documented() -> None:
