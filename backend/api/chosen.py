@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 else:
     Judge = Literal[JUDGES]
 
+# Of a figure with a value for each layer of each run: more would take minutes and gigabytes.
+MOST_VALUES = 3_000_000
+
 
 def _basket(
     session: Reading,
@@ -94,5 +97,19 @@ def check_layer(layer: int | None, chosen: Basket) -> None:
             message=f"there is no layer {layer}",
             value=layer,
             allowed=f"0 to {count - 1}",
+        )
+        raise InvalidError(problem)
+
+
+def check_values(chosen: Basket) -> None:
+    """A problem where a figure would have a value for each layer of too many runs."""
+    runs, layers = len(chosen.ids), len(chosen.layers)
+    if runs * layers > MOST_VALUES:
+        problem = FieldProblem(
+            path="of",
+            message="has too many runs for a figure with a value for each layer",
+            value=runs,
+            allowed=f"up to {MOST_VALUES // layers} runs with {layers} layers",
+            hint="compare some of them, or choose methods",
         )
         raise InvalidError(problem)

@@ -19,6 +19,7 @@ from backend.api.chosen import (
     Layer,
     Name,
     check_layer,
+    check_values,
     known,
 )
 from backend.api.deps import Reading, SettingsDep
@@ -209,6 +210,7 @@ def draw_alignment_layers(
 ) -> Response:
     """The alignment of every layer at one step: the last that was measured up to ``step``."""
     same = chosen.of_one_model()
+    check_values(same)
     measured = queries.alignments(session, same.ids, up_to=step)
     table = alignment.by_layer(measured, same.frame, same.layers, name=measure, side=side)
     random = None
@@ -244,6 +246,7 @@ def draw_columns(
     """One number of the reports for every layer, over all seeds."""
     known("column", column, LAYER_METRICS)
     same = chosen.of_one_model()
+    check_values(same)
     row = LAYER_METRICS[column]
     if row.computed == "read":
         values = full_tuning.columns(session, same.rows, judge, settings.artifacts, column)

@@ -12,8 +12,11 @@ from fastapi import Response
 
 from loraone.analysis.csv_text import csv
 from loraone.analysis.figures.style import fitted
+from loraone.analysis.figures.thinned import thinned
 
 Format = Literal["json", "csv", "parquet", "records"]
+# Of a table that is shown in a page; its files have all.
+MOST_RECORDS = 20_000
 
 
 def _csv(table: pd.DataFrame) -> bytes:
@@ -33,10 +36,12 @@ _FILES: dict[str, tuple[str, Callable[[pd.DataFrame], bytes]]] = {
 
 
 def answer_table(table: pd.DataFrame, form: str, name: str) -> Response:
-    """A download named ``name``; for ``records`` ``{"columns": […], "data": [[…], …]}``."""
+    """A download named ``name``; for ``records`` ``{"columns": […], "data": [[…], …], "left_out":
+    n}``, where ``n`` rows would be too many."""
     if form == "records":
-        text = table.to_json(orient="split", index=False, double_precision=15)
-        return Response(text, media_type="application/json")
+        text = table[:MOST_RECORDS].to_json(orient="split", index=False, double_precision=15)
+        left_out = max(0, len(table) - MOST_RECORDS)
+        return Response(f'{text[:-1]},"left_out":{left_out}}}', media_type="application/json")
     kind, write = _FILES[form]
     headers = {"Content-Disposition": f'attachment; filename="{name}.{form}"'}
     return Response(write(table), media_type=kind, headers=headers)
@@ -45,5 +50,5 @@ def answer_table(table: pd.DataFrame, form: str, name: str) -> Response:
 def answer(drawn: go.Figure, table: pd.DataFrame, form: Format, name: str) -> Response:
     """A figure as plotly reads it, or the numbers behind it."""
     if form == "json":
-        return Response(fitted(drawn).to_json(), media_type="application/json")
+        return Response(thinned(fitted(drawn)).to_json(), media_type="application/json")
     return answer_table(table, form, name)

@@ -29,3 +29,18 @@ test("an open table follows its figure: what is drawn from other data has other 
   expect(await screen.findByText("LoRA")).toBeTruthy();
   expect(screen.queryByText("PiSSA")).toBeNull();
 });
+
+test("of a table that is too large it says how many rows are missing, and it does not sort a part", async () => {
+  const read = async () => ({ columns: ["loss"], data: [[2], [1]], left_out: 12_345 });
+  render(
+    <MantineProvider>
+      <QueryClientProvider client={new QueryClient()}>
+        <RecordsTable source={{ key: "large", read }} caption="Data" />
+      </QueryClientProvider>
+    </MantineProvider>,
+  );
+  expect(
+    await screen.findByText(/^The first 2 rows; .+ more are in the figure's files\.$/),
+  ).toBeTruthy();
+  expect(screen.queryByRole("button", { name: /loss/i })).toBeNull();
+});

@@ -1,4 +1,4 @@
-import { Skeleton } from "@mantine/core";
+import { Skeleton, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { DataTable } from "./DataTable";
 import { heading, quantity } from "./format";
@@ -21,14 +21,24 @@ export function RecordsTable({ source, caption }: Props) {
   const { data, error } = useQuery({ queryKey: ["records", source.key], queryFn: source.read });
   if (error && !data) return <Unanswered error={error} />;
   if (!data) return <Skeleton height={200} />;
+  const { left_out = 0 } = data;
   return (
-    <DataTable
-      rows={data.data}
-      columns={columnsOf(data)}
-      caption={caption}
-      minWidth={110 * data.columns.length}
-      empty="There is nothing to show yet."
-    />
+    <>
+      {left_out > 0 && (
+        <Text size="sm" c="dimmed">
+          The first {quantity(data.data.length)} rows; {quantity(left_out)} more are in the figure's
+          files.
+        </Text>
+      )}
+      <DataTable
+        rows={data.data}
+        columns={columnsOf(data)}
+        caption={left_out > 0 ? `${caption}, the first rows` : caption}
+        minWidth={110 * data.columns.length}
+        empty="There is nothing to show yet."
+        order={left_out > 0 ? "fixed" : undefined}
+      />
+    </>
   );
 }
 

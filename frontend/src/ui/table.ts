@@ -21,4 +21,6 @@ export type Cell = string | number | boolean | null;
 export interface Records {
   columns: string[];
   data: Cell[][];
+  /** How many further rows the files have. */
+  left_out?: number;
 }
