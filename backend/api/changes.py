@@ -71,8 +71,9 @@ async def follow(
     First a ``following`` event says after which change, which server follows, since another one may
     know other methods, and how many notices one has not read. A ``reset`` event says that changes
     were missed for good: read everything anew. A ``signed-out`` event says that whoever follows may
-    not any more. With ``at``, a ``presence`` event says who looks at the experiment on this server,
-    each time that it is others; of that nothing is kept, and programs and guests are not named.
+    not any more. With ``at``, a ``presence`` event says who looks at the experiment, on
+    whichever server, each time that it is others; of that nothing is kept, and programs and guests
+    are not named.
     """
 
     async def follower() -> Caller | None:

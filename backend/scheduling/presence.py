@@ -1,13 +1,15 @@
 """Who looks at which experiment now: as long as a stream of theirs is open that says so.
 
-It is in this process's memory and nowhere else. Of several servers on one database each knows those
-who follow it; nothing that lasts is written for what is over in a moment.
+It is in this process's memory; nothing that lasts is written for what is over in a moment. Of
+several servers on one database each knows those who follow it, and is told of those who follow
+others (:mod:`.presence_elsewhere`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -33,6 +35,7 @@ class Presence:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._streams: dict[asyncio.Event, _Stream] = {}
+        self._elsewhere: Mapping[int, frozenset[Looking]] = {}
 
     def put(self, stream: asyncio.Event, experiment: int, who: Looking | None) -> None:
         """A stream of the running loop is at an experiment; None: of one who is not named."""
@@ -54,14 +57,30 @@ class Presence:
     def at(self, experiment: int) -> list[Looking]:
         """Who looks at an experiment, each once, by name."""
         with self._lock:
-            named = {
-                stream.who
-                for stream in self._streams.values()
-                if stream.experiment == experiment and stream.who is not None
-            }
-        return sorted(named)
+            named = {who.id: who for who in self._elsewhere.get(experiment, ())}
+            for stream in self._streams.values():
+                if stream.experiment == experiment and stream.who is not None:
+                    named[stream.who.id] = stream.who
+        return sorted(named.values())
 
-    def _wake(self, experiment: int, but: asyncio.Event) -> None:
+    def here(self) -> set[tuple[int, int]] | None:
+        """The numbers of experiments and of who looks at them on this server; None where nobody
+        does, named or not."""
+        with self._lock:
+            streams = list(self._streams.values())
+        if not streams:
+            return None
+        return {(each.experiment, each.who.id) for each in streams if each.who is not None}
+
+    def elsewhere(self, there: Mapping[int, frozenset[Looking]]) -> None:
+        """Who looks on other servers, by experiment."""
+        with self._lock:
+            before, self._elsewhere = self._elsewhere, there
+        for experiment in before.keys() | there.keys():
+            if before.get(experiment) != there.get(experiment):
+                self._wake(experiment)
+
+    def _wake(self, experiment: int, but: asyncio.Event | None = None) -> None:
         """Let the other streams at it say that it is others now."""
         with self._lock:
             there = [

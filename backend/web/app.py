@@ -54,6 +54,7 @@ from backend.scheduling.device_benchmarks import DeviceBenchmarks
 from backend.scheduling.executors.local import LocalExecutor
 from backend.scheduling.feed import Feed
 from backend.scheduling.jobs import Executor
+from backend.scheduling.presence_elsewhere import PresenceElsewhere
 from backend.scheduling.scheduler import Scheduler
 from backend.scheduling.theory_worker import TheoryWorker
 from backend.settings import Settings
@@ -127,6 +128,7 @@ def create_app(settings: Settings | None = None, readers: Readers | None = None)
     measures = settings.benchmark_device and settings.executor == "local"
     device_benchmarks = DeviceBenchmarks(settings.home, enabled=measures)
     theory_worker = TheoryWorker(threads=os.cpu_count() or 1)
+    elsewhere = PresenceElsewhere(database, feed.presence)
     sender = Sender(database, settings, feed.wake)
 
     @asynccontextmanager
@@ -135,10 +137,12 @@ def create_app(settings: Settings | None = None, readers: Readers | None = None)
             readers.start()
         scheduler.start()
         sender.start()
+        elsewhere.start()
         yield
         if readers is not None:  # before the last connection here is closed, which tidies up
             readers.stop()
         feed.stop()
+        elsewhere.stop()
         scheduler.stop()
         sender.stop()
         theory_worker.stop()

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import make_url
 
 from backend.scheduling.leadership import Leadership
+from backend.settings import Settings
 from backend.storage.database import Database
+from backend.web.app import create_app
 from tests.backend.conftest import Process
+from tests.backend.people import accounts
+from tests.backend.serving import serving
 from tests.busy import busy
 from tests.conftest import tiny_experiment
 from tests.postgres import Postgres
+
+SYNTHETIC = {
+    "task": "teacher-student",
+    "methods": ["lora"],
+    "grid": {"ranks": [2]},
+    "problem": {"inputs": 8, "outputs": 6, "samples": 32, "true_rank": 2},
+}
 
 
 @pytest.fixture
@@ -88,6 +106,70 @@ def test_a_run_is_cancelled_from_the_server_that_does_not_run_it(
     other.post(f"/api/runs/{run['id']}/cancel")
     worker.wait(timeout=2 * busy())
     assert other.runs(key["id"])[0]["status"] == "cancelled"
+
+
+# What is left of a server while it is killed: its connection.
+KILLED = """
+import psycopg, sys, time
+with psycopg.connect(sys.argv[1], autocommit=True) as connection:
+    connection.execute("SELECT pg_try_advisory_lock_shared(1, %s::int)", [sys.argv[2]])
+    time.sleep(60)
+"""
+
+
+def test_who_looks_at_an_experiment_is_told_on_every_server_until_they_or_theirs_are_gone(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    url = postgres.new_database()
+    both = [
+        create_app(Settings(home=tmp_path / name, database_url=url, auth="local"))
+        for name in ("here", "there")
+    ]
+    database = both[0].state.database
+    people = {name: accounts.person(database, name, "editor") for name in ("ada", "bob")}
+    ada, bob = (accounts.signed_in(both[0], key) for key in people.values())
+    assert ada.post("/api/experiments", json=SYNTHETIC).status_code == 201
+    with serving(both[0]) as first, serving(both[1]) as second, looking(first, ada) as here:
+        assert next(here) == ["ada"]
+        with looking(second, bob) as there:
+            assert ["ada", "bob"] in (next(there), next(there))
+            assert next(here) == ["ada", "bob"]
+            numbers = database.versions.of(None)
+            with database.engine.begin() as connection:
+                connection.exec_driver_sql(
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE objsubid = 2"
+                )
+            # Both come back by themselves, and what was true is true again.
+            assert next(here) == ["ada"]
+            assert next(here) == ["ada", "bob"]
+            assert database.versions.of(None) == numbers  # answers that are kept stay right
+        assert next(here) == ["ada"]
+        plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        with subprocess.Popen([sys.executable, "-c", KILLED, plain, str(people["bob"])]) as killed:
+            assert next(here) == ["ada", "bob"]
+            killed.kill()
+        assert next(here) == ["ada"]
+
+
+@contextmanager
+def looking(address: str, client: TestClient) -> Iterator[Iterator[list[str]]]:
+    """A page is open at experiment 1 there: who it is told looks at it, each time."""
+    headers = accounts.cookies(client)
+    url = f"{address}/api/changes?at=1"
+    with httpx.stream("GET", url, headers=headers, timeout=20) as stream:
+        stream.raise_for_status()
+        lines = stream.iter_lines()
+        yield _people(lines)
+
+
+def _people(lines: Iterator[str]) -> Iterator[list[str]]:
+    begun = time.monotonic()
+    for line in lines:  # there is at least a sign of life now and then
+        assert time.monotonic() - begun < 40, "nothing was told"
+        if line == "event: presence":
+            said = json.loads(next(lines).removeprefix("data: "))
+            yield [each["name"] for each in said["people"]]
+            begun = time.monotonic()
 
 
 def test_when_the_leader_dies_the_other_one_goes_on(
