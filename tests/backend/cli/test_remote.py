@@ -76,6 +76,17 @@ def test_what_was_cancelled_did_not_succeed(invoke: Invoke, lab: Lab) -> None:
     assert "0 of 2 runs succeeded" in watched.stderr
 
 
+def test_a_quota_that_a_launch_is_beyond_is_a_sentence(
+    invoke: Invoke, spec_file: str, lab: Lab
+) -> None:
+    with lab.editors_quotas(runs=1):
+        refused = invoke("launch", spec_file, "--server", lab.url)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    said = " ".join(refused.stderr.split())
+    assert "queued runs, and 2 more are too many; allowed: up to 1" in said
+    assert "wait until some have ended, or cancel some" in said
+
+
 @pytest.mark.parametrize(
     ("words", "role", "said"),
     [

@@ -90,6 +90,22 @@ def test_a_wrong_field_is_named_with_its_value_and_range(lab: Lab) -> None:
     assert "grid.learning_rates.0 = -1" in str(error)
 
 
+def test_a_quota_that_a_launch_is_beyond_is_named_with_value_and_limit(lab: Lab) -> None:
+    client = lab.client()
+    with lab.editors_quotas(runs=1), pytest.raises(ProblemError) as caught:
+        client.launch(SYNTHETIC)
+    error = caught.value
+    assert (error.status, error.field, error.allowed) == (409, "quota.runs", "up to 1")
+    assert isinstance(error.value, float | int)
+    assert error.value >= 2
+    assert "queued runs, and 2 more are too many; allowed: up to 1 (set for this" in str(error)
+    with lab.editors_quotas(runs=1, lane_hours=0), pytest.raises(ProblemError) as caught:
+        client.launch(SYNTHETIC)
+    assert [row.path for row in caught.value.problems] == ["quota.runs", "quota.lane_hours"]
+    assert "\nquota.lane_hours = " in str(caught.value)
+    assert client.launch(SYNTHETIC).detail.counts.queued == 2  # there is no limit any more
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
