@@ -14,7 +14,6 @@ from backend.api.bodies import JsonRoute
 from backend.api.chosen import BasketDep
 from backend.api.deps import (
     CallerDep,
-    CallersDep,
     DatabaseDep,
     FeedDep,
     Key,
@@ -37,7 +36,6 @@ from backend.api.schemas.deletions import (
 from backend.errors import NotFoundError
 from backend.people import audit
 from backend.people.caller import Caller
-from backend.people.callers import Callers
 from backend.scheduling.feed import Feed
 from backend.settings import Settings
 from backend.storage.database import Database
@@ -84,7 +82,6 @@ def select_for_bin(
 def delete_experiment(
     experiment_id: Key,
     caller: CallerDep,
-    callers: CallersDep,
     database: DatabaseDep,
     settings: SettingsDep,
     feed: FeedDep,
@@ -93,7 +90,7 @@ def delete_experiment(
     one runs."""
     with database.read() as session:
         find_own_experiment(session, experiment_id, caller)
-    return _delete_experiments(database, settings, caller, callers, feed, [experiment_id])
+    return _delete_experiments(database, settings, caller, feed, [experiment_id])
 
 
 @router.post("/experiments/bulk-delete", responses=refuses(409))
@@ -101,14 +98,13 @@ def delete_experiment(
 def delete_experiments(
     chosen: ExperimentIds,
     caller: CallerDep,
-    callers: CallersDep,
     database: DatabaseDep,
     settings: SettingsDep,
     feed: FeedDep,
 ) -> DeletedOut:
     """The same of several; those that are not there are passed over, and none is deleted where one
     runs or is another's."""
-    return _delete_experiments(database, settings, caller, callers, feed, chosen.ids)
+    return _delete_experiments(database, settings, caller, feed, chosen.ids)
 
 
 @router.delete("/runs/{run_id}", responses=refuses(409))
@@ -155,7 +151,6 @@ def _delete_experiments(
     database: Database,
     settings: Settings,
     caller: Caller,
-    callers: Callers,
     feed: Feed,
     ids: Sequence[int],
 ) -> DeletedOut:
@@ -174,7 +169,6 @@ def _delete_experiments(
         if put:
             keys = [row.id for row in rows]
             audit.note(session, caller, "deleted", audit.numbered("experiment", keys))
-    callers.forget()
     feed.wake()
     return _deleted(settings, put)
 

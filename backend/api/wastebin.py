@@ -14,7 +14,6 @@ from backend.api.answers import refuses
 from backend.api.bodies import JsonRoute
 from backend.api.deps import (
     CallerDep,
-    CallersDep,
     DatabaseDep,
     FeedDep,
     Reading,
@@ -78,7 +77,6 @@ def look(session: Reading, caller: CallerDep, settings: SettingsDep) -> BinOut:
 def restore(
     chosen: DeletionIds,
     caller: CallerDep,
-    callers: CallersDep,
     database: DatabaseDep,
     feed: FeedDep,
 ) -> RestoredOut:
@@ -88,7 +86,6 @@ def restore(
         for deletion, _ in own:
             deletions.restore(session, deletion)
             audit.note(session, caller, "restored", _what(deletion))
-    callers.forget()
     feed.wake()
     return RestoredOut(experiments=sorted({experiment.id for _, experiment in own}))
 
