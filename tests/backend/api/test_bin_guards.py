@@ -1,0 +1,88 @@
+"""What of the bin is refused, and what is not written down as nothing was done: each of these
+guards was taken out once, and nothing else had noticed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+
+from backend.api import deletions, stored, wastebin
+from backend.api.rights import Needs, mark
+from backend.api.schemas.deletions import MOST
+from backend.storage.tables import AuditRow
+from tests.backend.storage import binned
+
+
+@pytest.fixture
+def key(app: FastAPI) -> int:
+    """An experiment whose runs have succeeded."""
+    home: Path = app.state.settings.home
+    return binned.finished(app.state.database, home)
+
+
+def test_all_that_changes_what_is_stored_needs_the_right_to_launch_and_is_for_ones_own() -> None:
+    routes = [*deletions.router.routes, *wastebin.router.routes, *stored.router.routes]
+    changing = [one for one in routes if isinstance(one, APIRoute) and one.methods != {"GET"}]
+    assert len(changing) == 8
+    assert {mark(route) for route in changing} == {Needs("launch", own=True)}
+
+
+def test_what_is_not_there_cannot_be_deleted(client: TestClient) -> None:
+    for path in ("experiments/77", "runs/77", "runs/77/adapter"):
+        assert client.delete(f"/api/{path}").status_code == 404, path
+
+
+def test_where_nothing_was_deleted_nothing_is_noted(
+    app: FastAPI, client: TestClient, key: int
+) -> None:
+    for path in ("runs/delete?of=e1&what=adapters", "runs/delete?of=e1&what=adapters"):
+        client.post(f"/api/{path}").raise_for_status()
+    ids = {"ids": [77]}
+    assert client.post("/api/experiments/bulk-delete", json=ids).json()["deletions"] == []
+    assert client.post("/api/storage/free", json=ids | {"now": True}).json()["deletions"] == []
+    with app.state.database.read() as session:
+        (noted,) = session.scalars(select(AuditRow.target))
+    assert noted == "adapter of runs 1, 2, 3, 4"
+
+
+def test_what_would_be_deleted_are_adapters_where_those_are_asked_for(
+    client: TestClient, key: int
+) -> None:
+    asked = f"/api/bin/selected?experiment={key}&what=adapters"
+    found = client.get(asked).json()
+    assert (found["runs"], found["size"]["total"]) == (binned.RUNS, binned.RUNS * 1000)
+    client.delete("/api/runs/1/adapter").raise_for_status()
+    found = client.get(asked).json()
+    assert (found["runs"], found["size"]["total"]) == (binned.RUNS - 1, (binned.RUNS - 1) * 1000)
+
+
+def test_no_more_are_named_at_once_than_can_be_looked_up(client: TestClient) -> None:
+    most = list(range(1, MOST + 1))
+    for method, path, name in (
+        ("GET", "bin/selected", "experiment"),
+        ("DELETE", "bin", "deletion"),
+    ):
+        params: dict[str, list[int]] = {name: most}
+        assert client.request(method, f"/api/{path}", params=params).status_code in (200, 404)
+        params[name].append(MOST + 1)
+        assert client.request(method, f"/api/{path}", params=params).status_code == 422
+        params[name].pop()
+    for path, name in (
+        ("experiments/bulk-delete", "ids"),
+        ("bin/restore", "deletions"),
+        ("storage/free", "ids"),
+    ):
+        for given in ([], [*most, MOST + 1], [0]):
+            answer = client.post(f"/api/{path}", json={name: given})
+            assert answer.status_code == 422, (path, len(given))
+
+
+def test_one_deletion_that_is_named_twice_is_restored_once(client: TestClient, key: int) -> None:
+    (made,) = client.delete(f"/api/experiments/{key}").json()["deletions"]
+    restored = client.post("/api/bin/restore", json={"deletions": [made, made]})
+    assert restored.json() == {"experiments": [key]}
