@@ -4,6 +4,7 @@ import {
   createTheme,
   InputWrapper,
   type MantineColorsTuple,
+  Modal,
 } from "@mantine/core";
 
 /** The blue of the Okabe–Ito palette that the figures use, in ten shades. */
@@ -30,6 +31,8 @@ export const theme = createTheme({
   headings: { fontWeight: "600" },
   components: {
     Anchor: Anchor.extend({ defaultProps: { underline: "always" } }),
+    // Its cross has no word.
+    Modal: Modal.extend({ defaultProps: { closeButtonProps: { "aria-label": "Close" } } }),
     // Help below the input: fields of a row then stand on one line however long their help is.
     InputWrapper: InputWrapper.extend({
       defaultProps: { inputWrapperOrder: ["label", "input", "description", "error"] },

@@ -1,4 +1,5 @@
 import { Group } from "@mantine/core";
+import { breaking } from "../ui/breaking";
 import { PersonAvatar } from "./PersonAvatar";
 import { useAccounts } from "./who";
 
@@ -15,7 +16,7 @@ export function Author({ name, colour }: Props) {
   return (
     <Group component="span" gap={5} wrap="nowrap" display="inline-flex">
       <PersonAvatar name={name} colour={colour} size={20} />
-      <span style={{ overflowWrap: "anywhere" }}>{name}</span>
+      <span style={breaking(name)}>{name}</span>
     </Group>
   );
 }

@@ -31,6 +31,7 @@ export function NameForm({ name }: { name: string }) {
       >
         <Group align="flex-start" gap="xs">
           <TextInput
+            w={{ base: "100%", sm: 320 }}
             aria-label="Your name"
             autoComplete="username"
             maxLength={100}

@@ -6,7 +6,7 @@ type Quota = Schemas["QuotaOut"];
 
 const OF: Record<Quota["name"], { unit: string; label: string }> = {
   runs: { unit: "queued runs", label: "Queued runs" },
-  disk_gb: { unit: "GB", label: "Disk" },
+  disk_gb: { unit: "GB", label: "Disk, GB" },
   lane_hours: { unit: "lane hours this week", label: "Lane hours in seven days" },
 };
 

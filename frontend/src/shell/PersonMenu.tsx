@@ -4,7 +4,7 @@ import { IconLogout, IconUser } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { api, sentence } from "../api/client";
-import { PersonAvatar } from "../people/PersonAvatar";
+import { initials, PersonAvatar } from "../people/PersonAvatar";
 import { ME, useAccounts, useWho } from "../people/who";
 
 /** Who one is, one's account, and the way out; nothing where the server has no accounts. */
@@ -21,7 +21,11 @@ export function PersonMenu() {
   return (
     <Menu position="bottom-end" width={220}>
       <Menu.Target>
-        <UnstyledButton ml={4} aria-label={`${person.name}: account`} style={{ borderRadius: 99 }}>
+        <UnstyledButton
+          ml={4}
+          aria-label={`${saidOf(person.name)}: account`}
+          style={{ borderRadius: 99 }}
+        >
           <PersonAvatar name={person.name} colour={person.colour} size={30} />
         </UnstyledButton>
       </Menu.Target>
@@ -46,4 +50,10 @@ export function PersonMenu() {
       </Menu.Dropdown>
     </Menu>
   );
+}
+
+/** A name, with the initials that are seen where they are no part of it. */
+function saidOf(name: string): string {
+  const seen = initials(name);
+  return name.toUpperCase().includes(seen) ? name : `${name} (${seen})`;
 }
