@@ -24,19 +24,19 @@
       underway -= 1;
     }
   };
-  const moment = () => new Promise((done) => setTimeout(done, 10));
+  const moment = () => new Promise((done) => setTimeout(done, 5));
   const until = async (holds, most) => {
     for (let i = 0; !holds() && i < most; i += 1) await moment();
   };
   const settled = async () => {
     await moment();
     await moment();
-    await until(() => underway === 0, 500);
+    await until(() => underway === 0, 1000);
     await moment();
   };
   const loaded = async () => {
     await settled();
-    await until(() => underway === 0 && !document.querySelector(".mantine-Skeleton-root"), 500);
+    await until(() => underway === 0 && !document.querySelector(".mantine-Skeleton-root"), 1000);
     await settled();
   };
 
@@ -77,9 +77,9 @@
   const close = async (open, opener) => {
     const escape = { key: "Escape", code: "Escape", bubbles: true };
     open.dispatchEvent(new KeyboardEvent("keydown", escape));
-    await until(() => layer() !== open, 30);
+    await until(() => layer() !== open, 60);
     if (layer() === open) opener?.click();
-    await until(() => layer() !== open, 30);
+    await until(() => layer() !== open, 60);
   };
   const undone = async () => {
     for (const undo of document.querySelectorAll(".mantine-Notifications-root button")) {
@@ -140,7 +140,7 @@
       await press(next);
       if (!open && !layer() && role !== "tab") leaves.push(button);
       // A menu takes a while to go.
-      if (refusing || (open && role === "menuitem")) await until(() => layer() !== open, 30);
+      if (refusing || (open && role === "menuitem")) await until(() => layer() !== open, 60);
       if (role === "tab") await loaded();
       await undone();
       if (location.pathname !== here || isSignedOut()) {

@@ -1,4 +1,5 @@
 import { Alert, Button, Skeleton } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
 import { type RefObject, useEffect, useRef, useState } from "react";
 import { fileName } from "./fileName";
 import { loaded, type Plotly, plotly } from "./plotly";
@@ -113,14 +114,20 @@ export function Plot({ figure, height, label, onPoint, onHover, saver }: Props) 
     };
   }, [figure, height, attempt]);
 
+  // plotly refuses a picture while it makes another: one comes after the other.
+  const saved = useRef<Promise<unknown>>(Promise.resolve());
   useEffect(() => {
     if (!saver) return;
-    saver.current = (format) =>
-      void plotly().then(
-        (library) =>
-          node.current &&
-          library.downloadImage(node.current, { format, filename: fileName(label), scale: 2 }),
-      );
+    saver.current = (format) => {
+      const picture = { format, filename: fileName(label), scale: 2 };
+      const save = async () => {
+        const library = await plotly();
+        if (node.current) await library.downloadImage(node.current, picture);
+      };
+      saved.current = saved.current.then(save).catch((error: unknown) => {
+        notifications.show({ color: "red", title: "Not saved", message: String(error) });
+      });
+    };
   }, [saver, label]);
 
   useEffect(() => {

@@ -14,8 +14,12 @@ from sqlalchemy import select
 from backend.api import deletions, stored, wastebin
 from backend.api.rights import Needs, mark
 from backend.api.schemas.deletions import MOST
+from backend.settings import Settings
 from backend.storage.tables import AuditRow
+from backend.web.app import create_app
+from tests.backend.people import accounts
 from tests.backend.storage import binned
+from tests.conftest import DatabaseUrl
 
 
 @pytest.fixture
@@ -82,7 +86,27 @@ def test_no_more_are_named_at_once_than_can_be_looked_up(client: TestClient) -> 
             assert answer.status_code == 422, (path, len(given))
 
 
-def test_one_deletion_that_is_named_twice_is_restored_once(client: TestClient, key: int) -> None:
+def test_one_deletion_that_is_named_twice_is_restored_once(
+    app: FastAPI, client: TestClient, key: int
+) -> None:
     (made,) = client.delete(f"/api/experiments/{key}").json()["deletions"]
     restored = client.post("/api/bin/restore", json={"deletions": [made, made]})
     assert restored.json() == {"experiments": [key]}
+    with app.state.database.read() as session:
+        actions = session.scalars(select(AuditRow.action).order_by(AuditRow.id)).all()
+    assert actions == ["deleted", "restored"]
+
+
+def test_whoever_does_not_see_what_is_in_the_bin_looks_into_theirs(
+    tmp_path: Path, database_url: DatabaseUrl
+) -> None:
+    home = tmp_path / "home"
+    app = create_app(Settings(home=home, auth="local", database_url=database_url(home)))
+    ada, bob = (accounts.person(app.state.database, name, "editor") for name in ("ada", "bob"))
+    owner, other = accounts.signed_in(app, ada), accounts.signed_in(app, bob)
+    path = f"/api/experiments/{binned.finished(app.state.database, home, 'ada', ada)}"
+    owner.patch(path, json={"private": True}).raise_for_status()
+    owner.delete(path).raise_for_status()
+    assert other.get("/api/bin").json()["deletions"] == []
+    assert len(owner.get("/api/bin").json()["deletions"]) == 1
+    assert other.delete("/api/bin").json()["runs"] == 0
