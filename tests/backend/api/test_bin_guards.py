@@ -15,7 +15,7 @@ from backend.api import deletions, stored, wastebin
 from backend.api.rights import Needs, mark
 from backend.api.schemas.deletions import MOST
 from backend.settings import Settings
-from backend.storage.tables import AuditRow
+from backend.storage.tables import AuditRow, Deletion
 from backend.web.app import create_app
 from tests.backend.people import accounts
 from tests.backend.storage import binned
@@ -95,6 +95,24 @@ def test_one_deletion_that_is_named_twice_is_restored_once(
     with app.state.database.read() as session:
         actions = session.scalars(select(AuditRow.action).order_by(AuditRow.id)).all()
     assert actions == ["deleted", "restored"]
+
+
+def test_what_is_being_removed_for_good_does_not_come_back(
+    app: FastAPI, client: TestClient, key: int
+) -> None:
+    (made,) = client.delete(f"/api/experiments/{key}").json()["deletions"]
+    with app.state.database.write() as session:
+        row = session.get_one(Deletion, made)
+        row.state, row.trouble = "emptying", "the files of run 1 cannot be removed"
+    assert [row["id"] for row in client.get("/api/bin").json()["deletions"]] == [made]
+    refused = client.post("/api/bin/restore", json={"deletions": [made]})
+    assert (refused.status_code, client.get(f"/api/experiments/{key}").status_code) == (409, 404)
+
+
+def test_only_adapters_that_are_there_are_put_into_the_bin(client: TestClient, key: int) -> None:
+    client.delete("/api/runs/1/adapter").raise_for_status()
+    deleted = client.post(f"/api/runs/delete?of=e{key}&what=adapters").json()
+    assert (deleted["runs"], deleted["size"]["total"]) == (binned.RUNS - 1, 3000)
 
 
 def test_whoever_does_not_see_what_is_in_the_bin_looks_into_theirs(
