@@ -131,7 +131,7 @@ def test_an_export_has_nothing_that_is_in_the_bin(settings: Settings, tmp_path: 
     offline.write_export(settings.home, IN_PART, tmp_path / "part.json")
     document = json.loads((tmp_path / "part.json").read_text())
     assert len(document["runs"]) == binned.RUNS - 1
-    key = offline.take_in(settings.home, tmp_path / "part.json")
+    key = offline.take_in(settings.home, tmp_path / "part.json").key
     database = opened(settings)
     with database.write() as session:
         assert len(experiments.run_ids(session, key)) == binned.RUNS - 1
