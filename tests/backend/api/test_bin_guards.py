@@ -15,7 +15,9 @@ from backend.api import deletions, stored, wastebin
 from backend.api.rights import Needs, mark
 from backend.api.schemas.deletions import MOST
 from backend.settings import Settings
-from backend.storage.tables import AuditRow, Deletion
+from backend.storage.audience import looking_into_bin
+from backend.storage.store import changes
+from backend.storage.tables import AuditRow, Deletion, Experiment, Note, Tag
 from backend.web.app import create_app
 from tests.backend.people import accounts
 from tests.backend.storage import binned
@@ -113,6 +115,28 @@ def test_only_adapters_that_are_there_are_put_into_the_bin(client: TestClient, k
     client.delete("/api/runs/1/adapter").raise_for_status()
     deleted = client.post(f"/api/runs/delete?of=e{key}&what=adapters").json()
     assert (deleted["runs"], deleted["size"]["total"]) == (binned.RUNS - 1, 3000)
+
+
+def test_open_pages_are_told_of_adapters_too(app: FastAPI, client: TestClient, key: int) -> None:
+    with app.state.database.read() as session:
+        _, newest = changes.bounds(session)
+    client.delete("/api/runs/1/adapter").raise_for_status()
+    with app.state.database.read() as session:
+        told = [(row.kind, row.experiment_id) for row in changes.after(session, newest, None)]
+    assert told == [("status", key)]
+
+
+def test_of_what_is_held_for_its_number_no_word_is_left(
+    app: FastAPI, client: TestClient, key: int
+) -> None:
+    path = f"/api/experiments/{key}"
+    client.patch(path, json={"tags": ["secret"]}).raise_for_status()
+    client.post(f"{path}/notes", json={"text": "secret", "base": 0}).raise_for_status()
+    client.delete(path).raise_for_status()
+    client.delete("/api/bin").raise_for_status()
+    with looking_into_bin(), app.state.database.read() as session:
+        assert session.scalars(select(Experiment.id)).all() == [key]
+        assert not [*session.scalars(select(Tag.name)), *session.scalars(select(Note.text))]
 
 
 def test_whoever_does_not_see_what_is_in_the_bin_looks_into_theirs(
