@@ -125,8 +125,10 @@ class Peer:
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended."""
-        self._process.join(timeout=1)
+        """How it ended. Where two threads ask at once, one of them is told a moment later."""
+        until = time.monotonic() + 5
+        while self._process.exitcode is None and time.monotonic() < until:
+            time.sleep(0.01)
         return self._process.exitcode
 
 

@@ -46,11 +46,11 @@ def test_nothing_that_is_sent_has_an_answer_that_is_not_documented(
 ) -> None:
     reader = server.reader()
     computed = sum(reader.cpu_times()[:2])
-    assert len(server.fuzz(phases, tmp_path, seconds=16)) > 60
+    assert len(server.fuzz(phases, tmp_path, seconds=16)) > 20
     assert sum(reader.cpu_times()[:2]) - computed > 0.5, "it has answered"
 
 
 @pytest.mark.sqlite
 def test_no_answer_is_slow_twice_and_none_was_a_mistake(server: Server) -> None:
-    assert len(Sent.read(server.requests)) > 120, "the tests above are part of this one"
+    assert len(Sent.read(server.requests)) > 50, "the tests above are part of this one"
     server.check_quick()

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from loraone.client import Experiment, UnreachableError, following
+from tests.busy import busy
 from tests.loraone.client.conftest import SYNTHETIC, Lab
 from tests.loraone.client.cut_proxy import CutProxy, until
 
@@ -81,7 +82,7 @@ def test_ctrl_c_ends_the_waiting_and_says_that_the_runs_go_on(lab: Lab, proxy: C
     )
     until(lambda: b"event: following" in proxy.answered)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=30 * busy())
     assert process.returncode == 130, said
     assert f"the runs of experiment {experiment.id} go on, see {proxy.url}/" in said
     assert "Traceback" not in said
