@@ -60,6 +60,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--every-dtype", action="store_true", help="all methods in all formats")
 
 
+@pytest.hookimpl(trylast=True)  # of what was chosen by a word
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What asks for no database, or is about SQLite's own, has nothing to say about PostgreSQL. Of
     many cases of one test some are tried."""

@@ -18,7 +18,7 @@ from tests.faults.conftest import check, theory
 
 # Schedules of four runs each; LORAONE_FAULT_SEED and …_SCHEDULES draw other and more of them.
 SEED = int(os.environ.get("LORAONE_FAULT_SEED", "20261124"))
-SCHEDULES = int(os.environ.get("LORAONE_FAULT_SCHEDULES", "6"))
+SCHEDULES = int(os.environ.get("LORAONE_FAULT_SCHEDULES", "4"))
 STEPS = 3000
 
 

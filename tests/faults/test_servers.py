@@ -108,6 +108,7 @@ def test_a_full_disk_holds_the_queue_up_and_says_so_until_there_is_space(
     stop_and_count(server)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("jump", ["+400d", "-400d"])
 def test_a_clock_that_jumps_ends_no_run_and_holds_none_up(
     begin: Begin, faulty: Faulty, tmp_path: Path, jump: str
@@ -166,6 +167,7 @@ def test_a_server_that_is_stopped_goes_on_where_it_was(begin: Begin, faulty: Fau
     stop_and_count(server)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("how", ["fast", "immediate"])
 def test_postgresql_that_is_restarted_holds_a_run_up_and_no_more(
     begin: Begin, faulty: Faulty, how: str

@@ -92,6 +92,7 @@ def damage(home: Path, column: str, value: Any, where: str = "1 = 1") -> None:
 
 
 @pytest.mark.sqlite
+@pytest.mark.cases(4)
 @pytest.mark.parametrize("first", range(0, len(DAMAGES), TOGETHER))
 def test_no_view_fails_whatever_columns_hold(first: int, home: Path) -> None:
     """Each value stands in some of the rows, all of them in one database."""
@@ -153,6 +154,7 @@ def test_what_cannot_be_read_of_a_spec_is_not_launched_as_something_else(home: P
 
 
 @pytest.mark.sqlite
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("value", [1.5e308, -1.5e308, 1e160, 5e-324])
 def test_numbers_at_the_ends_of_what_a_float_holds_fail_no_view(home: Path, value: float) -> None:
     """Their sums and squares are no numbers any more."""

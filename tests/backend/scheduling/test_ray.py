@@ -43,7 +43,7 @@ def server(
 
 @pytest.fixture
 def long_spec(tiny_models: dict[str, Path], texts_csv: Path) -> dict[str, Any]:
-    training = {"steps": 400, "batch_size": 8, "warmup_steps": 1, "eval_every": 100}
+    training = {"steps": 200, "batch_size": 8, "warmup_steps": 1, "eval_every": 100}
     return tiny_experiment(
         tiny_models["bert"], texts_csv, training=training, methods=["lora", "lora_one"]
     )
@@ -65,7 +65,7 @@ def test_every_node_is_a_lane_and_both_work_at_once(
     assert [run["status"] for run in runs] == ["succeeded"] * 2
     for run in runs:
         steps = server.get(f"/api/experiments/{key}")["steps"]
-        assert steps[-1] == 400
+        assert steps[-1] == 200
         packed = server.http.get(f"/api/runs/{run['id']}/adapter.zip").content
         names = zipfile.ZipFile(io.BytesIO(packed)).namelist()
         assert {"adapter_config.json", "adapter_model.safetensors"} <= set(names)
@@ -128,7 +128,7 @@ def test_an_actor_that_dies_idle_costs_no_run_an_attempt(
 def test_the_runs_of_a_node_that_dies_go_on_at_another(
     server: Process, cluster: RayNodes, long_spec: dict[str, Any]
 ) -> None:
-    long_spec["training"]["steps"] = 1500
+    long_spec["training"]["steps"] = 1000
     key = server.post("/api/experiments", long_spec)["id"]
     server.wait(lambda: all(r["phase"] == "train" and r["done"] for r in server.runs(key)))
     cluster.kill(cluster.nodes[0])
