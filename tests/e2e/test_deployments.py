@@ -40,6 +40,7 @@ def deployment(
         nodes.remove()
 
 
+@pytest.mark.cases(2)
 def test_launch_watch_look_and_pause(page: Page, deployment: tuple[Process, int]) -> None:
     server, lanes = deployment
     page.goto(f"{server.url}/launch")

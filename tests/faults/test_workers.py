@@ -24,6 +24,7 @@ CASES: list[tuple[str, dict[str, str], int, str]] = [
 ]
 
 
+@pytest.mark.cases(4)
 @pytest.mark.parametrize(
     ("what", "settings", "attempts", "message"), CASES, ids=[case[0] for case in CASES]
 )
