@@ -69,10 +69,10 @@ schedules: $(VENV)/dev.stamp system page  ## a hundred random sequences of failu
 	LORAONE_FAULT_SEED=$$(date +%Y%m%d) LORAONE_FAULT_SCHEDULES=100 $(PYTEST) tests/faults/test_schedules.py
 
 # In calls of their own: playwright's event loop would disturb the other tests. The live page is
-# measured alone; the other tests mostly wait for what is shown, three browsers at a time.
+# measured alone; the other tests mostly wait for what is shown, two browsers at a time: each has experiments of its own.
 e2e: $(VENV)/dev.stamp system page $(MODULES)  ## a real browser
 	$(BIN)/python -m pytest tests/e2e/test_live.py
-	$(PYTEST) tests/e2e --ignore=tests/e2e/test_deployments.py --ignore=tests/e2e/test_live.py
+	$(PYTEST) -n 2 tests/e2e --ignore=tests/e2e/test_deployments.py --ignore=tests/e2e/test_live.py
 
 bench: $(VENV)/dev.stamp page  ## the initialisation beside its peers; the history, its growth, twenty readers (PEERS=folder: beside others)
 	$(BIN)/python -m benchmarks.initialisation

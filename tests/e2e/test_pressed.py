@@ -20,6 +20,7 @@ from tests.backend.people import accounts
 from tests.backend.storage import binned
 from tests.e2e.pressing import DRIVER, Sent, Tour
 from tests.e2e.stored import finished, served
+from tests.sampling import WHOLE
 
 PAGES = (
     "/history", "/queue", '/compare?of=["e1","e3"]', "/experiments/1", "/experiments/2",
@@ -176,6 +177,7 @@ def editors(browser: Browser, team: Team, viewers: Tour) -> Tour:
     return toured(browser, team, "editor", viewers.reading)
 
 
+@pytest.mark.skipif(not WHOLE, reason="a tour of minutes: make whole")
 @pytest.mark.parametrize("role", ["viewer", None, "editor", "administrator"])
 def test_nothing_that_somebody_is_offered_is_refused(
     browser: Browser, team: Team, viewers: Tour, editors: Tour, role: Role | None
