@@ -48,7 +48,7 @@ WORDS = [
 
 
 # What a case asks of the database the others of the same test ask too.
-CASES_ON_POSTGRESQL = 4
+CASES_ON_POSTGRESQL = 2
 # Each begins a server, and a process that imports all that computes.
 TESTS_ON_RAY = 3
 
