@@ -6,18 +6,12 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { BulkBar } from "./BulkBar";
 import { SavedViews } from "./SavedViews";
 
-// The client takes both as they are when it is read, and addresses without a host.
+// The client takes it as it is when it is read.
 const server = vi.hoisted(() => {
   const server = {
     asked: [] as string[],
     answer: (_response: Response | Promise<Response>) => {},
   };
-  const Asked = globalThis.Request;
-  globalThis.Request = class extends Asked {
-    constructor(url: string, init: RequestInit) {
-      super(new URL(url, "http://lab.test"), { ...init, signal: null });
-    }
-  } as typeof Request;
   globalThis.fetch = async (request) => {
     const { method, url } = request as Request;
     if (method === "GET") return new Response("[]");

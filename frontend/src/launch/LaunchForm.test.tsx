@@ -13,15 +13,9 @@ import type { Catalog, ExperimentSpec } from "../api/client";
 import { useSpecForm } from "../spec/SpecForm";
 import { LaunchForm } from "./LaunchForm";
 
-// The client takes both as they are when it is read, and addresses without a host.
+// The client takes it as it is when it is read.
 const server = vi.hoisted(() => {
   const server = { launched: (_status: number, _body: object) => {} };
-  const Asked = globalThis.Request;
-  globalThis.Request = class extends Asked {
-    constructor(url: string, init: RequestInit) {
-      super(new URL(url, "http://lab.test"), { ...init, signal: null });
-    }
-  } as typeof Request;
   globalThis.fetch = async (request) => {
     const plan = {
       runs: [],

@@ -8,17 +8,10 @@ import { useDraft } from "../ui/draft";
 import { isNoteDraft, NoteEditor } from "./NoteEditor";
 import { RenderedMarkdown } from "./RenderedMarkdown";
 
-// The client takes both as they are when it is read, and addresses without a host; jsdom has no fonts.
+// The client takes it as it is when it is read.
 const server = vi.hoisted(() => {
   const server = { answer: (): Promise<Response> => Promise.reject(new TypeError("away")) };
-  const Asked = globalThis.Request;
-  globalThis.Request = class extends Asked {
-    constructor(url: string, init: RequestInit) {
-      super(new URL(url, "http://lab.test"), { ...init, signal: null });
-    }
-  } as typeof Request;
   globalThis.fetch = () => server.answer();
-  Object.defineProperty(document, "fonts", { value: new EventTarget() });
   return server;
 });
 

@@ -6,16 +6,9 @@ import type { ExperimentDetail } from "../api/client";
 import { GUEST, type Role, type Who, WhoProvider, whoOf } from "../people/who";
 import { NotesTab } from "./NotesTab";
 
-// The client takes both as they are when it is read, and addresses without a host; jsdom has no fonts.
+// The client takes it as it is when it is read.
 vi.hoisted(() => {
-  const Asked = globalThis.Request;
-  globalThis.Request = class extends Asked {
-    constructor(url: string, init: RequestInit) {
-      super(new URL(url, "http://lab.test"), { ...init, signal: null });
-    }
-  } as typeof Request;
   globalThis.fetch = async () => new Response("[]");
-  Object.defineProperty(document, "fonts", { value: new EventTarget() });
 });
 
 afterEach(() => {

@@ -6,18 +6,12 @@ import type { Experiment } from "../api/client";
 import { Star } from "./Star";
 import { Tags } from "./Tags";
 
-// The client takes both as they are when it is read, and addresses without a host; jsdom has no fonts.
+// The client takes it as it is when it is read.
 const server = vi.hoisted(() => {
   const server = {
     asked: [] as object[],
     answer: (_status: number, _detail?: string) => {},
   };
-  const Asked = globalThis.Request;
-  globalThis.Request = class extends Asked {
-    constructor(url: string, init: RequestInit) {
-      super(new URL(url, "http://lab.test"), { ...init, signal: null });
-    }
-  } as typeof Request;
   globalThis.fetch = async (request) => {
     server.asked.push(JSON.parse(await (request as Request).text()));
     return new Promise((resolve) => {
@@ -25,7 +19,6 @@ const server = vi.hoisted(() => {
         resolve(new Response(JSON.stringify({ status, detail, errors: [] }), { status }));
     });
   };
-  Object.defineProperty(document, "fonts", { value: new EventTarget() });
   return server;
 });
 

@@ -9,7 +9,7 @@ import { NoticeChannels } from "./NoticeChannels";
 const SECRET = "hush-otter";
 const ADDRESS = `jsons://ana:${SECRET}@lab.example.org/${SECRET}`;
 
-// The client takes both as they are when it is read, and addresses without a host.
+// The client takes it as it is when it is read.
 const server = vi.hoisted(() => {
   const server = {
     asked: [] as [string, string, unknown][],
@@ -18,12 +18,6 @@ const server = vi.hoisted(() => {
     // What is answered to a change, by its method and the end of its address.
     answers: {} as Record<string, () => Response>,
   };
-  const Asked = globalThis.Request;
-  globalThis.Request = class extends Asked {
-    constructor(url: string, init: RequestInit) {
-      super(new URL(url, "http://lab.test"), { ...init, signal: null });
-    }
-  } as typeof Request;
   globalThis.fetch = async (input) => {
     const request = input as Request;
     const path = new URL(request.url).pathname;

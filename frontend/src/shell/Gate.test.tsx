@@ -25,15 +25,9 @@ const NOBODY = {
 const HERE = { ...NOBODY, auth: "none", sign_in_needed: false };
 const inside = (person: object) => ({ ...NOBODY, person, sign_in_needed: false });
 
-// The client takes both as they are when it is read, and addresses without a host.
+// The client takes it as it is when it is read.
 const server = vi.hoisted(() => {
   const server = { me: {} as object, signIn: () => new Response("{}"), sent: [] as unknown[] };
-  const Asked = globalThis.Request;
-  globalThis.Request = class extends Asked {
-    constructor(url: string, init: RequestInit) {
-      super(new URL(url, "http://lab.test"), { ...init, signal: null });
-    }
-  } as typeof Request;
   globalThis.fetch = async (request) => {
     const { url } = request as Request;
     if (url.endsWith("/api/me")) return new Response(JSON.stringify(server.me));
