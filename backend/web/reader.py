@@ -77,13 +77,13 @@ class Service:
 
     async def _answer(self, app: ASGIApp, number: int, payload: bytes) -> None:
         scope = scope_of(payload)
-        try:
-            with reading_for(audience_of(payload)), logged_of(payload):
-                answer = await collected(app, scope)
-        except Exception as error:  # as uvicorn says it in the server
-            with logged_of(payload):
+        with logged_of(payload):
+            try:
+                with reading_for(audience_of(payload)):
+                    answer = await collected(app, scope)
+            except Exception as error:  # as uvicorn says it in the server
                 log.error("an answer failed", exc_info=error)
-            answer = await collected(problems.answer(problems.mistake()), scope)
+                answer = await collected(problems.answer(problems.mistake()), scope)
         self._writer.write(frame(number, reply(answer)))
 
     async def _beat(self) -> None:

@@ -72,18 +72,13 @@ def by_person(session: Session) -> dict[int, Used]:
         .join(sizes, sizes.c.experiment_id == Experiment.id)
         .group_by(Experiment.owner_id)
     )
-    spent = (
-        select(LaneTime.person_id, func.sum(LaneTime.seconds))
-        .where(_of_week())
-        .group_by(LaneTime.person_id)
-    )
     used: defaultdict[int, Used] = defaultdict(Used)
     with reading_for(EVERYTHING), looking_into_bin():
         for owner, count in session.execute(waiting):
             used[owner or _NOBODY].queued = int(count)
         for owner, total in session.execute(stored):
             used[owner or _NOBODY].bytes = int(total)
-        for owner, seconds in session.execute(spent):
+        for owner, seconds in session.execute(_spent()):
             used[owner].lane_hours = float(seconds) / _HOUR_S
         for owner, seconds in running(session).items():
             used[owner].lane_hours += seconds / _HOUR_S
@@ -111,12 +106,7 @@ def used_up(session: Session, default: float | None) -> frozenset[int]:
     """Who has had as many hours on lanes as they may in a week: ``default``, where a person has no
     number of their own."""
     allowed = func.coalesce(Person.quota_lane_hours, default)
-    spent = (
-        select(LaneTime.person_id, func.sum(LaneTime.seconds).label("seconds"))
-        .where(_of_week())
-        .group_by(LaneTime.person_id)
-        .subquery()
-    )
+    spent = _spent().subquery()
     query = (
         select(Person.id, allowed, func.coalesce(spent.c.seconds, 0.0))
         .outerjoin(spent, spent.c.person_id == Person.id)
@@ -190,6 +180,12 @@ def _of_all(session: Session, query: Select[Any]) -> float:
 
 def _owned(person_id: int) -> Select[Any]:
     return select(Experiment.id).where(Experiment.owner_id == person_id)
+
+
+def _spent() -> Select[int, float]:
+    """Seconds on lanes in the last week, by whose they are."""
+    seconds = func.sum(LaneTime.seconds).label("seconds")
+    return select(LaneTime.person_id, seconds).where(_of_week()).group_by(LaneTime.person_id)
 
 
 def _of_week() -> ColumnElement[bool]:
