@@ -46,10 +46,10 @@ unit-ray:
 	$(BIN)/python -m pytest tests/backend/scheduling/test_crashes.py --ray
 
 formats: $(VENV)/dev.stamp  ## every method in every number format on every architecture, not a sample
-	$(BIN)/python -m pytest tests/loraone/methods/test_every_dtype.py --every-dtype
+	LORAONE_WHOLE=1 $(BIN)/python -m pytest tests/loraone/methods/test_every_dtype.py
 
 whole:  ## all of what CI tries a sample of: hours
-	LORAONE_WHOLE=1 $(MAKE) --no-print-directory test formats schedules
+	LORAONE_WHOLE=1 $(MAKE) --no-print-directory test schedules
 
 # Others every day; CI always takes the same, so that it fails for what has changed alone.
 FUZZ := LORAONE_FUZZ_SEED=$${LORAONE_FUZZ_SEED:-$$(date +%Y%m%d)}
@@ -69,7 +69,8 @@ schedules: $(VENV)/dev.stamp system page  ## a hundred random sequences of failu
 	LORAONE_FAULT_SEED=$$(date +%Y%m%d) LORAONE_FAULT_SCHEDULES=100 $(PYTEST) tests/faults/test_schedules.py
 
 # In calls of their own: playwright's event loop would disturb the other tests. The live page is
-# measured alone; the other tests mostly wait for what is shown, two browsers at a time: each has experiments of its own.
+# measured alone; the other tests mostly wait for what is shown, two browsers at a time: each has
+# experiments of its own.
 e2e: $(VENV)/dev.stamp system page $(MODULES)  ## a real browser
 	$(BIN)/python -m pytest tests/e2e/test_live.py
 	$(PYTEST) -n 2 tests/e2e --ignore=tests/e2e/test_deployments.py --ignore=tests/e2e/test_live.py

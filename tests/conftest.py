@@ -19,7 +19,7 @@ from hypothesis import settings
 from loraone.spec.experiment import ExperimentSpec, RunSpec, expand
 from tests.postgres import Postgres
 from tests.ray_nodes import RayNodes
-from tests.sampling import sample, some_cases
+from tests.sampling import SEED, WHOLE, sample, some_cases
 
 # Deadlines would fail a slow machine, not a wrong program.
 settings.register_profile("steady", deadline=None)
@@ -53,11 +53,15 @@ CASES_ON_POSTGRESQL = 2
 TESTS_ON_RAY = 3
 
 
+def pytest_report_header() -> str:
+    """Which cases are tried of those that are many."""
+    return "all cases" if WHOLE else f"a sample of cases: LORAONE_SAMPLE_SEED={SEED}"
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--postgresql``: all is stored there, not in SQLite; ``--ray``: runs are on a node."""
     parser.addoption("--postgresql", action="store_true", help="test on PostgreSQL")
     parser.addoption("--ray", action="store_true", help="test on a Ray cluster of one node")
-    parser.addoption("--every-dtype", action="store_true", help="all methods in all formats")
 
 
 @pytest.hookimpl(trylast=True)  # of what was chosen by a word

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -11,18 +9,9 @@ from sqlalchemy import update
 
 from backend.storage.tables import NoticeToSend, now
 from tests.backend.notifying.receivers import SECRET, receiving
+from tests.backend.web.raw import until
 from tests.e2e.stored import finished, served
 from tests.e2e.team import NAME, seen
-
-PATIENCE_S = 120
-
-
-def wait(condition: Callable[[], object]) -> None:
-    """Until it holds; an assertion says that it never did."""
-    until = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.05)
 
 
 def test_a_webhook_is_added_and_tested_and_told_once_of_all_that_finished(
@@ -51,6 +40,6 @@ def test_a_webhook_is_added_and_tested_and_told_once_of_all_that_finished(
             finished(app, experiment)
         with app.state.database.write() as session:  # a minute later
             session.execute(update(NoticeToSend).values(due=now()))
-        wait(lambda: len(web.came) == 2)
+        until(lambda: len(web.came) == 2, 120)
         assert web.texts[1].count(f"{NAME}: all runs have ended") == 2
         assert web.came[1]["title"] == "LoRA-One Lab: 2 experiments"

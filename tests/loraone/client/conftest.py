@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from backend.people import secrets
+from backend.people import quotas, secrets
 from backend.storage.database import Database
 from backend.storage.tables import AccessToken, Person, Role
 from loraone import Client, __version__
@@ -71,8 +71,7 @@ class Lab:
         database = Database(self.process.database_url)
         with database.write() as session:
             editor = session.query(Person).filter(Person.role == "editor").one()
-            for name, value in numbers.items():
-                setattr(editor, f"quota_{name}", value)
+            quotas.set_own(editor, numbers)
         database.close()
 
     def _set(self, mode: str) -> None:

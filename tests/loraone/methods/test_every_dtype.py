@@ -1,6 +1,6 @@
 """Every method in every number format on every architecture: to the end, or refused at once.
 
-A sample of the 216 runs, with every method in every format, unless ``--every-dtype`` asks for all.
+A sample of the 216 runs, with every method in every format, unless LORAONE_WHOLE asks for all.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from loraone.runs.run import run
 from loraone.runs.workspace import Workspace
 from tests.conftest import tiny_run
 from tests.loraone.methods.tiny import ARCHITECTURES
+from tests.sampling import WHOLE
 
 DTYPES = ["float32", "bfloat16", "float16"]
 MORE = 10
@@ -37,7 +38,7 @@ def cases(everything: bool) -> list[Case]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    chosen = cases(metafunc.config.getoption("every_dtype"))
+    chosen = cases(WHOLE)
     if "architecture" in metafunc.fixturenames:
         metafunc.parametrize(("architecture", "dtype", "method"), chosen)
 

@@ -15,8 +15,8 @@ from loraone.tracking.origin import Origin
 from loraone.tracking.process import Limits
 from loraone.tracking.tools import Trackio
 from tests.loraone.tracking.conftest import FAILED, events
-from tests.loraone.tracking.read_back import mlflow_runs, scalars, texts, trackio_runs
-from tests.loraone.tracking.wandb_file import wandb_run
+from tests.loraone.tracking.read_back import TrackioRun, mlflow_runs, scalars, texts, trackio_runs
+from tests.loraone.tracking.wandb_file import WandbFile, wandb_run
 
 GROUP = "5 A_B_s test"
 URL = "https://lab.example.org/experiments/5"
@@ -87,14 +87,19 @@ def test_mlflow_has_them(told: Path, spec: RunSpec) -> None:
     }
 
 
-def test_wandb_has_them(told: Path, spec: RunSpec) -> None:
-    kept = wandb_run(told, title(spec))
+def check(kept: WandbFile | TrackioRun) -> None:
+    """The run that succeeded is there as it was told of."""
     assert kept.metric("train_loss") == {1: 1.0, 2: 0.5, 4: 0.25}
     assert kept.metric("train_seconds") == {1: 0.5, 2: 1.0, 4: 2.0}
     assert kept.metric("init/loss_before") == {0: 1.5}
     assert kept.metric("final/eval_loss") == {4: 0.25}
     tags = {"loraone.run_id": "7", "loraone.experiment": "A/B's test", "loraone.url": URL}
     assert (ASKED | tags).items() <= kept.config.items()
+
+
+def test_wandb_has_them(told: Path, spec: RunSpec) -> None:
+    kept = wandb_run(told, title(spec))
+    check(kept)
     assert (kept.run.project, kept.run.run_group, kept.run.notes) == ("loraone", GROUP, URL)
     for run, end in ENDS.items():
         ended = wandb_run(told, title(spec, run))
@@ -108,13 +113,7 @@ def test_wandb_has_them(told: Path, spec: RunSpec) -> None:
 def test_trackio_has_them(told: Path, spec: RunSpec) -> None:
     runs = trackio_runs(GROUP)
     assert sorted(runs) == [title(spec, run) for run in RUNS]
-    kept = runs[title(spec)]
-    assert kept.metric("train_loss") == {1: 1.0, 2: 0.5, 4: 0.25}
-    assert kept.metric("train_seconds") == {1: 0.5, 2: 1.0, 4: 2.0}
-    assert kept.metric("init/loss_before") == {0: 1.5}
-    assert kept.metric("final/eval_loss") == {4: 0.25}
-    tags = {"loraone.run_id": "7", "loraone.experiment": "A/B's test", "loraone.url": URL}
-    assert (ASKED | tags).items() <= kept.config.items()
+    check(runs[title(spec)])
     for run, end in ENDS.items():
         assert runs[title(spec, run)].metric("loraone.status") == {4: end}
 
