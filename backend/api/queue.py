@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from backend.api.deps import (
     CallerDep,
@@ -43,7 +43,10 @@ def queue(session: Reading, process: ProcessStateDep, settings: SettingsDep) -> 
     """What runs where, what waits in order and for how long, and what failed last."""
     active = runs.active(session, MOST_LISTED)
     failed = runs.failed(session, LATEST_FAILED)
-    groups = runs.waiting_by_experiment(session, MOST_EXPERIMENTS)
+    # Most queues are empty, and every page asks for them: then nothing more is read of what waits.
+    waits = any(run.status == "queued" for run in active)
+    groups = runs.waiting_by_experiment(session, MOST_EXPERIMENTS) if waits else []
+    held = quotas.out_of_hours(session, settings) if waits else frozenset[int]()
     running = {run.lane: run for run in active if run.status == "running"}
     named = session.execute(
         select(Experiment.id, Experiment.name, Experiment.owner_id).where(
@@ -57,7 +60,7 @@ def queue(session: Reading, process: ProcessStateDep, settings: SettingsDep) -> 
     known = [seconds for seconds in left.values() if seconds is not None]
     listed = lanes.listed(session)
     taking = sum(lane.mode == "open" for lane in listed)
-    waiting = session.scalar(select(func.count()).where(Run.status == "queued")) or 0
+    waiting = runs.count_waiting(session) if waits else 0
     busy, waiting_of_all = runs.of_all(session)
     # What is not listed is taken to last as long as what is.
     share = (len(busy) + waiting_of_all) / max(len(active), 1)
@@ -81,9 +84,7 @@ def queue(session: Reading, process: ProcessStateDep, settings: SettingsDep) -> 
         seconds_left=whole,
         experiments={key: name for key, name, _ in named},
         owners={key: owner for key, _, owner in named},
-        out_of_hours=sorted(
-            quotas.out_of_hours(session, settings) & {owner for *_, owner in named}
-        ),
+        out_of_hours=sorted(held & {owner for *_, owner in named}),
         notices=process.notices,
         last_change=changes.bounds(session)[1],
     )

@@ -93,6 +93,8 @@ def remaining(
     session: Session, active: Sequence[Run], speed: DeviceBenchmark | None
 ) -> dict[int, float | None]:
     """Seconds that each run will take yet: as others of its experiment did, or as estimated."""
+    if not active:
+        return {}
     took = _took(session, {run.experiment_id for run in active})
     unknown = [run for run in active if run.experiment_id not in took]
     estimated = {} if speed is None else _estimated(session, unknown, Arithmetic(speed))

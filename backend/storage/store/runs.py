@@ -51,8 +51,7 @@ def of_all(session: Session) -> tuple[set[str], int]:
     request does not see: that the machine is busy is no secret."""
     with reading_for(EVERYTHING):
         busy = session.scalars(select(Run.lane).where(Run.status == "running"))
-        waiting = session.scalar(select(func.count()).where(Run.status == "queued"))
-        return {lane for lane in busy if lane is not None}, waiting or 0
+        return {lane for lane in busy if lane is not None}, count_waiting(session)
 
 
 def begin(session: Session, run: Run, lane: str) -> None:
@@ -222,6 +221,11 @@ def waiting(session: Session) -> bool:
     return session.scalar(select(Run.id).where(Run.status == "queued").limit(1)) is not None
 
 
+def count_waiting(session: Session) -> int:
+    """How many runs wait."""
+    return session.scalar(select(func.count()).where(Run.status == "queued")) or 0
+
+
 def failed(session: Session, limit: int) -> list[Run]:
     """The runs that failed last, newest first."""
     query = select(Run).where(Run.status == "failed").order_by(Run.finished_at.desc())
@@ -260,6 +264,8 @@ def active(session: Session, limit: int) -> list[Run]:
         select(Run.id).where(Run.status == "queued").order_by(Run.priority.desc(), Run.id)
     ).limit(limit)
     ids = session.scalars(first).all()
+    if not ids:
+        return sorted(running, key=lambda run: run.id)
     waiting = session.scalars(select(Run).where(Run.id.in_(ids)).options(*_AS_LISTED))
     queued = {run.id: run for run in waiting}
     return [*sorted(running, key=lambda run: run.id), *(queued[key] for key in ids)]
