@@ -1,8 +1,22 @@
-"""Figures as a browser shows them."""
+"""Pages and figures as a browser shows them, once all of them is there."""
 
 from __future__ import annotations
 
 from playwright.sync_api import Locator, Page, expect
+
+# What a page shows instead of what it has not got yet.
+_AWAITED = ".mantine-Skeleton-root, figure[data-drawn=false], [aria-busy=true]"
+
+
+def settled(page: Page) -> None:
+    """Wait until a page asks for nothing more and has drawn what it has got."""
+    page.get_by_role("heading", level=2).first.wait_for()
+    page.wait_for_load_state("networkidle")
+    page.wait_for_function(
+        "awaited => [...document.querySelectorAll(awaited)].every(node => !node.checkVisibility())",
+        arg=_AWAITED,
+        timeout=60_000,
+    )
 
 
 def drawn(page: Page, label: str) -> Locator:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+from tests.e2e.figures import settled
+
 TABS = (
     "overview", "curves", "learning-rate", "spectra", "alignment", "step0", "update", "cost",
     "runs", "recipe", "notes",
@@ -32,8 +34,7 @@ def test_axe_finds_no_serious_violation_on_any_page(
     found = []
     for path in paths:
         page.goto(path)
-        page.get_by_role("heading", level=2).wait_for()
-        page.wait_for_timeout(1500)
+        settled(page)
         page.evaluate(AXE.read_text())
         result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         found += [
@@ -64,8 +65,7 @@ def test_nothing_sticks_out_at_phone_width(page: Page, experiment_path: str, sch
     ]
     for path in paths:
         page.goto(path)
-        page.get_by_role("heading", level=2).wait_for()
-        page.wait_for_load_state("networkidle") if "queue" in path else page.wait_for_timeout(300)
+        settled(page)
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= 390, path
 
@@ -84,8 +84,7 @@ def test_nothing_leaves_the_machine_and_no_toolbar_offers_that(
     figures = 0
     for path in paths:
         page.goto(path)
-        page.get_by_role("heading", level=2).wait_for()
-        page.wait_for_timeout(700)
+        settled(page)
         figures += page.locator("figure[data-drawn=true]").count()
         offered |= titles(page)
     assert figures >= 10

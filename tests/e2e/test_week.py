@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.backend.conftest import Process
-from tests.e2e.figures import drawn, traces
+from tests.e2e.figures import drawn, settled, traces
 
 MINUTES = 60_000
 METHODS = ["lora", {"name": "lora_one", "params": {"scale": "spectral"}}, "pissa"]
@@ -217,6 +217,5 @@ def test_every_page_fits_a_phone(page: Page, finished: int) -> None:
     paths += ["/history", "/launch", "/theory", "/settings", f'/compare?of=["e{finished}"]']
     for path in paths:
         page.goto(path)
-        page.get_by_role("heading", level=2).first.wait_for()
-        page.wait_for_timeout(800)
+        settled(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
