@@ -19,7 +19,7 @@ from hypothesis import settings
 from loraone.spec.experiment import ExperimentSpec, RunSpec, expand
 from tests.postgres import Postgres
 from tests.ray_nodes import RayNodes
-from tests.sampling import SEED, WHOLE, sample, some_cases
+from tests.sampling import SEED, WHOLE, sample, some_cases, some_tests
 
 # Deadlines would fail a slow machine, not a wrong program.
 settings.register_profile("steady", deadline=None)
@@ -49,6 +49,8 @@ WORDS = [
 
 # What a case asks of the database the others of the same test ask too.
 CASES_ON_POSTGRESQL = 2
+# All of them have passed on SQLite.
+SHARE_ON_POSTGRESQL = 0.5
 # Each begins a server, and a process that imports all that computes.
 TESTS_ON_RAY = 3
 
@@ -70,11 +72,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     many cases of one test some are tried."""
     if config.getoption("postgresql"):
         kept = [item for item in items if _says_something_of_postgresql(item)]
-        kept = some_cases(kept, CASES_ON_POSTGRESQL)
+        kept = some_cases(some_tests(kept), CASES_ON_POSTGRESQL)
+        kept = sample(kept, round(len(kept) * SHARE_ON_POSTGRESQL))
     elif config.getoption("ray"):
         kept = sample(items, TESTS_ON_RAY)
     else:
-        kept = some_cases(items)
+        kept = some_cases(some_tests(items))
     chosen = {*kept}
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = [item for item in items if item in chosen]

@@ -28,6 +28,18 @@ def sample(of: Iterable[T], most: int) -> list[T]:
     return [every[i] for i in chosen]
 
 
+def some_tests(items: Iterable[pytest.Item]) -> list[pytest.Item]:
+    """The tests that are tried of files whose mark ``tests`` says how many; those of others all."""
+    files = defaultdict(list)
+    for item in items:
+        files[item.path].append(item)
+    kept = []
+    for tests in files.values():
+        mark = tests[0].get_closest_marker("tests")
+        kept += tests if mark is None else sample(tests, mark.args[0])
+    return kept
+
+
 def some_cases(items: Iterable[pytest.Item], most: int | None = None) -> list[pytest.Item]:
     """The tests that are tried: of the cases of one function as many as its mark ``cases`` says, or
     ``most`` where it has none; all of them where nothing says how many."""

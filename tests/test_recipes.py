@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+# Each runs other tests in a copy of the repository.
+pytestmark = pytest.mark.tests(2)
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "architecture.md").read_text()
 COPIED = (

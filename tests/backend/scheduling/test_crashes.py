@@ -17,6 +17,8 @@ from tests.backend.conftest import Process, Start, check_sound
 from tests.busy import busy
 from tests.conftest import DatabaseUrl, tiny_experiment
 
+# Each begins a server and its worker; three more are tried on Ray.
+pytestmark = pytest.mark.tests(4)
 STEPS = 250
 
 

@@ -18,6 +18,9 @@ from tests.busy import busy
 from tests.conftest import tiny_experiment
 from tests.ray_nodes import RayNodes
 
+# Each begins a cluster.
+pytestmark = pytest.mark.tests(4)
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RayNodes]:

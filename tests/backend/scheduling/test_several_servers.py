@@ -33,6 +33,8 @@ from tests.busy import busy
 from tests.conftest import tiny_experiment
 from tests.postgres import Postgres
 
+# Each begins two servers.
+pytestmark = pytest.mark.tests(4)
 SYNTHETIC = {
     "task": "teacher-student",
     "methods": ["lora"],

@@ -38,7 +38,7 @@ CASES: list[Any] = [
 _NO_DORA = [row.name for row in METHODS.values() if row.trains not in ("adapter", "all")]
 
 
-@pytest.mark.cases(40)
+@pytest.mark.cases(24)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("method", CASES, ids=str)
 def test_a_run_measures_everything_and_its_adapter_loads_in_plain_peft(
@@ -81,7 +81,7 @@ def test_a_run_measures_everything_and_its_adapter_loads_in_plain_peft(
         assert (moved > 0) == row.flag("changes_base", spec.method.params)
 
 
-@pytest.mark.cases(20)
+@pytest.mark.cases(12)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("method", [name for name in METHODS if name not in _NO_DORA])
 def test_dora_goes_with_every_method_that_trains_both_factors(
@@ -105,7 +105,7 @@ def test_dora_goes_with_every_method_that_trains_both_factors(
         assert report.scalars["logit_change"] < 2e-4, "DoRA begins at the pretrained function"
 
 
-@pytest.mark.cases(60)
+@pytest.mark.cases(40)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("dora", [False, True], ids=["lora", "dora"])
 @pytest.mark.parametrize("method", METHODS)
