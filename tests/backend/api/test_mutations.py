@@ -18,7 +18,7 @@ from tests.backend.every_view import broken
 from tests.backend.mutation import mutated
 
 ARCHIVE = Path(__file__).parents[2] / "archive"
-COUNT = int(os.environ.get("LORAONE_MUTATIONS", "45"))
+COUNT = int(os.environ.get("LORAONE_MUTATIONS", "90"))
 SEED = int(os.environ.get("LORAONE_FUZZ_SEED", "1"))
 
 
