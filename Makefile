@@ -15,7 +15,7 @@ SOURCES := pyproject.toml constraints.txt hatch_build.py loraone/__init__.py
 # seconds: once is enough, also where the machine asks Python to write nothing.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo serve test unit unit-postgresql unit-ray fuzz formats whole faults schedules e2e bench soak check check-python check-page format types docs page system clean
+.PHONY: demo serve test unit unit-postgresql unit-ray fuzz formats whole faults schedules e2e bench soak check check-python bench-scale check-page format types docs page system clean
 
 demo: $(VENV)/demo.stamp page  ## install, build the page, start the server, launch the demo
 	$(BIN)/loraone serve --demo
@@ -80,6 +80,9 @@ bench: $(VENV)/dev.stamp page  ## the initialisation beside its peers; the histo
 	$(BIN)/python -m benchmarks.history
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.load $(if $(PEERS),--peers $(PEERS))
+
+bench-scale: $(VENV)/dev.stamp  ## language models of 0.4 and 1.1 billion weights, beside a plain pass: half an hour
+	$(BIN)/python -m benchmarks.scale $(if $(FOLDER),--folder $(FOLDER))
 
 soak: $(VENV)/dev.stamp page  ## 2 000 short runs; twelve methods at once and one by one
 	$(BIN)/python -m benchmarks.soak

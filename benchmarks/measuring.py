@@ -35,17 +35,30 @@ def peak_above(action: Callable[[], Any], device: torch.device) -> float:
 
     On the CPU the resident set (Linux), on a GPU torch's allocator.
     """
+    before = held(device)
+    action()
+    return peak(device) - before
+
+
+def held(device: torch.device) -> float:
+    """Bytes in use now; from here on :func:`peak` says the most of them."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        action()
-        return float(torch.cuda.max_memory_allocated(device) - before)
+        return float(torch.cuda.memory_allocated(device))
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")  # sets the high-water mark back
-    before = _status("VmRSS")
-    action()
-    return float(_status("VmHWM") - before)
+    return float(_status("VmRSS"))
+
+
+def peak(device: torch.device) -> float:
+    """The most bytes in use since :func:`held`: a reading, not a sum.
+
+    On the CPU the resident set (Linux), on a GPU torch's allocator.
+    """
+    if device.type == "cuda":
+        return float(torch.cuda.max_memory_allocated(device))
+    return float(_status("VmHWM"))
 
 
 def _status(name: str) -> int:
