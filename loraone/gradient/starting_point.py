@@ -19,8 +19,9 @@ class StartingPoint:
     """What is common to the runs; ``gradients`` is empty where the strategy does not hold them.
 
     ``heads`` are the states of the new head's modules, ``weights_hash`` is that of the whole model
-    with them. ``spectra`` are all singular values by (quantity, layer); a sketch knows none of the
-    gradient. ``decompositions`` and ``agreements`` (of split halves) are by the number of triplets.
+    with them. ``spectra`` are all singular values of the gradient, by layer, as far as they were
+    seen: a sketch knows none. ``decompositions`` and ``agreements`` (of split halves) are by the
+    number of triplets.
     """
 
     strategy: GradientStrategy
@@ -29,7 +30,7 @@ class StartingPoint:
     gradient_rows: list[int]
     held_out_rows: list[int]
     gradients: dict[str, Tensor] = field(default_factory=dict)
-    spectra: dict[tuple[str, str], Tensor] = field(default_factory=dict)
+    spectra: dict[str, Tensor] = field(default_factory=dict)
     decompositions: dict[int, dict[str, Decomposition]] = field(default_factory=dict)
     agreements: dict[int, dict[str, Agreement]] = field(default_factory=dict)
 
@@ -38,24 +39,20 @@ class StartingPoint:
         """Whether the gradient's small singular values were ever seen."""
         return self.strategy.name != "sketch"
 
-    def gradient_spectra(self) -> dict[str, Tensor]:
-        """All singular values of the gradient, by layer, where they were seen so far."""
-        return {name: values for (of, name), values in self.spectra.items() if of == "gradient"}
-
     def gradient_spectrum(self, name: str, count: int) -> Tensor:
         """The gradient's singular values of one layer: all, or with a sketch the top ``count``.
 
         Whoever asked for more triplets before does not change the answer.
         """
         if self.knows_whole_spectra:
-            return self.spectra["gradient", name]
+            return self.spectra[name]
         return self.decompositions[count][name].S
 
     def keep(self, count: int, top: TopTriplets) -> None:
         """From here on the top ``count`` triplets are known."""
         self.decompositions[count] = top.layers
         for name, values in top.spectra.items():
-            self.spectra.setdefault(("gradient", name), values)
+            self.spectra.setdefault(name, values)
 
     def packed(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """What is known before any decomposition, as tensors by name and JSON-able data."""
@@ -65,7 +62,7 @@ class StartingPoint:
             for key, tensor in state.items()
         }
         tensors |= {f"gradient/{name}": tensor for name, tensor in self.gradients.items()}
-        tensors |= {f"spectrum/{q}/{name}": tensor for (q, name), tensor in self.spectra.items()}
+        tensors |= {f"spectrum/{name}": tensor for name, tensor in self.spectra.items()}
         beside = {
             "strategy": self.strategy.as_dict(),
             "weights_hash": self.weights_hash,
@@ -83,10 +80,9 @@ class StartingPoint:
             kind, _, name = path.partition("/")
             if kind == "gradient":
                 start.gradients[name] = tensor
+            elif kind == "spectrum":
+                start.spectra[name] = tensor
             else:
-                first, _, second = name.partition("/")
-                if kind == "head":
-                    start.heads.setdefault(first, {})[second] = tensor
-                else:
-                    start.spectra[first, second] = tensor
+                module, _, key = name.partition("/")
+                start.heads.setdefault(module, {})[key] = tensor
         return start

@@ -127,6 +127,7 @@ class FineTuning:
         """The one-step gradient, as many of its triplets as are needed, and how sure they are."""
         spec, workspace = self.spec, self.workspace
         yield from workspace.take_gradient(spec)
+        yield from workspace.measure_weights()
         yield from workspace.decompose(spec, spec.rank)
         if self.method.triplets > 1:
             yield from workspace.decompose(spec, spec.rank * self.method.triplets)
@@ -154,6 +155,8 @@ class FineTuning:
 
     def _trainable(self) -> Trainable:
         ready = self.workspace.prepared
+        if self._changes_base:
+            ready.pretrained.may_change()
         if self.spec.trains_adapter:
             return Adapted(ready.loaded, self.spec, ready.pretrained, self.workspace.calibration)
         return FullyTuned(ready.loaded, ready.pretrained)
@@ -172,6 +175,8 @@ class FineTuning:
                 evaluator,
                 untouched.values["held_out_loss"],
             )
+            if initialisation.offset_base or initialisation.bases:
+                self.workspace.prepared.pretrained.may_change()
             trainable.install(initialisation)
             chosen |= initialisation.chosen
             for note in initialisation.notes:
@@ -246,6 +251,12 @@ class FineTuning:
         self.workspace.restore()
         # What is not finite has no word in JSON: the warning has told of it.
         return {k: v if math.isfinite(v) else None for k, v in exported.items()}
+
+    @property
+    def _changes_base(self) -> bool:
+        """Whether the layers' own weights become others: trained, or moved by the method."""
+        moved = self.method.flag("changes_base", self.spec.method.params)
+        return not self.spec.trains_adapter or moved
 
     @property
     def _layers(self) -> tuple[TargetLayer, ...]:

@@ -30,7 +30,7 @@ class LayerMeasurement:
             values = start.gradient_spectrum(layer.name, rank)
             yield spectra.spectra(layer.name, "gradient", values, rank, whole=whole)
         for layer in self._layers:
-            values = start.spectra["weight", layer.name]
+            values = self._workspace.prepared.weight_spectra[layer.name]
             yield spectra.spectra(layer.name, "weight", values, rank)
 
     def initial_spectra(self, trainable: Measurable) -> Iterator[Spectra]:

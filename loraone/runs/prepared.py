@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
 import torch
@@ -17,19 +18,23 @@ from loraone.inputs.data.batches import Encoded
 from loraone.inputs.data.texts import TextData
 from loraone.inputs.data.texts import load as texts_of
 from loraone.inputs.models import loading, positions
+from loraone.inputs.models.digests import combined, weight_digests
 from loraone.inputs.models.encoded import check_encoded
 from loraone.inputs.models.forward import check_forward
 from loraone.inputs.models.loading import LoadedModel
+from loraone.inputs.models.pretrained import PretrainedWeights
 from loraone.progress import Steps
 from loraone.spec.start import InputsSpec
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A loaded model with its data; ``pretrained`` are copies of the target weights, (out, in).
+    """A loaded model with its data.
 
-    ``fingerprint`` is a hash of all that was loaded and that a gradient depends on: weights and
-    configuration of the model, token ids and labels.
+    ``digests`` are those of all its tensors as they were loaded. ``fingerprint`` is a hash of all
+    that was loaded and that a gradient depends on: weights and configuration of the model, token
+    ids and labels. ``weight_spectra`` are all singular values of the target layers' weights, by
+    layer, as far as they were asked for.
     ``notes`` say what of the data is not used, or cannot be learnt from.
     """
 
@@ -37,11 +42,19 @@ class Prepared:
     texts: TextData
     train: Encoded
     evaluation: Encoded
-    snapshot: dict[str, Tensor]
-    pretrained: dict[str, Tensor]
+    digests: dict[str, str]
+    pretrained: PretrainedWeights
     fingerprint: str
     notes: tuple[str, ...] = ()
+    weight_spectra: dict[str, Tensor] = field(default_factory=dict)
     left_vectors: dict[str, Tensor] = field(default_factory=dict)
+
+    def weights_hash(self) -> str:
+        """That of the whole model with the head that it has now, on the weights that were loaded.
+
+        Nothing is read but the head.
+        """
+        return combined(self.digests | loading.head_digests(self.loaded))
 
 
 def load(spec: InputsSpec, device: torch.device) -> Steps[Prepared]:
@@ -76,20 +89,17 @@ def load(spec: InputsSpec, device: torch.device) -> Steps[Prepared]:
     for side in sides:
         check_encoded(side, loaded, spec)
     check_forward(loaded, sides[0].batch([0, len(sides[0]) - 1], device), spec)
-    snapshot = {x.name: x.parameter.detach().cpu().clone() for x in loaded.layers}
-    pretrained = {
-        x.name: (snapshot[x.name].T if x.transposed else snapshot[x.name]).float()
-        for x in loaded.layers
-    }
-    fingerprint = _fingerprint(loaded, sides)
+    digests = weight_digests(loaded.model)
+    pretrained = PretrainedWeights(loaded, spec.model, digests)
+    fingerprint = _fingerprint(loaded, digests, sides)
     yield Progress("load", 2, 2)
-    return Prepared(loaded, texts, sides[0], sides[1], snapshot, pretrained, fingerprint, notes)
+    return Prepared(loaded, texts, sides[0], sides[1], digests, pretrained, fingerprint, notes)
 
 
-def _fingerprint(loaded: LoadedModel, sides: list[Encoded]) -> str:
+def _fingerprint(loaded: LoadedModel, digests: Mapping[str, str], sides: list[Encoded]) -> str:
     """SHA-256 over the model and both splits as they are used, whatever files they came from."""
     digest = hashlib.sha256(type(loaded.model).__name__.encode())
-    digest.update(loading.weights_hash(loaded.model).encode())
+    digest.update(combined(digests).encode())
     digest.update(loaded.model.config.to_json_string(use_diff=False).encode())
     for side in sides:
         digest.update(json.dumps([getattr(side, each.name) for each in fields(side)]).encode())

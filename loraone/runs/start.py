@@ -37,7 +37,7 @@ def compute_start(
     start = StartingPoint(
         strategy,
         loading.head_states(loaded),
-        loading.weights_hash(loaded.model),
+        prepared.weights_hash(),
         gradient_rows,
         held_out_rows,
     )
@@ -45,14 +45,10 @@ def compute_start(
         yield Progress("gradient", 0, 1)
         computation = GradientComputation(spec, loaded, prepared.train, device, strategy.name)
         start.gradients = yield from computation.gradients(gradient_rows)
-    for done, layer in enumerate(loaded.layers):
-        yield Progress("spectra", done, len(loaded.layers), layer.name)
-        weight = prepared.pretrained[layer.name]
-        start.spectra["weight", layer.name] = singular_values(weight)
-        if layer.name in start.gradients:
-            gradient = start.gradients[layer.name]
-            check_gradient(layer.name, gradient, spec.model.dtype)
-            start.spectra["gradient", layer.name] = singular_values(gradient).cpu()
+    for done, (name, gradient) in enumerate(start.gradients.items()):
+        yield Progress("spectra", done, len(start.gradients), name)
+        check_gradient(name, gradient, spec.model.dtype)
+        start.spectra[name] = singular_values(gradient).cpu()
     return start
 
 
@@ -61,7 +57,7 @@ def compute_triplets(
 ) -> Steps[TopTriplets]:
     """The top ``count`` triplets of every layer's gradient: of those held, or without holding."""
     names = [layer.name for layer in computation.loaded.layers]
-    spectra = start.gradient_spectra()
+    spectra = dict(start.spectra)
     triplets = {}
     if start.gradients:
         for done, name in enumerate(names):

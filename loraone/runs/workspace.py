@@ -1,6 +1,6 @@
 """What stays warm between the runs of an experiment: model, data, and the one-step gradient.
 
-A run changes weights; :meth:`Workspace.restore` puts the pretrained ones back and checks by hash
+A run may change weights; :meth:`Workspace.restore` puts the pretrained ones back and checks by hash
 that the model is again what it was, so that no run sees what another left behind.
 """
 
@@ -23,6 +23,7 @@ from loraone.gradient.strategy import GradientStrategy, choose_strategy, free_me
 from loraone.gradient.triplets import TopTriplets
 from loraone.inputs.data.batches import Batch
 from loraone.inputs.models import loading, stamps
+from loraone.inputs.models.digests import combined, weight_digests
 from loraone.linalg.subspaces import Agreement
 from loraone.measure.evaluator import Evaluator
 from loraone.progress import Steps
@@ -30,6 +31,7 @@ from loraone.runs.environment import arithmetic
 from loraone.runs.integrity import KeptTensors
 from loraone.runs.prepared import Prepared, load
 from loraone.runs.start import compute_start, compute_triplets
+from loraone.runs.weight_spectra import measure_weights
 from loraone.spec.experiment import RunSpec
 from loraone.spec.start import StartSpec
 from loraone.training.scores import scored
@@ -115,6 +117,11 @@ class Workspace:
         self._start_spec = wanted
         self._kept.remember(self._tensors())
 
+    def measure_weights(self) -> Steps[None]:
+        """All singular values of the pretrained weights, unless they are known to any worker."""
+        yield from measure_weights(self.prepared, self._folder)
+        self._kept.remember(self._tensors())
+
     def decompose(self, spec: RunSpec, count: int) -> Steps[None]:
         """The top ``count`` singular triplets of every layer's gradient, kept for the next run."""
         start, computation = self.start, self._computation(spec)
@@ -160,7 +167,8 @@ class Workspace:
         """All left singular vectors of a layer's pretrained weight, kept for the next run."""
         known = self.prepared.left_vectors
         if name not in known:
-            known[name] = torch.linalg.svd(self.prepared.pretrained[name], full_matrices=False)[0]
+            weight = self.prepared.pretrained[name]
+            known[name] = torch.linalg.svd(weight, full_matrices=False)[0]
             self._kept.remember(self._tensors())
         return known[name]
 
@@ -180,12 +188,14 @@ class Workspace:
                 value=len(changed),
                 hint="a method or metric of your own must copy what it writes to",
             )
-        for layer in self.prepared.loaded.layers:
-            layer.parameter.copy_(self.prepared.snapshot[layer.name])
-        self.prepared.loaded.model.requires_grad_(False)
-        self.prepared.loaded.model.zero_grad(set_to_none=True)
+        model = self.prepared.loaded.model
+        model.requires_grad_(False)
+        model.zero_grad(set_to_none=True)
         self._put_head_on(self.start)
-        if not self._stands_at(self.start):
+        digests = weight_digests(model)
+        if self.prepared.pretrained.restore(digests):
+            digests = weight_digests(model)
+        if combined(digests) != self.start.weights_hash:
             self.forget()
             raise LoraOneError("the weights could not be restored after the run; it is not kept")
 
@@ -203,10 +213,10 @@ class Workspace:
             for name, top in layers.items():
                 for part, tensor in (("U", top.U), ("S", top.S), ("V", top.V)):
                     kept[f"top {count} triplets ({part}) of layer {name}'s gradient"] = tensor
-        for (of, name), values in start.spectra.items():
-            kept[f"{of} spectrum of layer {name}"] = values
-        for name, weight in ready.pretrained.items():
-            kept[f"pretrained weight of layer {name}"] = weight
+        for name, values in start.spectra.items():
+            kept[f"gradient spectrum of layer {name}"] = values
+        for name, values in ready.weight_spectra.items():
+            kept[f"weight spectrum of layer {name}"] = values
         for name, vectors in ready.left_vectors.items():
             kept[f"left singular vectors of layer {name}'s weight"] = vectors
         return kept
@@ -234,16 +244,12 @@ class Workspace:
         """Go to the start that another worker left; None where it began from other weights."""
         start = StartingPoint.unpacked(tensors, beside)
         self._put_head_on(start)
-        return start if self._stands_at(start) else None
+        return start if self.prepared.weights_hash() == start.weights_hash else None
 
     def _put_head_on(self, start: StartingPoint) -> None:
         """Give the model the head that it had at the start."""
         loading.set_heads(self.prepared.loaded, start.heads)
         self.prepared.loaded.model.eval()
-
-    def _stands_at(self, start: StartingPoint) -> bool:
-        """Whether the whole model, with its head, is what the start was taken at."""
-        return loading.weights_hash(self.prepared.loaded.model) == start.weights_hash
 
 
 def _pack_agreement(agreements: Mapping[str, Agreement]) -> Packed:

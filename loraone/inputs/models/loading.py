@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from loraone.catalog import TASKS
 from loraone.errors import ModelError
 from loraone.inputs.models import vocabulary, weights
+from loraone.inputs.models.digests import combined, digest, weight_digests
 from loraone.inputs.models.folder import CONFIG, refuse_adapter, refuse_quantised
 from loraone.inputs.models.json_files import read_json
 from loraone.inputs.models.location import is_folder, model_location
@@ -204,10 +204,14 @@ def set_heads(loaded: LoadedModel, states: Mapping[str, Mapping[str, Tensor]]) -
 
 
 def weights_hash(model: nn.Module) -> str:
-    """SHA-256 over the names and bytes of all parameters and buffers."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-        digest.update(name.encode())
-        digest.update(data.data)
-    return digest.hexdigest()
+    """Of the names and bytes of all parameters and buffers."""
+    return combined(weight_digests(model))
+
+
+def head_digests(loaded: LoadedModel) -> dict[str, str]:
+    """Of the tensors of the new head's modules, by their names in the model."""
+    return {
+        f"{name}.{key}": digest(tensor)
+        for name in loaded.heads
+        for key, tensor in getattr(loaded.model, name).state_dict().items()
+    }

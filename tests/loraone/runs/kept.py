@@ -77,6 +77,7 @@ def begun(spec: RunSpec, folder: Path | None = None) -> Workspace:
     workspace.share(folder)
     finish(workspace.prepare(spec))
     finish(workspace.take_gradient(spec))
+    finish(workspace.measure_weights())
     finish(workspace.decompose(spec, spec.rank))
     finish(workspace.measure_split_half_agreement(spec))
     return workspace
@@ -104,7 +105,7 @@ def content(workspace: Workspace, spec: RunSpec) -> dict[str, Any]:
         "held": workspace.strategy(spec).held,
     }
     tensors: dict[str, torch.Tensor] = {f"G/{name}": G for name, G in start.gradients.items()}
-    tensors |= {f"{of}/{name}": values for (of, name), values in start.spectra.items()}
+    tensors |= {f"spectrum of G/{name}": values for name, values in start.spectra.items()}
     for layer in ready.loaded.layers:
         name = layer.name
         top = start.decompositions[spec.rank][name]
@@ -112,6 +113,7 @@ def content(workspace: Workspace, spec: RunSpec) -> dict[str, Any]:
         tensors |= {f"U/{name}": top.U, f"S/{name}": top.S, f"V/{name}": top.V}
         tensors[f"spectrum/{name}"] = start.gradient_spectrum(name, spec.rank)
         tensors[f"pretrained/{name}"] = ready.pretrained[name]
+        tensors[f"spectrum of W/{name}"] = ready.weight_spectra[name]
         tensors[f"left/{name}"] = workspace.left_vectors(name)
     return parts | {name: _bits(tensor) for name, tensor in tensors.items()}
 

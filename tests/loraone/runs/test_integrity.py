@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,6 @@ def writes_to_a_view_of_the_triplets(problem: InitProblem) -> None:
     problem.gradients[LAYER].U[:, 0].neg_()
 
 
-def writes_to_the_weight(problem: InitProblem) -> None:
-    problem.weights[LAYER].add_(1.0)
-
-
 def replaces_the_gradient(problem: InitProblem) -> None:
     matrices: Any = problem.matrices
     matrices[LAYER] = -matrices[LAYER]
@@ -38,7 +35,6 @@ def replaces_the_gradient(problem: InitProblem) -> None:
 SPOILERS: list[Callable[[InitProblem], None]] = [
     writes_to_the_gradient,
     writes_to_a_view_of_the_triplets,
-    writes_to_the_weight,
     replaces_the_gradient,
 ]
 _spoil = SPOILERS[0]
@@ -57,7 +53,15 @@ def initialise(problem: InitProblem, params: Any) -> Initialisation:
 
 @pytest.fixture(params=SPOILERS, ids=lambda spoil: spoil.__name__)
 def method(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(f"{__name__}._spoil", request.param)
+    with registered(request.param, monkeypatch) as name:
+        yield name
+
+
+@contextmanager
+def registered(
+    spoil: Callable[[InitProblem], None], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    monkeypatch.setattr(f"{__name__}._spoil", spoil)
     row = dataclasses.replace(ROW, name="spoiler", initialise=f"{__name__}:initialise")
     register(row)
     yield "spoiler"
@@ -77,4 +81,25 @@ def test_a_run_that_writes_to_what_others_are_given_fails_and_is_forgotten(
     *_, last = told(small_run(tiny_models["bert"], data, model=model, methods=[method]), warm)
     assert last["kind"] == "'failed'"
     assert LAYER in last["message"]
+    assert told(spec, warm) == fresh(spec)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_method_is_given_weights_of_its_own_to_write_to(
+    dtype: str, tiny_models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def writes_to_the_weight(problem: InitProblem) -> None:
+        before = problem.weights[LAYER]
+        problem.weights[LAYER].add_(1.0)
+        assert problem.weights[LAYER].equal(before)
+
+    data = four_columns(tmp_path / "texts.csv")
+    spec = small_run(tiny_models["bert"], data, model={"dtype": dtype})
+    warm = Workspace("cpu")
+    with registered(writes_to_the_weight, monkeypatch) as method:
+        own = small_run(tiny_models["bert"], data, model={"dtype": dtype}, methods=[method])
+        plain = small_run(tiny_models["bert"], data, model={"dtype": dtype}, methods=["init_ab"])
+        first, second = told(own, warm), told(plain, warm)
+        assert finished(first)
+    assert [each.get("values") for each in first] == [each.get("values") for each in second]
     assert told(spec, warm) == fresh(spec)

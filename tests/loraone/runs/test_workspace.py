@@ -165,17 +165,6 @@ def test_a_changed_buffer_cannot_be_put_back_and_the_model_is_not_kept(spec: Run
     assert "load" in phases(workspace, spec)
 
 
-def test_asking_whether_the_model_stands_at_its_start_changes_nothing(spec: RunSpec) -> None:
-    workspace = begun(spec)
-    with torch.no_grad():
-        workspace.prepared.loaded.model.classifier.weight.add_(1.0)
-    before = weights(workspace)
-    assert not workspace._stands_at(workspace.start)
-    assert weights(workspace) == before
-    workspace.restore()
-    assert workspace._stands_at(workspace.start)
-
-
 @pytest.mark.parametrize(
     "gradient",
     [

@@ -1,0 +1,153 @@
+"""The pretrained weights of the target layers: held once, in the model itself.
+
+While the base is as it was loaded, a weight is the layer's own. A run that changes the base has
+them from the checkpoint's files, which are mapped into memory and not read before they are asked
+for; a weight that no file holds as the model has it is copied before it may change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from loraone.errors import ModelError
+from loraone.inputs.models.checkpoint import is_named
+from loraone.inputs.models.digests import digest
+from loraone.inputs.models.folder import CONFIG, weight_files
+from loraone.inputs.models.json_files import read_json
+from loraone.inputs.models.loading import LoadedModel
+from loraone.inputs.models.location import local_folder
+from loraone.inputs.models.targets import TargetLayer
+from loraone.spec.model import ModelSpec
+
+
+class PretrainedWeights(Mapping[str, Tensor]):
+    """W₀ by layer, (out, in), float32 on the CPU: a copy of the caller's own each time.
+
+    ``digests`` are those of the loaded model's tensors by their names in it; what is taken from a
+    file is what has the same one.
+    """
+
+    def __init__(self, loaded: LoadedModel, spec: ModelSpec, digests: Mapping[str, str]) -> None:
+        self._layers = {layer.name: layer for layer in loaded.layers}
+        self._spec = spec
+        self._digests = digests
+        self._found: dict[str, _Stored | Tensor] | None = None
+        self._may_change = False
+
+    def __getitem__(self, name: str) -> Tensor:
+        layer = self._layers[name]
+        own = self._original(layer) if self._may_change else layer.parameter.detach()
+        weight = (own.T if layer.transposed else own).cpu()
+        # A method may write to what it is given; the model's own weight is not for it.
+        return weight.clone() if weight.dtype == torch.float32 else weight.float()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def may_change(self) -> None:
+        """From here on the model's own weights may be others than were loaded."""
+        if self._found is None:
+            self._found = self._search()
+        self._may_change = True
+
+    @torch.no_grad()
+    def restore(self, digests: Mapping[str, str]) -> list[str]:
+        """Put back those whose digest in ``digests``, the model's as it is, is not what it was; the
+        names of these."""
+        changed = [
+            name
+            for name in self._layers
+            if digests.get(self._key(name)) != self._digests[self._key(name)]
+        ]
+        if changed and self._found is None:  # nobody said so before
+            self._found = self._search(copies=False)
+        for name in changed:
+            if self._found is not None and name in self._found:
+                self._layers[name].parameter.copy_(self._original(self._layers[name]))
+        self._may_change = False
+        return changed
+
+    def digest(self, name: str) -> str:
+        """Of the weight as the model holds it, also while that is another."""
+        return self._digests[self._key(name)]
+
+    def _original(self, layer: TargetLayer) -> Tensor:
+        assert self._found is not None
+        found = self._found[layer.name]
+        return found.tensor(layer.parameter.dtype) if isinstance(found, _Stored) else found
+
+    def _search(self, *, copies: bool = True) -> dict[str, _Stored | Tensor]:
+        """Where each weight is to be had when the model's own has changed."""
+        files = _Files(self._spec)
+        found: dict[str, _Stored | Tensor] = {}
+        for name, layer in self._layers.items():
+            stored = files.holding(layer, self._key(name), self._digests[self._key(name)])
+            if stored is not None:
+                found[name] = stored
+            elif copies:
+                found[name] = layer.parameter.detach().cpu().clone()
+        return found
+
+    @staticmethod
+    def _key(name: str) -> str:
+        return f"{name}.weight"
+
+
+class _Stored:
+    """A tensor of a file that stays open: what the path names may become another file."""
+
+    def __init__(self, file: Any, key: str) -> None:
+        self._file = file
+        self._key = key
+
+    def tensor(self, dtype: torch.dtype) -> Tensor:
+        """Of the model's format; a view of the file where that is its own."""
+        tensor: Tensor = self._file.get_tensor(self._key)
+        return tensor.to(dtype)
+
+
+class _Files:
+    """The weight files of a model; none where they are not to be found or read any more."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self._opened: dict[str, Any] = {}
+        with suppress(ModelError, OSError, ValueError, SafetensorError):
+            folder = local_folder(spec)
+            if folder is not None:
+                for file in _named(folder, spec):
+                    opened = safe_open(file, framework="pt")
+                    names: list[str] = opened.keys()  # type: ignore[no-untyped-call]
+                    self._opened |= dict.fromkeys(names, opened)
+
+    def holding(self, layer: TargetLayer, key: str, wanted: str) -> _Stored | None:
+        """The tensor that is this layer's, bit for bit in the model's format.
+
+        A checkpoint may be without the prefix that its model has in a task, or have one more.
+        """
+        parameter = layer.parameter
+        for name in self._candidates(key):
+            opened = self._opened[name]
+            if tuple(opened.get_slice(name).get_shape()) == tuple(parameter.shape):
+                stored = _Stored(opened, name)
+                if digest(stored.tensor(parameter.dtype), parameter.device) == wanted:
+                    return stored
+        return None
+
+    def _candidates(self, key: str) -> Iterable[str]:
+        yield from (key,) if key in self._opened else ()
+        yield from (name for name in self._opened if name != key and is_named(name, key))
+
+
+def _named(folder: Path, spec: ModelSpec) -> list[Path]:
+    config = read_json(folder / CONFIG)
+    return weight_files(folder, spec.id, config if isinstance(config, dict) else {})
