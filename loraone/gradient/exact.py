@@ -8,7 +8,7 @@ tokens, so G does not depend on how the batch is split."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -52,8 +52,12 @@ def gradient_steps(
     *,
     dropout: bool = False,
     weights: Sequence[int] | None = None,
+    so_far: Callable[[int, Mapping[str, Tensor]], None] | None = None,
 ) -> Steps[tuple[dict[str, Tensor], float]]:
-    """:func:`one_step_gradient`, a micro-batch a step."""
+    """:func:`one_step_gradient`, a micro-batch a step.
+
+    ``so_far`` is called after each with how many are done, and with the sums as they are then.
+    """
     batches = list(batches)
     loss_sum = 0.0
     scale = loss_scale(model)
@@ -65,6 +69,8 @@ def gradient_steps(
                 loss = loss_of(model, batch, own=weights is not None)
                 torch.autograd.backward(loss * (share * scale))
                 loss_sum += float(loss.detach()) * share
+            if so_far is not None:
+                so_far(done, sums)
             yield Progress("gradient", done, len(batches))
     return sums, loss_sum
 

@@ -98,7 +98,8 @@ def of_run(spec: RunSpec, checkpoint: Checkpoint, speed: DeviceBenchmark) -> Cos
     )
     decomposed = sum(svd_operations(m, n) for m, n in shapes)
     own_svd = decomposed * ((4.0 if full else 0.0) + (3.0 if measure.intruders else 0.0))
-    halves = 2 if measure.split_half_agreement else 1
+    apart = spec.gradient.strategy in ("layerwise", "sketch")  # no sum is held of either half
+    halves = 2 if measure.split_half_agreement and apart else 1
     shared = passes(halves * spec.gradient.samples, 3.0)
     shared += passes(spec.gradient.head_warmup_steps * training.batch_size, 1.0)
     shared_seconds = shared / speed.multiply + 2 * decomposed / speed.decompose

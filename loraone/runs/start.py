@@ -26,9 +26,17 @@ from loraone.training.head_warmup import warm_head
 
 
 def compute_start(
-    spec: StartSpec, prepared: Prepared, strategy: GradientStrategy, device: torch.device
+    spec: StartSpec,
+    prepared: Prepared,
+    strategy: GradientStrategy,
+    device: torch.device,
+    *,
+    first_half: bool = False,
 ) -> Steps[StartingPoint]:
-    """Draw rows and head, warm the head up, take the gradient, decompose what is held of it."""
+    """Draw rows and head, warm the head up, take the gradient, decompose what is held of it.
+
+    With ``first_half`` that of the batch's first half is kept too, where all gradients are.
+    """
     loaded = prepared.loaded
     gradient_rows, held_out_rows = _draw_rows(spec, len(prepared.train))
     loading.reset_head(loaded, spec.seed)
@@ -44,7 +52,9 @@ def compute_start(
     if strategy.name == "accumulate":
         yield Progress("gradient", 0, 1)
         computation = GradientComputation(spec, loaded, prepared.train, device, strategy.name)
-        start.gradients = yield from computation.gradients(gradient_rows)
+        start.gradients, start.first_half = yield from computation.gradients(
+            gradient_rows, first_half=first_half
+        )
     for done, (name, gradient) in enumerate(start.gradients.items()):
         yield Progress("spectra", done, len(start.gradients), name)
         check_gradient(name, gradient, spec.model.dtype)

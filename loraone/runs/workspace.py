@@ -110,7 +110,13 @@ class Workspace:
         self._start = yield from self._shared.get_or_compute(
             "start",
             "gradient",
-            lambda: compute_start(wanted, self.prepared, strategy, self.device),
+            lambda: compute_start(
+                wanted,
+                self.prepared,
+                strategy,
+                self.device,
+                first_half=spec.measure.split_half_agreement,
+            ),
             StartingPoint.packed,
             self._adopt,
         )
@@ -145,10 +151,13 @@ class Workspace:
         start.agreements[count] = yield from self._shared.get_or_compute(
             f"trust{count}",
             "trust",
-            lambda: computation.split_half_agreement(start.gradient_rows, count),
+            lambda: computation.split_half_agreement(
+                start.gradient_rows, count, start.gradients, start.first_half
+            ),
             _pack_agreement,
             _unpack_agreement,
         )
+        start.first_half = {}  # as much memory as all gradients
 
     def untouched(self, evaluator: Evaluator) -> dict[str, float]:
         """What is measured of the model at the start, before any initialisation; kept for the next

@@ -31,7 +31,8 @@ class MeasureSpec(Spec):
     split_half_agreement: bool = Field(
         True,
         title="Gradient trust",
-        description="Split-half agreement of the gradient batch: one more gradient pass",
+        description="Split-half agreement of the gradient batch: of the same pass where all "
+        "gradients are held, one more pass otherwise",
     )
     hessian: bool = Field(
         False,

@@ -3412,7 +3412,7 @@ export interface components {
             save_adapter: boolean;
             /**
              * Gradient trust
-             * @description Split-half agreement of the gradient batch: one more gradient pass
+             * @description Split-half agreement of the gradient batch: of the same pass where all gradients are held, one more pass otherwise
              * @default true
              */
             split_half_agreement: boolean;

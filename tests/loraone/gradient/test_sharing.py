@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from loraone.events import Event, Failed, InitReport, Metric, Progress, Spectra
 from loraone.gradient.computation import GradientComputation
@@ -73,12 +74,16 @@ def test_a_second_worker_takes_no_gradient_and_measures_the_same_to_the_last_bit
 def test_another_model_under_the_same_name_is_not_taken_for_it(
     spec: RunSpec, tmp_path: Path
 ) -> None:
+    folder = shutil.copytree(spec.model.id, tmp_path / "model")
+    spec = spec.model_copy(update={"model": spec.model.model_copy(update={"id": str(folder)})})
     events(spec, tmp_path / "shared")
+    weights = load_file(folder / "model.safetensors")
+    some = next(name for name in weights if name.endswith("query.weight"))
+    weights[some] += 1.0
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     copied = Workspace("cpu")
     copied.share(tmp_path / "shared")
     list(copied.prepare(spec))
-    with torch.no_grad():
-        copied.prepared.loaded.layers[0].parameter.add_(1.0)
     phases = {step.phase for step in copied.take_gradient(spec)}
     assert "gradient" in phases
 
