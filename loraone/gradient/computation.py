@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,61 +11,45 @@ from torch import Tensor
 
 from loraone.events import Progress
 from loraone.gradient.exact import gradient_steps, one_step_gradient
+from loraone.gradient.groups import groups_of
+from loraone.gradient.halves import Halves
 from loraone.gradient.layerwise import layerwise
 from loraone.gradient.sketch import sketch
 from loraone.gradient.taps import checkpointed
 from loraone.inputs.data.batches import Batch, Encoded, generator
 from loraone.inputs.models.loading import LoadedModel
+from loraone.inputs.models.targets import TargetLayer
 from loraone.linalg.subspaces import Agreement, agreement
 from loraone.linalg.svd import Decomposition, truncated_svd
-from loraone.progress import Steps
+from loraone.progress import Steps, finish
 from loraone.spec.start import StartSpec
+
+Inspect = Callable[[str, Tensor], None]
+Gradients = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class GradientComputation:
-    """Computes the gradient of rows of ``train``; ``strategy`` is one of the spec's."""
+    """Computes the gradient of rows of ``train``; ``strategy`` is one of the spec's, ``budget`` the
+    bytes that sums of gradients may take where not all are held."""
 
     spec: StartSpec
     loaded: LoadedModel
     train: Encoded
     device: torch.device
     strategy: str
+    budget: int = 0
 
-    def gradients(
-        self, rows: Sequence[int], *, first_half: bool = False
-    ) -> Steps[tuple[dict[str, Tensor], dict[str, Tensor]]]:
-        """G of every layer, (out, in), and what the first half of the rows adds to it; a
-        micro-batch a step.
-
-        No micro-batch has rows of both halves, so that one pass knows both. Without ``first_half``
-        nothing more is held than G, which is the same to the last bit.
-        """
-        kept: dict[str, Tensor] = {}
+    def gradients(self, rows: Sequence[int], halves: Halves | None = None) -> Steps[Gradients]:
+        """G of every layer, (out, in); a micro-batch a step. ``halves`` look on."""
         first, second = self._halves(rows)
+        return (yield from self._sums(self.loaded.layers, [*first, *second], halves))
 
-        def so_far(done: int, sums: Mapping[str, Tensor]) -> None:
-            if first_half and done == len(first):
-                kept.update({name: total.clone() for name, total in sums.items()})
-
-        gradients = yield from self._sums([*first, *second], so_far)
-        return gradients, kept
-
-    def first_half(self, rows: Sequence[int]) -> Steps[dict[str, Tensor]]:
-        """What the first half of the rows adds to G, to the last bit as :meth:`gradients` has it:
-        in half a pass."""
-        kept: dict[str, Tensor] = {}
-        first, second = self._halves(rows)
-
-        def so_far(done: int, sums: Mapping[str, Tensor]) -> None:
-            if done == len(first):
-                kept.update(sums)
-
-        # Each batch's share is that of the whole, though the second half is not gone through.
-        with closing(self._sums([*first, *second], so_far)) as steps:
-            while not kept:
-                yield replace(next(steps), phase="trust")
-        return kept
+    def halves(self, rows: Sequence[int], count: int, *, alone: bool = False) -> Halves:
+        """What looks on while the gradient of the rows is taken. No micro-batch has rows of both
+        halves, whoever looks on, so that the gradient is the same to the last bit."""
+        first, _ = self._halves(rows)
+        return Halves(len(first), count, self.spec.seed, alone=alone)
 
     def _halves(self, rows: Sequence[int]) -> tuple[list[Batch], list[Batch]]:
         size, middle = self.spec.gradient.micro_batch, len(rows) // 2
@@ -73,12 +57,12 @@ class GradientComputation:
         return first, list(self.train.batches(rows[middle:], size, self.device))
 
     def _sums(
-        self, batches: Sequence[Batch], so_far: Callable[[int, Mapping[str, Tensor]], None]
-    ) -> Steps[dict[str, Tensor]]:
-        model, layers, dropout = self.loaded.model, self.loaded.layers, self.spec.gradient.dropout
+        self, layers: Sequence[TargetLayer], batches: Sequence[Batch], halves: Halves | None
+    ) -> Steps[Gradients]:
+        model, dropout = self.loaded.model, self.spec.gradient.dropout
         with self._blocks():
             gradients, _ = yield from gradient_steps(
-                model, layers, batches, dropout=dropout, so_far=so_far
+                model, layers, batches, dropout=dropout, halves=halves
             )
         return gradients
 
@@ -86,13 +70,17 @@ class GradientComputation:
         self,
         rows: Sequence[int],
         count: int,
-        inspect: Callable[[str, Tensor], None] | None = None,
-    ) -> dict[str, Decomposition]:
+        inspect: Inspect | None = None,
+    ) -> Steps[dict[str, Decomposition]]:
         """The top ``count`` triplets of every layer's G.
 
         ``inspect(name, G)`` is called with each G that is formed, before it is let go.
         """
         model, layers, seed = self.loaded.model, self.loaded.layers, self.spec.seed
+        if self.goes_by_groups(rows):
+            found, _ = yield from self.triplets_by_groups(rows, count, inspect)
+            return found
+        yield Progress("gradient", 0, 1)
         if self.strategy == "layerwise":
             batch = self.train.batch(rows, self.device)
             with self._blocks():
@@ -111,39 +99,62 @@ class GradientComputation:
             triplets[name] = truncated_svd(G, count, seed=seed)
         return triplets
 
-    def split_half_agreement(
+    def goes_by_groups(self, rows: Sequence[int]) -> bool:
+        """Whether these rows' gradients are taken group by group of layers."""
+        gradient = self.spec.gradient
+        several = len(rows) > gradient.micro_batch or gradient.dropout
+        return self.strategy == "layerwise" and several
+
+    def triplets_by_groups(
         self,
         rows: Sequence[int],
         count: int,
-        gradients: Mapping[str, Tensor],
-        first: Mapping[str, Tensor],
-    ) -> Steps[dict[str, Agreement]]:
+        inspect: Inspect | None = None,
+        *,
+        halves: bool = False,
+    ) -> Steps[tuple[dict[str, Decomposition], dict[str, Agreement]]]:
+        """:meth:`triplets` of several micro-batches, a group of layers at a time, and with
+        ``halves`` how far those of the batch's halves agree, of the same passes."""
+        first, second = self._halves(rows)
+        batches = [*first, *second]
+        groups = groups_of(self.loaded.layers, self.budget)
+        triplets: dict[str, Decomposition] = {}
+        agreements: dict[str, Agreement] = {}
+        for place, group in enumerate(groups):
+            looking = self.halves(rows, count) if halves else None
+            before, whole = place * len(batches), len(groups) * len(batches)
+            sums = yield from _counted(self._sums(group, batches, looking), before, whole)
+            for name in list(sums):
+                gradient = sums.pop(name)
+                if inspect is not None:
+                    inspect(name, gradient)
+                triplets[name] = truncated_svd(gradient, count, seed=self.spec.seed)
+            if looking is not None:
+                agreements |= finish(looking.agreements())
+        return triplets, agreements
+
+    def split_half_agreement(self, rows: Sequence[int], count: int) -> Steps[dict[str, Agreement]]:
         """How far the top-``count`` subspaces of two halves of the rows agree, by layer.
 
-        Where G is held, in ``gradients``, its halves are ``first`` and what is left without it, and
-        half a pass gives a ``first`` that is not at hand. Each half is weighted by its loss tokens,
-        which is no matter to its subspaces.
+        It takes the passes of the gradient again, for what was not looked at in them.
         """
-        if not gradients:
+        if self.goes_by_groups(rows):
+            _, found = yield from self.triplets_by_groups(rows, count, halves=True)
+            return found
+        if self.strategy != "accumulate":
             return (yield from self._agreement_by_passes(rows, count))
-        if not first:
-            first = yield from self.first_half(rows)
-        found = {}
-        for done, (name, half) in enumerate(first.items()):
-            yield Progress("trust", done, len(first), name)
-            one, other = half, gradients[name] - half
-            found[name] = agreement(
-                *(truncated_svd(each, count, seed=self.spec.seed) for each in (one, other))
-            )
-        return found
+        looking = self.halves(rows, count, alone=True)
+        for step in self.gradients(rows, looking):
+            yield replace(step, phase="trust")
+        return (yield from looking.agreements())
 
     def _agreement_by_passes(self, rows: Sequence[int], count: int) -> Steps[dict[str, Agreement]]:
         """Where no sum is held: a batch of each half."""
         middle = len(rows) // 2
         yield Progress("trust", 0, 2)
-        first = self.triplets(rows[:middle], count)
+        first = finish(self.triplets(rows[:middle], count))
         yield Progress("trust", 1, 2)
-        second = self.triplets(rows[middle:], count)
+        second = finish(self.triplets(rows[middle:], count))
         return {name: agreement(first[name], second[name]) for name in first}
 
     @contextmanager
@@ -161,3 +172,14 @@ class GradientComputation:
                 stack.enter_context(torch.random.fork_rng(devices=devices))
                 torch.manual_seed(generator(self.spec.seed, "gradient dropout").initial_seed())
             yield
+
+
+def _counted(steps: Steps[Gradients], before: int, whole: int) -> Steps[Gradients]:
+    """The steps of one pass as some of all passes' steps."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            sums: Gradients = end.value
+            return sums
+        yield replace(step, done=before + step.done, total=whole)

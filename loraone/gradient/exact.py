@@ -8,13 +8,14 @@ tokens, so G does not depend on how the batch is split."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from loraone.events import Progress
+from loraone.gradient.halves import Halves
 from loraone.gradient.passes import in_mode, loss_of, shares
 from loraone.gradient.taps import Consume, frozen, outer, tapping
 from loraone.inputs.data.batches import Batch
@@ -52,16 +53,14 @@ def gradient_steps(
     *,
     dropout: bool = False,
     weights: Sequence[int] | None = None,
-    so_far: Callable[[int, Mapping[str, Tensor]], None] | None = None,
+    halves: Halves | None = None,
 ) -> Steps[tuple[dict[str, Tensor], float]]:
-    """:func:`one_step_gradient`, a micro-batch a step.
-
-    ``so_far`` is called after each with how many are done, and with the sums as they are then.
-    """
+    """:func:`one_step_gradient`, a micro-batch a step; ``halves`` look on."""
     batches = list(batches)
     loss_sum = 0.0
     scale = loss_scale(model)
-    with frozen(model), collecting(layers, scale) as sums, in_mode(model, training=dropout):
+    collected = collecting(layers, scale, halves)
+    with frozen(model), collected as sums, in_mode(model, training=dropout):
         for done, (batch, share) in enumerate(
             zip(batches, shares(model, batches, weights), strict=True), 1
         ):
@@ -69,26 +68,33 @@ def gradient_steps(
                 loss = loss_of(model, batch, own=weights is not None)
                 torch.autograd.backward(loss * (share * scale))
                 loss_sum += float(loss.detach()) * share
-            if so_far is not None:
-                so_far(done, sums)
+            if halves is not None:
+                halves.so_far(done, sums)
             yield Progress("gradient", done, len(batches))
     return sums, loss_sum
 
 
 @contextmanager
-def collecting(layers: Sequence[TargetLayer], scale: float = 1.0) -> Iterator[dict[str, Tensor]]:
+def collecting(
+    layers: Sequence[TargetLayer], scale: float = 1.0, halves: Halves | None = None
+) -> Iterator[dict[str, Tensor]]:
     """While the context lasts, every backward pass adds ``Σ δᵀ x`` of each layer to its sum.
 
     Sums are float32 on the CPU, (out, in); whoever calls ``backward`` weights the losses, and
     multiplies them by ``scale``.
     """
     sums = {layer.name: torch.zeros(layer.shape) for layer in layers}
-    with tapping([(layer, _adder(sums[layer.name])) for layer in layers], scale):
+    taps = [(layer, _adder(layer.name, sums[layer.name], halves)) for layer in layers]
+    with tapping(taps, scale):
         yield sums
 
 
-def _adder(into: Tensor) -> Consume:
+def _adder(name: str, into: Tensor, halves: Halves | None) -> Consume:
     def add(x: Tensor, delta: Tensor) -> None:
-        into.add_(outer(delta, x).to(into.device))
+        product = outer(delta, x).to(into.device)
+        into.add_(product)
+        of_half = None if halves is None else halves.adds_to(name)
+        if of_half is not None:
+            of_half.add_(product)
 
     return add

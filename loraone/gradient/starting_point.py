@@ -12,6 +12,7 @@ from loraone.gradient.strategy import GradientStrategy
 from loraone.gradient.triplets import TopTriplets
 from loraone.linalg.subspaces import Agreement
 from loraone.linalg.svd import Decomposition
+from loraone.progress import Steps
 
 
 @dataclass
@@ -21,8 +22,8 @@ class StartingPoint:
     ``heads`` are the states of the new head's modules, ``weights_hash`` is that of the whole model
     with them. ``spectra`` are all singular values of the gradient, by layer, as far as they were
     seen: a sketch knows none. ``decompositions`` and ``agreements`` (of split halves) are by the
-    number of triplets. ``first_half`` is what the first half of the rows adds to G: it is there
-    until it was compared with the rest, and only where it is going to be.
+    number of triplets. ``halves`` are agreements yet to be computed, of what
+    the passes of the gradient left.
     """
 
     strategy: GradientStrategy
@@ -31,7 +32,7 @@ class StartingPoint:
     gradient_rows: list[int]
     held_out_rows: list[int]
     gradients: dict[str, Tensor] = field(default_factory=dict)
-    first_half: dict[str, Tensor] = field(default_factory=dict)
+    halves: dict[int, Steps[dict[str, Agreement]]] = field(default_factory=dict)
     spectra: dict[str, Tensor] = field(default_factory=dict)
     decompositions: dict[int, dict[str, Decomposition]] = field(default_factory=dict)
     agreements: dict[int, dict[str, Agreement]] = field(default_factory=dict)

@@ -8,7 +8,8 @@ from typing import Any
 
 import psutil
 
-from loraone.gradient.sketch import SKETCH_OVERSAMPLING
+from loraone.gradient.groups import BYTES, groups_of
+from loraone.gradient.sketch import SKETCH_OVERSAMPLING, SKETCH_PASSES
 from loraone.inputs.models.targets import TargetLayer
 from loraone.spec.experiment import RunSpec
 
@@ -21,14 +22,21 @@ FLOAT32 = 4
 class GradientStrategy:
     """The strategy that was chosen, what each would hold, and why it is this one.
 
-    ``held`` are the bytes that gradients take at the peak, by strategy, with
-    activations left out; ``available`` are those of free host memory. Stored with every run.
+    ``held`` are the bytes that gradients take at the peak, by strategy, with activations left out;
+    ``available`` are those of free host memory. ``passes`` are those over the gradient batch, each
+    with a backward pass. Stored with every run.
     """
 
     name: str
     held: dict[str, int]
     available: int
     reason: str
+    passes: int = 1
+
+    @property
+    def budget(self) -> int:
+        """Bytes that sums of gradients may take."""
+        return int(self.available * SHARE)
 
     def as_dict(self) -> dict[str, Any]:
         """As it is stored with a run."""
@@ -40,8 +48,10 @@ def choose_strategy(
 ) -> GradientStrategy:
     """The strategy that the spec names, or with ``auto`` the first of these that can be afforded.
 
-    accumulate Σ 4mn bytes, layerwise max 4mn (where the batch is one micro-batch), sketch
-    Σ 4(m+n)(r+16). ``available`` are the bytes of free host memory, where sums are kept.
+    accumulate Σ 4mn bytes; layerwise max 4mn where the batch is one micro-batch, otherwise two
+    sums of as many layers as fit, a pass for each such group; sketch Σ 4(m+n)(r+16). ``available``
+    are the bytes of free host memory, where sums are kept. An exact way is taken rather than the
+    sketch as long as it needs no more passes; with dropout, which a sketch cannot have, always.
     """
     if available is None:
         available = free_memory()
@@ -53,19 +63,26 @@ def choose_strategy(
         "sketch": FLOAT32
         * sum(sum(layer.shape) * k for layer, k in zip(layers, widths, strict=True)),
     }
-    asked = spec.gradient.strategy
+    asked, budget = spec.gradient.strategy, int(available * SHARE)
+    # With dropout a layer's noise has to be that of the other layers, also of a single batch.
+    several = spec.gradient.samples > spec.gradient.micro_batch or spec.gradient.dropout
+    groups = len(groups_of(layers, budget)) if several else 1
+    if several:
+        held["layerwise"] = max(min(budget, BYTES * sum(sizes)), BYTES * max(sizes))
+    passes = {"layerwise": groups, "sketch": SKETCH_PASSES}
     if asked != "auto":
-        return GradientStrategy(asked, held, available, "named in the spec")
-    budget = int(available * SHARE)
+        return GradientStrategy(asked, held, available, "named in the spec", passes.get(asked, 1))
     if held["accumulate"] <= budget:
         return GradientStrategy("accumulate", held, available, "all gradients fit into host memory")
     short = f"all gradients take {_gb(held['accumulate'])} and {_gb(budget)} may be used"
-    if spec.gradient.samples <= spec.gradient.micro_batch:
+    if not several:
         reason = f"{short}; one batch, so one at a time"
         return GradientStrategy("layerwise", held, available, reason)
-    return GradientStrategy(
-        "sketch", held, available, f"{short}; several batches, so none is formed"
-    )
+    if groups <= SKETCH_PASSES or spec.gradient.dropout:
+        reason = f"{short}; so those of {groups} groups of layers, a pass for each"
+        return GradientStrategy("layerwise", held, available, reason, groups)
+    reason = f"{short}, {groups} groups of layers would take a pass each; so none is formed"
+    return GradientStrategy("sketch", held, available, reason, SKETCH_PASSES)
 
 
 def free_memory() -> int:

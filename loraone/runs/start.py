@@ -19,7 +19,7 @@ from loraone.inputs.data import batches
 from loraone.inputs.models import loading
 from loraone.linalg.spectra import singular_values
 from loraone.linalg.svd import truncated_svd
-from loraone.progress import Steps
+from loraone.progress import Steps, known
 from loraone.runs.prepared import Prepared
 from loraone.spec.start import StartSpec
 from loraone.training.head_warmup import warm_head
@@ -31,11 +31,11 @@ def compute_start(
     strategy: GradientStrategy,
     device: torch.device,
     *,
-    first_half: bool = False,
+    halves: int = 0,
 ) -> Steps[StartingPoint]:
     """Draw rows and head, warm the head up, take the gradient, decompose what is held of it.
 
-    With ``first_half`` that of the batch's first half is kept too, where all gradients are.
+    With ``halves`` the pass looks at the top so many triplets of the batch's halves, too.
     """
     loaded = prepared.loaded
     gradient_rows, held_out_rows = _draw_rows(spec, len(prepared.train))
@@ -52,9 +52,10 @@ def compute_start(
     if strategy.name == "accumulate":
         yield Progress("gradient", 0, 1)
         computation = GradientComputation(spec, loaded, prepared.train, device, strategy.name)
-        start.gradients, start.first_half = yield from computation.gradients(
-            gradient_rows, first_half=first_half
-        )
+        looking = computation.halves(gradient_rows, halves) if halves else None
+        start.gradients = yield from computation.gradients(gradient_rows, looking)
+        if looking is not None:
+            start.halves[halves] = looking.agreements()
     for done, (name, gradient) in enumerate(start.gradients.items()):
         yield Progress("spectra", done, len(start.gradients), name)
         check_gradient(name, gradient, spec.model.dtype)
@@ -63,9 +64,17 @@ def compute_start(
 
 
 def compute_triplets(
-    spec: StartSpec, count: int, start: StartingPoint, computation: GradientComputation
+    spec: StartSpec,
+    count: int,
+    start: StartingPoint,
+    computation: GradientComputation,
+    *,
+    halves: bool = False,
 ) -> Steps[TopTriplets]:
-    """The top ``count`` triplets of every layer's gradient: of those held, or without holding."""
+    """The top ``count`` triplets of every layer's gradient: of those held, or without holding.
+
+    With ``halves`` a way that has several passes leaves in ``start`` how far the halves agree.
+    """
     names = [layer.name for layer in computation.loaded.layers]
     spectra = dict(start.spectra)
     triplets = {}
@@ -80,8 +89,14 @@ def compute_triplets(
         if name not in spectra:
             spectra[name] = singular_values(gradient).cpu()
 
-    yield Progress("gradient", 0, 1)
-    by_layer = computation.triplets(start.gradient_rows, count, inspect)
+    rows = start.gradient_rows
+    if halves and computation.goes_by_groups(rows):
+        by_layer, agreements = yield from computation.triplets_by_groups(
+            rows, count, inspect, halves=True
+        )
+        start.halves[count] = known(agreements)
+    else:
+        by_layer = yield from computation.triplets(rows, count, inspect)
     triplets = {name: by_layer[name] for name in names}
     if not start.knows_whole_spectra:
         for name, top in triplets.items():

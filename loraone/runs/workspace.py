@@ -115,7 +115,7 @@ class Workspace:
                 self.prepared,
                 strategy,
                 self.device,
-                first_half=spec.measure.split_half_agreement,
+                halves=self._halves(spec),
             ),
             StartingPoint.packed,
             self._adopt,
@@ -136,7 +136,13 @@ class Workspace:
         top = yield from self._shared.get_or_compute(
             f"top{count}",
             "svd",
-            lambda: compute_triplets(computation.spec, count, start, computation),
+            lambda: compute_triplets(
+                computation.spec,
+                count,
+                start,
+                computation,
+                halves=count == self._halves(spec),
+            ),
             TopTriplets.packed,
             TopTriplets.unpacked,
         )
@@ -148,16 +154,15 @@ class Workspace:
         start, count, computation = self.start, spec.rank, self._computation(spec)
         if count in start.agreements or len(start.gradient_rows) < 2:
             return
+
+        def compare() -> Steps[dict[str, Agreement]]:
+            left = start.halves.pop(count, None)
+            return left or computation.split_half_agreement(start.gradient_rows, count)
+
         start.agreements[count] = yield from self._shared.get_or_compute(
-            f"trust{count}",
-            "trust",
-            lambda: computation.split_half_agreement(
-                start.gradient_rows, count, start.gradients, start.first_half
-            ),
-            _pack_agreement,
-            _unpack_agreement,
+            f"trust{count}", "trust", compare, _pack_agreement, _unpack_agreement
         )
-        start.first_half = {}  # as much memory as all gradients
+        start.halves.pop(count, None)  # where another worker was first
 
     def untouched(self, evaluator: Evaluator) -> dict[str, float]:
         """What is measured of the model at the start, before any initialisation; kept for the next
@@ -235,8 +240,18 @@ class Workspace:
         started, ready = self._started, self.prepared
         assert spec.start == started, "take_gradient comes first"
         return GradientComputation(
-            started, ready.loaded, ready.train, self.device, self.start.strategy.name
+            started,
+            ready.loaded,
+            ready.train,
+            self.device,
+            self.start.strategy.name,
+            self.start.strategy.budget,
         )
+
+    def _halves(self, spec: RunSpec) -> int:
+        """How many triplets of the batch's halves are to be compared; 0 where none are."""
+        comparable = spec.measure.split_half_agreement and spec.gradient.samples > 1
+        return spec.rank if comparable else 0
 
     @property
     def _shared(self) -> SharedParts:

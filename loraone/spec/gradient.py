@@ -27,8 +27,9 @@ class GradientSpec(Spec):
     strategy: Literal["auto", "accumulate", "layerwise", "sketch"] = Field(
         "auto",
         title="Gradients in memory",
-        description="accumulate: all layers' at once; layerwise: one layer's at a time, exact, one "
-        "batch; sketch: none, four passes; auto: the first that fits",
+        description="accumulate: all layers' at once; layerwise: one layer's at a time, or of "
+        "several micro-batches a group of layers in each pass, exact; sketch: none, four passes; "
+        "auto: the first that fits",
     )
     checkpointing: bool = Field(
         False,
@@ -56,17 +57,11 @@ class GradientSpec(Spec):
 
     @model_validator(mode="after")
     def _possible(self) -> GradientSpec:
-        if self.dropout and self.strategy in ("layerwise", "sketch"):
+        if self.dropout and self.strategy == "sketch":
             raise PydanticCustomError(
                 "dropout_needs_sums",
-                "with dropout the gradient is a sum of noisy passes; allowed: auto, accumulate",
+                "with dropout the gradient is a sum of noisy passes; allowed: auto, accumulate, "
+                "layerwise",
                 {"given": self.strategy, "at": "strategy"},
-            )
-        if self.strategy == "layerwise" and self.samples > self.micro_batch:
-            raise PydanticCustomError(
-                "layerwise_needs_one_batch",
-                "layerwise takes one backward pass; allowed: gradient.micro_batch of at least "
-                "gradient.samples = {samples}",
-                {"samples": self.samples, "given": self.micro_batch, "at": "micro_batch"},
             )
         return self

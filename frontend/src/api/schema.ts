@@ -3024,7 +3024,7 @@ export interface components {
             samples: number;
             /**
              * Gradients in memory
-             * @description accumulate: all layers' at once; layerwise: one layer's at a time, exact, one batch; sketch: none, four passes; auto: the first that fits
+             * @description accumulate: all layers' at once; layerwise: one layer's at a time, or of several micro-batches a group of layers in each pass, exact; sketch: none, four passes; auto: the first that fits
              * @default auto
              * @enum {string}
              */

@@ -25,9 +25,11 @@ from loraone.adapters.peft_native.writing import write_all
 from loraone.errors import ModelError, SpecError
 from loraone.gradient.exact import one_step_gradient
 from loraone.gradient.finite import check_gradient
+from loraone.gradient.groups import groups_of
 from loraone.gradient.layerwise import layerwise
 from loraone.gradient.passes import in_mode
 from loraone.gradient.sketch import sketch
+from loraone.gradient.strategy import SHARE, free_memory
 from loraone.inputs.models.loss import dtype_of
 from loraone.linalg.svd import Decomposition
 from loraone.methods.lora_one.row import Scale
@@ -62,7 +64,8 @@ def initialize_lora_one_weights(
 
     ``gradient`` says how it is taken: ``accumulate`` holds the gradient of every target layer in
     float32; ``layerwise`` (also ``immediate``, its old name) one layer's at a time, exactly, from a
-    single batch; ``sketch`` none at all, in four passes over the data (see
+    single batch, and from several as many layers' as fit into half of the free memory, with a pass
+    over the data for each such group; ``sketch`` none at all, in four passes over the data (see
     :mod:`loraone.gradient.sketch`).
 
     Raises SpecError, ModelError, DataError or NotFiniteError, all ValueError, for what cannot be;
@@ -90,13 +93,6 @@ def initialize_lora_one_weights(
     layers = list(adapted)
     check_ranks(layers)
     batches = prepared(dataloader, next(inner.parameters()).device)
-    if gradient in ("layerwise", "immediate") and len(batches) != 1:
-        raise SpecError(
-            f"gradient = {gradient!r} takes one batch, the dataloader gave {len(batches)}",
-            field="gradient",
-            value=gradient,
-            allowed="accumulate or sketch for several batches",
-        )
     with _as_base_model(inner):
         triplets = _triplets(inner, layers, batches, gradient, seed)
     factors = lora_one_factors(triplets, layers, params, seed)
@@ -151,6 +147,12 @@ def _triplets(
     """The top triplets of each layer's G, as many as its rank or more."""
     most = max(layer.rank for layer in layers)
     weights = loss_labels(model, batches)
+    if gradient in ("layerwise", "immediate") and len(batches) > 1:
+        triplets: dict[str, Decomposition] = {}
+        for group in groups_of(layers, int(free_memory() * SHARE)):
+            sums, _ = one_step_gradient(model, group, batches, weights=weights)
+            triplets |= decompose(sums, group, seed)
+        return triplets
     if gradient in ("layerwise", "immediate"):
 
         def inspect(name: str, G: Tensor) -> None:

@@ -56,13 +56,24 @@ def test_bytes_are_those_of_the_shapes_and_auto_takes_the_first_way_that_fits(
     choice = choose_strategy(spec, layers, available=2 * total)
     assert choice.name == "accumulate"
     assert choice.held["accumulate"] == total
-    assert choice.held["layerwise"] == max(4 * m * n for m, n in shapes)
+    assert choice.held["layerwise"] == total, "as much as may be, of several micro-batches"
     assert choice.held["sketch"] == sum(4 * (m + n) * min(m, n, 4 + 16) for m, n in shapes)
-    assert choose_strategy(spec, layers, available=2 * total - 2).name == "sketch"
+    grouped = choose_strategy(spec, layers, available=2 * total - 2)
+    assert (grouped.name, grouped.passes) == ("layerwise", 3)
+    assert grouped.held["layerwise"] == total - 1
+    assert "3 groups" in grouped.reason
+    little = choose_strategy(spec, layers, available=0)
+    assert (little.name, little.passes) == ("sketch", 4)
+    noisy = spec.model_copy(
+        update={"gradient": spec.gradient.model_copy(update={"dropout": True, "micro_batch": 16})}
+    )
+    assert choose_strategy(noisy, layers, available=0).name == "layerwise", "a sketch has none"
     whole = spec.model_copy(
         update={"gradient": spec.gradient.model_copy(update={"micro_batch": 16})}
     )
-    assert choose_strategy(whole, layers, available=0).name == "layerwise"
+    one_by_one = choose_strategy(whole, layers, available=0)
+    assert (one_by_one.name, one_by_one.passes) == ("layerwise", 1)
+    assert one_by_one.held["layerwise"] == max(4 * m * n for m, n in shapes)
 
 
 @pytest.mark.parametrize("architecture", ["bert", "gpt2", "llama", "t5"])
@@ -74,6 +85,7 @@ def test_every_way_starts_the_same_run(
     for way, options in (
         ("layerwise", {"micro_batch": 16}),
         ("layerwise", {"micro_batch": 16, "checkpointing": True}),
+        ("layerwise", {"micro_batch": 8}),
         ("sketch", {"micro_batch": 8}),
         ("accumulate", {"checkpointing": True}),
     ):
@@ -121,7 +133,6 @@ def test_a_method_that_reads_every_entry_needs_the_gradients_kept(
 @pytest.mark.parametrize(
     ("gradient", "field"),
     [
-        ({"strategy": "layerwise", "samples": 64, "micro_batch": 16}, "micro_batch"),
         ({"strategy": "sketch", "dropout": True}, "dropout"),
     ],
 )

@@ -88,6 +88,22 @@ def test_each_layer_has_its_own_rank_however_the_gradient_is_taken(gradient: Any
         assert close(added(started, name), expected(exact[name], r, s), 2e-2), name
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_several_batches_layer_by_layer_start_it_as_all_at_once_do(
+    share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loraone.adapters.peft_native.initialize.SHARE", share)
+    batches = [tokens(4, 9), tokens(2, 5), tokens(3, 7)]
+    added_by = {}
+    for gradient in ("accumulate", "layerwise"):
+        config = LoraConfig(r=3, rank_pattern={"q_proj": 6}, target_modules="all-linear")
+        started = get_peft_model(llama(), config)
+        initialize_lora_one_weights(started, batches, gradient=gradient)
+        added_by[gradient] = {name: added(started, name) for name in adapted(started)}
+    for name, whole in added_by["accumulate"].items():
+        torch.testing.assert_close(added_by["layerwise"][name], whole, rtol=0, atol=0)
+
+
 def test_all_linear_of_gpt2_is_its_conv1d_layers() -> None:
     data = tokens(4, 9)
     exact = gradients(model := gpt2(), mean_loss(model, [data], [1]))
