@@ -18,7 +18,7 @@ import yaml
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from backend.cli import app
+from backend.cli.commands import app
 from backend.settings import Settings
 from backend.storage.tables import Run
 from backend.web.app import create_app

@@ -23,7 +23,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 from typer.cli import get_docs_for_click
 
-from backend.cli import app
+from backend.cli.commands import app
 from backend.settings import Settings, allowed
 from backend.storage.store.search import KEYS, Key
 

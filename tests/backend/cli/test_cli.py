@@ -9,7 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from backend.cli import app
+from backend.cli.commands import app
 from loraone.events import Finished, Metric, from_json
 from tests.conftest import tiny_experiment
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from backend.cli import app
+from backend.cli.commands import app
 from backend.scheduling.jobs import CUT, MAX_LOG_BYTES, append_log
 from backend.storage.folder_lock import only_server
 from tests.backend.storage.archived import filled

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from backend.cli import app
+from backend.cli.commands import app
 from backend.settings import Settings, sentences
 from tests.backend.storage.archived import filled
 from tests.postgres import free_port

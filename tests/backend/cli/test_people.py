@@ -14,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 from typer.testing import CliRunner
 
-from backend.cli import app as commands
+from backend.cli.commands import app as commands
 from backend.people import registry
 from backend.settings import Settings
 from backend.storage.database import Database

@@ -10,7 +10,7 @@ import typer
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from backend.cli import app
+from backend.cli.commands import app
 from backend.cli.reference import (
     END,
     PARTS,

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from backend.cli import app
+from backend.cli.commands import app
 from backend.storage.tables import Role
 from loraone import Client, __version__
 from loraone.client import tokens

@@ -135,7 +135,7 @@ def test_the_command_line_runs_it_without_transformers_and_repeats_it(tmp_path: 
     file = tmp_path / "theory.yaml"
     file.write_text(yaml.safe_dump(spec.model_dump(mode="json", exclude_defaults=True)))
     code = (
-        "import sys; from backend.cli import app;"
+        "import sys; from backend.cli.commands import app;"
         f"app(['run', {str(file)!r}, '--results', sys.argv[1]], standalone_mode=False);"
         "bad = {'transformers', 'peft', 'datasets'} & set(sys.modules); assert not bad, bad"
     )
