@@ -78,7 +78,13 @@ def test_ctrl_c_ends_the_waiting_and_says_that_the_runs_go_on(lab: Lab, proxy: C
     environment = {**os.environ, "LORAONE_TOKEN": lab.tokens["viewer"]}
     command = [sys.executable, "-m", "backend.cli", "watch", str(experiment.id)]
     process = subprocess.Popen(
-        [*command, "--server", proxy.url], env=environment, stderr=subprocess.PIPE, text=True
+        [*command, "--server", proxy.url],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        # As in a terminal: whatever a shell begins in the background, such as a run of the tests,
+        # has it ignored, and so has what that begins.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     until(lambda: b"event: following" in proxy.answered)
     process.send_signal(signal.SIGINT)
