@@ -56,7 +56,7 @@ def launch(
         admission.admit(session, settings, {owner.id: spec.run_count})
         experiment = experiments.create(session, spec, owner.name, owner.id)
         experiment.private = private
-        detail = f"{spec.run_count} runs"
+        detail = audit.counted(spec.run_count, "run")
         audit.note(session, caller, "launched", f"experiment {experiment.id}", detail)
         launched = ExperimentOut.of(experiments.listed(session, experiment))
     if private:

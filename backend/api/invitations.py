@@ -67,7 +67,7 @@ def accept(
         cookie_secret = sign_ins.begin(session, settings, person, cookie.address, cookie.browser)
         whoever = audit.of_person(person, cookie.address)
         made: audit.Action = "password set" if row.kind == "reset" else "account made"
-        audit.note(session, whoever, made, f"person {person.id}", person.role)
+        audit.note(session, whoever, made, audit.whom(person), person.role)
         audit.note(session, whoever, "sign-in")
         answer = signed_in(settings, person)
     callers.forget()
@@ -149,7 +149,7 @@ def reset(
         if person is None:
             raise NotFoundError("person", person_id)
         secret, row = invitations.reset(session, person)
-        audit.note(session, caller, "link made", f"person {person_id}", "reset")
+        audit.note(session, caller, "link made", audit.whom(person), "reset")
         made = _made(settings, request, secret, row)
     callers.forget()
     feed.wake()  # their streams end

@@ -65,7 +65,7 @@ def change(
 
 
 def _change(session: Session, person: Person, change: PersonChange, caller: Caller) -> None:
-    target = f"person {person.id}"
+    target = audit.whom(person)
     if change.name is not None and change.name != person.name:
         changing.rename(session, person, change.name)
         audit.note(session, caller, "person renamed", target)
@@ -113,7 +113,7 @@ def claim(
         person, named = _find(session, person_id), _find(session, given.person)
         detail = f"{named.name}, who was person {named.id}"
         claimed = ClaimedOut.model_validate(changing.claim(session, person, named))
-        audit.note(session, caller, "person claimed", f"person {person_id}", detail)
+        audit.note(session, caller, "person claimed", audit.whom(person), detail)
     callers.forget()
     feed.wake()
     return claimed

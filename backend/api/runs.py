@@ -98,7 +98,7 @@ def _note(
     """What was done to several runs of a basket; nothing where it was none."""
     if count:
         target = audit.numbered("experiment", [row.id for row in basket.experiments])
-        audit.note(session, caller, action, target, f"{count} runs{how}")
+        audit.note(session, caller, action, target, audit.counted(count, "run") + how)
 
 
 def _own(session: Session, basket: Basket, caller: Caller) -> Sequence[Run]:

@@ -212,8 +212,9 @@ def rename(
         standing.check_still(session, caller)
         person = session.get_one(Person, caller.person)
         if given.name != person.name:
+            target = audit.whom(person)
             changing.rename(session, person, given.name)
-            audit.note(session, caller, "person renamed", f"person {person.id}")
+            audit.note(session, caller, "person renamed", target)
     callers.forget()
     feed.wake()
 

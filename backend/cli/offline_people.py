@@ -68,7 +68,7 @@ class Desk:
         hashed = passwords.Passwords().hash(password)
         person = registry.named(self._session, _checked(name))
         person.source, person.role, person.password = "local", role, hashed
-        self._note("account made", f"person {person.id}", role)
+        self._note("account made", audit.whom(person), role)
 
     def listed(self) -> list[Row]:
         """Everybody by name."""
@@ -82,25 +82,25 @@ class Desk:
         person = self.find(name)
         before = person.role
         changing.set_role(self._session, person, role)
-        self._note("role changed", f"person {person.id}", f"{before} to {role}")
+        self._note("role changed", audit.whom(person), f"{before} to {role}")
 
     def disable(self, name: str) -> None:
         """Let somebody in no more."""
         person = self.find(name)
         changing.disable(self._session, person)
-        self._note("person disabled", f"person {person.id}")
+        self._note("person disabled", audit.whom(person))
 
     def enable(self, name: str) -> None:
         """Let somebody in again."""
         person = self.find(name)
         changing.enable(self._session, person)
-        self._note("person enabled", f"person {person.id}")
+        self._note("person enabled", audit.whom(person))
 
     def reset(self, name: str) -> str:
         """A link by which somebody sets a new password."""
         person = self.find(name)
         secret, _ = invitations.reset(self._session, person)
-        self._note("link made", f"person {person.id}", "reset")
+        self._note("link made", audit.whom(person), "reset")
         return self._link(secret)
 
     def usage(self, name: str) -> list[quotas.Quota]:
@@ -116,14 +116,14 @@ class Desk:
         kept = dict.fromkeys(before) if default else before
         after = kept | {quota: value for quota, value in given.items() if value is not None}
         if after != before:
-            self._note("quotas set", f"person {person.id}", quotas.set_own(person, after))
+            self._note("quotas set", audit.whom(person), quotas.set_own(person, after))
 
     def claim(self, name: str, other: str) -> changing.Claimed:
         """Make all of somebody who is a name alone an account's."""
         person, named = self.find(name), self.find(other)
         detail = f"{named.name}, who was person {named.id}"
         claimed = changing.claim(self._session, person, named)
-        self._note("person claimed", f"person {person.id}", detail)
+        self._note("person claimed", audit.whom(person), detail)
         return claimed
 
     def _note(self, action: audit.Action, target: str, detail: str = "") -> None:

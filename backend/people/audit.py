@@ -104,6 +104,16 @@ def was_here(session: Session, person: Person | None, address: str) -> bool:
     return session.scalar(query.limit(1)) is not None
 
 
+def whom(person: Person) -> str:
+    """Such as ``person 2 (Ana)``: by the name that they have as it is noted."""
+    return f"person {person.id} ({person.name})"
+
+
+def counted(count: int, noun: str) -> str:
+    """Such as ``1 run`` or ``5 runs``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def numbered(noun: str, keys: Sequence[int]) -> str:
     """Such as ``experiment 3`` or ``experiments 3, 5``."""
     return f"{noun}{'' if len(keys) == 1 else 's'} {', '.join(map(str, keys))}"

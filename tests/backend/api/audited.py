@@ -16,6 +16,7 @@ from backend.storage.tables import ArtifactRow, Run
 from backend.web.app import PARTS
 from tests.backend.people.accounts import PASSWORD
 
+ROOT = "person 1 (root)"
 SPEC = {"task": "teacher-student", "methods": ["lora"]}
 # They compute, and store nothing.
 CHANGES_NOTHING = {
@@ -105,7 +106,7 @@ def named(app: FastAPI, client: TestClient) -> Any:
 
 # What is asked, after what, and what the trail says then.
 CHANGES: dict[str, tuple[str, Prepare | None, Any, str, str]] = {
-    "PUT /me/name": ("me/name", None, {"name": "Root"}, "person renamed", "person 1"),
+    "PUT /me/name": ("me/name", None, {"name": "Root"}, "person renamed", ROOT),
     "POST /experiments": ("experiments", None, SPEC, "launched", "experiment 1"),
     "POST /experiments/import": ("experiments/import", imported, None, "imported", "experiment 2"),
     "PATCH /experiments/{experiment_id}": (
@@ -219,7 +220,7 @@ CHANGES: dict[str, tuple[str, Prepare | None, Any, str, str]] = {
         lambda app, client: {"secret": invited(client), "name": "ana", "password": NEW},
         None,
         "account made",
-        "person 2",
+        "person 2 (ana)",
     ),
     "DELETE /invitations/{invitation_id}": (
         "invitations/1",
@@ -229,20 +230,20 @@ CHANGES: dict[str, tuple[str, Prepare | None, Any, str, str]] = {
         "invitation 1",
     ),
     "POST /people/invite": ("people/invite", None, {}, "link made", "invitation 1"),
-    "POST /people/{person_id}/reset": ("people/1/reset", None, None, "link made", "person 1"),
+    "POST /people/{person_id}/reset": ("people/1/reset", None, None, "link made", ROOT),
     "PATCH /people/{person_id}": (
         "people/1",
         None,
         {"name": "Root"},
         "person renamed",
-        "person 1",
+        ROOT,
     ),
     "POST /people/{person_id}/claim": (
         "people/1/claim",
         named,
         None,
         "person claimed",
-        "person 1",
+        ROOT,
     ),
     "POST /shares": (
         "shares",

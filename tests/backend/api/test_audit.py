@@ -43,3 +43,13 @@ def test_whatever_changes_something_leaves_a_row(local_app: FastAPI, route: str)
     assert row.address == "testclient"
     for said in (row.target, row.detail):
         assert "private" not in said
+
+
+def test_what_is_counted_is_one_or_several(local_app: FastAPI) -> None:
+    client = administrator(local_app)
+    for key, methods in enumerate((["lora"], ["lora", "lora_one"]), 1):
+        spec = {"task": "teacher-student", "methods": methods}
+        assert client.post("/api/experiments", json=spec).status_code == 201
+        assert client.post(f"/api/runs/cancel?of=e{key}").is_success
+    details = [row.detail for row in reversed(trail(local_app))]
+    assert details == ["1 run", "1 run", "2 runs", "2 runs"]

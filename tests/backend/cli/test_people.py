@@ -152,9 +152,9 @@ def test_quotas_are_set_shown_and_given_back_to_the_settings(local_app: FastAPI)
     with local_app.state.database.read() as session:
         rows = session.query(AuditRow).filter(AuditRow.action == "quotas set").all()
         assert [(row.target, row.detail) for row in rows] == [
-            (f"person {key}", "runs 5, disk gb 1.5"),
-            (f"person {key}", "runs 5, disk gb 1.5, lane hours 0"),
-            (f"person {key}", "disk gb 2"),
+            (f"person {key} (eve)", "runs 5, disk gb 1.5"),
+            (f"person {key} (eve)", "runs 5, disk gb 1.5, lane hours 0"),
+            (f"person {key} (eve)", "disk gb 2"),
         ]
 
 

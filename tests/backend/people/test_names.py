@@ -86,7 +86,11 @@ def test_one_gives_oneself_another_name_also_where_it_stands(
     assert ada.get("/api/experiments/1").json()["author"] == "Ada Lovelace"
     with database.read() as session:
         last = session.query(AuditRow).order_by(AuditRow.id.desc()).first()
-        assert (last.action, last.target, last.person_id) == ("person renamed", "person 1", key)
+        assert (last.action, last.target, last.person_id) == (
+            "person renamed",
+            "person 1 (ada)",
+            key,
+        )
     # In other letters it is still theirs, and what they were called is free.
     assert ada.put("/api/me/name", json={"name": "ADA LOVELACE"}).status_code == 204
     accounts.person(database, "ada", "viewer")
