@@ -27,7 +27,7 @@ export function AccountPage() {
   }
   return (
     <Stack>
-      <Group>
+      <Group wrap="nowrap">
         <PersonAvatar name={person.name} colour={person.colour} size={48} />
         <div>
           <Title order={2}>{person.name}</Title>

@@ -51,12 +51,14 @@ export function SignIns() {
     {
       id: "used",
       header: "Last used",
+      moment: true,
       value: (row) => row.used_at,
       cell: (row) => ago(row.used_at),
     },
     {
       id: "since",
       header: "Signed in",
+      moment: true,
       value: (row) => row.created_at,
       cell: (row) => ago(row.created_at),
     },

@@ -50,12 +50,14 @@ export function Tokens() {
     {
       id: "used",
       header: "Last used",
+      moment: true,
       value: (row) => row.used_at ?? undefined,
       cell: (row) => (row.used_at ? ago(row.used_at) : "never"),
     },
     {
       id: "ends",
       header: "Ends",
+      moment: true,
       value: (row) => row.expires_at ?? undefined,
       cell: (row) => (row.expires_at ? new Date(row.expires_at).toLocaleDateString() : "never"),
     },

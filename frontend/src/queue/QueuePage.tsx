@@ -105,6 +105,7 @@ function Failed({ runs, names }: { runs: Run[]; names: ExperimentNames }) {
     {
       id: "when",
       header: "When",
+      moment: true,
       value: (run) => run.finished_at ?? undefined,
       cell: (run) => <Text size="sm">{run.finished_at ? ago(run.finished_at) : "–"}</Text>,
     },
@@ -126,6 +127,7 @@ function Waiting({ runs, names, whole }: WaitingProps) {
     {
       id: "queued",
       header: "Queued",
+      moment: true,
       value: (run) => run.queued_at,
       cell: (run) => <Text size="sm">{ago(run.queued_at)}</Text>,
     },

@@ -111,10 +111,9 @@ const COLUMNS: Column<Row>[] = [
   {
     id: "at",
     header: "When",
+    moment: true,
     value: (row) => row.at,
-    cell: (row) => (
-      <span style={{ whiteSpace: "nowrap" }}>{new Date(row.at).toLocaleString()}</span>
-    ),
+    cell: (row) => new Date(row.at).toLocaleString(),
   },
   { id: "name", header: "Who", value: (row) => row.name },
   { id: "action", header: "What", value: (row) => row.action },

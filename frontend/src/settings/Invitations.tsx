@@ -33,6 +33,7 @@ export function Invitations() {
     {
       id: "made",
       header: "Made",
+      moment: true,
       value: (row) => row.created_at,
       cell: (row) => ago(row.created_at),
     },

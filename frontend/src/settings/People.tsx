@@ -66,6 +66,7 @@ export function People() {
     {
       id: "seen",
       header: "Last here",
+      moment: true,
       value: (row) => row.more?.seen_at ?? undefined,
       cell: (row) => (row.more?.seen_at ? ago(row.more.seen_at) : "–"),
     },

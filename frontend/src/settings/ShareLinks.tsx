@@ -47,6 +47,7 @@ export function ShareLinks() {
     {
       id: "made",
       header: "Made",
+      moment: true,
       value: (row) => row.created_at,
       cell: (row) => ago(row.created_at),
     },

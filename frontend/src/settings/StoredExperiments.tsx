@@ -209,6 +209,7 @@ function columns(rows: Row[], chosen: number[], choose: (ids: number[]) => void)
     {
       id: "age",
       header: "Launched",
+      moment: true,
       value: (row) => row.created_at,
       cell: (row) => ago(row.created_at),
     },

@@ -99,3 +99,15 @@ test("a name without spaces takes no more room than a few words", () => {
   table([{ name: "x".repeat(200), loss: 1 }]);
   expect(screen.getByText(/^x+$/).style.overflowWrap).toBe("anywhere");
 });
+
+test("a moment stays on one line, and words do not", () => {
+  const columns: Column<Row>[] = [
+    { id: "name", header: "Name", value: (row) => row.name },
+    { id: "when", header: "When", moment: true, value: () => 1, cell: () => "8 seconds ago" },
+  ];
+  render(<DataTable rows={ROWS.slice(0, 1)} columns={columns} caption="Runs" />, {
+    wrapper: MantineProvider,
+  });
+  const [name, when] = screen.getAllByRole("cell").map((cell) => cell.style.whiteSpace);
+  expect([name, when]).toEqual(["", "nowrap"]);
+});

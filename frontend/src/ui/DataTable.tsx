@@ -128,11 +128,10 @@ export function DataTable<T extends RowData>({
                   <Table.Td
                     key={column.id}
                     ta={column.numeric ? "right" : "left"}
-                    style={
-                      column.numeric
-                        ? { fontVariantNumeric: "tabular-nums", whiteSpace: "nowrap" }
-                        : undefined
-                    }
+                    style={{
+                      ...(column.numeric && { fontVariantNumeric: "tabular-nums" }),
+                      ...((column.numeric || column.moment) && { whiteSpace: "nowrap" }),
+                    }}
                   >
                     {column.cell ? (
                       column.cell(row.original)

@@ -11,6 +11,8 @@ export interface Column<T> {
   value: (row: T) => string | number | undefined;
   cell?: (row: T) => ReactNode;
   numeric?: boolean;
+  /** A moment stays on one line, however narrow the screen: the table scrolls. */
+  moment?: true;
   /** The deviation that the cell shows beside the value: a column of its own in files. */
   deviation?: (row: T) => number | undefined;
 }
