@@ -2,7 +2,10 @@
   const CONTROLS = "button, [role=menuitem], [role=tab], input[type=checkbox], input[type=radio]";
   const NOT =
     "[aria-hidden=true], th *, .modebar *, [aria-label=Presets] *, .mantine-Notifications-root *";
-  const LEADING_AWAY = /^(Delete|Sign out|End|Let in|Archive|Launch|Send|Link for a new)/;
+  // Also what takes away others that are still to be pressed.
+  const LEADING_AWAY =
+    /^(Delete|End|Let in|Archive|Launch|Send|Link for a new|Take out|Remove|Discard|Reset)/;
+  const SIGNING_OUT = /^Sign out/;
   const CLOSING = /^(Close|Leave|Cancel$)/;
   const OF_A_FIGURE = /^(Comments on(?! run)|Full screen:|Data as a table:|Data of:) .*/;
   const FILE = /^.* (as CSV|as Parquet)$/;
@@ -36,10 +39,13 @@
   };
   const loaded = async () => {
     await settled();
-    await until(() => underway === 0 && !document.querySelector(".mantine-Skeleton-root"), 1000);
+    await until(() => underway === 0 && isDrawn(), 1000);
     await settled();
   };
 
+  const isDrawn = () =>
+    [...document.querySelectorAll("h1, h2, h3, h4")].some(isSeen) &&
+    !document.querySelector(".mantine-Skeleton-root, .mantine-Loader-root");
   const isSeen = (node) => node.checkVisibility() && node.getClientRects().length > 0;
   const plain = (text) => (text ?? "").replace(/\d+/g, "#").replace(/\s+/g, " ").trim();
   const named = (node) =>
@@ -55,7 +61,8 @@
   };
   const key = (node) => `${place(node)}: ${named(node)}`;
   const rank = (node) => {
-    if (CLOSING.test(named(node))) return 3;
+    if (CLOSING.test(named(node))) return 4;
+    if (SIGNING_OUT.test(named(node))) return 3;
     return LEADING_AWAY.test(named(node)) ? 2 : node.role === "tab" ? 1 : 0;
   };
   const layer = () =>
@@ -73,6 +80,12 @@
     button = key(node);
     node.click();
     await settled();
+  };
+  // What a busy machine shows some moments after its requests were answered.
+  const followed = async (open) => {
+    const name = button.split(": ").at(-1);
+    if (SIGNING_OUT.test(name)) await until(isSignedOut, 2000);
+    if (name.endsWith("…")) await until(() => layer() && layer() !== open, 400);
   };
   const close = async (open, opener) => {
     const escape = { key: "Escape", code: "Escape", bubbles: true };
@@ -92,7 +105,7 @@
   };
   const look = (all) => {
     for (const node of all) {
-      if (node.disabled && !node.closest("[aria-busy=true]")) disabled.add(key(node));
+      if (node.disabled && !node.closest("[aria-busy=true], [data-loading]")) disabled.add(key(node));
     }
     for (const link of document.querySelectorAll("a[href*='/api/']")) {
       files.add(link.getAttribute("href"));
@@ -138,6 +151,7 @@
       pressed.push(key(next));
       const { role } = next;
       await press(next);
+      await followed(open);
       if (!open && !layer() && role !== "tab") leaves.push(button);
       // A menu takes a while to go.
       if (refusing || (open && role === "menuitem")) await until(() => layer() !== open, 60);

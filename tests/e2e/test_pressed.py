@@ -43,6 +43,7 @@ PRESSED: dict[Role | None, set[str]] = {
     None: {"Curves", "as CSV", "Previous layer", "Differences"},
     "viewer": {
         "Mark all read", "Copy link", "Log of run #", "Comments on run #", "Sign out", "Make",
+        "Sign out everywhere", "End An unknown browser of #.#.#.#",
     },
     "editor": {
         "Launch", "Send to history", "Share", "Make the link", "Retry run #", "Delete run #",
