@@ -44,7 +44,7 @@
   };
 
   const isDrawn = () =>
-    [...document.querySelectorAll("h1, h2, h3, h4")].some(isSeen) &&
+    [...document.querySelectorAll("h1, h2, h3, h4, [role=tab]")].some(isSeen) &&
     !document.querySelector(".mantine-Skeleton-root, .mantine-Loader-root");
   const isSeen = (node) => node.checkVisibility() && node.getClientRects().length > 0;
   const plain = (text) => (text ?? "").replace(/\d+/g, "#").replace(/\s+/g, " ").trim();
