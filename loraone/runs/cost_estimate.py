@@ -2,7 +2,7 @@
 
 Operations are counted to the leading order and divided by the rates of a :class:`DeviceBenchmark`;
 factors are what finished runs took over what was said of them. Memory is that of weights,
-copies, gradients, optimiser states and activations. Both are estimates, and say so.
+gradients, optimiser states and activations. Both are estimates, and say so.
 """
 
 from __future__ import annotations
@@ -121,15 +121,15 @@ def _memory(
     trained: int,
     base: int,
 ) -> float:
-    """Weights, a copy to restore and one in float32, all gradients, states, activations."""
+    """Weights, all gradients and those of a half of their batch, states, activations."""
     width = _BYTES[spec.model.dtype]
     targets = sum(m * n for m, n in shapes)
     weights = width * checkpoint.parameters
-    copies = (width + FLOAT32) * targets
-    gradients = 0 if spec.gradient.strategy in ("layerwise", "sketch") else FLOAT32 * targets
+    sums = 2 if spec.measure.split_half_agreement else 1
+    gradients = 0 if spec.gradient.strategy in ("layerwise", "sketch") else sums * FLOAT32 * targets
     states = 3 * FLOAT32 * trained
     if METHODS[spec.method.name].trains == "all" and width < FLOAT32:
         states += FLOAT32 * trained  # the copies that are stepped
     tokens = max(spec.training.batch_size, spec.gradient.micro_batch) * spec.data.max_length
     activations = _ACTIVATIONS * width * tokens * checkpoint.width * checkpoint.blocks
-    return base + _KEPT * (weights + copies + gradients + states + activations)
+    return base + _KEPT * (weights + gradients + states + activations)
