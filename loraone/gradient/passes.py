@@ -60,6 +60,19 @@ def loss_of(model: nn.Module, batch: Any, *, own: bool) -> Tensor:
     Raises DataError where the model does not take the batch, ModelError where it gives no loss, and
     NotFiniteError where that is no number.
     """
+    loss = _own_loss(model, batch) if own else mean_loss(model, batch)
+    check_loss(loss, dtype_of(model))
+    if torch.is_grad_enabled() and not loss.requires_grad:
+        raise ModelError(
+            "the loss depends on none of the target layers",
+            field="loss",
+            allowed="target layers that the forward pass goes through",
+        )
+    return loss
+
+
+def _own_loss(model: nn.Module, batch: Any) -> Tensor:
+    """What the model's forward calls its loss."""
     try:
         outputs = model(**batch)
     except LoraOneError:
@@ -84,15 +97,7 @@ def loss_of(model: nn.Module, batch: Any, *, own: bool) -> Tensor:
             hint="give the batches labels; a model without a loss of its own can be started with "
             "preprocess_lora_one, whose train_step computes it",
         )
-    loss = loss.reshape(()) if own else mean_loss(model, outputs, batch)
-    check_loss(loss, dtype_of(model))
-    if torch.is_grad_enabled() and not loss.requires_grad:
-        raise ModelError(
-            "the loss depends on none of the target layers",
-            field="loss",
-            allowed="target layers that the forward pass goes through",
-        )
-    return loss
+    return loss.reshape(())
 
 
 @contextmanager

@@ -42,7 +42,7 @@ def largest_eigenvalue(
     model.eval()
     try:
         with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
-            loss = mean_loss(model, model(**batch), batch)
+            loss = mean_loss(model, batch)
             grads = torch.autograd.grad(loss, list(parameters), create_graph=True)
             return _lanczos(grads, parameters, seed)
     finally:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from loraone.inputs.data.batches import IGNORED, Encoded, loss_tokens
-from loraone.inputs.models.loss import mean_loss
+from loraone.inputs.models.loss import loss_of, mean_loss
 from loraone.training.scores import Outcome
 
 # Texts of a batch at the least: nothing is kept for a backward pass.
@@ -29,11 +29,13 @@ def evaluate(
     # Texts of a length together: padding is computed like any token.
     rows = sorted(rows, key=lambda row: len(data.ids[row]))
     for batch in data.batches(rows, max(LEAST_BATCH, batch_size), device):
-        output = model(**batch)
         count = loss_tokens(batch, model)
         total += count
-        loss += float(mean_loss(model, output, batch)) * count
-        if not data.tokenwise:
+        if data.tokenwise:
+            loss += float(mean_loss(model, batch)) * count
+        else:
+            output = model(**batch)
+            loss += float(loss_of(model, output, batch)) * count
             right += int((output.logits.argmax(dim=-1) == batch["labels"]).sum())
     return Outcome(loss / total, right, total)
 

@@ -38,7 +38,7 @@ def warm_head(
     batches = training_rows(len(data), size, spec.seed)
     for step in range(1, steps + 1):
         batch = data.batch(next(batches), device)
-        norm = descent.backward(mean_loss(model, model(**batch), batch), math.inf)
+        norm = descent.backward(mean_loss(model, batch), math.inf)
         if not math.isfinite(norm):
             rate = spec.gradient.head_learning_rate
             raise TrainingError(

@@ -54,7 +54,7 @@ def train(
             began = time.perf_counter()
             batch = data.batch(next(batches), device)
             model.train()
-            loss = mean_loss(model, model(**batch), batch)
+            loss = mean_loss(model, batch)
             used = float(schedule.get_last_lr()[0])
             value = _finite(float(loss.detach()), "training loss", step, spec)
             norm = descent.backward(loss, training.max_grad_norm)

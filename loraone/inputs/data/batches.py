@@ -108,10 +108,19 @@ def loss_tokens(batch: Batch, model: Any = None) -> int:
     writes all of them; ``model`` says which it is.
     """
     labels = batch["labels"]
-    both = getattr(getattr(model, "config", None), "is_encoder_decoder", False)
-    if labels.dim() == 2 and not both:
+    if labels.dim() == 2 and predicts_next(model):
         labels = labels[:, 1:]
     return int((labels != IGNORED).sum())
+
+
+def predicts_next(model: Any) -> bool:
+    """Whether the label of a token is predicted by the tokens before it.
+
+    An encoder-decoder's labels are what it writes at each position; a masked model's are the words
+    that were there.
+    """
+    both = getattr(getattr(model, "config", None), "is_encoder_decoder", False)
+    return not both and getattr(model, "loss_type", None) != "ForMaskedLM"
 
 
 def shuffled(count: int, seed: int, purpose: str) -> list[int]:

@@ -43,7 +43,7 @@ def test_it_is_the_cross_entropy_of_the_models_logits_in_float64(
     model, batch = loaded(tiny_models, texts_csv, arch, dtype), batch_of(arch)
     with torch.no_grad():
         output = model(**batch)
-    loss = mean_loss(model, output, batch)
+        loss = mean_loss(model, batch)
     assert loss.dtype == torch.float32
     logits, labels = output.logits.double(), batch["labels"]
     if TASK_OF.get(arch, "causal-lm") == "causal-lm":
