@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from loraone.inputs.data.batches import Encoded
+from loraone.inputs.data.batches import BatchSize, Encoded
 from loraone.training import evaluation
 from loraone.training.scores import Outcome
 
@@ -25,7 +25,7 @@ class Evaluator:
     evaluation_split: Encoded
     gradient_rows: Sequence[int]
     held_out_rows: Sequence[int]
-    batch_size: int
+    size: BatchSize
     device: torch.device
 
     def losses(self, model: Any) -> dict[str, float]:
@@ -42,7 +42,7 @@ class Evaluator:
     def evaluation(self, model: Any) -> Outcome:
         """Loss and right answers on the evaluation split."""
         rows = range(len(self.evaluation_split))
-        return evaluation.evaluate(model, self.evaluation_split, rows, self.batch_size, self.device)
+        return evaluation.evaluate(model, self.evaluation_split, rows, self.size, self.device)
 
     def logits(self, model: Any) -> Tensor:
         """Logits of the first few held-out texts."""
@@ -51,4 +51,4 @@ class Evaluator:
 
     def _loss(self, model: Any, rows: Sequence[int]) -> float:
         train = self.train
-        return evaluation.evaluate(model, train, rows, self.batch_size, self.device).mean_loss
+        return evaluation.evaluate(model, train, rows, self.size, self.device).mean_loss

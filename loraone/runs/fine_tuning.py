@@ -37,6 +37,7 @@ from loraone.runs.workspace import Workspace
 from loraone.spec import applicability
 from loraone.spec.experiment import RunSpec
 from loraone.training import loop
+from loraone.training.evaluation import evaluation_batch
 
 
 def run(
@@ -141,7 +142,7 @@ class FineTuning:
             ready.evaluation,
             start.gradient_rows,
             start.held_out_rows,
-            self.spec.training.batch_size,
+            evaluation_batch(self.spec.training),
             self.workspace.device,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -59,6 +59,13 @@ class TrainingSpec(Spec):
     )
     eval_every: int = Field(
         20, title="Evaluate every", ge=1, le=100_000, description="Steps between evaluations"
+    )
+    eval_batch_tokens: Annotated[int, Field(ge=1, le=2**24)] | None = Field(
+        None,
+        title="Evaluation batch",
+        description="Tokens of a batch, padding included, in evaluations and in the losses that "
+        "are measured; empty: 32 texts, or the batch size where that is more, of 512 tokens",
+        json_schema_extra=form(hidden_when={"task": ["teacher-student"]}),
     )
     loraplus_ratio: float = Field(
         16.0,

@@ -8,27 +8,34 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from loraone.inputs.data.batches import IGNORED, Encoded, loss_tokens
-from loraone.inputs.models.loss import loss_of, mean_loss
+from loraone.inputs.data.batches import IGNORED, BatchSize, Encoded, loss_tokens
+from loraone.inputs.models.head import run_blocks
+from loraone.inputs.models.loss import MOST_LOGITS, loss_of, mean_loss, words
+from loraone.spec.training import TrainingSpec
 from loraone.training.scores import Outcome
 
-# Texts of a batch at the least: nothing is kept for a backward pass.
-LEAST_BATCH = 32
+# Where no number of tokens is asked for: texts at the least, since nothing is kept for a backward
+# pass, of no more than 512 tokens.
+LEAST_BATCH, MOST_TOKENS = 32, 32 * 512
+
+
+def evaluation_batch(training: TrainingSpec) -> BatchSize:
+    """How large the batches of an evaluation are."""
+    if training.eval_batch_tokens is not None:
+        return BatchSize(training.eval_batch_tokens)
+    return BatchSize(MOST_TOKENS, max(LEAST_BATCH, training.batch_size))
 
 
 @torch.no_grad()
 def evaluate(
-    model: Any, data: Encoded, rows: Sequence[int], batch_size: int, device: torch.device
+    model: Any, data: Encoded, rows: Sequence[int], size: BatchSize, device: torch.device
 ) -> Outcome:
-    """The mean loss in float32, weighted by loss tokens, and how many answers were right.
-
-    ``batch_size`` texts at a time, or 32 where that is more.
-    """
+    """The mean loss in float32, weighted by loss tokens, and how many answers were right."""
     model.eval()
     total, loss, right = 0, 0.0, 0
     # Texts of a length together: padding is computed like any token.
     rows = sorted(rows, key=lambda row: len(data.ids[row]))
-    for batch in data.batches(rows, max(LEAST_BATCH, batch_size), device):
+    for batch in data.batches_of_tokens(rows, size, device):
         count = loss_tokens(batch, model)
         total += count
         if data.tokenwise:
@@ -41,11 +48,26 @@ def evaluate(
 
 
 @torch.no_grad()
-def logits(model: Any, data: Encoded, rows: Sequence[int], device: torch.device) -> Tensor:
-    """Logits at the positions that count, (positions, classes), float32 on the CPU."""
+def logits(
+    model: Any,
+    data: Encoded,
+    rows: Sequence[int],
+    device: torch.device,
+    most: int = MOST_LOGITS,
+) -> Tensor:
+    """Logits at the positions that count, (positions, classes), float32 on the CPU.
+
+    Where they are more than ``most`` numbers, those of some positions, equally far apart.
+    """
     model.eval()
     batch = data.batch(rows, device)
-    output = model(**batch).logits.float().cpu()
-    if data.tokenwise:
-        return torch.as_tensor(output[(batch["labels"] != IGNORED).cpu()])
-    return torch.as_tensor(output)
+    if not data.tokenwise:
+        return torch.as_tensor(model(**batch).logits.float().cpu())
+    counts = batch["labels"] != IGNORED
+    ran = run_blocks(model, batch) if counts.numel() * words(model) > most else None
+    if ran is None:
+        return torch.as_tensor(model(**batch).logits.float().cpu()[counts.cpu()])
+    head, hidden = ran
+    chosen = hidden[counts]
+    apart = -(-len(chosen) * words(model) // most)
+    return torch.as_tensor(head.logits(chosen[::apart]).float().cpu())

@@ -15,7 +15,7 @@ from loraone.inputs.data.batches import Encoded, training_rows
 from loraone.inputs.models.loss import dtype_of, mean_loss
 from loraone.spec.experiment import RunSpec
 from loraone.training import optimizers
-from loraone.training.evaluation import evaluate
+from loraone.training.evaluation import evaluate, evaluation_batch
 from loraone.training.half_precision import Float32Steps
 from loraone.training.schedule import rate
 from loraone.training.scores import scored
@@ -41,7 +41,7 @@ def train(
     seconds, tokens = 0.0, 0
 
     def evaluated() -> dict[str, float]:
-        outcome = evaluate(model, evaluation, everything, training.batch_size, device)
+        outcome = evaluate(model, evaluation, everything, evaluation_batch(training), device)
         return scored(outcome, spec.task)
 
     untrained = evaluated()

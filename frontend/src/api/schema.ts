@@ -4818,6 +4818,11 @@ export interface components {
              */
             batch_size: number;
             /**
+             * Evaluation batch
+             * @description Tokens of a batch, padding included, in evaluations and in the losses that are measured; empty: 32 texts, or the batch size where that is more, of 512 tokens
+             */
+            eval_batch_tokens?: number | null;
+            /**
              * Evaluate every
              * @description Steps between evaluations
              * @default 20

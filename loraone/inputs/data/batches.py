@@ -25,6 +25,14 @@ def generator(seed: int, purpose: str) -> torch.Generator:
 
 
 @dataclass(frozen=True)
+class BatchSize:
+    """How large a batch may be: tokens with padding, and texts."""
+
+    tokens: int
+    texts: int | None = None
+
+
+@dataclass(frozen=True)
 class Encoded:
     """Token ids and labels of one split; :meth:`batch` pads the rows it is asked for.
 
@@ -60,6 +68,25 @@ class Encoded:
         """``rows`` in order, ``size`` at a time."""
         for start in range(0, len(rows), size):
             yield self.batch(rows[start : start + size], device)
+
+    def batches_of_tokens(
+        self, rows: Sequence[int], size: BatchSize, device: torch.device
+    ) -> Iterator[Batch]:
+        """``rows`` in order, as many at a time as ``size`` allows; one where it allows none."""
+        start, width = 0, 0
+        for end, row in enumerate(rows):
+            width = max(width, self._length(row))
+            texts = end - start
+            if texts and (texts == size.texts or (texts + 1) * width > size.tokens):
+                yield self.batch(rows[start:end], device)
+                start, width = end, self._length(row)
+        if start < len(rows):
+            yield self.batch(rows[start:], device)
+
+    def _length(self, row: int) -> int:
+        """Tokens of a text, or of what is written of it where that is longer."""
+        written = self.labels[row] if self.labels else 0
+        return max(len(self.ids[row]), len(written) if isinstance(written, tuple) else 0)
 
 
 def _padded(rows: Sequence[Any], value: int) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ from loraone.errors import ModelError
 from loraone.inputs.data.batches import Batch
 from loraone.inputs.models.foreseen import reads_both_ways
 from loraone.inputs.models.loading import LoadedModel, embedding_rows
+from loraone.inputs.models.loss import mean_loss
 from loraone.spec.model import ModelSpec
 from loraone.spec.start import InputsSpec
 
@@ -24,7 +25,7 @@ def check_forward(loaded: LoadedModel, batch: Batch, spec: InputsSpec) -> None:
     token though it sees it."""
     try:
         with torch.no_grad():
-            loaded.model(**batch)
+            mean_loss(loaded.model, batch)
         if TASKS[spec.task].predicts == "next-token":
             check_causal(loaded.model, embedding_rows(loaded.model), spec.model)
     except (ModelError, MemoryError, torch.OutOfMemoryError):

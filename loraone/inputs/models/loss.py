@@ -27,13 +27,13 @@ def mean_loss(model: Any, batch: Batch, most: int = MOST_LOGITS) -> Tensor:
     at a time: the same to rounding, and no more logits are held.
     """
     labels = batch.get("labels")
-    if labels is not None and labels.dim() == 2 and labels.numel() * _vocabulary(model) > most:
+    if labels is not None and labels.dim() == 2 and labels.numel() * words(model) > most:
         ran = run_blocks(model, batch)
         if ran is not None:
             head, hidden = ran
             labels = _aligned(model, labels).to(hidden.device)
             counts = labels != IGNORED
-            size = max(1, most // _vocabulary(model))
+            size = max(1, most // words(model))
             return summed_loss(head, hidden[counts], labels[counts], size) / counts.sum()
     if _is_of_next(model, batch):  # the loss is taken from the logits
         output = model(**{name: given for name, given in batch.items() if name != "labels"})
@@ -77,7 +77,8 @@ def _aligned(model: Any, labels: Tensor) -> Tensor:
     return labels
 
 
-def _vocabulary(model: Any) -> int:
+def words(model: Any) -> int:
+    """How many logits a language model gives for a position; 0 where it does not say so."""
     config = getattr(model, "config", None)
     return int(getattr(config.get_text_config(decoder=True), "vocab_size", 0)) if config else 0
 

@@ -14,6 +14,7 @@ from loraone.measure.evaluator import Evaluator
 from loraone.progress import finish
 from loraone.runs.workspace import Workspace
 from loraone.spec.experiment import ExperimentSpec, RunSpec, expand
+from loraone.training.evaluation import evaluation_batch
 from tests.conftest import tiny_experiment
 
 
@@ -91,7 +92,7 @@ def content(workspace: Workspace, spec: RunSpec) -> dict[str, Any]:
         ready.evaluation,
         start.gradient_rows,
         start.held_out_rows,
-        spec.training.batch_size,
+        evaluation_batch(spec.training),
         workspace.device,
     )
     parts: dict[str, Any] = {
