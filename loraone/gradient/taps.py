@@ -91,7 +91,7 @@ class _Tap(torch.autograd.Function):
 
 
 @contextmanager
-def checkpointed(model: nn.Module) -> Iterator[None]:
+def checkpointed(model: nn.Module, field: str = "gradient.checkpointing") -> Iterator[None]:
     """While the context lasts, transformer blocks keep their input alone and are recomputed.
 
     transformers itself does so in ``train()`` mode alone, where dropout would add its noise.
@@ -100,7 +100,7 @@ def checkpointed(model: nn.Module) -> Iterator[None]:
     if not blocks:
         raise SpecError(
             f"{type(model).__name__} has no blocks that could be recomputed",
-            field="gradient.checkpointing",
+            field=field,
             value=True,
             allowed="off",
         )

@@ -14,6 +14,7 @@ from loraone.catalog import METHODS
 from loraone.inputs.models.checkpoint import Checkpoint
 from loraone.runs.device_benchmark import DeviceBenchmark, svd_operations
 from loraone.spec.experiment import RunSpec
+from loraone.spec.training import texts_of_part
 
 FLOAT32 = 4
 _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -88,7 +89,8 @@ def of_run(spec: RunSpec, checkpoint: Checkpoint, speed: DeviceBenchmark) -> Cos
     row = METHODS[spec.method.name]
     full = row.trains == "all"
     training, measure = spec.training, spec.measure
-    step = passes(training.batch_size, 3.0 if full else 2.0)
+    again = 1.0 if training.checkpointing else 0.0
+    step = passes(training.batch_size, (3.0 if full else 2.0) + again)
     step += 0.0 if full else training.batch_size * length * 6.0 * trained
     evaluations = 1 + training.steps / training.eval_every
     fixed = spec.gradient.samples + measure.held_out_samples
@@ -130,6 +132,17 @@ def _memory(
     states = 3 * FLOAT32 * trained
     if METHODS[spec.method.name].trains == "all" and width < FLOAT32:
         states += FLOAT32 * trained  # the copies that are stepped
-    tokens = max(spec.training.batch_size, spec.gradient.micro_batch) * spec.data.max_length
-    activations = _ACTIVATIONS * width * tokens * checkpoint.width * checkpoint.blocks
+    training, gradient = spec.training, spec.gradient
+    texts = texts_of_part(training.batch_size, training.gradient_accumulation)
+    activations = max(
+        _activations(texts, checkpoint.blocks, recomputed=training.checkpointing),
+        _activations(gradient.micro_batch, checkpoint.blocks, recomputed=gradient.checkpointing),
+    )
+    activations *= width * spec.data.max_length * checkpoint.width
     return base + _KEPT * (weights + gradients + states + activations)
+
+
+def _activations(texts: int, blocks: int, *, recomputed: bool) -> float:
+    """What is kept for a backward pass, in units of length × width: of all blocks, or of one and
+    the others' inputs."""
+    return texts * float(_ACTIVATIONS + blocks if recomputed else _ACTIVATIONS * blocks)

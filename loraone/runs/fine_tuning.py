@@ -226,8 +226,11 @@ class FineTuning:
         spec, ready, device = self.spec, self.workspace.prepared, self.workspace.device
         steps, every = spec.training.steps, spec.measure.alignment_every
         metric: Metric | None = None
-        for metric in loop.train(trainable, ready.train, ready.evaluation, spec, device):
-            yield metric
+        for event in loop.train(trainable, ready.train, ready.evaluation, spec, device):
+            yield event
+            if isinstance(event, Note):
+                continue
+            metric = event
             if metric.step % every == 0 or metric.step == steps:
                 yield self.measurement.alignment(metric.step, trainable)
             yield Progress("train", metric.step, steps)

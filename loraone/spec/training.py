@@ -47,6 +47,28 @@ class TrainingSpec(Spec):
         # A student's gradient is over all of its samples.
         json_schema_extra=form(hidden_when={"task": ["teacher-student"]}),
     )
+    gradient_accumulation: int = Field(
+        1,
+        title="Parts of a step",
+        ge=1,
+        le=4096,
+        description="Passes that a step's texts are divided into: less memory, more time, the same "
+        "gradient to rounding",
+        json_schema_extra=form(hidden_when={"task": ["teacher-student"]}),
+    )
+    checkpointing: bool = Field(
+        False,
+        title="Checkpointing in training",
+        description="Recompute each block in the backward pass: less memory, more time, the same "
+        "gradient",
+        json_schema_extra=form(hidden_when={"task": ["teacher-student"]}),
+    )
+    halve_on_oom: bool = Field(
+        False,
+        title="Halve where memory ends",
+        description="Where a step does not fit, divide it into twice as many parts and repeat it",
+        json_schema_extra=form(hidden_when={"task": ["teacher-student"]}),
+    )
     warmup_steps: int = Field(
         4, title="Warm-up", ge=0, le=100_000, description="Steps of linear warm-up"
     )
@@ -83,3 +105,8 @@ class TrainingSpec(Spec):
         description="Added to AAᵀ and BᵀB",
         json_schema_extra=form(shown_when=_with_optimizer("riemannian", "riemannian-sgd")),
     )
+
+
+def texts_of_part(texts: int, parts: int) -> int:
+    """How many texts of a step go through the model at once; one at the least."""
+    return -(-texts // min(parts, texts))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from loraone.inputs.models.loss import HALF
+from loraone.training.randomness import random_state
 
 # The loss is multiplied by it at first where gradients pass through float16, whose smallest number
 # is 6e-8. A power of two: nothing is rounded.
@@ -42,19 +43,23 @@ class Float32Steps:
         self._stepped = [self._copies.get(p, p) for p in parameters]
         self._largest = self._scale = LOSS_SCALE if through == torch.float16 else 1.0
         self._clean = 0
+        self._device = parameters[0].device if parameters else torch.device("cpu")
 
-    def backward(self, loss: Tensor, max_norm: float) -> float:
-        """The gradient of ``loss``, clipped to ``max_norm``; its norm before that.
+    def backward(self, losses: Callable[[], Iterable[Tensor]], max_norm: float) -> float:
+        """The gradient of the sum of ``losses()``, clipped to ``max_norm``; its norm before that.
 
-        Where a scaled gradient overflows, the same pass is taken again with a smaller scale: no
-        step is passed over. A norm that is not finite is that of the loss itself.
+        One loss after the other is asked for and its graph freed. Where a scaled gradient
+        overflows, they are asked for again, at the same random numbers, with a smaller scale: no
+        step is passed over. A norm that is not finite is that of the losses themselves.
         """
+        begin_again = random_state(self._device)
         self._clean += 1
         if self._clean > GROWTH_PASSES and self._scale < self._largest:
             self._scale, self._clean = self._scale * 2, 0
         while True:
             self._forget()
-            torch.autograd.backward(loss * self._scale, retain_graph=self._scale > 1)
+            for loss in losses():
+                torch.autograd.backward(loss * self._scale)
             for parameter, copy in self._copies.items():
                 if parameter.grad is not None:
                     copy.grad, parameter.grad = parameter.grad.float(), None
@@ -65,6 +70,7 @@ class Float32Steps:
             if math.isfinite(norm) or self._scale == 1:
                 return norm
             self._scale, self._clean = self._scale / 4, 0
+            begin_again()
 
     @torch.no_grad()
     def step(self) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from loraone.errors import TrainingError
 from loraone.events import Progress
-from loraone.inputs.data.batches import Encoded, training_rows
+from loraone.inputs.data.batches import Batch, Encoded, training_rows
 from loraone.inputs.models.loss import dtype_of, mean_loss
 from loraone.progress import Steps
 from loraone.spec.start import StartSpec
@@ -38,7 +40,7 @@ def warm_head(
     batches = training_rows(len(data), size, spec.seed)
     for step in range(1, steps + 1):
         batch = data.batch(next(batches), device)
-        norm = descent.backward(mean_loss(model, batch), math.inf)
+        norm = descent.backward(partial(_losses, model, batch), math.inf)
         if not math.isfinite(norm):
             rate = spec.gradient.head_learning_rate
             raise TrainingError(
@@ -51,3 +53,7 @@ def warm_head(
         descent.step()
         yield Progress("head", step, steps)
     model.requires_grad_(False)
+
+
+def _losses(model: Any, batch: Batch) -> Iterator[Tensor]:
+    yield mean_loss(model, batch)

@@ -5,29 +5,34 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
 
 import torch
 
 from loraone.adapters.interfaces import Trainable
 from loraone.errors import TrainingError
-from loraone.events import Metric
+from loraone.events import Metric, Note
+from loraone.gradient.taps import checkpointed
 from loraone.inputs.data.batches import Encoded, training_rows
-from loraone.inputs.models.loss import dtype_of, mean_loss
+from loraone.inputs.models.loss import dtype_of
 from loraone.spec.experiment import RunSpec
 from loraone.training import optimizers
 from loraone.training.evaluation import evaluate, evaluation_batch
 from loraone.training.half_precision import Float32Steps
+from loraone.training.micro_batches import DividedSteps
 from loraone.training.schedule import rate
 from loraone.training.scores import scored
 
 
 def train(
     trainable: Trainable, data: Encoded, evaluation: Encoded, spec: RunSpec, device: torch.device
-) -> Iterator[Metric]:
+) -> Iterator[Metric | Note]:
     """Train for ``spec.training.steps`` steps; yield step 0 (untrained) and every step after.
 
     ``train_loss`` of step k is the loss of its batch before the update. Evaluations come at step
-    0, every ``eval_every`` steps, and at the end. ``seconds`` counts training alone.
+    0, every ``eval_every`` steps, and at the end. ``seconds`` counts training alone. A note tells
+    of steps that had to be divided.
 
     Raises TrainingError where a loss or a gradient is not finite, that of step 0 included.
     """
@@ -38,6 +43,7 @@ def train(
     parameters = trainable.parameters()  # after the optimiser: LoRA-FA freezes lora_A
     descent = Float32Steps(optimizer, parameters, dtype_of(model))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(training, step))
+    steps = DividedSteps(model, data, descent, training, device)
     seconds, tokens = 0.0, 0
 
     def evaluated() -> dict[str, float]:
@@ -47,31 +53,32 @@ def train(
     untrained = evaluated()
     _check_start(untrained["eval_loss"], spec)
     yield Metric(0, untrained, 0.0, 0)
-    with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
+    with ExitStack() as stack:
+        if training.checkpointing:
+            stack.enter_context(checkpointed(model, "training.checkpointing"))
+        stack.enter_context(torch.random.fork_rng([] if device.type == "cpu" else [device]))
         torch.manual_seed(spec.seed)
         batches = training_rows(len(data), training.batch_size, spec.seed)
         for step in range(1, training.steps + 1):
             began = time.perf_counter()
-            batch = data.batch(next(batches), device)
+            rows = next(batches)
             model.train()
-            loss = mean_loss(model, batch)
             used = float(schedule.get_last_lr()[0])
-            value = _finite(float(loss.detach()), "training loss", step, spec)
-            norm = descent.backward(loss, training.max_grad_norm)
-            del loss  # and its graph
-            _finite(norm, "gradient norm", step, spec)
+            finite = partial(_finite, step=step, spec=spec)
+            taken, norm = yield from steps.gradient(rows, partial(finite, what="training loss"))
+            finite(norm, what="gradient norm")
             descent.step()
             schedule.step()
             seconds += time.perf_counter() - began
-            tokens += int(batch["attention_mask"].sum())
+            tokens += taken.tokens
             values: dict[str, float] = {
-                "train_loss": value,
+                "train_loss": taken.value,
                 "grad_norm": norm,
                 "learning_rate": used,
             }
             if step % training.eval_every == 0 or step == training.steps:
                 measured = evaluated()
-                _finite(measured["eval_loss"], "evaluation loss", step, spec)
+                finite(measured["eval_loss"], what="evaluation loss")
                 values |= measured
             yield Metric(step, values, seconds, tokens)
     model.eval()
@@ -91,7 +98,7 @@ def _check_start(loss: float, spec: RunSpec) -> None:
         )
 
 
-def _finite(value: float, what: str, step: int, spec: RunSpec) -> float:
+def _finite(value: float, *, what: str, step: int, spec: RunSpec) -> float:
     if not math.isfinite(value):
         raise TrainingError(
             f"the {what} is {value} at step {step} of {spec.training.steps} "

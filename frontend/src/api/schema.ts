@@ -2891,7 +2891,10 @@ export interface components {
             /**
              * @default {
              *       "batch_size": 16,
+             *       "checkpointing": false,
              *       "eval_every": 20,
+             *       "gradient_accumulation": 1,
+             *       "halve_on_oom": false,
              *       "loraplus_ratio": 16,
              *       "max_grad_norm": 1,
              *       "optimizer": "adamw",
@@ -4818,6 +4821,12 @@ export interface components {
              */
             batch_size: number;
             /**
+             * Checkpointing in training
+             * @description Recompute each block in the backward pass: less memory, more time, the same gradient
+             * @default false
+             */
+            checkpointing: boolean;
+            /**
              * Evaluation batch
              * @description Tokens of a batch, padding included, in evaluations and in the losses that are measured; empty: 32 texts, or the batch size where that is more, of 512 tokens
              */
@@ -4828,6 +4837,18 @@ export interface components {
              * @default 20
              */
             eval_every: number;
+            /**
+             * Parts of a step
+             * @description Passes that a step's texts are divided into: less memory, more time, the same gradient to rounding
+             * @default 1
+             */
+            gradient_accumulation: number;
+            /**
+             * Halve where memory ends
+             * @description Where a step does not fit, divide it into twice as many parts and repeat it
+             * @default false
+             */
+            halve_on_oom: boolean;
             /**
              * LoRA+ ratio
              * @description Learning rate of B over that of A

@@ -25,7 +25,7 @@ def summed_loss(head: Head, hidden: Tensor, labels: Tensor, size: int) -> Tensor
     """
     if not torch.is_grad_enabled():
         return _added(_of_chunk(head, *chunk) for chunk in _chunks(hidden, labels, size))
-    if head.needs_graph:
+    if head.needs_graph or hidden.dtype == torch.float16:  # whose gradients need their scale
         return _added(
             checkpoint(_of_chunk, head, *chunk, use_reentrant=False)
             for chunk in _chunks(hidden, labels, size)

@@ -115,6 +115,17 @@ def test_a_gradient_is_paid_for_once_by_all_runs_that_share_it() -> None:
     assert twice.memory == pytest.approx(3 * found.memory)
 
 
+def test_parts_of_a_step_and_recomputed_blocks_take_less_memory() -> None:
+    def cost(**training: object) -> cost_estimate.Cost:
+        spec = run(training={"batch_size": 64, **training}, gradient={"micro_batch": 1})
+        return cost_estimate.of_run(spec, SIZES, SPEED)
+
+    whole, halves = cost(), cost(gradient_accumulation=2)
+    assert halves.memory < whole.memory and halves.seconds == whole.seconds
+    recomputed = cost(checkpointing=True)
+    assert recomputed.memory < whole.memory and recomputed.seconds > whole.seconds
+
+
 def test_full_fine_tuning_takes_more_and_what_does_not_fit_is_named() -> None:
     small = DeviceBenchmark("test", 1e11, 3e10, 7 * 10**8, 5 * 10**8)
     specs = [run(), run(methods=["full"])]
