@@ -91,8 +91,8 @@ class Watch:
                 f"the run took {self.beat.host_memory / 1e9:.3g} GB of host memory",
                 field="training.batch_size",
                 allowed=f"up to {limit:g} GB",
-                hint="lower training.batch_size, gradient.micro_batch or data.max_length, "
-                "or set LORAONE_MEMORY_LIMIT_GB",
+                hint="raise training.gradient_accumulation, lower gradient.micro_batch, "
+                "training.eval_batch_tokens or data.max_length, or set LORAONE_MEMORY_LIMIT_GB",
             )
 
     def _check_amount(self, now: float, events: Sequence[Event]) -> None:

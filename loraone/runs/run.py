@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LOADING = ("start", "load")
-_OF_GRADIENT = ("head", "gradient", "svd", "trust", "spectra", "hessian")
+_OF_GRADIENT = ("gradient", "svd", "trust")
+_OF_LAYERS = ("spectra", "init", "measure", "export")
 _FREE = "free some space, or set LORAONE_HOME to a larger disk; then run it again"
 
 
@@ -42,7 +43,7 @@ def run(
     Every error that a user can cause ends the stream with :class:`Failed`; so does an unforeseen
     one, after its traceback went to the log.
     """
-    import torch
+    from loraone.training.memory import ran_out
 
     if TASKS[spec.task].synthetic:
         workspace = None  # it is not touched, so that a failure leaves it as it is
@@ -56,11 +57,11 @@ def run(
     except LoraOneError as error:
         _forget(workspace)
         yield Failed(**error.as_dict())  # type: ignore[arg-type]
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        _forget(workspace)
-        yield Failed(**_out_of_memory(error, spec, phase).as_dict())  # type: ignore[arg-type]
     except Exception as error:
         _forget(workspace)
+        if ran_out(error):
+            yield Failed(**_out_of_memory(error, spec, phase).as_dict())  # type: ignore[arg-type]
+            return
         if _is_disk_full(error):
             yield Failed("disk-full", f"the disk is full: {error}", hint=_FREE)
             return
@@ -78,11 +79,11 @@ def _forget(workspace: Workspace | None) -> None:
 
 def _out_of_memory(error: BaseException, spec: RunSpec, phase: str) -> TrainingError:
     """What ran out, where, and the next smaller setting of what takes the memory there."""
-    detail = next(iter(str(error).splitlines()), "") or "no detail"
+    from loraone.training.memory import first_line, where
+
     field, value, hint = _suggestion(spec, phase)
-    where = "the host" if isinstance(error, MemoryError) else "the device"
     return TrainingError(
-        f"{where} ran out of memory in the phase {phase}: {detail}",
+        f"{where(error)} ran out of memory in the phase {phase}: {first_line(error)}",
         field=field,
         value=value,
         hint=hint,
@@ -90,7 +91,7 @@ def _out_of_memory(error: BaseException, spec: RunSpec, phase: str) -> TrainingE
 
 
 def _suggestion(spec: RunSpec, phase: str) -> tuple[str, object, str]:
-    """A field, its value, and what to set it to."""
+    """A field, its value, and what to set it to. Evaluations say it themselves."""
     if phase in _LOADING:
         if spec.model.dtype == "float32":
             return "model.dtype", spec.model.dtype, "set model.dtype to bfloat16: half of it"
@@ -104,9 +105,26 @@ def _suggestion(spec: RunSpec, phase: str) -> tuple[str, object, str]:
         strategy = spec.gradient.strategy
         hint = "set gradient.strategy to sketch, or choose fewer target layers"
         return "gradient.strategy", strategy, hint
-    size = spec.training.batch_size
-    if size > 1:
+    training = spec.training
+    size = training.batch_size
+    if phase == "head" and size > 1:
         return "training.batch_size", size, f"set training.batch_size to {size // 2}"
+    if phase == "train":
+        parts = training.gradient_accumulation
+        if parts < size:
+            field, more = "training.gradient_accumulation", min(size, 2 * parts)
+            hint = f"set {field} to {more}: the same steps in smaller parts; or halve_on_oom"
+            return field, parts, hint
+        if not training.checkpointing:
+            return "training.checkpointing", False, "set training.checkpointing"
+    if phase == "hessian":
+        texts = spec.measure.hessian_samples
+        if texts > 1:
+            return "measure.hessian_samples", texts, f"set measure.hessian_samples to {texts // 2}"
+        return "measure.hessian", True, "leave measure.hessian out"
+    if phase in _OF_LAYERS:
+        targets = spec.model.targets
+        return "model.targets", targets, "choose fewer target layers, or a smaller rank"
     length = spec.data.max_length
     return "data.max_length", length, f"set data.max_length to {length // 2}"
 

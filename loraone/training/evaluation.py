@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from loraone.inputs.data.batches import IGNORED, BatchSize, Encoded, loss_tokens
+from loraone.errors import TrainingError
+from loraone.inputs.data.batches import IGNORED, Batch, BatchSize, Encoded, loss_tokens
 from loraone.inputs.models.head import run_blocks
 from loraone.inputs.models.loss import MOST_LOGITS, loss_of, mean_loss, words
 from loraone.spec.training import TrainingSpec
+from loraone.training.memory import first_line, ran_out, where
 from loraone.training.scores import Outcome
 
 # Where no number of tokens is asked for: texts at the least, since nothing is kept for a backward
@@ -38,13 +40,38 @@ def evaluate(
     for batch in data.batches_of_tokens(rows, size, device):
         count = loss_tokens(batch, model)
         total += count
-        if data.tokenwise:
-            loss += float(mean_loss(model, batch)) * count
-        else:
-            output = model(**batch)
-            loss += float(loss_of(model, output, batch)) * count
-            right += int((output.logits.argmax(dim=-1) == batch["labels"]).sum())
+        try:
+            mean, correct = _measured(model, batch, tokenwise=data.tokenwise)
+        except (RuntimeError, MemoryError) as error:
+            if ran_out(error):
+                raise _too_large(batch, error) from error
+            raise
+        loss += mean * count
+        right += correct
     return Outcome(loss / total, right, total)
+
+
+def _measured(model: Any, batch: Batch, *, tokenwise: bool) -> tuple[float, int]:
+    """The mean loss of a batch, and how many of its texts are classified rightly."""
+    if tokenwise:
+        return float(mean_loss(model, batch)), 0
+    output = model(**batch)
+    right = int((output.logits.argmax(dim=-1) == batch["labels"]).sum())
+    return float(loss_of(model, output, batch)), right
+
+
+def _too_large(batch: Batch, error: BaseException) -> TrainingError:
+    texts, width = batch["input_ids"].shape
+    name, given, less = "training.eval_batch_tokens", texts * width, texts // 2 * width
+    if texts == 1:
+        name, given, less = "data.max_length", width, width // 2
+    return TrainingError(
+        f"{where(error)} ran out of memory in an evaluation, at a batch of {texts} × {width} "
+        f"tokens: {first_line(error)}",
+        field=name,
+        value=given,
+        hint=f"set {name} to {less}",
+    )
 
 
 @torch.no_grad()
