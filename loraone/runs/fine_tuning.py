@@ -208,6 +208,8 @@ class FineTuning:
             yield Progress("hessian", 0, 1)
             if self.spec.adapter.dora and self.spec.trains_adapter:
                 yield Note("no Hessian eigenvalue: DoRA's gradient leaves a term out and has none")
+            elif self.spec.model.attn_implementation == "flash_attention_2":
+                yield Note("no Hessian eigenvalue: flash_attention_2 has no second derivative")
             else:
                 curvature = self.measurement.curvature(trainable)
                 if all(map(math.isfinite, curvature.values())):

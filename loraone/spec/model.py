@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from loraone.spec.base import Spec, Text, Word, at_most
@@ -45,6 +45,13 @@ class ModelSpec(Spec):
         description="Number format of the loaded weights",
         json_schema_extra=form(section="Adapter", order=1),
     )
+    attn_implementation: Literal["auto", "eager", "sdpa", "flash_attention_2"] = Field(
+        "auto",
+        title="Attention",
+        description="auto: what transformers chooses; eager: matrix products; sdpa: PyTorch's "
+        "kernels; flash_attention_2: of the package flash-attn, on CUDA in 16 bits",
+        json_schema_extra=form(section="Adapter", order=2),
+    )
     targets: (
         Literal["all-linear"]
         | Annotated[
@@ -62,3 +69,13 @@ class ModelSpec(Spec):
         ),
         json_schema_extra=form(order=3, widget="targets"),
     )
+
+    @model_validator(mode="after")
+    def _attends(self) -> ModelSpec:
+        if self.attn_implementation == "flash_attention_2" and self.dtype == "float32":
+            raise PydanticCustomError(
+                "attention_needs_16_bits",
+                "flash_attention_2 computes in 16 bits; allowed with float32: auto, eager, sdpa",
+                {"given": self.attn_implementation, "at": "attn_implementation"},
+            )
+        return self

@@ -2843,6 +2843,7 @@ export interface components {
             methods: components["schemas"]["MethodSpec"][];
             /**
              * @default {
+             *       "attn_implementation": "auto",
              *       "dtype": "float32",
              *       "id": "builtin:minilm",
              *       "targets": "all-linear"
@@ -3491,6 +3492,13 @@ export interface components {
          * @description Which pretrained model, and which of its linear layers are adapted.
          */
         ModelSpec: {
+            /**
+             * Attention
+             * @description auto: what transformers chooses; eager: matrix products; sdpa: PyTorch's kernels; flash_attention_2: of the package flash-attn, on CUDA in 16 bits
+             * @default auto
+             * @enum {string}
+             */
+            attn_implementation: "auto" | "eager" | "sdpa" | "flash_attention_2";
             /**
              * Weights in
              * @description Number format of the loaded weights

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from loraone.catalog import TASKS
 from loraone.errors import ModelError
-from loraone.inputs.models import vocabulary, weights
+from loraone.inputs.models import attention, vocabulary, weights
 from loraone.inputs.models.digests import combined, digest, weight_digests
 from loraone.inputs.models.folder import CONFIG, refuse_adapter, refuse_quantised
 from loraone.inputs.models.json_files import read_json
@@ -56,6 +56,7 @@ def load(spec: ModelSpec, task: str, labels: int, device: torch.device) -> Loade
         refuse_quantised(config.to_dict(), spec.id)
         auto_class = getattr(transformers, TASKS[task].auto_class)
         _refuse_other_tasks(config, auto_class, spec, task)
+        attending = attention.options(spec, _class_of(config, auto_class), device)
         tokenizer = transformers.AutoTokenizer.from_pretrained(location, **options)
         # A head of another size in the checkpoint is no matter, it is drawn anew anyway: any other
         # weight that does not fit is refused below.
@@ -67,6 +68,7 @@ def load(spec: ModelSpec, task: str, labels: int, device: torch.device) -> Loade
             output_loading_info=True,
             **options,
             **kinds,
+            **attending,
         )
     heads = weights.new_heads(model, info["missing_keys"]) if TASKS[task].new_head else ()
     weights.check_complete(model, info, heads, spec)
@@ -168,6 +170,12 @@ def _refuse_other_tasks(config: Any, auto_class: Any, spec: ModelSpec, task: str
         allowed=", ".join(possible) or "another model: none of the tasks here can use it",
         hint="choose another task, or a model of another type",
     )
+
+
+def _class_of(config: Any, auto_class: Any) -> Any:
+    """The class that an automatic class loads a configuration into; the first of several."""
+    found = auto_class._model_mapping[type(config)]
+    return found[0] if isinstance(found, tuple | list) else found
 
 
 @torch.no_grad()
