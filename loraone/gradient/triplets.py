@@ -26,7 +26,9 @@ class TopTriplets:
             for part in "USV"
         }
         tensors |= {f"spectrum/{name}": values for name, values in self.spectra.items()}
-        scalars = {name: [d.frobenius, d.error, d.gap] for name, d in self.layers.items()}
+        scalars = {
+            name: [d.frobenius, d.error, d.gap, d.residuals] for name, d in self.layers.items()
+        }
         return tensors, scalars
 
     @classmethod

@@ -1,0 +1,47 @@
+"""How precisely a device computes, and factors that bring any matrix into its range."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+# What is kept is float32: no vector is known better than this.
+RESOLUTION = torch.finfo(torch.float32).eps
+
+
+def widest(device: torch.device) -> torch.dtype:
+    """The widest format that the device computes in: Apple's GPUs have no float64."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def widened(matrix: Tensor) -> Tensor:
+    """The matrix in the widest format of its own device."""
+    return matrix.to(widest(matrix.device))
+
+
+def scaled(matrix: Tensor) -> tuple[Tensor, float]:
+    """``(2^-e M, 2^e)`` in the widest format, with the largest entry in [½, 1).
+
+    A power of two changes no digit, and the squares neither overflow nor vanish. Raises ValueError
+    for entries that are NaN or infinite.
+    """
+    largest = float(matrix.abs().amax()) if matrix.numel() else 0.0
+    if not math.isfinite(largest):
+        raise ValueError(
+            f"the matrix of shape {tuple(matrix.shape)} has the entry {largest}; allowed: finite "
+            "numbers"
+        )
+    # Subnormal float32 entries need a factor that float32 itself does not have.
+    exponent = max(math.frexp(largest)[1], -120)
+    return widened(matrix) * math.ldexp(1.0, -exponent), math.ldexp(1.0, exponent)
+
+
+def core_svd(core: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The SVD of small matrices (…, k, k), by the CPU in float64, handed back to their device.
+
+    GPUs take longer for it than the CPU, and some have no float64.
+    """
+    U, S, Vh = torch.linalg.svd(core.cpu().double(), full_matrices=False)
+    return U.to(core), S, Vh.to(core)
