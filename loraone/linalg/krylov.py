@@ -46,8 +46,8 @@ def block_krylov(stack: Tensor, r: int, seed: int, tolerance: float) -> list[Tri
     """
     count, _, n = stack.shape
     width = r + OVERSAMPLING
-    draw = torch.Generator().manual_seed(seed)
-    start = torch.linalg.qr(torch.randn(n, width, generator=draw).to(stack))[0]
+    draw = torch.Generator("cpu").manual_seed(seed)
+    start = torch.linalg.qr(torch.randn(n, width, generator=draw, device="cpu").to(stack))[0]
     right = start.expand(count, n, width)
     left, core = stack[:, :, :0], stack.new_zeros(count, 0, 0)
     waiting = list(range(count))

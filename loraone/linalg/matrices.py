@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from loraone.linalg.precision import core_svd, widened, widest
 from loraone.linalg.spectra import singular_values
 from loraone.linalg.svd import Decomposition, truncated_svd
 
@@ -20,11 +21,15 @@ class LowRank:
 
     def decompose(self) -> Decomposition:
         """Its exact SVD through two thin QRs and a k × k core, in float64."""
-        q_left, r_left = torch.linalg.qr(self.left.double())
-        q_right, r_right = torch.linalg.qr(self.right.double().T)
-        U, S, Vh = torch.linalg.svd(r_left @ r_right.T, full_matrices=False)
+        q_left, r_left = torch.linalg.qr(widened(self.left))
+        q_right, r_right = torch.linalg.qr(widened(self.right).T)
+        U, S, Vh = core_svd(r_left @ r_right.T)
         return Decomposition(
-            (q_left @ U).float(), S.float(), (q_right @ Vh.T).float(), float(torch.linalg.norm(S))
+            (q_left @ U).float(),
+            S.float().to(U.device),
+            (q_right @ Vh.T).float(),
+            float(torch.linalg.norm(S)),
+            residuals=[0.0] * len(S),  # those of float64
         )
 
     def dense(self) -> Tensor:
@@ -37,7 +42,7 @@ class LowRank:
 
     def inner(self, other: Tensor) -> float:
         """⟨self, other⟩ = Σ_ij self_ij other_ij, other (m, n)."""
-        return float(((self.left.T @ other) * self.right).double().sum())
+        return _sum((self.left.T @ other) * self.right)
 
     def singular_values(self) -> Tensor:
         """Its min(m, n, k) singular values, descending."""
@@ -64,7 +69,7 @@ class Dense:
 
     def inner(self, other: Tensor) -> float:
         """⟨self, other⟩ = Σ_ij self_ij other_ij, other (m, n)."""
-        return float((self.matrix * other).double().sum())
+        return _sum(self.matrix * other)
 
     def singular_values(self) -> Tensor:
         """All its singular values, descending."""
@@ -76,3 +81,7 @@ class Dense:
 
 
 Change = LowRank | Dense
+
+
+def _sum(entries: Tensor) -> float:
+    return float(entries.sum(dtype=widest(entries.device)))

@@ -38,10 +38,17 @@ def scaled(matrix: Tensor) -> tuple[Tensor, float]:
     return widened(matrix) * math.ldexp(1.0, -exponent), math.ldexp(1.0, exponent)
 
 
-def core_svd(core: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The SVD of small matrices (…, k, k), by the CPU in float64, handed back to their device.
+def core_values(core: Tensor) -> Tensor:
+    """The singular values of small matrices (…, k, k), on the CPU in float64."""
+    found: Tensor = torch.linalg.svdvals(core.cpu().double())
+    return found
 
-    GPUs take longer for it than the CPU, and some have no float64.
+
+def core_svd(core: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The SVD of small matrices (…, k, k), by the CPU in float64.
+
+    The vectors go back to the matrices' device, the values stay on the CPU. GPUs take longer for
+    it than the CPU, and some have no float64.
     """
     U, S, Vh = torch.linalg.svd(core.cpu().double(), full_matrices=False)
     return U.to(core), S, Vh.to(core)

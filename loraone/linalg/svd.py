@@ -157,7 +157,7 @@ def _error(S: Tensor, residuals: Sequence[float], frobenius: float, resolution: 
     r = len(residuals)
     theta = S.cpu().double() ** 2
     noise = S[0].cpu().double() * resolution * 4  # what is left of products that are rounded
-    rho = (torch.tensor(residuals, dtype=torch.float64) - noise).clamp(min=0)
+    rho = (torch.tensor(residuals, dtype=torch.float64, device="cpu") - noise).clamp(min=0)
     eta = theta[:r].sqrt() * rho
     below = theta[r] if len(theta) > r else theta.new_zeros(())
     missed = torch.minimum(eta, eta**2 / (theta[:r] - below).clamp(min=1e-300))
