@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -26,6 +27,7 @@ from loraone.spec.start import StartSpec
 
 Inspect = Callable[[str, Tensor], None]
 Gradients = dict[str, Tensor]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,11 @@ class GradientComputation:
     strategy: str
     budget: int = 0
 
-    def gradients(self, rows: Sequence[int], halves: Halves | None = None) -> Steps[Gradients]:
-        """G of every layer, (out, in); a micro-batch a step. ``halves`` look on."""
+    def gradients(
+        self, rows: Sequence[int], halves: Halves | None = None
+    ) -> Steps[tuple[Gradients, float]]:
+        """G of every layer, (out, in), and the mean loss; a micro-batch a step. ``halves`` look
+        on."""
         first, second = self._halves(rows)
         return (yield from self._sums(self.loaded.layers, [*first, *second], halves))
 
@@ -58,13 +63,12 @@ class GradientComputation:
 
     def _sums(
         self, layers: Sequence[TargetLayer], batches: Sequence[Batch], halves: Halves | None
-    ) -> Steps[Gradients]:
+    ) -> Steps[tuple[Gradients, float]]:
         model, dropout = self.loaded.model, self.spec.gradient.dropout
         with self._blocks():
-            gradients, _ = yield from gradient_steps(
-                model, layers, batches, dropout=dropout, halves=halves
+            return (
+                yield from gradient_steps(model, layers, batches, dropout=dropout, halves=halves)
             )
-        return gradients
 
     def triplets(
         self,
@@ -123,7 +127,7 @@ class GradientComputation:
         for place, group in enumerate(groups):
             looking = self.halves(rows, count) if halves else None
             before, whole = place * len(batches), len(groups) * len(batches)
-            sums = yield from _counted(self._sums(group, batches, looking), before, whole)
+            sums, _ = yield from _counted(self._sums(group, batches, looking), before, whole)
             for name in list(sums):
                 gradient = sums.pop(name)
                 if inspect is not None:
@@ -144,7 +148,8 @@ class GradientComputation:
         if self.strategy != "accumulate":
             return (yield from self._agreement_by_passes(rows, count))
         looking = self.halves(rows, count, alone=True)
-        for step in self.gradients(rows, looking):
+        first, second = self._halves(rows)
+        for step in self._sums(self.loaded.layers, [*first, *second], looking):
             yield replace(step, phase="trust")
         return (yield from looking.agreements())
 
@@ -174,12 +179,12 @@ class GradientComputation:
             yield
 
 
-def _counted(steps: Steps[Gradients], before: int, whole: int) -> Steps[Gradients]:
+def _counted(steps: Steps[T], before: int, whole: int) -> Steps[T]:
     """The steps of one pass as some of all passes' steps."""
     while True:
         try:
             step = next(steps)
         except StopIteration as end:
-            sums: Gradients = end.value
-            return sums
+            value: T = end.value
+            return value
         yield replace(step, done=before + step.done, total=whole)

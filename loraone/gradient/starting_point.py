@@ -22,8 +22,9 @@ class StartingPoint:
     ``heads`` are the states of the new head's modules, ``weights_hash`` is that of the whole model
     with them. ``spectra`` are all singular values of the gradient, by layer, as far as they were
     seen: a sketch knows none. ``decompositions`` and ``agreements`` (of split halves) are by the
-    number of triplets. ``halves`` are agreements yet to be computed, of what
-    the passes of the gradient left.
+    number of triplets. ``loss`` is that of the gradient batch where the pass that took the gradient
+    knows it: in eval mode, with all gradients held. ``halves`` are agreements yet to be computed,
+    of what the passes of the gradient left.
     """
 
     strategy: GradientStrategy
@@ -31,6 +32,7 @@ class StartingPoint:
     weights_hash: str
     gradient_rows: list[int]
     held_out_rows: list[int]
+    loss: float | None = None
     gradients: dict[str, Tensor] = field(default_factory=dict)
     halves: dict[int, Steps[dict[str, Agreement]]] = field(default_factory=dict)
     spectra: dict[str, Tensor] = field(default_factory=dict)
@@ -71,6 +73,7 @@ class StartingPoint:
             "weights_hash": self.weights_hash,
             "gradient_rows": self.gradient_rows,
             "held_out_rows": self.held_out_rows,
+            "loss": self.loss,
         }
         return tensors, beside
 

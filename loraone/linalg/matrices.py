@@ -32,6 +32,10 @@ class LowRank:
             residuals=[0.0] * len(S),  # those of float64
         )
 
+    def is_zero(self) -> bool:
+        """Whether a factor, and with it every entry, is exactly zero."""
+        return not (self.left.any() and self.right.any())
+
     def dense(self) -> Tensor:
         """The matrix itself, (m, n)."""
         return self.left @ self.right
@@ -58,6 +62,10 @@ class Dense:
     """A matrix that is kept as it is, with the interface of :class:`LowRank`."""
 
     matrix: Tensor
+
+    def is_zero(self) -> bool:
+        """Whether every entry is exactly zero."""
+        return not self.matrix.any()
 
     def dense(self) -> Tensor:
         """The matrix itself, (m, n)."""

@@ -17,6 +17,22 @@ CHECKED_TEXTS = 8
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """What is read of the held-out batch: its mean loss, and logits of its first few texts."""
+
+    loss: float
+    logits: Tensor
+
+
+@dataclass(frozen=True)
+class Untouched:
+    """The pretrained model before any initialisation: losses and evaluation, and its logits."""
+
+    values: dict[str, float]
+    logits: Tensor
+
+
+@dataclass(frozen=True)
 class Evaluator:
     """Measures models on the same rows: the gradient batch and the held-out batch of ``train``,
     and all of ``evaluation_split``."""
@@ -28,16 +44,18 @@ class Evaluator:
     size: BatchSize
     device: torch.device
 
-    def losses(self, model: Any) -> dict[str, float]:
-        """The mean loss on the gradient batch and on the held-out batch."""
-        return {
-            "gradient_batch_loss": self._loss(model, self.gradient_rows),
-            "held_out_loss": self._loss(model, self.held_out_rows),
-        }
+    def gradient_batch_loss(self, model: Any) -> float:
+        """The mean loss on the gradient batch."""
+        rows = self.gradient_rows
+        return evaluation.evaluate(model, self.train, rows, self.size, self.device).mean_loss
 
-    def held_out_loss(self, model: Any) -> float:
-        """The mean loss on the held-out batch alone."""
-        return self._loss(model, self.held_out_rows)
+    def held_out(self, model: Any) -> HeldOut:
+        """The mean loss on the held-out batch, and the logits of its first few texts: one pass."""
+        return HeldOut(
+            *evaluation.evaluate_with_logits(
+                model, self.train, self.held_out_rows, CHECKED_TEXTS, self.size, self.device
+            )
+        )
 
     def evaluation(self, model: Any) -> Outcome:
         """Loss and right answers on the evaluation split."""
@@ -48,7 +66,3 @@ class Evaluator:
         """Logits of the first few held-out texts."""
         rows = self.held_out_rows[:CHECKED_TEXTS]
         return evaluation.logits(model, self.train, rows, self.device)
-
-    def _loss(self, model: Any, rows: Sequence[int]) -> float:
-        train = self.train
-        return evaluation.evaluate(model, train, rows, self.size, self.device).mean_loss

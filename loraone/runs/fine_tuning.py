@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
@@ -28,7 +27,7 @@ from loraone.events import (
 from loraone.gradient.finite import check_untouched
 from loraone.inputs.models.paths import preflight
 from loraone.inputs.models.targets import TargetLayer
-from loraone.measure.evaluator import Evaluator
+from loraone.measure.evaluator import Evaluator, Untouched
 from loraone.runs.artifacts import Trained, write_adapter, write_directions
 from loraone.runs.environment import describe, memory_bytes
 from loraone.runs.initialisation import initialise
@@ -54,14 +53,6 @@ def run(
     for error in preflight(spec, roots):
         raise error
     yield from FineTuning(spec, workspace or Workspace(), output).events()
-
-
-@dataclass(frozen=True)
-class Untouched:
-    """The pretrained model before any initialisation: losses and evaluation, and its logits."""
-
-    values: dict[str, float]
-    logits: Tensor
 
 
 class FineTuning:
@@ -148,11 +139,10 @@ class FineTuning:
 
     def _measure_untouched(self, evaluator: Evaluator) -> Untouched:
         """The pretrained model; its values are kept for the next run."""
-        model = self.workspace.prepared.loaded.model
-        values = self.workspace.untouched(evaluator)
-        said = {name.replace("_", " "): value for name, value in values.items()}
+        untouched = self.workspace.untouched(evaluator)
+        said = {name.replace("_", " "): value for name, value in untouched.values.items()}
         check_untouched(said, self.spec.model.dtype)
-        return Untouched(values, evaluator.logits(model))
+        return untouched
 
     def _trainable(self) -> Trainable:
         ready = self.workspace.prepared
@@ -194,15 +184,9 @@ class FineTuning:
         chosen: dict[str, Number],
     ) -> Generator[Event, None, InitReport]:
         """What the initialisation did to the model and its layers."""
-        after = evaluator.losses(trainable.model)
-        with trainable.switched_off():
-            off = evaluator.logits(trainable.model)
-        on = evaluator.logits(trainable.model)
         scalars: dict[str, Number] = {}
         scalars |= {f"{name}_before": value for name, value in untouched.values.items()}
-        scalars |= {f"{name}_after": value for name, value in after.items()}
-        scalars["logit_change"] = float((on - untouched.logits).abs().max())
-        scalars["logit_change_off"] = float((off - untouched.logits).abs().max())
+        scalars |= self._after(trainable, evaluator, untouched)
         columns = self.measurement.init_columns(trainable)
         if self.spec.measure.hessian:
             yield Progress("hessian", 0, 1)
@@ -222,6 +206,26 @@ class FineTuning:
         yield report
         yield self.measurement.overlaps(0, trainable)
         return report
+
+    def _after(
+        self, trainable: Trainable, evaluator: Evaluator, untouched: Untouched
+    ) -> dict[str, Number]:
+        """Losses and logits of the model as it begins to train, in as few passes as they need."""
+        model, before = trainable.model, untouched.values["gradient_batch_loss"]
+        held_out = evaluator.held_out(model)
+        change = _largest(held_out.logits - untouched.logits)
+        # Where nothing was added and nothing is seen, it is the model that was measured.
+        same = change == 0 and self.measurement.adds_nothing(trainable)
+        off = untouched.logits
+        if self.spec.trains_adapter and self.workspace.prepared.pretrained.may_have_changed:
+            with trainable.switched_off():
+                off = evaluator.logits(model)
+        return {
+            "gradient_batch_loss_after": before if same else evaluator.gradient_batch_loss(model),
+            "held_out_loss_after": held_out.loss,
+            "logit_change": change,
+            "logit_change_off": _largest(off - untouched.logits),
+        }
 
     def _train(self, trainable: Trainable) -> Generator[Event, None, Metric]:
         """Train, with alignment along the way; the last step's metric is handed on."""
@@ -267,6 +271,10 @@ class FineTuning:
     @property
     def _layers(self) -> tuple[TargetLayer, ...]:
         return self.workspace.prepared.loaded.layers
+
+
+def _largest(change: Tensor) -> float:
+    return float(change.abs().max())
 
 
 def _summary(

@@ -62,7 +62,7 @@ def initialise(
 
 def _loss_with(factors: Mapping[str, Factors], adapted: Adapted, evaluator: Evaluator) -> float:
     adapted.install(Initialisation(factors))
-    return evaluator.held_out_loss(adapted.model)
+    return evaluator.held_out(adapted.model).loss
 
 
 def _check_finite(row: catalog.Method, initialisation: Initialisation) -> None:

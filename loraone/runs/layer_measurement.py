@@ -41,6 +41,11 @@ class LayerMeasurement:
                 values = initial.singular_values()
                 yield spectra.spectra(layer.name, "init", values, self._spec.rank)
 
+    def adds_nothing(self, trainable: Measurable) -> bool:
+        """Whether ``s·B₀A₀`` is exactly zero in every layer, as in LoRA."""
+        products = (trainable.initial(layer.name) for layer in self._layers)
+        return all(product is None or product.is_zero() for product in products)
+
     def init_columns(self, trainable: Measurable) -> dict[str, Float32Array]:
         """The metrics of the initialisation's report, a value per layer."""
         return reports.init_columns(self._model(trainable))

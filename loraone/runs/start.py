@@ -53,7 +53,8 @@ def compute_start(
         yield Progress("gradient", 0, 1)
         computation = GradientComputation(spec, loaded, prepared.train, device, strategy.name)
         looking = computation.halves(gradient_rows, halves) if halves else None
-        start.gradients = yield from computation.gradients(gradient_rows, looking)
+        start.gradients, loss = yield from computation.gradients(gradient_rows, looking)
+        start.loss = None if spec.gradient.dropout else loss
         if looking is not None:
             start.halves[halves] = looking.agreements()
     for done, (name, gradient) in enumerate(start.gradients.items()):

@@ -25,7 +25,7 @@ from loraone.inputs.data.batches import Batch
 from loraone.inputs.models import loading, stamps
 from loraone.inputs.models.digests import combined, weight_digests
 from loraone.linalg.subspaces import Agreement
-from loraone.measure.evaluator import Evaluator
+from loraone.measure.evaluator import Evaluator, Untouched
 from loraone.progress import Steps
 from loraone.runs.environment import arithmetic
 from loraone.runs.integrity import KeptTensors
@@ -64,7 +64,7 @@ class Workspace:
         self._start: StartingPoint | None = None
         self._shared_key = ""
         self._memory: tuple[StartSpec, int] | None = None
-        self._untouched: tuple[Evaluator, dict[str, float]] | None = None
+        self._untouched: tuple[Evaluator, Untouched] | None = None
         self._kept = KeptTensors()
 
     @property
@@ -164,13 +164,20 @@ class Workspace:
         )
         start.halves.pop(count, None)  # where another worker was first
 
-    def untouched(self, evaluator: Evaluator) -> dict[str, float]:
+    def untouched(self, evaluator: Evaluator) -> Untouched:
         """What is measured of the model at the start, before any initialisation; kept for the next
         run that has it measured in the same way."""
         if self._untouched is None or self._untouched[0] != evaluator:
             model, task = self.prepared.loaded.model, self._started.task
-            values = evaluator.losses(model) | scored(evaluator.evaluation(model), task)
-            self._untouched = evaluator, values
+            held_out, known = evaluator.held_out(model), self.start.loss
+            values = {
+                "gradient_batch_loss": (
+                    evaluator.gradient_batch_loss(model) if known is None else known
+                ),
+                "held_out_loss": held_out.loss,
+            }
+            values |= scored(evaluator.evaluation(model), task)
+            self._untouched = evaluator, Untouched(values, held_out.logits)
         return self._untouched[1]
 
     def calibration(self, size: int) -> Iterator[Batch]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from loraone.errors import TrainingError
 from loraone.inputs.data.batches import IGNORED, Batch, BatchSize, Encoded, loss_tokens
 from loraone.inputs.models.head import run_blocks
-from loraone.inputs.models.loss import MOST_LOGITS, loss_of, mean_loss, words
+from loraone.inputs.models.loss import MOST_LOGITS, loss_in_chunks, loss_of, mean_loss, words
 from loraone.spec.training import TrainingSpec
 from loraone.training.memory import first_line, ran_out, where
 from loraone.training.scores import Outcome
@@ -86,15 +86,44 @@ def logits(
 
     Where they are more than ``most`` numbers, those of some positions, equally far apart.
     """
+    return _with_logits(model, data, rows, device, most)[1]
+
+
+@torch.no_grad()
+def evaluate_with_logits(
+    model: Any,
+    data: Encoded,
+    rows: Sequence[int],
+    first: int,
+    size: BatchSize,
+    device: torch.device,
+) -> tuple[float, Tensor]:
+    """The mean loss of :func:`evaluate`, and the :func:`logits` of the ``first`` so many rows,
+    which are a batch of their own: one pass over all of them."""
+    mean, found, count = _with_logits(model, data, rows[:first], device, MOST_LOGITS)
+    if len(rows) <= first:
+        return mean, found
+    rest = evaluate(model, data, rows[first:], size, device)
+    return (mean * count + rest.mean_loss * rest.count) / (count + rest.count), found
+
+
+def _with_logits(
+    model: Any, data: Encoded, rows: Sequence[int], device: torch.device, most: int
+) -> tuple[float, Tensor, int]:
+    """Mean loss, logits, and number of loss tokens of one batch."""
     model.eval()
     batch = data.batch(rows, device)
-    if not data.tokenwise:
-        return torch.as_tensor(model(**batch).logits.float().cpu())
-    counts = batch["labels"] != IGNORED
-    ran = run_blocks(model, batch) if counts.numel() * words(model) > most else None
-    if ran is None:
-        return torch.as_tensor(model(**batch).logits.float().cpu()[counts.cpu()])
+    count = loss_tokens(batch, model)
+    counts = batch["labels"] != IGNORED if data.tokenwise else None
+    large = counts is not None and counts.numel() * words(model) > most
+    ran = run_blocks(model, batch) if large else None
+    if ran is None or counts is None:
+        output = model(**batch)
+        found = output.logits.float().cpu()
+        found = found if counts is None else found[counts.cpu()]
+        return float(loss_of(model, output, batch)), found, count
     head, hidden = ran
     chosen = hidden[counts]
     apart = -(-len(chosen) * words(model) // most)
-    return torch.as_tensor(head.logits(chosen[::apart]).float().cpu())
+    found = head.logits(chosen[::apart]).float().cpu()
+    return float(loss_in_chunks(model, head, hidden, batch["labels"], most)), found, count

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy, pad
 
 from loraone.inputs.data.batches import IGNORED, Batch, predicts_next
 from loraone.inputs.models.chunked_loss import summed_loss
-from loraone.inputs.models.head import adds_a_loss, run_blocks
+from loraone.inputs.models.head import Head, adds_a_loss, run_blocks
 
 HALF = (torch.bfloat16, torch.float16)
 # What the loss is multiplied by before the one-step gradient of a model in float16, whose smallest
@@ -30,16 +30,22 @@ def mean_loss(model: Any, batch: Batch, most: int = MOST_LOGITS) -> Tensor:
     if labels is not None and labels.dim() == 2 and labels.numel() * words(model) > most:
         ran = run_blocks(model, batch)
         if ran is not None:
-            head, hidden = ran
-            labels = _aligned(model, labels).to(hidden.device)
-            counts = labels != IGNORED
-            size = max(1, most // words(model))
-            return summed_loss(head, hidden[counts], labels[counts], size) / counts.sum()
+            return loss_in_chunks(model, *ran, labels, most)
     if _is_of_next(model, batch):  # the loss is taken from the logits
         output = model(**{name: given for name, given in batch.items() if name != "labels"})
     else:
         output = model(**batch)
     return loss_of(model, output, batch)
+
+
+def loss_in_chunks(
+    model: Any, head: Head, hidden: Tensor, labels: Tensor, most: int = MOST_LOGITS
+) -> Tensor:
+    """The mean loss of what a model's blocks came to, at most so many logits at a time."""
+    labels = _aligned(model, labels).to(hidden.device)
+    counts = labels != IGNORED
+    size = max(1, most // words(model))
+    return summed_loss(head, hidden[counts], labels[counts], size) / counts.sum()
 
 
 def loss_of(model: Any, output: Any, batch: Batch) -> Tensor:

@@ -60,6 +60,11 @@ class PretrainedWeights(Mapping[str, Tensor]):
             self._found = self._search()
         self._may_change = True
 
+    @property
+    def may_have_changed(self) -> bool:
+        """Whether a run has said since the last :meth:`restore` that the model's are others."""
+        return self._may_change
+
     @torch.no_grad()
     def restore(self, digests: Mapping[str, str]) -> list[str]:
         """Put back those whose digest in ``digests``, the model's as it is, is not what it was; the

@@ -133,7 +133,8 @@ def test_the_gradient_is_the_same_whether_the_halves_are_asked_for_or_not(
     computation = GradientComputation(
         spec.start, ready.loaded, ready.train, workspace.device, "accumulate"
     )
-    with_halves = finish(computation.gradients(rows, computation.halves(rows, RANK)))
-    without = finish(computation.gradients(rows))
+    with_halves, loss = finish(computation.gradients(rows, computation.halves(rows, RANK)))
+    without, same_loss = finish(computation.gradients(rows))
+    assert loss == same_loss
     assert with_halves.keys() == without.keys()
     assert all(with_halves[name].equal(without[name]) for name in without)

@@ -101,7 +101,7 @@ def content(workspace: Workspace, spec: RunSpec) -> dict[str, Any]:
         "rows": (start.gradient_rows, start.held_out_rows),
         "weights": (start.weights_hash, loading.weights_hash(ready.loaded.model)),
         "agreements": start.agreements[spec.rank],
-        "untouched": workspace.untouched(evaluator),
+        "untouched": workspace.untouched(evaluator).values,
         "strategy": workspace.strategy(spec).name,
         "held": workspace.strategy(spec).held,
     }

@@ -138,9 +138,12 @@ def test_a_grid_of_all_methods_and_rates_takes_one_gradient_for_all_its_workers(
     assert expand(everything.model_copy(update=named)) == expand(everything)
     taken = []
     real = GradientComputation.gradients
-    monkeypatch.setattr(
-        GradientComputation, "gradients", lambda self, rows: taken.append(rows) or real(self, rows)
-    )
+
+    def counted(self: GradientComputation, rows: Any, halves: Any = None) -> Any:
+        taken.append(rows)
+        return real(self, rows, halves)
+
+    monkeypatch.setattr(GradientComputation, "gradients", counted)
     some = everything.model_copy(update={"methods": everything.methods[:3]})
     workers = [Workspace("cpu"), Workspace("cpu")]
     for i, each in enumerate(expand(some)):
