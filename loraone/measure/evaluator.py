@@ -65,4 +65,4 @@ class Evaluator:
     def logits(self, model: Any) -> Tensor:
         """Logits of the first few held-out texts."""
         rows = self.held_out_rows[:CHECKED_TEXTS]
-        return evaluation.logits(model, self.train, rows, self.device)
+        return evaluation.logits(model, self.train, rows, self.size, self.device)

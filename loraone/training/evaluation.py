@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -40,12 +41,8 @@ def evaluate(
     for batch in data.batches_of_tokens(rows, size, device):
         count = loss_tokens(batch, model)
         total += count
-        try:
+        with _named(batch):
             mean, correct = _measured(model, batch, tokenwise=data.tokenwise)
-        except (RuntimeError, MemoryError) as error:
-            if ran_out(error):
-                raise _too_large(batch, error) from error
-            raise
         loss += mean * count
         right += correct
     return Outcome(loss / total, right, total)
@@ -58,6 +55,17 @@ def _measured(model: Any, batch: Batch, *, tokenwise: bool) -> tuple[float, int]
     output = model(**batch)
     right = int((output.logits.argmax(dim=-1) == batch["labels"]).sum())
     return float(loss_of(model, output, batch)), right
+
+
+@contextmanager
+def _named(batch: Batch) -> Iterator[None]:
+    """Where memory runs out meanwhile, the error says at what batch, and what helps."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if ran_out(error):
+            raise _too_large(batch, error) from error
+        raise
 
 
 def _too_large(batch: Batch, error: BaseException) -> TrainingError:
@@ -74,11 +82,11 @@ def _too_large(batch: Batch, error: BaseException) -> TrainingError:
     )
 
 
-@torch.no_grad()
 def logits(
     model: Any,
     data: Encoded,
     rows: Sequence[int],
+    size: BatchSize,
     device: torch.device,
     most: int = MOST_LOGITS,
 ) -> Tensor:
@@ -86,7 +94,7 @@ def logits(
 
     Where they are more than ``most`` numbers, those of some positions, equally far apart.
     """
-    return _with_logits(model, data, rows, device, most)[1]
+    return evaluate_with_logits(model, data, rows, len(rows), size, device, most)[1]
 
 
 @torch.no_grad()
@@ -97,33 +105,38 @@ def evaluate_with_logits(
     first: int,
     size: BatchSize,
     device: torch.device,
+    most: int = MOST_LOGITS,
 ) -> tuple[float, Tensor]:
     """The mean loss of :func:`evaluate`, and the :func:`logits` of the ``first`` so many rows,
-    which are a batch of their own: one pass over all of them."""
-    mean, found, count = _with_logits(model, data, rows[:first], device, MOST_LOGITS)
-    if len(rows) <= first:
-        return mean, found
-    rest = evaluate(model, data, rows[first:], size, device)
-    return (mean * count + rest.mean_loss * rest.count) / (count + rest.count), found
-
-
-def _with_logits(
-    model: Any, data: Encoded, rows: Sequence[int], device: torch.device, most: int
-) -> tuple[float, Tensor, int]:
-    """Mean loss, logits, and number of loss tokens of one batch."""
+    which are in batches of their own: one pass over all of them."""
     model.eval()
-    batch = data.batch(rows, device)
-    count = loss_tokens(batch, model)
-    counts = batch["labels"] != IGNORED if data.tokenwise else None
+    total, loss = 0, 0.0
+    found = []
+    batches = list(data.batches_of_tokens(rows[:first], size, device))
+    for batch in batches:
+        count = loss_tokens(batch, model)
+        with _named(batch):
+            mean, some = _with_logits(model, batch, most // len(batches), data.tokenwise)
+        found.append(some)
+        total, loss = total + count, loss + mean * count
+    if len(rows) > first:
+        rest = evaluate(model, data, rows[first:], size, device)
+        total, loss = total + rest.count, loss + rest.mean_loss * rest.count
+    return loss / total, torch.cat(found)
+
+
+def _with_logits(model: Any, batch: Batch, most: int, tokenwise: bool) -> tuple[float, Tensor]:
+    """Mean loss and logits of one batch."""
+    counts = batch["labels"] != IGNORED if tokenwise else None
     large = counts is not None and counts.numel() * words(model) > most
     ran = run_blocks(model, batch) if large else None
     if ran is None or counts is None:
         output = model(**batch)
-        found = output.logits.float().cpu()
+        found: Tensor = output.logits.float().cpu()
         found = found if counts is None else found[counts.cpu()]
-        return float(loss_of(model, output, batch)), found, count
+        return float(loss_of(model, output, batch)), found
     head, hidden = ran
     chosen = hidden[counts]
     apart = -(-len(chosen) * words(model) // most)
     found = head.logits(chosen[::apart]).float().cpu()
-    return float(loss_in_chunks(model, head, hidden, batch["labels"], most)), found, count
+    return float(loss_in_chunks(model, head, hidden, batch["labels"], most)), found

@@ -69,13 +69,19 @@ def trained_and_reloaded(
 ) -> tuple[list[Any], torch.Tensor, torch.Tensor]:
     """A run's events, its last logits, and those of its adapter in plain PEFT on a fresh base."""
     seen: list[tuple[Any, torch.Tensor]] = []
-    real = Evaluator.logits
+    real, at_first = Evaluator.logits, Evaluator.held_out
 
     def spy(self: Evaluator, model: Any) -> torch.Tensor:
         seen.append((model, real(self, model)))
         return seen[-1][1]
 
+    def spy_at_first(self: Evaluator, model: Any) -> Any:
+        found = at_first(self, model)
+        seen.append((model, found.logits))
+        return found
+
     monkeypatch.setattr(Evaluator, "logits", spy)
+    monkeypatch.setattr(Evaluator, "held_out", spy_at_first)
     workspace = Workspace("cpu")
     events: list[Any] = list(run(spec, workspace=workspace, output=folder))
     assert isinstance(events[-1], Finished), events[-1]
@@ -92,7 +98,8 @@ def trained_and_reloaded(
     fresh = loading.load(spec.model, spec.task, labels, CPU)
     plain = PeftModel.from_pretrained(fresh.model, artifact.path).eval()
     rows = workspace.start.held_out_rows[:CHECKED_TEXTS]
-    return events, trained, evaluation.logits(plain, workspace.prepared.train, rows, CPU)
+    size = evaluation.evaluation_batch(spec.training)
+    return events, trained, evaluation.logits(plain, workspace.prepared.train, rows, size, CPU)
 
 
 def refused(spec: RunSpec, folder: Path | None = None) -> Failed:

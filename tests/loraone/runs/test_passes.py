@@ -94,7 +94,7 @@ def test_a_loss_with_logits_is_the_loss_and_the_logits(
         assert loss == pytest.approx(
             evaluation.evaluate(*given, size, workspace.device).mean_loss, rel=1e-5
         )
-        alone = evaluation.logits(*given[:2], rows[:8], workspace.device)
+        alone = evaluation.logits(*given[:2], rows[:8], size, workspace.device)
         assert logits.equal(alone)
 
 

@@ -81,7 +81,7 @@ def test_logits_of_a_large_vocabulary_are_those_of_some_positions(name: str) -> 
     model, data = drawn(name), texts([6, 9, 4])
     if model.config.is_encoder_decoder:
         data = Encoded(data.ids, data.ids, False, 0)
-    every = logits(model, data, [0, 1, 2], CPU, MOST_LOGITS)
-    some = logits(model, data, [0, 1, 2], CPU, 7 * WORDS)
+    every = logits(model, data, [0, 1, 2], BatchSize(10_000), CPU, MOST_LOGITS)
+    some = logits(model, data, [0, 1, 2], BatchSize(10_000), CPU, 7 * WORDS)
     assert every.shape == (19, WORDS)
     assert torch.allclose(some, every[::3], atol=1e-5), "7 positions at the most, 3 apart"
