@@ -43,7 +43,7 @@ def run(
     Every error that a user can cause ends the stream with :class:`Failed`; so does an unforeseen
     one, after its traceback went to the log.
     """
-    from loraone.training.memory import ran_out
+    from loraone.memory import ran_out
 
     if TASKS[spec.task].synthetic:
         workspace = None  # it is not touched, so that a failure leaves it as it is
@@ -79,7 +79,7 @@ def _forget(workspace: Workspace | None) -> None:
 
 def _out_of_memory(error: BaseException, spec: RunSpec, phase: str) -> TrainingError:
     """What ran out, where, and the next smaller setting of what takes the memory there."""
-    from loraone.training.memory import first_line, where
+    from loraone.memory import first_line, where
 
     field, value, hint = _suggestion(spec, phase)
     return TrainingError(
@@ -92,6 +92,9 @@ def _out_of_memory(error: BaseException, spec: RunSpec, phase: str) -> TrainingE
 
 def _suggestion(spec: RunSpec, phase: str) -> tuple[str, object, str]:
     """A field, its value, and what to set it to. Evaluations say it themselves."""
+    if TASKS[spec.task].synthetic:
+        samples = spec.problem.samples
+        return "problem.samples", samples, f"set problem.samples to {samples // 2}"
     if phase in _LOADING:
         if spec.model.dtype == "float32":
             return "model.dtype", spec.model.dtype, "set model.dtype to bfloat16: half of it"

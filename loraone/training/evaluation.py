@@ -13,8 +13,8 @@ from loraone.errors import TrainingError
 from loraone.inputs.data.batches import IGNORED, Batch, BatchSize, Encoded, loss_tokens
 from loraone.inputs.models.head import run_blocks
 from loraone.inputs.models.loss import MOST_LOGITS, loss_in_chunks, loss_of, mean_loss, words
+from loraone.memory import first_line, ran_out, where
 from loraone.spec.training import TrainingSpec
-from loraone.training.memory import first_line, ran_out, where
 from loraone.training.scores import Outcome
 
 # Where no number of tokens is asked for: texts at the least, since nothing is kept for a backward

@@ -13,9 +13,9 @@ from torch import Tensor
 from loraone.events import Note
 from loraone.inputs.data.batches import Batch, Encoded, loss_tokens
 from loraone.inputs.models.loss import mean_loss
+from loraone.memory import first_line, free, ran_out
 from loraone.spec.training import TrainingSpec, texts_of_part
 from loraone.training.half_precision import Float32Steps
-from loraone.training.memory import first_line, free, ran_out
 from loraone.training.randomness import random_state
 
 

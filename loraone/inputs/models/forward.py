@@ -12,6 +12,7 @@ from loraone.inputs.data.batches import Batch
 from loraone.inputs.models.foreseen import reads_both_ways
 from loraone.inputs.models.loading import LoadedModel, embedding_rows
 from loraone.inputs.models.loss import mean_loss
+from loraone.memory import ran_out
 from loraone.spec.model import ModelSpec
 from loraone.spec.start import InputsSpec
 
@@ -28,9 +29,11 @@ def check_forward(loaded: LoadedModel, batch: Batch, spec: InputsSpec) -> None:
             mean_loss(loaded.model, batch)
         if TASKS[spec.task].predicts == "next-token":
             check_causal(loaded.model, embedding_rows(loaded.model), spec.model)
-    except (ModelError, MemoryError, torch.OutOfMemoryError):
+    except ModelError:
         raise
     except Exception as error:
+        if ran_out(error):
+            raise
         default = spec.model.dtype == "float32"
         raise ModelError(
             f"{spec.model.id} cannot compute the loss of a text in {spec.model.dtype}: "

@@ -20,6 +20,7 @@ from loraone.inputs.models.folder import CONFIG, refuse_adapter, refuse_quantise
 from loraone.inputs.models.json_files import read_json
 from loraone.inputs.models.location import is_folder, model_location
 from loraone.inputs.models.targets import TargetLayer, find_targets
+from loraone.memory import ran_out
 from loraone.spec.model import ModelSpec
 
 
@@ -96,9 +97,11 @@ def _readable(spec: ModelSpec, task: str, location: str) -> Iterator[None]:
     many types, some of them bare exceptions."""
     try:
         yield
-    except (ModelError, MemoryError, torch.OutOfMemoryError):
+    except ModelError:
         raise
     except Exception as error:
+        if ran_out(error):
+            raise
         if getattr(error, "errno", None) == errno.ENOSPC:
             raise
         local = is_folder(location)

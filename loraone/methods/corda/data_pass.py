@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from loraone.errors import ModelError, TrainingError
+from loraone.memory import ran_out
 from loraone.methods.corda.row import CordaParams
 
 
@@ -30,6 +31,8 @@ def prepare(model: Any, config: Any, params: CordaParams, calibration: Any) -> N
     except ModelError:
         raise
     except (ValueError, RuntimeError) as error:
+        if ran_out(error):
+            raise
         raise TrainingError(
             f"CorDA's covariance is not usable: {error}",
             field="gradient.samples",

@@ -7,18 +7,27 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from loraone.events import Failed
+from loraone.memory import ran_out
 from loraone.runs.run import run
-from loraone.training.memory import ran_out
+from loraone.spec.experiment import ExperimentSpec, expand
 from tests.conftest import tiny_run
 from tests.loraone.training import out_of_memory
 
 
-def failed(folder: Path, texts: Path, too_large: Any, **sections: Any) -> Failed:
+def failed(
+    folder: Path,
+    texts: Path,
+    too_large: Any,
+    error: type[RuntimeError] = torch.OutOfMemoryError,
+    method: str = "lora",
+    **sections: Any,
+) -> Failed:
     training = {"steps": 2, "batch_size": 8, **sections.pop("training", {})}
-    with out_of_memory.where(too_large):
-        ended = list(run(tiny_run(folder, texts, "lora", training=training, **sections)))[-1]
+    with out_of_memory.where(too_large, error):
+        ended = list(run(tiny_run(folder, texts, method, training=training, **sections)))[-1]
     assert isinstance(ended, Failed), ended
     assert ended.code == "training-stopped"
     assert out_of_memory.SAID in ended.message and "More advice" not in ended.message
@@ -133,9 +142,51 @@ def test_the_hessian(tiny_models: dict[str, Path], texts_csv: Path) -> None:
     assert (ended.field, ended.value) == ("measure.hessian_samples", "5")
 
 
-def test_the_loading(tiny_models: dict[str, Path], texts_csv: Path) -> None:
-    ended = failed(tiny_models["llama"], texts_csv, lambda blocks, texts: True)
+@pytest.mark.parametrize(
+    ("error", "whose"), [(torch.OutOfMemoryError, "the device"), (RuntimeError, "the host")]
+)
+def test_the_loading(
+    tiny_models: dict[str, Path], texts_csv: Path, error: type[RuntimeError], whose: str
+) -> None:
+    ended = failed(tiny_models["llama"], texts_csv, lambda blocks, texts: True, error)
     assert (ended.field, ended.value) == ("model.dtype", "float32")
+    assert ended.message.startswith(f"{whose} ran out of memory in the phase load")
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError])
+def test_a_pass_of_a_method_over_the_texts(
+    tiny_models: dict[str, Path], texts_csv: Path, error: type[RuntimeError]
+) -> None:
+    ended = failed(
+        tiny_models["bert"],
+        texts_csv,
+        lambda blocks, texts: texts == 1,
+        error,
+        "corda",
+        model={"id": str(tiny_models["bert"]), "targets": ["query"]},
+    )
+    assert ended.field == "model.targets"
+    assert "phase init" in ended.message
+
+
+class _SoManySamples(TorchDispatchMode):
+    """Has no memory for a tensor of 99 rows."""
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        given = function(*args, **(kwargs or {}))
+        if isinstance(given, torch.Tensor) and 99 in given.shape:
+            raise torch.OutOfMemoryError(out_of_memory.SAID)
+        return given
+
+
+def test_a_teachers_problem() -> None:
+    spec = {"task": "teacher-student", "problem": {"samples": 99}, "methods": ["lora"]}
+    with _SoManySamples():
+        ended = list(run(expand(ExperimentSpec.model_validate(spec))[0]))[-1]
+    assert isinstance(ended, Failed)
+    assert (ended.field, ended.hint) == ("problem.samples", "set problem.samples to 49")
 
 
 def test_what_the_cpus_allocator_raises_is_known_and_other_errors_are_not() -> None:

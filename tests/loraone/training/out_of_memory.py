@@ -11,11 +11,14 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 from transformers import BertModel, GPT2Model, LlamaModel
 
-SAID = "CUDA out of memory. Tried to allocate 20.00 GiB."
+SAID = "Tried to allocate 20.00 GiB."
 
 
 @contextmanager
-def where(too_large: Callable[[nn.Module, int], bool]) -> Iterator[None]:
+def where(
+    too_large: Callable[[nn.Module, int], bool],
+    error: type[RuntimeError] = torch.OutOfMemoryError,
+) -> Iterator[None]:
     """While the context lasts, the blocks of tiny models raise what an allocator would.
 
     It is raised once the blocks have run, so that their random numbers are drawn. ``too_large`` is
@@ -26,7 +29,8 @@ def where(too_large: Callable[[nn.Module, int], bool]) -> Iterator[None]:
         if isinstance(module, BertModel | GPT2Model | LlamaModel):
             texts = output.last_hidden_state.shape[0]
             if too_large(module, texts):
-                raise torch.OutOfMemoryError(f"{SAID}\nMore advice.")
+                kind = "" if error is torch.OutOfMemoryError else "DefaultCPUAllocator: "
+                raise error(f"{kind}{SAID}\nMore advice.")
 
     handle = register_module_forward_hook(check)
     try:
