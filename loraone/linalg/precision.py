@@ -21,8 +21,8 @@ def widened(matrix: Tensor) -> Tensor:
     return matrix.to(widest(matrix.device))
 
 
-def scaled(matrix: Tensor) -> tuple[Tensor, float]:
-    """``(2^-e M, 2^e)`` in the widest format, with the largest entry in [½, 1).
+def scaled(matrix: Tensor, dtype: torch.dtype | None = None) -> tuple[Tensor, float]:
+    """``(2^-e M, 2^e)`` with the largest entry near 1, in the widest format or in ``dtype``.
 
     A power of two changes no digit, and the squares neither overflow nor vanish. Raises ValueError
     for entries that are NaN or infinite.
@@ -33,9 +33,11 @@ def scaled(matrix: Tensor) -> tuple[Tensor, float]:
             f"the matrix of shape {tuple(matrix.shape)} has the entry {largest}; allowed: finite "
             "numbers"
         )
-    # Subnormal float32 entries need a factor that float32 itself does not have.
-    exponent = max(math.frexp(largest)[1], -120)
-    return widened(matrix) * math.ldexp(1.0, -exponent), math.ldexp(1.0, exponent)
+    exponent = math.frexp(largest)[1]
+    if matrix.dtype != torch.float64:
+        exponent = min(max(exponent, -120), 120)  # so that float32 has the factor, and 1/factor
+    wide = matrix.to(dtype or widest(matrix.device))
+    return wide * math.ldexp(1.0, -exponent), math.ldexp(1.0, exponent)
 
 
 def core_values(core: Tensor) -> Tensor:
