@@ -112,9 +112,6 @@ def test_ways_that_hold_no_gradients_give_the_same_adapter(
         wanted = expected(G, 4, 2.0, 16)
         found = added(model, layer)
         assert np.linalg.norm(found - wanted) <= 1e-2 * np.linalg.norm(wanted), layer
-    if gradient == "immediate":
-        with pytest.raises(SpecError, match="gave 2"):
-            initialize_lora_one_weights(model, [data, data], gradient=gradient)
 
 
 @pytest.mark.parametrize("way", ["before", "after"])

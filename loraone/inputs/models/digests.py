@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# Words of 8 bytes to a row of what is folded on a device.
+# Devices that fold what they hold; what others hold is copied to the host.
+_FOLDING = ("cuda", "xpu")
+# Words of 8 bytes to a row of what is folded.
 _ROW = 4096
 
 
@@ -34,7 +36,7 @@ def combined(digests: Mapping[str, str]) -> str:
 
 
 def digest(tensor: Tensor, device: torch.device | None = None) -> str:
-    """SHA-256 of a tensor's bytes; on a device, of two foldings of them that it computes itself.
+    """SHA-256 of a tensor's bytes; on a GPU, of two foldings of them that it computes itself.
 
     With the bytes as 64-bit words in rows of 4096, the foldings are the exclusive or of all rows
     and that of all columns: a word that changes, alone or with others, changes both, but for sets
@@ -44,7 +46,7 @@ def digest(tensor: Tensor, device: torch.device | None = None) -> str:
     """
     where = tensor.device if device is None else device
     data = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
-    if where.type == "cpu":
+    if where.type not in _FOLDING:
         return hashlib.sha256(data.cpu().numpy().data).hexdigest()
     return _folded(data)
 

@@ -160,8 +160,9 @@ def test_another_version_is_warned_of_once(new_impostor: Any) -> None:
     with pytest.warns(VersionWarning, match=rf"version 9\.1\.0, .* {loraone.__version__}") as seen:
         client.experiments()
         client.experiments()
-    assert len(seen) == 1
-    assert seen[0].filename == __file__
+    # Another test's object may go just then, and warn that it was left open.
+    (warned,) = (each for each in seen if each.category is VersionWarning)
+    assert warned.filename == __file__
 
 
 def test_what_is_no_server_of_ours_is_said_to_be_none(new_impostor: Any) -> None:
