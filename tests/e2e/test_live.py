@@ -14,10 +14,11 @@ from sqlalchemy import select
 
 from backend.storage.store import changes
 from backend.storage.tables import Run
+from tests.busy import busy
 from tests.e2e.stored import served
 
 PER_SECOND, SECONDS = 200, 6
-LONGEST_TASK_MS = 100
+LONGEST_TASK_MS = 50
 
 
 @pytest.fixture
@@ -71,4 +72,4 @@ def test_two_hundred_events_a_second_leave_no_long_task(
     last = PER_SECOND * SECONDS
     expect(page.get_by_text(f"training {last} of 1200")).to_be_visible(timeout=5000)
     tasks = page.evaluate("window.tasks")
-    assert max(tasks, default=0) <= LONGEST_TASK_MS, tasks
+    assert max(tasks, default=0) <= LONGEST_TASK_MS * busy(), tasks
