@@ -43,10 +43,13 @@ def servers(built_page: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """A server for each path, with the port at which one proxy after the other publishes it. Their
     lanes are paused: what is launched waits."""
 
+    # Not in the threads: pytest makes the folder that all of them are in when it is first asked.
+    homes = {path: tmp_path_factory.mktemp("home") for path in PATHS}
+
     def start(path: str) -> tuple[int, Process]:
         port = free_port()
         server = Process(
-            tmp_path_factory.mktemp("home"),
+            homes[path],
             [],
             LORAONE_PUBLIC_URL=f"https://{NAME}:{port}{path}",
             LORAONE_TRUSTED_PROXIES="127.0.0.1",
