@@ -6,12 +6,13 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
 
 import psycopg
+
+from tests.ports import free_port
 
 DATABASES = Path("/usr/lib/postgresql")
 
@@ -22,13 +23,6 @@ def program(name: str) -> str:
     where = str(found[-1]) if found else shutil.which(name)
     assert where is not None, "PostgreSQL is not installed; `make postgresql` installs it"
     return where
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 class Postgres:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
@@ -16,16 +15,10 @@ from typing import Any
 
 import httpx
 
+from tests.ports import free_port
+
 DEPLOY = Path(__file__).parents[2] / "docs" / "deploy"
 NAME = "lab.example.org"
-
-
-def free_port(address: str = "127.0.0.1") -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind((address, 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def replaced(text: str, **by: str) -> str:

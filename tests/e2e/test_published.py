@@ -15,7 +15,8 @@ from playwright.sync_api import Page, expect
 
 from tests.backend.conftest import Process
 from tests.busy import busy
-from tests.e2e.published import NAME, Caddy, Nginx, Proxy, free_port
+from tests.e2e.published import NAME, Caddy, Nginx, Proxy
+from tests.ports import free_port
 
 PROXIES = {"nginx": Nginx, "Caddy": Caddy}
 PATHS = ("", "/lora")

@@ -23,8 +23,9 @@ from tests.backend.people import accounts
 from tests.backend.web.test_access import ROUTES
 from tests.e2e import namespaces, team
 from tests.e2e.namespaces import Machine
-from tests.e2e.published import NAME, Nginx, free_port
+from tests.e2e.published import NAME, Nginx
 from tests.e2e.team import seen
+from tests.ports import free_port
 
 WHY_NOT = namespaces.why_not()
 pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))

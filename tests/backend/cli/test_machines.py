@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from backend.cli.commands import app
 from backend.settings import Settings, sentences
 from tests.backend.storage.archived import filled
-from tests.postgres import free_port
+from tests.ports import free_port
 
 
 @pytest.fixture
