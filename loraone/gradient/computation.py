@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from loraone.events import Progress
-from loraone.gradient.exact import gradient_steps, one_step_gradient
+from loraone.gradient.exact import gradient_steps
 from loraone.gradient.groups import groups_of
 from loraone.gradient.halves import Halves
 from loraone.gradient.layerwise import layerwise
@@ -47,19 +48,19 @@ class GradientComputation:
     ) -> Steps[tuple[Gradients, float]]:
         """G of every layer, (out, in), and the mean loss; a micro-batch a step. ``halves`` look
         on."""
-        first, second = self._halves(rows)
-        return (yield from self._sums(self.loaded.layers, [*first, *second], halves))
+        return (yield from self._sums(self.loaded.layers, self._batches(rows), halves))
 
     def halves(self, rows: Sequence[int], count: int, *, alone: bool = False) -> Halves:
         """What looks on while the gradient of the rows is taken. No micro-batch has rows of both
         halves, whoever looks on, so that the gradient is the same to the last bit."""
-        first, _ = self._halves(rows)
-        return Halves(len(first), count, self.spec.seed, alone=alone)
+        first = math.ceil(len(rows) // 2 / self.spec.gradient.micro_batch)
+        return Halves(first, count, self.spec.seed, alone=alone)
 
-    def _halves(self, rows: Sequence[int]) -> tuple[list[Batch], list[Batch]]:
+    def _batches(self, rows: Sequence[int]) -> list[Batch]:
+        """The micro-batches of the first half of the rows, then those of the second."""
         size, middle = self.spec.gradient.micro_batch, len(rows) // 2
-        first = list(self.train.batches(rows[:middle], size, self.device)) if middle else []
-        return first, list(self.train.batches(rows[middle:], size, self.device))
+        parts = (rows[:middle], rows[middle:])
+        return [batch for part in parts for batch in self.train.batches(part, size, self.device)]
 
     def _sums(
         self, layers: Sequence[TargetLayer], batches: Sequence[Batch], halves: Halves | None
@@ -76,7 +77,7 @@ class GradientComputation:
         count: int,
         inspect: Inspect | None = None,
     ) -> Steps[dict[str, Decomposition]]:
-        """The top ``count`` triplets of every layer's G.
+        """The top ``count`` triplets of every layer's G, where not all gradients are held.
 
         ``inspect(name, G)`` is called with each G that is formed, before it is let go.
         """
@@ -89,19 +90,10 @@ class GradientComputation:
             batch = self.train.batch(rows, self.device)
             with self._blocks():
                 return layerwise(model, layers, batch, count, seed=seed, inspect=inspect)
-        gradient = self.spec.gradient
-        micro_batches = list(self.train.batches(rows, gradient.micro_batch, self.device))
-        if self.strategy == "sketch":
-            with self._blocks():
-                return sketch(model, layers, micro_batches, count, seed=seed)
-        triplets = {}
+        size = self.spec.gradient.micro_batch
+        micro_batches = list(self.train.batches(rows, size, self.device))
         with self._blocks():
-            gradients, _ = one_step_gradient(model, layers, micro_batches, dropout=gradient.dropout)
-        for name, G in gradients.items():
-            if inspect is not None:
-                inspect(name, G)
-            triplets[name] = truncated_svd(G, count, seed=seed)
-        return triplets
+            return sketch(model, layers, micro_batches, count, seed=seed)
 
     def goes_by_groups(self, rows: Sequence[int]) -> bool:
         """Whether these rows' gradients are taken group by group of layers."""
@@ -119,8 +111,7 @@ class GradientComputation:
     ) -> Steps[tuple[dict[str, Decomposition], dict[str, Agreement]]]:
         """:meth:`triplets` of several micro-batches, a group of layers at a time, and with
         ``halves`` how far those of the batch's halves agree, of the same passes."""
-        first, second = self._halves(rows)
-        batches = [*first, *second]
+        batches = self._batches(rows)
         groups = groups_of(self.loaded.layers, self.budget)
         triplets: dict[str, Decomposition] = {}
         agreements: dict[str, Agreement] = {}
@@ -148,8 +139,7 @@ class GradientComputation:
         if self.strategy != "accumulate":
             return (yield from self._agreement_by_passes(rows, count))
         looking = self.halves(rows, count, alone=True)
-        first, second = self._halves(rows)
-        for step in self._sums(self.loaded.layers, [*first, *second], looking):
+        for step in self._sums(self.loaded.layers, self._batches(rows), looking):
             yield replace(step, phase="trust")
         return (yield from looking.agreements())
 

@@ -29,7 +29,7 @@ class Halves:
         self._alone = alone
         self._first: dict[str, Decomposition] = {}
         # What :func:`loraone.gradient.exact.collecting` adds to as well.
-        self.second: dict[str, Tensor] = {}
+        self._second: dict[str, Tensor] = {}
 
     def so_far(self, done: int, sums: Mapping[str, Tensor]) -> None:
         """Called after each micro-batch, with how many are done and with the sums by then."""
@@ -38,21 +38,21 @@ class Halves:
         for name, total in sums.items():
             self._first[name] = self._top(total)
             if self._alone:
-                self.second[name] = total.zero_()
+                self._second[name] = total.zero_()
             else:
-                self.second[name] = torch.zeros_like(total)
+                self._second[name] = torch.zeros_like(total)
 
     def adds_to(self, name: str) -> Tensor | None:
         """The second half's own sum of a layer, where it is another than that of the pass."""
-        return None if self._alone else self.second.get(name)
+        return None if self._alone else self._second.get(name)
 
     def agreements(self) -> Steps[dict[str, Agreement]]:
         """Of every layer, once the pass is over; the second half's sums are let go."""
         found = {}
         whole = len(self._first)
-        for done, name in enumerate(list(self.second)):
+        for done, name in enumerate(list(self._second)):
             yield Progress("trust", done, whole, name)
-            found[name] = agreement(self._first.pop(name), self._top(self.second.pop(name)))
+            found[name] = agreement(self._first.pop(name), self._top(self._second.pop(name)))
         return found
 
     def _top(self, gradient: Tensor) -> Decomposition:
