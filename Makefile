@@ -53,7 +53,8 @@ whole:  ## all of what CI tries a sample of: hours
 
 # Others every day; CI always takes the same, so that it fails for what has changed alone.
 FUZZ := LORAONE_FUZZ_SEED=$${LORAONE_FUZZ_SEED:-$$(date +%Y%m%d)}
-fuzz: $(VENV)/dev.stamp  ## generated requests for twenty minutes, thousands of changed imports, specs and backups
+fuzz: $(VENV)/dev.stamp  ## other examples of every property, generated requests for twenty minutes, thousands of changed imports, specs and backups
+	$(PYTEST) -m hypothesis --hypothesis-profile drawing tests --ignore=tests/e2e
 	$(FUZZ) LORAONE_FUZZ_SECONDS=300 $(BIN)/python -m pytest -s --timeout=3000 \
 	  tests/backend/web/test_schemathesis.py tests/backend/web/test_schemathesis_roles.py
 	$(FUZZ) LORAONE_FUZZ_BACKUPS=1000 LORAONE_MUTATIONS=3000 $(BIN)/python -m pytest -n 2 --timeout=3000 \

@@ -94,9 +94,12 @@ def estimated_values(
     else:
         nodes, weights = _quadrature(unit, U, V, probes, min(steps, size), seed)
         rows = [np.arange(probes) != left_out for left_out in range(-1, probes)]  # first: none is
-        rest = [_values(nodes[row], weights[row], energy / size, size) for row in rows]
-        most = known[-1] if len(known) else math.inf
-        every = np.array([np.concatenate([known, np.minimum(part, most)]) for part in rest])
+        most = known[-1] ** 2 if len(known) else energy
+        rest = [
+            np.sqrt(_under(most, _squares(nodes[row], weights[row], energy / size, size)))
+            for row in rows
+        ]
+        every = np.array([np.concatenate([known, part]) for part in rest])
     values = torch.from_numpy((every * scale).astype(np.float32))
     return EstimatedValues(values[0], len(known), values[1:])
 
@@ -141,8 +144,8 @@ def _unit(vectors: Tensor, floor: float) -> tuple[Tensor, Tensor]:
     return vectors / torch.where(lengths > 0, lengths, math.inf), lengths
 
 
-def _values(nodes: Float64Array, weights: Float64Array, mean: float, size: int) -> Float64Array:
-    """``size`` values, descending, of the distribution of σ² that has this mean."""
+def _squares(nodes: Float64Array, weights: Float64Array, mean: float, size: int) -> Float64Array:
+    """``size`` values of σ², descending, of its distribution, tilted to this mean."""
     order = np.argsort(-nodes, axis=None)
     squares, shares = nodes.flatten()[order], weights.flatten()[order]
     shares = _tilted(squares, shares / shares.sum(), mean)
@@ -151,8 +154,24 @@ def _values(nodes: Float64Array, weights: Float64Array, mean: float, size: int) 
     integral = np.concatenate([[0.0], np.cumsum(shares * squares)])
     at = np.interp(np.linspace(0, parts[-1], size + 1), parts, integral)
     of_each = np.minimum.accumulate(np.diff(at).clip(min=0))
-    found: Float64Array = np.sqrt(of_each * (mean * size / of_each.sum()))
+    found: Float64Array = of_each * (mean * size / of_each.sum())
     return found
+
+
+def _under(most: float, squares: Float64Array) -> Float64Array:
+    """The values, descending, with none above ``most`` and the same sum.
+
+    What the first ones lose the others gain in proportion, or in equal parts where they are zero.
+    No value that is not known exceeds one that is, so the sum always has room.
+    """
+    total, size = float(squares.sum()), len(squares)
+    for full in range(size):
+        left, below = total - full * most, squares[full:]
+        below = below if below[0] > 0 else np.ones_like(below)
+        below = below * (left / below.sum())
+        if below[0] <= most:
+            return np.concatenate([np.full(full, most), below])
+    return np.full(size, total / size)  # rounding's excess over the room
 
 
 def _tilted(squares: Float64Array, shares: Float64Array, mean: float) -> Float64Array:

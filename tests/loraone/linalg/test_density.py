@@ -97,6 +97,16 @@ def test_estimates_descend_have_the_matrixs_energy_and_scale_and_transpose_with_
         torch.testing.assert_close(turned.values, found.values, atol=near, rtol=1e-3)
 
 
+def test_what_is_cut_at_the_last_known_value_is_given_to_those_below_it() -> None:
+    """Where one of four values is left, a probe may see it above those that are known."""
+    for seed in range(20):
+        matrix = drawn((14, 4), seed) @ drawn((4, 20), seed + 100)
+        top = truncated_svd(matrix, 3)
+        values = estimated_values(matrix, top, seed=seed).values
+        assert values[3] <= top.S[-1]
+        assert float((values.double() ** 2).sum()) == pytest.approx(top.frobenius**2, rel=1e-5)
+
+
 def test_what_rests_on_exact_values_alone_has_no_standard_error() -> None:
     matrix = with_values((300, 200), SPECTRA["power"](200), 0)
     found, exact = estimate(matrix), singular_values(matrix)
