@@ -12,6 +12,9 @@ from loraone.linalg.subspaces import Agreement, agreement
 from loraone.linalg.svd import Decomposition, truncated_svd
 from loraone.progress import Steps
 
+# Largest sine of a half's vectors: it moves a mean cos² by its square.
+TOLERANCE = 1e-2
+
 
 class Halves:
     """Takes the top ``count`` triplets of the first half's gradient when the pass is through with
@@ -56,4 +59,4 @@ class Halves:
         return found
 
     def _top(self, gradient: Tensor) -> Decomposition:
-        return truncated_svd(gradient, self._count, seed=self._seed)
+        return truncated_svd(gradient, self._count, seed=self._seed, tolerance=TOLERANCE)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from loraone.linalg.decomposition import Decomposition
+from loraone.linalg.krylov import from_left
 from loraone.linalg.precision import RESOLUTION, core_svd, scaled
 
 Float64Array = NDArray[np.float64]
@@ -127,7 +128,7 @@ def _quadrature(
         u, alpha = _unit(u - U @ (U.T @ u), floor)
         bidiagonal[:, j, j] = alpha.cpu().double()
         if j + 1 < steps:
-            v = matrix.T @ u - alpha * v
+            v = from_left(u, matrix) - alpha * v
             v = v - V @ (V.T @ v)
             before = right[:, : j + 1]
             v = v - (before.mT @ (before @ v.T[..., None]))[..., 0].T

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from loraone.linalg import gram
 from loraone.linalg.decomposition import Decomposition, ratio_behind, signed
-from loraone.linalg.krylov import OVERSAMPLING, block_krylov
+from loraone.linalg.krylov import OVERSAMPLING, block_krylov, from_left
 from loraone.linalg.precision import RESOLUTION, scaled
 
 __all__ = ["TOLERANCE", "Decomposition", "signed", "truncated_svd", "truncated_svds"]
@@ -30,13 +30,15 @@ def truncated_svd(
 ) -> Decomposition:
     """The top ``r`` singular triplets of ``matrix`` (m, n), r clamped to min(m, n).
 
-    Block Krylov (:mod:`loraone.linalg.krylov`) until each vector's bound ``ρ_i/gap_i`` is below
-    ``tolerance``; matrices of fewer than ``32 (r + 8)`` rows or columns, and those that do not get
-    there, from the Gram matrix of their smaller side (:mod:`loraone.linalg.gram`). Both compute in
-    float64 and give float32, so that vectors are exact to ``6·10⁻⁸`` wherever float64 can tell the
-    neighbouring values apart; :attr:`Decomposition.angle` and ``angles`` say what is certain.
+    Matrices of fewer than ``32 (r + 8)`` rows or columns from the Gram matrix of their smaller side
+    (:mod:`loraone.linalg.gram`) in float64, so that vectors are exact to ``6·10⁻⁸`` wherever
+    float64 can tell the neighbouring values apart. Larger ones by block Krylov
+    (:mod:`loraone.linalg.krylov`) until each vector's bound ``ρ_i/gap_i`` is below ``tolerance``,
+    in float32, a third of the time: vectors are exact to about ``10⁻⁷ σ₁/gap_i`` there, as with
+    the official settings. Those that do not get there are decomposed as the smaller ones are.
+    :attr:`Decomposition.angle` and ``angles`` say what is certain.
     A float64 matrix is decomposed by LAPACK in float64. Where the device has no float64 all is
-    done in float32, and vectors are exact to about ``10⁻⁷ σ₁/gap_i``.
+    done in float32.
 
     Any scale of the matrix will do. Deterministic for ``seed``; the result stays on the device.
     Raises ValueError for a negative r, and for entries that are not finite.
@@ -70,7 +72,7 @@ def truncated_svds(
     if r == 0 or min(shape) < EXACT_BELOW * width or matrices[0].dtype == torch.float64:
         return [_exact(matrix, r) for matrix in matrices]
     # The matrix, and the bases of a space that is a quarter of it at most.
-    size = 8 * (math.prod(shape) + sum(shape) * min(*shape) // 4)
+    size = 4 * (math.prod(shape) + sum(shape) * min(*shape) // 4)
     each = max(1, batch_bytes // size)
     return [
         found
@@ -80,7 +82,7 @@ def truncated_svds(
 
 
 def _krylov(matrices: Sequence[Tensor], r: int, seed: int, tolerance: float) -> list[Decomposition]:
-    units, scales = zip(*map(scaled, matrices), strict=True)
+    units, scales = zip(*(scaled(matrix, torch.float32) for matrix in matrices), strict=True)
     stack = torch.stack(units) if len(units) > 1 else units[0][None]
     del units
     found = []
@@ -142,7 +144,7 @@ def _residuals(matrix: Tensor, U: Tensor, S: Tensor, V: Tensor, r: int) -> list[
     """ρ_i = (‖M v_i − σ_i u_i‖² + ‖Mᵀu_i − σ_i v_i‖²)^½ of the first r triplets."""
     U, V, S = U[:, :r], V[:, :r], S[:r].to(U)
     right = torch.linalg.norm(matrix @ V - U * S, dim=0)
-    left = torch.linalg.norm(matrix.T @ U - V * S, dim=0)
+    left = torch.linalg.norm(from_left(U, matrix) - V * S, dim=0)
     found: list[float] = torch.hypot(right, left).tolist()
     return found
 
