@@ -185,7 +185,7 @@ def whole_init(device: torch.device, repeats: int) -> None:
     ways: dict[str, tuple[Callable[[], Any], int]] = {
         "ours, accumulate": (accumulate, targets * 4),
         "ours, layerwise (one batch of 64)": (
-            lambda: layerwise(model, layers, together, R),
+            lambda: layerwise(model, layers, together, lambda _, G: truncated_svd(G, R)),
             largest * 4,
         ),
         "ours, sketch (4 passes)": (lambda: sketch(model, layers, parts, R), sketched * 4),

@@ -93,13 +93,19 @@ class Metric:
 
 @dataclass(frozen=True)
 class Spectra:
-    """Singular values, descending, of one quantity of one layer, with their scalars."""
+    """Singular values, descending, of one quantity of one layer, with their scalars.
+
+    With ``known`` the values after the first so many are estimates, and ``effective_rank_error`` is
+    the standard error of what is taken from them; None where nothing is estimated.
+    """
 
     kind: ClassVar[str] = "spectra"
     layer: str
     quantity: str
     values: Float32Array
     scalars: dict[str, Number | None]
+    known: int | None = None
+    effective_rank_error: float | None = None
 
 
 @dataclass(frozen=True)

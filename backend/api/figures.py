@@ -131,11 +131,14 @@ def draw_heatmap(
     known("quantity", quantity, SPECTRA)
     known("scalar", scalar, SCALARS)
     values: dict[int, float | None] = {}
+    errors: dict[int, float] = {}
     for run_id in chosen.of_one_model().ids:
         values = queries.scalar(session, run_id, quantity, scalar)
         if values:
+            if scalar == "effective_rank":
+                errors = queries.effective_rank_errors(session, run_id, quantity)
             break
-    table = heatmap.table(chosen.layers, values, scalar)
+    table = heatmap.table(chosen.layers, values, scalar, errors)
     drawn = heatmap.draw(table, scalar=scalar, quantity=quantity, outlined=layer, theme=theme)
     return answer(drawn, table, format, f"layers-{quantity}-{scalar}")
 

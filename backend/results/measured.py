@@ -15,6 +15,7 @@ from backend.results import queries
 from backend.storage.store.results import unpack
 from backend.storage.tables import AlignmentRow, MetricRow, Run, SpectrumRow
 from loraone.analysis.figures.alignment import SIDES, measure
+from loraone.analysis.figures.spectra import MeasuredValues
 from loraone.catalog import ALIGNMENT_MEASURES
 
 # Of one table: in memory it takes a few hundred megabytes.
@@ -47,8 +48,8 @@ def metrics(session: Session, run_ids: Sequence[int]) -> pd.DataFrame:
 def spectra(
     session: Session, rows: Sequence[Run], quantity: str, layer: int | None
 ) -> pd.DataFrame:
-    """The singular values of one quantity, of all layers or one: descending, ``index`` from 1.
-    Raises InvalidError where they are too many."""
+    """The singular values of one quantity, of all layers or one: descending, ``index`` from 1, and
+    whether each is an estimate. Raises InvalidError where they are too many."""
     chosen: list[ColumnElement[bool]] = [
         SpectrumRow.run_id.in_([run.id for run in rows]),
         SpectrumRow.quantity == quantity,
@@ -57,19 +58,23 @@ def spectra(
         chosen.append(SpectrumRow.layer == layer)
     _check(session, select(func.sum(SpectrumRow.length)).where(*chosen))
     query = (
-        select(SpectrumRow.run_id, SpectrumRow.layer, SpectrumRow.values)
+        select(SpectrumRow.run_id, SpectrumRow.layer, SpectrumRow.values, SpectrumRow.known)
         .where(*chosen)
         .order_by(SpectrumRow.run_id, SpectrumRow.layer)
     )
-    found = [(run_id, index, unpack(data)) for run_id, index, data in session.execute(query)]
-    lengths = [len(values) for _, _, values in found]
     names = _names(rows)
+    found = [
+        (run_id, index, _name(names, run_id, index), MeasuredValues(unpack(data), known))
+        for run_id, index, data, known in session.execute(query)
+    ]
+    lengths = [len(measured.values) for *_, measured in found]
     columns = {
-        "run_id": np.repeat([run_id for run_id, _, _ in found], lengths),
-        "layer_index": np.repeat([index for _, index, _ in found], lengths),
-        "layer": np.repeat([_name(names, run_id, index) for run_id, index, _ in found], lengths),
+        "run_id": np.repeat([run_id for run_id, *_ in found], lengths),
+        "layer_index": np.repeat([index for _, index, *_ in found], lengths),
+        "layer": np.repeat([name for _, _, name, _ in found], lengths),
         "index": _joined([np.arange(1, length + 1) for length in lengths]),
-        "value": _joined([values for _, _, values in found]),
+        "value": _joined([measured.values for *_, measured in found]),
+        "estimated": _joined([measured.estimated for *_, measured in found]),
     }
     return _typed(pd.DataFrame(columns))
 
@@ -115,14 +120,9 @@ def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:
     """With the same types of columns where there is nothing in them."""
-    whole = ("run_id", "step", "tokens", "layer_index", "index")
-    words = ("metric", "layer", "side")
-    return table.astype(
-        {
-            name: "int64" if name in whole else "str" if name in words else "float64"
-            for name in table
-        }
-    )
+    types = dict.fromkeys(("run_id", "step", "tokens", "layer_index", "index"), "int64")
+    types |= dict.fromkeys(("metric", "layer", "side"), "str") | {"estimated": "bool"}
+    return table.astype({str(name): types.get(str(name), "float64") for name in table})
 
 
 def _check(session: Session, count: Select[int]) -> None:

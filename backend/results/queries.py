@@ -21,6 +21,7 @@ from backend.storage.tables import (
 )
 from loraone.analysis import outcomes
 from loraone.analysis.figures.alignment import LayerAngles
+from loraone.analysis.figures.spectra import MeasuredValues
 from loraone.catalog import OVERVIEW
 
 MOST_STEPS = 10_000
@@ -112,18 +113,36 @@ def scalar(session: Session, run_id: int, quantity: str, name: str) -> dict[int,
     }
 
 
+def effective_rank_errors(session: Session, run_id: int, quantity: str) -> dict[int, float]:
+    """The standard errors of effective ranks that are estimates, by layer index."""
+    error = SpectrumRow.effective_rank_error
+    rows = session.execute(
+        select(SpectrumRow.layer, error).where(
+            SpectrumRow.run_id == run_id, SpectrumRow.quantity == quantity
+        )
+    )
+    return {
+        int(layer): value for layer, value in rows if value is not None and math.isfinite(value)
+    }
+
+
 def spectra(
     session: Session, run_ids: list[int], layer: int, quantities: list[str]
-) -> dict[tuple[int, str], np.ndarray]:
+) -> dict[tuple[int, str], MeasuredValues]:
     """Singular values of one layer by (run, quantity)."""
     rows = session.execute(
-        select(SpectrumRow.run_id, SpectrumRow.quantity, SpectrumRow.values).where(
+        select(
+            SpectrumRow.run_id, SpectrumRow.quantity, SpectrumRow.values, SpectrumRow.known
+        ).where(
             SpectrumRow.run_id.in_(run_ids),
             SpectrumRow.layer == layer,
             SpectrumRow.quantity.in_(quantities),
         )
     ).all()
-    measured = {(int(run_id), str(quantity)): unpack(data) for run_id, quantity, data in rows}
+    measured = {
+        (int(run_id), str(quantity)): MeasuredValues(unpack(data), known)
+        for run_id, quantity, data, known in rows
+    }
     order = {quantity: i for i, quantity in enumerate(quantities)}
     position = {run_id: i for i, run_id in enumerate(run_ids)}
     return dict(sorted(measured.items(), key=lambda row: (position[row[0][0]], order[row[0][1]])))

@@ -14,7 +14,7 @@ from torch import Tensor
 from loraone.events import Progress
 from loraone.gradient.exact import gradient_steps
 from loraone.gradient.groups import groups_of
-from loraone.gradient.halves import Halves
+from loraone.gradient.halves import Halves, top_of_half
 from loraone.gradient.layerwise import layerwise
 from loraone.gradient.sketch import sketch
 from loraone.gradient.taps import checkpointed
@@ -22,11 +22,11 @@ from loraone.inputs.data.batches import Batch, Encoded, generator
 from loraone.inputs.models.loading import LoadedModel
 from loraone.inputs.models.targets import TargetLayer
 from loraone.linalg.subspaces import Agreement, agreement
-from loraone.linalg.svd import Decomposition, truncated_svd
+from loraone.linalg.svd import Decomposition
 from loraone.progress import Steps, finish
 from loraone.spec.start import StartSpec
 
-Inspect = Callable[[str, Tensor], None]
+Decompose = Callable[[str, Tensor], Decomposition]
 Gradients = dict[str, Tensor]
 T = TypeVar("T")
 
@@ -75,21 +75,21 @@ class GradientComputation:
         self,
         rows: Sequence[int],
         count: int,
-        inspect: Inspect | None = None,
+        decompose: Decompose,
     ) -> Steps[dict[str, Decomposition]]:
         """The top ``count`` triplets of every layer's G, where not all gradients are held.
 
-        ``inspect(name, G)`` is called with each G that is formed, before it is let go.
+        ``decompose(name, G)`` finds them of each G that is formed, before it is let go.
         """
         model, layers, seed = self.loaded.model, self.loaded.layers, self.spec.seed
         if self.goes_by_groups(rows):
-            found, _ = yield from self.triplets_by_groups(rows, count, inspect)
+            found, _ = yield from self.triplets_by_groups(rows, decompose)
             return found
         yield Progress("gradient", 0, 1)
         if self.strategy == "layerwise":
             batch = self.train.batch(rows, self.device)
             with self._blocks():
-                return layerwise(model, layers, batch, count, seed=seed, inspect=inspect)
+                return layerwise(model, layers, batch, decompose)
         size = self.spec.gradient.micro_batch
         micro_batches = list(self.train.batches(rows, size, self.device))
         with self._blocks():
@@ -104,26 +104,22 @@ class GradientComputation:
     def triplets_by_groups(
         self,
         rows: Sequence[int],
-        count: int,
-        inspect: Inspect | None = None,
+        decompose: Decompose,
         *,
-        halves: bool = False,
+        halves: int = 0,
     ) -> Steps[tuple[dict[str, Decomposition], dict[str, Agreement]]]:
-        """:meth:`triplets` of several micro-batches, a group of layers at a time, and with
-        ``halves`` how far those of the batch's halves agree, of the same passes."""
+        """:meth:`triplets` of several micro-batches, a group of layers at a time, and how far the
+        top ``halves`` of the batch's halves agree, of the same passes."""
         batches = self._batches(rows)
         groups = groups_of(self.loaded.layers, self.budget)
         triplets: dict[str, Decomposition] = {}
         agreements: dict[str, Agreement] = {}
         for place, group in enumerate(groups):
-            looking = self.halves(rows, count) if halves else None
+            looking = self.halves(rows, halves) if halves else None
             before, whole = place * len(batches), len(groups) * len(batches)
             sums, _ = yield from _counted(self._sums(group, batches, looking), before, whole)
             for name in list(sums):
-                gradient = sums.pop(name)
-                if inspect is not None:
-                    inspect(name, gradient)
-                triplets[name] = truncated_svd(gradient, count, seed=self.spec.seed)
+                triplets[name] = decompose(name, sums.pop(name))
             if looking is not None:
                 agreements |= finish(looking.agreements())
         return triplets, agreements
@@ -133,23 +129,28 @@ class GradientComputation:
 
         It takes the passes of the gradient again, for what was not looked at in them.
         """
-        if self.goes_by_groups(rows):
-            _, found = yield from self.triplets_by_groups(rows, count, halves=True)
-            return found
-        if self.strategy != "accumulate":
+        by_groups = self.goes_by_groups(rows)
+        if self.strategy != "accumulate" and not by_groups:
             return (yield from self._agreement_by_passes(rows, count))
-        looking = self.halves(rows, count, alone=True)
-        for step in self._sums(self.loaded.layers, self._batches(rows), looking):
-            yield replace(step, phase="trust")
-        return (yield from looking.agreements())
+        layers, batches = self.loaded.layers, self._batches(rows)
+        groups = groups_of(layers, self.budget) if by_groups else [layers]
+        agreements: dict[str, Agreement] = {}
+        for place, group in enumerate(groups):
+            looking = self.halves(rows, count, alone=True)
+            before, whole = place * len(batches), len(groups) * len(batches)
+            for step in _counted(self._sums(group, batches, looking), before, whole):
+                yield replace(step, phase="trust")
+            agreements |= finish(looking.agreements())
+        return agreements
 
     def _agreement_by_passes(self, rows: Sequence[int], count: int) -> Steps[dict[str, Agreement]]:
         """Where no sum is held: a batch of each half."""
         middle = len(rows) // 2
         yield Progress("trust", 0, 2)
-        first = finish(self.triplets(rows[:middle], count))
+        top = top_of_half(count, self.spec.seed)
+        first = finish(self.triplets(rows[:middle], count, top))
         yield Progress("trust", 1, 2)
-        second = finish(self.triplets(rows[middle:], count))
+        second = finish(self.triplets(rows[middle:], count, top))
         return {name: agreement(first[name], second[name]) for name in first}
 
     @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -16,6 +16,11 @@ from loraone.progress import Steps
 TOLERANCE = 1e-2
 
 
+def top_of_half(count: int, seed: int) -> Callable[[str, Tensor], Decomposition]:
+    """Finds the top ``count`` triplets of a layer's gradient, as far as agreement needs them."""
+    return lambda _, gradient: truncated_svd(gradient, count, seed=seed, tolerance=TOLERANCE)
+
+
 class Halves:
     """Takes the top ``count`` triplets of the first half's gradient when the pass is through with
     its micro-batches, and lets the second half's be summed for itself from there on.
@@ -27,8 +32,7 @@ class Halves:
 
     def __init__(self, after: int, count: int, seed: int, *, alone: bool = False) -> None:
         self._after = after
-        self._count = count
-        self._seed = seed
+        self._top = top_of_half(count, seed)
         self._alone = alone
         self._first: dict[str, Decomposition] = {}
         # What :func:`loraone.gradient.exact.collecting` adds to as well.
@@ -39,7 +43,7 @@ class Halves:
         if done != self._after:
             return
         for name, total in sums.items():
-            self._first[name] = self._top(total)
+            self._first[name] = self._top(name, total)
             if self._alone:
                 self._second[name] = total.zero_()
             else:
@@ -55,8 +59,6 @@ class Halves:
         whole = len(self._first)
         for done, name in enumerate(list(self._second)):
             yield Progress("trust", done, whole, name)
-            found[name] = agreement(self._first.pop(name), self._top(self._second.pop(name)))
+            second = self._top(name, self._second.pop(name))
+            found[name] = agreement(self._first.pop(name), second)
         return found
-
-    def _top(self, gradient: Tensor) -> Decomposition:
-        return truncated_svd(gradient, self._count, seed=self._seed, tolerance=TOLERANCE)

@@ -16,7 +16,7 @@ from loraone.gradient.passes import backward, on_cpu
 from loraone.gradient.taps import Consume, outer
 from loraone.inputs.data.batches import Batch
 from loraone.inputs.models.targets import TargetLayer
-from loraone.linalg.svd import Decomposition, truncated_svd
+from loraone.linalg.svd import Decomposition
 
 
 class CalledAgainError(ModelError):
@@ -29,15 +29,13 @@ def layerwise(
     model: nn.Module,
     layers: Sequence[TargetLayer],
     batch: Batch,
-    r: int,
+    decompose: Callable[[str, Tensor], Decomposition],
     *,
-    seed: int = 0,
-    inspect: Callable[[str, Tensor], None] | None = None,
     weights: Sequence[int] | None = None,
 ) -> dict[str, Decomposition]:
     """Decompose each layer's G in its backward hook, in eval mode.
 
-    ``inspect(name, G)`` is called with each G in the only moment in which it exists.
+    ``decompose(name, G)`` is called with each G in the only moment in which it exists.
     ``weights`` is the number of loss tokens, where the labels do not say so.
 
     Calls of a layer within one forward pass are summed before they are decomposed. With gradient
@@ -63,9 +61,7 @@ def layerwise(
             if open_calls[name]:
                 partial[name] = gradient
             else:
-                if inspect is not None:
-                    inspect(name, gradient)
-                triplets[name] = on_cpu(truncated_svd(gradient, r, seed=seed))
+                triplets[name] = on_cpu(decompose(name, gradient))
 
         return consume
 
@@ -91,7 +87,7 @@ def layerwise(
             handle.remove()
     for layer in layers:
         if layer.name not in triplets:  # the forward pass did not come by
-            triplets[layer.name] = truncated_svd(torch.zeros(layer.shape), r)
+            triplets[layer.name] = decompose(layer.name, torch.zeros(layer.shape))
     return triplets
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from loraone.gradient.strategy import GradientStrategy
 from loraone.gradient.triplets import TopTriplets
+from loraone.linalg.spectra import Spectrum
 from loraone.linalg.subspaces import Agreement
 from loraone.linalg.svd import Decomposition
 from loraone.progress import Steps
@@ -20,11 +21,11 @@ class StartingPoint:
     """What is common to the runs; ``gradients`` is empty where the strategy does not hold them.
 
     ``heads`` are the states of the new head's modules, ``weights_hash`` is that of the whole model
-    with them. ``spectra`` are all singular values of the gradient, by layer, as far as they were
-    seen: a sketch knows none. ``decompositions`` and ``agreements`` (of split halves) are by the
-    number of triplets. ``loss`` is that of the gradient batch where the pass that took the gradient
-    knows it: in eval mode, with all gradients held. ``halves`` are agreements yet to be computed,
-    of what the passes of the gradient left.
+    with them. ``spectra`` are all singular values of the gradient, by layer, where all were
+    computed. ``decompositions``, ``estimates`` of spectra from them, and ``agreements`` (of split
+    halves) are by the number of triplets. ``loss`` is that of the gradient batch where the pass
+    that took the gradient knows it: in eval mode, with all gradients held. ``halves`` are
+    agreements yet to be computed, of what the passes of the gradient left.
     """
 
     strategy: GradientStrategy
@@ -35,29 +36,25 @@ class StartingPoint:
     loss: float | None = None
     gradients: dict[str, Tensor] = field(default_factory=dict)
     halves: dict[int, Steps[dict[str, Agreement]]] = field(default_factory=dict)
-    spectra: dict[str, Tensor] = field(default_factory=dict)
+    spectra: dict[str, Spectrum] = field(default_factory=dict)
     decompositions: dict[int, dict[str, Decomposition]] = field(default_factory=dict)
+    estimates: dict[int, dict[str, Spectrum]] = field(default_factory=dict)
     agreements: dict[int, dict[str, Agreement]] = field(default_factory=dict)
 
-    @property
-    def knows_whole_spectra(self) -> bool:
-        """Whether the gradient's small singular values were ever seen."""
-        return self.strategy.name != "sketch"
-
-    def gradient_spectrum(self, name: str, count: int) -> Tensor:
-        """The gradient's singular values of one layer: all, or with a sketch the top ``count``.
+    def gradient_spectrum(self, name: str, count: int) -> Spectrum | None:
+        """The gradient's singular values of one layer: all, or from the top ``count`` an estimate;
+        None where nothing was seen but these, as with a sketch.
 
         Whoever asked for more triplets before does not change the answer.
         """
-        if self.knows_whole_spectra:
-            return self.spectra[name]
-        return self.decompositions[count][name].S
+        return self.spectra.get(name) or self.estimates[count].get(name)
 
     def keep(self, count: int, top: TopTriplets) -> None:
         """From here on the top ``count`` triplets are known."""
         self.decompositions[count] = top.layers
-        for name, values in top.spectra.items():
-            self.spectra.setdefault(name, values)
+        estimates = self.estimates.setdefault(count, {})
+        for name, spectrum in top.spectra.items():
+            (self.spectra if spectrum.is_whole else estimates).setdefault(name, spectrum)
 
     def packed(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """What is known before any decomposition, as tensors by name and JSON-able data."""
@@ -67,7 +64,6 @@ class StartingPoint:
             for key, tensor in state.items()
         }
         tensors |= {f"gradient/{name}": tensor for name, tensor in self.gradients.items()}
-        tensors |= {f"spectrum/{name}": tensor for name, tensor in self.spectra.items()}
         beside = {
             "strategy": self.strategy.as_dict(),
             "weights_hash": self.weights_hash,
@@ -86,8 +82,6 @@ class StartingPoint:
             kind, _, name = path.partition("/")
             if kind == "gradient":
                 start.gradients[name] = tensor
-            elif kind == "spectrum":
-                start.spectra[name] = tensor
             else:
                 module, _, key = name.partition("/")
                 start.heads.setdefault(module, {})[key] = tensor

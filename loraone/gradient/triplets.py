@@ -8,15 +8,16 @@ from typing import Any
 
 from torch import Tensor
 
+from loraone.linalg.spectra import Spectrum
 from loraone.linalg.svd import Decomposition
 
 
 @dataclass(frozen=True)
 class TopTriplets:
-    """Triplets by layer in model order; ``spectra`` are whole: there where all values were seen."""
+    """Triplets by layer in model order; ``spectra`` where more than their values was seen."""
 
     layers: dict[str, Decomposition]
-    spectra: dict[str, Tensor]
+    spectra: dict[str, Spectrum]
 
     def packed(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """As tensors by name and JSON-able data."""
@@ -25,7 +26,10 @@ class TopTriplets:
             for name, top in self.layers.items()
             for part in "USV"
         }
-        tensors |= {f"spectrum/{name}": values for name, values in self.spectra.items()}
+        for name, spectrum in self.spectra.items():
+            tensors[f"spectrum/{name}"] = spectrum.values
+            if not spectrum.is_whole:
+                tensors[f"without/{name}"] = spectrum.without
         scalars = {
             name: [d.frobenius, d.error, d.gap, d.residuals] for name, d in self.layers.items()
         }
@@ -40,10 +44,11 @@ class TopTriplets:
             )
             for name, scalars in beside.items()
         }
-        mark = "spectrum/"
-        spectra = {
-            path.removeprefix(mark): values
-            for path, values in tensors.items()
-            if path.startswith(mark)
-        }
+        spectra = {}
+        for name, top in layers.items():
+            values, without = tensors.get(f"spectrum/{name}"), tensors.get(f"without/{name}")
+            if values is not None and without is not None:
+                spectra[name] = Spectrum(values, len(top.S), without)
+            elif values is not None:
+                spectra[name] = Spectrum.whole(values)
         return cls(layers, spectra)

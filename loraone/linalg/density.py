@@ -9,8 +9,6 @@ Chen & Saad 2017). The mean over several z is the distribution of the singular v
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,6 +18,7 @@ from torch import Tensor
 from loraone.linalg.decomposition import Decomposition
 from loraone.linalg.krylov import from_left
 from loraone.linalg.precision import RESOLUTION, core_svd, scaled
+from loraone.linalg.spectra import Spectrum
 
 Float64Array = NDArray[np.float64]
 
@@ -29,39 +28,14 @@ PROBES = 12
 STEPS = 16
 
 
-@dataclass(frozen=True)
-class EstimatedValues:
-    """All min(m, n) singular values of a matrix, of which the first ``known`` are exact.
-
-    ``values`` (n,) are descending, and their squares sum to ‖M‖_F². Each further value is the root
-    of the mean of σ² over its share of the estimated distribution. ``without`` (p, n) are the same,
-    each with one of the p probes left out.
-    """
-
-    values: Tensor
-    known: int
-    without: Tensor
-
-    def standard_error(self, scalar: Callable[[Tensor], float]) -> float:
-        """Of a number taken from the values, by the jackknife over the probes (Tukey 1958).
-
-        ``((p−1)/p Σ_i (x_i − x̄)²)^½`` with x_i the number without probe i. 0 for numbers that
-        depend on exact values alone. With few probes it is itself uncertain: an error in standard
-        errors follows Student's t of p−1 degrees, and of 12 probes exceeds three in one of eighty.
-        """
-        numbers = np.array([scalar(values) for values in self.without])
-        p = len(numbers)
-        return float(math.sqrt((p - 1) / p * ((numbers - numbers.mean()) ** 2).sum()))
-
-
-def estimated_values(
+def estimated_spectrum(
     matrix: Tensor,
     top: Decomposition,
     *,
     probes: int = PROBES,
     steps: int = STEPS,
     seed: int = 0,
-) -> EstimatedValues:
+) -> Spectrum:
     """All singular values of ``matrix`` (m, n), whose ``top`` triplets are known.
 
     The known triplets are taken out of the matrix, so that the probes see only what is left. What
@@ -90,7 +64,9 @@ def estimated_values(
     if math.isnan(frobenius):  # a sketch's
         frobenius = float(torch.linalg.norm(unit))
     energy = frobenius**2 - float((known**2).sum())
-    if size == 0 or energy <= frobenius**2 * RESOLUTION:  # only rounding is left
+    if size == 0:
+        return Spectrum.whole(top.S.float().cpu())
+    if energy <= frobenius**2 * RESOLUTION:  # only rounding is left
         every = np.tile(np.concatenate([known, np.zeros(size)]), (probes + 1, 1))
     else:
         nodes, weights = _quadrature(unit, U, V, probes, min(steps, size), seed)
@@ -102,7 +78,7 @@ def estimated_values(
         ]
         every = np.array([np.concatenate([known, part]) for part in rest])
     values = torch.from_numpy((every * scale).astype(np.float32))
-    return EstimatedValues(values[0], len(known), values[1:])
+    return Spectrum(values[0], len(known), values[1:])
 
 
 def _quadrature(

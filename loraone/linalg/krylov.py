@@ -36,13 +36,16 @@ class Triplets(NamedTuple):
     V: Tensor
 
 
-def block_krylov(stack: Tensor, r: int, seed: int, tolerance: float) -> list[Triplets | None]:
+def block_krylov(
+    stack: Tensor, r: int, seed: int, tolerance: float, *, values: bool = False
+) -> list[Triplets | None]:
     """Of each matrix of ``stack`` (b, m, n); None where ``MAX_DEPTH`` blocks do not suffice.
 
     They suffice when each triplet's ρ_i is below ``tolerance`` of the gap to its neighbours, and
     all together below that of the gap behind them, which bounds the angles to the exact vectors
-    and to their span; or below what the format of ``stack`` can tell. Matrices that are done leave
-    the stack. The start is that of ``seed`` on every device.
+    and to their span; or below what the format of ``stack`` can tell. With ``values`` alone each
+    ρ_i has to be below ``tolerance`` of σ_i: the error of σ_i is below it, and of order ρ_i²/gap_i.
+    Matrices that are done leave the stack. The start is that of ``seed`` on every device.
     """
     count, _, n = stack.shape
     width = r + OVERSAMPLING
@@ -63,7 +66,10 @@ def block_krylov(stack: Tensor, r: int, seed: int, tolerance: float) -> list[Tri
         if columns >= look or columns + width > last:
             X, S, Yh = core_svd(core)
             rho = torch.linalg.norm((beside @ X[:, -width:, : r + 1]).cpu().double(), dim=1)
-            ready = _ready(S, rho, r, tolerance, torch.finfo(stack.dtype).eps)
+            if values:
+                ready = (rho[:, :r] <= tolerance * S[:, :r]).all(dim=1)
+            else:
+                ready = _ready(S, rho, r, tolerance, torch.finfo(stack.dtype).eps)
             for i in ready.nonzero().flatten().tolist():
                 U, V = left[i] @ X[i, :, :r], right[i] @ Yh[i, :r].mT
                 found[waiting[i]] = Triplets(U, S[i], V)

@@ -18,6 +18,10 @@ __all__ = ["TOLERANCE", "Decomposition", "signed", "truncated_svd", "truncated_s
 # The largest sine that is sought between a vector and the exact one.
 TOLERANCE = 1e-5
 
+# The largest ρ_i/σ_i where values alone are sought: of random matrices, whose values lie closest,
+# they are then right to 5e-5 (measured).
+VALUES_TOLERANCE = 3e-3
+
 # With fewer rows and columns than so many blocks the exact way is as fast (measured).
 EXACT_BELOW = 32
 
@@ -46,6 +50,18 @@ def truncated_svd(
     return truncated_svds([matrix], r, seed=seed, tolerance=tolerance)[0]
 
 
+def top_values(matrix: Tensor, r: int, *, seed: int = 0) -> Decomposition:
+    """The top ``r`` singular triplets, r clamped, until the values are those of the matrix.
+
+    Its vectors need not be, so that matrices without gaps, such as weights, take a few products
+    with r + 8 vectors as well. Otherwise as :func:`truncated_svd`.
+    """
+    r = min(r, *matrix.shape)
+    if _goes_exact(matrix, r):
+        return _exact(matrix, r)
+    return _krylov([matrix], r, seed, VALUES_TOLERANCE, values=True)[0]
+
+
 def truncated_svds(
     matrices: Sequence[Tensor],
     r: int,
@@ -68,8 +84,7 @@ def truncated_svds(
     if r < 0:
         raise ValueError(f"r = {r}; allowed: 0 or more")
     r = min(r, *shape)
-    width = r + OVERSAMPLING
-    if r == 0 or min(shape) < EXACT_BELOW * width or matrices[0].dtype == torch.float64:
+    if _goes_exact(matrices[0], r):
         return [_exact(matrix, r) for matrix in matrices]
     # The matrix, and the bases of a space that is a quarter of it at most.
     size = 4 * (math.prod(shape) + sum(shape) * min(*shape) // 4)
@@ -81,13 +96,24 @@ def truncated_svds(
     ]
 
 
-def _krylov(matrices: Sequence[Tensor], r: int, seed: int, tolerance: float) -> list[Decomposition]:
+def _goes_exact(matrix: Tensor, r: int) -> bool:
+    small = min(matrix.shape) < EXACT_BELOW * (r + OVERSAMPLING)
+    return r == 0 or small or matrix.dtype == torch.float64
+
+
+def _krylov(
+    matrices: Sequence[Tensor], r: int, seed: int, tolerance: float, *, values: bool = False
+) -> list[Decomposition]:
     units, scales = zip(*(scaled(matrix, torch.float32) for matrix in matrices), strict=True)
     stack = torch.stack(units) if len(units) > 1 else units[0][None]
     del units
     found = []
     for matrix, unit, scale, top in zip(
-        matrices, stack, scales, block_krylov(stack, r, seed, tolerance), strict=True
+        matrices,
+        stack,
+        scales,
+        block_krylov(stack, r, seed, tolerance, values=values),
+        strict=True,
     ):
         if top is None:
             found.append(_exact(matrix, r))

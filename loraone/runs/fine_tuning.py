@@ -119,7 +119,7 @@ class FineTuning:
         """The one-step gradient, as many of its triplets as are needed, and how sure they are."""
         spec, workspace = self.spec, self.workspace
         yield from workspace.take_gradient(spec)
-        yield from workspace.measure_weights()
+        yield from workspace.measure_weights(spec)
         yield from workspace.decompose(spec, spec.rank)
         if self.method.triplets > 1:
             yield from workspace.decompose(spec, spec.rank * self.method.triplets)

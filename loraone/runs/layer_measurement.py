@@ -25,13 +25,17 @@ class LayerMeasurement:
     def start_spectra(self) -> Iterator[Spectra]:
         """Singular values of the gradient and of the pretrained weight, by layer."""
         start, rank = self._workspace.start, self._spec.rank
-        whole = start.knows_whole_spectra
         for layer in self._layers:
-            values = start.gradient_spectrum(layer.name, rank)
-            yield spectra.spectra(layer.name, "gradient", values, rank, whole=whole)
+            top, found = self._triplets[layer.name], start.gradient_spectrum(layer.name, rank)
+            if found is None:
+                yield spectra.spectra(layer.name, "gradient", top.S, rank, whole=False)
+            else:
+                yield spectra.known(layer.name, "gradient", found, rank, gap=top.gap)
+        if self._spec.measure.spectra == "top":
+            return
         for layer in self._layers:
-            values = self._workspace.prepared.weight_spectra[layer.name]
-            yield spectra.spectra(layer.name, "weight", values, rank)
+            weight = self._workspace.prepared.weight_spectra[layer.name]
+            yield spectra.known(layer.name, "weight", weight, rank)
 
     def initial_spectra(self, trainable: Measurable) -> Iterator[Spectra]:
         """Singular values of s·B₀A₀, where a layer has factors."""

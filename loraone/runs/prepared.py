@@ -23,6 +23,7 @@ from loraone.inputs.models.encoded import check_encoded
 from loraone.inputs.models.forward import check_forward
 from loraone.inputs.models.loading import LoadedModel
 from loraone.inputs.models.pretrained import PretrainedWeights
+from loraone.linalg.spectra import Spectrum
 from loraone.progress import Steps
 from loraone.spec.start import InputsSpec
 
@@ -33,7 +34,7 @@ class Prepared:
 
     ``digests`` are those of all its tensors as they were loaded. ``fingerprint`` is a hash of all
     that was loaded and that a gradient depends on: weights and configuration of the model, token
-    ids and labels. ``weight_spectra`` are all singular values of the target layers' weights, by
+    ids and labels. ``weight_spectra`` are the singular values of the target layers' weights, by
     layer, as far as they were asked for.
     ``notes`` say what of the data is not used, or cannot be learnt from.
     """
@@ -46,7 +47,7 @@ class Prepared:
     pretrained: PretrainedWeights
     fingerprint: str
     notes: tuple[str, ...] = ()
-    weight_spectra: dict[str, Tensor] = field(default_factory=dict)
+    weight_spectra: dict[str, Spectrum] = field(default_factory=dict)
     left_vectors: dict[str, Tensor] = field(default_factory=dict)
 
     def weights_hash(self) -> str:

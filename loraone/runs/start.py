@@ -5,6 +5,8 @@ Nothing here sees a run's own spec: see :mod:`loraone.spec.start`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -16,10 +18,11 @@ from loraone.gradient.starting_point import StartingPoint
 from loraone.gradient.strategy import GradientStrategy
 from loraone.gradient.triplets import TopTriplets
 from loraone.inputs.data import batches
+from loraone.inputs.data.batches import Encoded
 from loraone.inputs.models import loading
-from loraone.linalg.spectra import singular_values
-from loraone.linalg.svd import truncated_svd
+from loraone.linalg.svd import Decomposition, truncated_svd
 from loraone.progress import Steps, known
+from loraone.runs.gradient_spectra import gradient_spectrum
 from loraone.runs.prepared import Prepared
 from loraone.spec.start import StartSpec
 from loraone.training.head_warmup import warm_head
@@ -57,10 +60,8 @@ def compute_start(
         start.loss = None if spec.gradient.dropout else loss
         if looking is not None:
             start.halves[halves] = looking.agreements()
-    for done, (name, gradient) in enumerate(start.gradients.items()):
-        yield Progress("spectra", done, len(start.gradients), name)
+    for name, gradient in start.gradients.items():
         check_gradient(name, gradient, spec.model.dtype)
-        start.spectra[name] = singular_values(gradient).cpu()
     return start
 
 
@@ -72,37 +73,45 @@ def compute_triplets(
     *,
     halves: bool = False,
 ) -> Steps[TopTriplets]:
-    """The top ``count`` triplets of every layer's gradient: of those held, or without holding.
+    """The top ``count`` triplets of every layer's gradient: of those held, or without holding; and
+    the other singular values as far as the spec asks for them and they are not known.
 
     With ``halves`` a way that has several passes leaves in ``start`` how far the halves agree.
     """
     names = [layer.name for layer in computation.loaded.layers]
     spectra = dict(start.spectra)
-    triplets = {}
+    rows = start.gradient_rows
+    tokens = _tokens(computation.train, rows)
+
+    def decompose(name: str, gradient: Tensor) -> Decomposition:
+        check_gradient(name, gradient, spec.model.dtype)
+        top = truncated_svd(gradient, count, seed=spec.seed)
+        if name not in spectra:
+            found = gradient_spectrum(gradient, top, tokens, spec.measure.spectra, seed=spec.seed)
+            if found is not None:
+                spectra[name] = found
+        return top
+
     if start.gradients:
+        by_layer = {}
         for done, name in enumerate(names):
             yield Progress("svd", done, len(names), name)
-            triplets[name] = truncated_svd(start.gradients[name], count, seed=spec.seed)
-        return TopTriplets(triplets, spectra)
-
-    def inspect(name: str, gradient: Tensor) -> None:
-        check_gradient(name, gradient, spec.model.dtype)
-        if name not in spectra:
-            spectra[name] = singular_values(gradient).cpu()
-
-    rows = start.gradient_rows
-    if halves and computation.goes_by_groups(rows):
+            by_layer[name] = decompose(name, start.gradients[name])
+    elif halves and computation.goes_by_groups(rows):
         by_layer, agreements = yield from computation.triplets_by_groups(
-            rows, count, inspect, halves=True
+            rows, decompose, halves=count
         )
         start.halves[count] = known(agreements)
     else:
-        by_layer = yield from computation.triplets(rows, count, inspect)
+        by_layer = yield from computation.triplets(rows, count, decompose)
     triplets = {name: by_layer[name] for name in names}
-    if not start.knows_whole_spectra:
-        for name, top in triplets.items():
-            check_gradient(name, top.S, spec.model.dtype)
+    for name, top in triplets.items():
+        check_gradient(name, top.S, spec.model.dtype)
     return TopTriplets(triplets, spectra)
+
+
+def _tokens(texts: Encoded, rows: Sequence[int]) -> int:
+    return sum(len(texts.ids[row]) for row in rows)
 
 
 def _draw_rows(spec: StartSpec, count: int) -> tuple[list[int], list[int]]:

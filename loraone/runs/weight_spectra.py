@@ -1,4 +1,4 @@
-"""All singular values of a model's pretrained weights: computed once, whoever asks for them.
+"""The singular values of a model's pretrained weights: computed once, whoever asks for them.
 
 They depend on the weight alone, not on seed, data or method. With a folder they are kept for all
 workers and users, under the digest of the weight's bytes.
@@ -17,58 +17,83 @@ from torch import Tensor
 
 from loraone.events import Progress
 from loraone.inputs.models.targets import TargetLayer
-from loraone.linalg.spectra import singular_values
+from loraone.linalg.density import estimated_spectrum
+from loraone.linalg.spectra import Spectrum, singular_values
+from loraone.linalg.svd import top_values
 from loraone.progress import Steps
 from loraone.runs.prepared import Prepared
+from loraone.spec.measure import SpectraKnown
+
+# Of larger ones the top values are computed and the others estimated, unless all are asked for: a
+# 2048 × 5632 matrix takes half a second on two cores, a 4096 × 11008 four.
+WHOLE_BELOW = 1024
+# As many as ranks that are usual.
+TOP = 16
 
 log = logging.getLogger(__name__)
 
 
-def measure_weights(ready: Prepared, folder: Path | None) -> Steps[None]:
+def measure_weights(ready: Prepared, folder: Path | None, known: SpectraKnown) -> Steps[None]:
     """Have ``ready.weight_spectra`` of every target layer: as they are kept, or computed."""
+    if known == "top":
+        return
     layers = ready.loaded.layers
     for done, layer in enumerate(layers):
-        if layer.name in ready.weight_spectra:
+        top = TOP if known == "auto" and min(layer.shape) > WHOLE_BELOW else min(layer.shape)
+        before = ready.weight_spectra.get(layer.name)
+        if before is not None and before.known == top:
             continue
-        file = (
-            None if folder is None else folder / _name(layer, ready.pretrained.digest(layer.name))
-        )
-        values = None if file is None else _read(file, min(layer.shape))
-        if values is None:
+        digest = ready.pretrained.digest(layer.name)
+        file = None if folder is None else folder / _name(layer, digest, top)
+        found = None if file is None else _read(file, min(layer.shape), top)
+        if found is None:
             yield Progress("spectra", done, len(layers), layer.name)
-            values = singular_values(ready.pretrained[layer.name])
+            found = _computed(ready.pretrained[layer.name], top)
             if file is not None:
-                _write(file, values)
-        ready.weight_spectra[layer.name] = values
+                _write(file, found)
+        ready.weight_spectra[layer.name] = found
 
 
-def _name(layer: TargetLayer, digest: str) -> str:
+def _computed(weight: Tensor, top: int) -> Spectrum:
+    if top == min(weight.shape):
+        return Spectrum.whole(singular_values(weight).cpu())
+    return estimated_spectrum(weight, top_values(weight, top))
+
+
+def _name(layer: TargetLayer, digest: str, top: int) -> str:
     """The same bytes are another matrix in another shape or format."""
     rows, columns = layer.parameter.shape
     format = str(layer.parameter.dtype).removeprefix("torch.")
-    return f"weight-{digest[:32]}-{rows}-{columns}-{format}.safetensors"
+    estimated = "" if top == min(layer.shape) else f"-top{top}"
+    return f"weight-{digest[:32]}-{rows}-{columns}-{format}{estimated}.safetensors"
 
 
-def _read(file: Path, count: int) -> Tensor | None:
+def _read(file: Path, count: int, top: int) -> Spectrum | None:
     """None of what is not there, or cannot be what was written."""
     if not file.is_file():
         return None
     try:
-        values = load_file(file)["values"]
+        tensors = load_file(file)
         os.utime(file)  # what is used stays
+        values = tensors["values"]
+        without = values.new_empty(0, count) if top == count else tensors["without"]
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         log.warning("%s cannot be read and is computed anew: %s", file.name, error)
         return None
-    whole = values.shape == (count,) and bool(values.isfinite().all())
-    return values if whole else None
+    finite = bool(values.isfinite().all() and without.isfinite().all())
+    fits = values.shape == (count,) and without.shape[1:] == (count,)
+    return Spectrum(values, top, without) if finite and fits else None
 
 
-def _write(file: Path, values: Tensor) -> None:
+def _write(file: Path, spectrum: Spectrum) -> None:
     """Whole or not at all; where there is no space others compute it too."""
     new = file.with_suffix(f".{os.getpid()}.new")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        save_file({"values": values.cpu().contiguous()}, new)
+        tensors = {"values": spectrum.values.contiguous()}
+        if not spectrum.is_whole:
+            tensors["without"] = spectrum.without.contiguous()
+        save_file(tensors, new)
         new.replace(file)
     except (SafetensorError, OSError) as error:
         log.warning("%s could not be kept: %s", file.name, error)

@@ -123,9 +123,10 @@ class Workspace:
         self._start_spec = wanted
         self._kept.remember(self._tensors())
 
-    def measure_weights(self) -> Steps[None]:
-        """All singular values of the pretrained weights, unless they are known to any worker."""
-        yield from measure_weights(self.prepared, self._folder)
+    def measure_weights(self, spec: RunSpec) -> Steps[None]:
+        """The singular values of the pretrained weights, unless they are known to any worker, or
+        nobody asks for them."""
+        yield from measure_weights(self.prepared, self._folder, spec.measure.spectra)
         self._kept.remember(self._tensors())
 
     def decompose(self, spec: RunSpec, count: int) -> Steps[None]:
@@ -234,10 +235,13 @@ class Workspace:
             for name, top in layers.items():
                 for part, tensor in (("U", top.U), ("S", top.S), ("V", top.V)):
                     kept[f"top {count} triplets ({part}) of layer {name}'s gradient"] = tensor
-        for name, values in start.spectra.items():
-            kept[f"gradient spectrum of layer {name}"] = values
-        for name, values in ready.weight_spectra.items():
-            kept[f"weight spectrum of layer {name}"] = values
+        for of, spectra in (
+            ("gradient", start.spectra),
+            *((f"{count} triplets' gradient", found) for count, found in start.estimates.items()),
+            ("weight", ready.weight_spectra),
+        ):
+            for name, spectrum in spectra.items():
+                kept[f"{of} spectrum of layer {name}"] = spectrum.values
         for name, vectors in ready.left_vectors.items():
             kept[f"left singular vectors of layer {name}'s weight"] = vectors
         return kept

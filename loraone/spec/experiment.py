@@ -26,7 +26,7 @@ from loraone.spec.measure import MeasureSpec
 from loraone.spec.method import MOST_VALUES, MethodSpec, _method_from_name
 from loraone.spec.model import ModelSpec
 from loraone.spec.reporting import ReportTo, check_reported
-from loraone.spec.start import HeadTraining, HeldOutBatch, InputsSpec, StartSpec, TeacherSpec
+from loraone.spec.start import HeadTraining, InputsSpec, StartMeasurements, StartSpec, TeacherSpec
 from loraone.spec.synthetic import ProblemSpec, SweepSpec
 from loraone.spec.training import TrainingSpec
 
@@ -242,7 +242,9 @@ class RunSpec(_Shared):
             data=self.data,
             seed=self.seed,
             gradient=self.gradient,
-            measure=HeldOutBatch(held_out_samples=self.measure.held_out_samples),
+            measure=StartMeasurements(
+                held_out_samples=self.measure.held_out_samples, spectra=self.measure.spectra
+            ),
             training=HeadTraining(batch_size=self.training.batch_size if warmed_up else None),
         )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from loraone.spec.base import Spec
 from loraone.spec.form import form
+
+SpectraKnown = Literal["auto", "whole", "top"]
 
 
 class MeasureSpec(Spec):
@@ -27,6 +29,16 @@ class MeasureSpec(Spec):
     )
     save_adapter: bool = Field(
         True, title="Keep adapters", description="Write and verify a plain PEFT adapter"
+    )
+    spectra: SpectraKnown = Field(
+        "auto",
+        title="Spectra",
+        description="Of gradients and weights. whole: all singular values. auto: all where they "
+        "cost less than the gradient, otherwise the top r and an estimate of the others with its "
+        "error. top: the gradient's top r alone",
+        json_schema_extra=form(
+            choices={"auto": "auto", "whole": "all values", "top": "the top r alone"}
+        ),
     )
     split_half_agreement: bool = Field(
         True,

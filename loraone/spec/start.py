@@ -17,6 +17,7 @@ from pydantic import Field
 from loraone.spec.base import Seed, Spec, Word
 from loraone.spec.data import DataSpec
 from loraone.spec.gradient import GradientSpec
+from loraone.spec.measure import SpectraKnown
 from loraone.spec.model import ModelSpec
 from loraone.spec.synthetic import ProblemSpec
 
@@ -45,10 +46,12 @@ class HeadTraining(Spec):
     batch_size: Annotated[int, Field(ge=1, le=4096)] | None
 
 
-class HeldOutBatch(Spec):
-    """What the rows of the start read of the measurements."""
+class StartMeasurements(Spec):
+    """What the rows of the start, and what is looked at in its gradient, read of the
+    measurements."""
 
     held_out_samples: Annotated[int, Field(ge=1, le=65_536)]
+    spectra: SpectraKnown
 
 
 class StartSpec(InputsSpec):
@@ -56,7 +59,7 @@ class StartSpec(InputsSpec):
 
     seed: Seed
     gradient: GradientSpec
-    measure: HeldOutBatch
+    measure: StartMeasurements
     training: HeadTraining
 
 

@@ -58,9 +58,13 @@ class ExportedSpectrum(ResultRow):
     effective_rank: float | None = None
     energy_top_r: float | None = None
     gap: float | None = None
+    known: Count | None = None
+    effective_rank_error: Annotated[float, Field(ge=0)] | None = None
 
     def problem(self, layers: int) -> str | None:
         """It belongs to a layer, and has the number of values that it says."""
+        if self.known is not None and self.known > self.length:
+            return f"knows {self.known} values of {self.length}"
         if self.layer >= layers:
             return f"is of layer {self.layer}; the run has {layers}"
         return _length("values", self.values, self.length)

@@ -190,6 +190,8 @@ def _spectrum(session: Session, run: Run, event: Spectra) -> None:
         length=len(event.values),
         values=pack(event.values),
         **{name: event.scalars.get(name) for name in SCALARS},
+        known=event.known,
+        effective_rank_error=event.effective_rank_error,
     )
 
 

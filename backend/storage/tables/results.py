@@ -23,7 +23,10 @@ class MetricRow(Base):
 
 
 class SpectrumRow(Base):
-    """Singular values of one quantity of one layer; ``layer`` counts from 0 in model order."""
+    """Singular values of one quantity of one layer; ``layer`` counts from 0 in model order.
+
+    ``known``: after the first so many the values are estimates; null where all are exact.
+    """
 
     __tablename__ = "spectra"
 
@@ -38,6 +41,8 @@ class SpectrumRow(Base):
     effective_rank: Mapped[float | None]
     energy_top_r: Mapped[float | None]
     gap: Mapped[float | None]
+    known: Mapped[int | None]
+    effective_rank_error: Mapped[float | None]
 
 
 class AlignmentRow(Base):

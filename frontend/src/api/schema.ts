@@ -2819,6 +2819,7 @@ export interface components {
              *       "intruder_top": 10,
              *       "intruders": false,
              *       "save_adapter": true,
+             *       "spectra": "auto",
              *       "split_half_agreement": true
              *     }
              */
@@ -3414,6 +3415,13 @@ export interface components {
              * @default true
              */
             save_adapter: boolean;
+            /**
+             * Spectra
+             * @description Of gradients and weights. whole: all singular values. auto: all where they cost less than the gradient, otherwise the top r and an estimate of the others with its error. top: the gradient's top r alone
+             * @default auto
+             * @enum {string}
+             */
+            spectra: "auto" | "whole" | "top";
             /**
              * Gradient trust
              * @description Split-half agreement of the gradient batch: of the same pass where all gradients are held, one more pass otherwise

@@ -31,7 +31,7 @@ from loraone.gradient.passes import in_mode
 from loraone.gradient.sketch import sketch
 from loraone.gradient.strategy import SHARE, free_memory
 from loraone.inputs.models.loss import dtype_of
-from loraone.linalg.svd import Decomposition
+from loraone.linalg.svd import Decomposition, truncated_svd
 from loraone.methods.lora_one.row import Scale
 
 Gradient = Literal["accumulate", "layerwise", "sketch", "immediate"]
@@ -155,12 +155,11 @@ def _triplets(
         return triplets
     if gradient in ("layerwise", "immediate"):
 
-        def inspect(name: str, G: Tensor) -> None:
+        def top(name: str, G: Tensor) -> Decomposition:
             check_gradient(name, G, dtype_of(model))
+            return truncated_svd(G, most, seed=seed)
 
-        return layerwise(
-            model, layers, batches[0], most, seed=seed, inspect=inspect, weights=weights
-        )
+        return layerwise(model, layers, batches[0], top, weights=weights)
     if gradient == "sketch":
         return sketch(model, layers, batches, most, seed=seed, weights=weights)
     gradients, _ = one_step_gradient(model, layers, batches, weights=weights)

@@ -17,14 +17,25 @@ QUANTITY = next(iter(SPECTRA))
 SCALAR = next(row.name for row in SCALARS.values() if row.usual)
 
 
-def table(names: list[str], values: dict[int, float | None], scalar: str) -> pd.DataFrame:
-    """One row per layer with its stack, block, module and the scalar's value."""
+def table(
+    names: list[str],
+    values: dict[int, float | None],
+    scalar: str,
+    errors: dict[int, float] | None = None,
+) -> pd.DataFrame:
+    """One row per layer with its stack, block, module and the scalar's value.
+
+    With ``errors``, those of estimates, there is a column ``standard_error``.
+    """
     rows = []
     for index, name in enumerate(names):
         stack, block, module = layers.split(name)
         rows.append((index, name, stack, block, module, values.get(index)))
     columns = ["index", "layer", "stack", "block", "module", scalar]
-    return pd.DataFrame(rows, columns=columns)
+    found = pd.DataFrame(rows, columns=columns)
+    if errors:
+        found["standard_error"] = found["index"].map(errors)
+    return found
 
 
 def draw(
@@ -51,6 +62,11 @@ def draw(
     grid = rows.pivot_table(index="line", columns="column", values=scalar, dropna=False)
     where = rows.pivot_table(index="line", columns="column", values="index", dropna=False)
     grid, where = grid.reindex(modules), where.reindex(modules)
+    text = None
+    if "standard_error" in rows:
+        cells = rows.assign(text=rows["standard_error"].map(_doubt))
+        words = cells.pivot(index="line", columns="column", values="text").fillna("")
+        text = words.reindex(index=modules, columns=grid.columns).to_numpy()
     drawn = figure(
         theme,
         xaxis={"title": "Transformer block", "dtick": 1, "showgrid": False, "automargin": True},
@@ -63,6 +79,7 @@ def draw(
             y=modules,
             z=grid.to_numpy(np.float32),
             customdata=where.to_numpy(),
+            hovertext=text,
             colorscale="Cividis",
             xgap=2,
             ygap=2,
@@ -73,7 +90,9 @@ def draw(
             hovertemplate=(
                 "block %{x}, %{y}<br>"
                 + f"{SPECTRA[quantity].label}: {row.label} "
-                + "%{z:.4g}<extra>click for its spectra</extra>"
+                + "%{z:.4g}"
+                + ("%{hovertext}" if text is not None else "")
+                + "<extra>click for its spectra</extra>"
             ),
         )
     )
@@ -85,3 +104,8 @@ def draw(
             line={"color": OUTLINE, "width": 3},
         )  # fmt: skip
     return drawn
+
+
+def _doubt(error: float) -> str:
+    """What is said after an estimate."""
+    return "" if np.isnan(error) else f" ± {error:.2g} (estimated)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -14,10 +16,27 @@ from loraone.catalog import SPECTRA
 USUAL = tuple(row.name for row in SPECTRA.values() if row.usual)
 # Values this far below the largest are rounding noise of float32.
 _FLOOR = 1e-7
+# A band rather than a line: it is not known to the width of one.
+ESTIMATED_WIDTH = 5
+ESTIMATED_OPACITY = 0.4
 
 
-def table(spectra: dict[tuple[int, str], np.ndarray], runs: pd.DataFrame) -> pd.DataFrame:
-    """One row per singular value.
+@dataclass(frozen=True)
+class MeasuredValues:
+    """Singular values, descending; after the first ``known`` they are estimates, with None none."""
+
+    values: np.ndarray
+    known: int | None = None
+
+    @property
+    def estimated(self) -> np.ndarray:
+        """Whether each of them is an estimate."""
+        known = len(self.values) if self.known is None else self.known
+        return np.arange(len(self.values)) >= known
+
+
+def table(spectra: dict[tuple[int, str], MeasuredValues], runs: pd.DataFrame) -> pd.DataFrame:
+    """One row per singular value, and whether it is an estimate.
 
     Args:
         spectra: singular values, descending, by (run_id, quantity).
@@ -28,24 +47,26 @@ def table(spectra: dict[tuple[int, str], np.ndarray], runs: pd.DataFrame) -> pd.
     seen: set[tuple[str, str]] = set()
     names = dict(zip(runs["run_id"], runs["series"], strict=True))
     origins = dict(zip(runs["run_id"], runs["origin"], strict=True))
-    for (run_id, quantity), values in spectra.items():
+    for (run_id, quantity), measured in spectra.items():
         origin = origins[run_id]
         shared = SPECTRA[quantity].shared
         if shared and (quantity, origin) in seen:
             continue
         seen.add((quantity, origin))
-        known = values[values > _FLOOR * (values[0] if len(values) else 0)]
+        values = measured.values
+        kept = values > _FLOOR * (values[0] if len(values) else 0)
         frames.append(
             pd.DataFrame(
                 {
                     "series": origin if shared else names[run_id],
                     "quantity": quantity,
-                    "index": np.arange(1, len(known) + 1),
-                    "value": known,
+                    "index": np.arange(1, kept.sum() + 1),
+                    "value": values[kept],
+                    "estimated": measured.estimated[kept],
                 }
             )
         )
-    columns = ["series", "quantity", "index", "value"]
+    columns = ["series", "quantity", "index", "value", "estimated"]
     return pd.concat(frames) if frames else pd.DataFrame(columns=columns)
 
 
@@ -67,25 +88,36 @@ def draw(
         shared = row.shared
         colour = MUTED if shared else styles[series].colour
         name = f"{row.label} {series}".strip() if shared else f"{series}: {row.label}"
+        stroke = {"color": colour, "dash": row.mark if shared else styles[series].dash}
         style = {
             "mode": "lines" if shared or len(line) > 64 else "lines+markers",
-            "line": {
-                "color": colour,
-                "width": 1.5,
-                "dash": row.mark if shared else styles[series].dash,
-            },
+            "line": {**stroke, "width": 1.5},
         }
         if not shared:
             style["marker"] = {"symbol": row.mark, "size": 7}
+        guessed = line["estimated"].to_numpy(bool)
         drawn.add_trace(
             go.Scatter(
-                x=line["index"].to_numpy(),
-                y=line["value"].to_numpy(np.float32),
+                x=line["index"].to_numpy()[~guessed],
+                y=line["value"].to_numpy(np.float32)[~guessed],
                 name=name,
                 hovertemplate="σ<sub>%{x}</sub> = %{y:.4g}",
                 **style,
             )
         )
+        if guessed.any():
+            after = line[guessed]
+            drawn.add_trace(
+                go.Scatter(
+                    x=after["index"].to_numpy(),
+                    y=after["value"].to_numpy(np.float32),
+                    name=f"{name}, estimated",
+                    mode="lines",
+                    line={**stroke, "width": ESTIMATED_WIDTH},
+                    opacity=ESTIMATED_OPACITY,
+                    hovertemplate="σ<sub>%{x}</sub> ≈ %{y:.4g}, estimated",
+                )
+            )
     if rank is not None:
         drawn.add_vline(x=rank, line={"color": MUTED, "dash": "dash", "width": 1})
         drawn.add_annotation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,12 @@ SPEC = {
 
 @pytest.fixture
 def said(app: FastAPI, client: TestClient, tmp_path: Path) -> dict[int, list[events.Event]]:
-    """The events of two runs that a lane stored, by run."""
+    """The events of two runs that a lane stored, by run; of weights all but two values are said to
+    be estimates."""
     client.post("/api/experiments", json=SPEC).raise_for_status()
     with app.state.database.read() as session:
         specs = {row.id: stored.run(row.spec).spec for row in session.scalars(select(Run))}
-    found = {key: list(run(spec)) for key, spec in specs.items()}
+    found = {key: [_estimated(event) for event in run(spec)] for key, spec in specs.items()}
     assert all(isinstance(each[-1], events.Finished) for each in found.values())
     with app.state.database.write() as session:
         for _ in specs:
@@ -44,6 +46,12 @@ def said(app: FastAPI, client: TestClient, tmp_path: Path) -> dict[int, list[eve
             for number, event in enumerate(found[row.id]):
                 results.append(session, row.id, row.attempt, number, event, tmp_path)
     return found
+
+
+def _estimated(event: events.Event) -> events.Event:
+    if isinstance(event, events.Spectra) and event.quantity == "weight":
+        return replace(event, known=2, effective_rank_error=0.25)
+    return event
 
 
 def table(client: TestClient, name: str, **parameters: Any) -> pd.DataFrame:
@@ -91,9 +99,30 @@ def test_spectra_have_a_row_for_each_singular_value(
             np.testing.assert_array_equal(mine["value"].to_numpy(np.float32), event.values)
             assert [*mine["index"]] == [*range(1, len(event.values) + 1)]
         assert len(found) == sum(len(event.values) for _, event in expected)
+    whole, partly = (table(client, "spectra", quantity=name) for name in ("gradient", "weight"))
+    assert not whole["estimated"].any()
+    assert (partly["estimated"] == (partly["index"] > 2)).all()
     one = table(client, "spectra", quantity="gradient", layer=0)
     assert set(one["layer_index"]) == {0}
     assert table(client, "spectra", quantity="gradient", layer=99).empty
+
+
+def test_figures_tell_estimates_from_what_was_computed(
+    client: TestClient, said: dict[int, list[events.Event]]
+) -> None:
+    def rows(name: str, **parameters: Any) -> pd.DataFrame:
+        asked = {"of": "e1", "format": "csv", **parameters}
+        answer = client.get(f"/api/figures/{name}", params=asked)
+        return pd.read_csv(BytesIO(answer.content), comment="#")
+
+    shown = rows("spectra", quantities=["gradient", "weight"])
+    counts = shown.groupby("quantity")["estimated"].sum().to_dict()
+    assert counts["gradient"] == 0
+    assert counts["weight"] == (shown["quantity"] == "weight").sum() - 2
+    errors = rows("heatmap", quantity="weight", scalar="effective_rank")["standard_error"]
+    assert set(errors) == {0.25}
+    assert "standard_error" not in rows("heatmap", quantity="gradient", scalar="effective_rank")
+    assert "standard_error" not in rows("heatmap", quantity="weight", scalar="sigma1")
 
 
 def test_alignment_has_every_measure_of_every_layer_and_side(

@@ -43,6 +43,7 @@ EVENTS: list[Event] = [
     Layers(("a.0.q",), (4,), (5,)),
     Note("careful"),
     Spectra("a.0.q", "gradient", np.array([2, 1], np.float32), {"sigma1": 2.0, "gap": None}),
+    Spectra("a.0.q", "weight", np.array([2, 1], np.float32), {"effective_rank": 1.7}, 1, 0.25),
     InitReport({"relative": np.array([0.1], np.float32)}, {"held_out_loss_before": 1.0}),
     Metric(1, {"eval_loss": 1.5}, 0.5, 10),
     Alignment(1, ARRAY, ARRAY, np.array([0.3], np.float32)),
@@ -149,7 +150,8 @@ def test_a_scalar_that_is_no_number_goes_out_as_one_that_there_is_not(
 ) -> None:
     database = there.app.state.database  # type: ignore[attr-defined]
     with database.write() as session:
-        session.scalars(select(SpectrumRow)).one().sigma1 = math.inf
+        gradient = select(SpectrumRow).where(SpectrumRow.quantity == "gradient")
+        session.scalars(gradient).one().sigma1 = math.inf
     document = exported(there)
     assert document["runs"][0]["results"]["spectra"][0]["sigma1"] is None
     assert here.post("/api/experiments/import", json=document).status_code == 201

@@ -105,13 +105,37 @@ def test_a_random_subspace_has_the_baseline_that_the_plot_draws() -> None:
 
 
 def test_shared_spectra_appear_once_and_noise_is_cut() -> None:
-    values = np.array([1.0, 0.5, 1e-12], np.float32)
+    values = spectra.MeasuredValues(np.array([1.0, 0.5, 1e-12], np.float32))
     found = {(1, "gradient"): values, (2, "gradient"): values, (2, "init"): values}
     table = spectra.table(found, RUNS)
     assert table.groupby(["series", "quantity"]).size().to_dict() == {
         ("", "gradient"): 2,
         ("LoRA-One (spectral)", "init"): 2,
     }
+
+
+def test_estimated_values_are_a_band_that_says_so() -> None:
+    values = np.array([4.0, 2.0, 1.0, 0.5], np.float32)
+    found = {(1, "gradient"): spectra.MeasuredValues(values, known=2)}
+    table = spectra.table(found, RUNS)
+    assert table["estimated"].tolist() == [False, False, True, True]
+    known, guessed = spectra.draw(table, RUNS, rank=2).data
+    assert (list(known.x), list(guessed.x)) == ([1, 2], [3, 4])
+    assert guessed.name == f"{known.name}, estimated"
+    assert guessed.line.width > known.line.width
+    assert "≈" in guessed.hovertemplate
+    assert "≈" not in known.hovertemplate
+
+
+def test_a_map_says_the_standard_errors_of_estimates_alone() -> None:
+    names = ["layers.0.q", "layers.1.q"]
+    table = heatmap.table(names, {0: 50.0, 1: 7.0}, "effective_rank", {0: 1.25})
+    assert table["standard_error"].tolist() == pytest.approx([1.25, np.nan], nan_ok=True)
+    (drawn,) = heatmap.draw(table, scalar="effective_rank", quantity="gradient").data
+    assert drawn.hovertext.tolist() == [[" ± 1.2 (estimated)", ""]]
+    assert "%{hovertext}" in drawn.hovertemplate
+    exact = heatmap.table(names, {0: 50.0, 1: 7.0}, "effective_rank")
+    assert "standard_error" not in exact
 
 
 def test_columns_leave_out_what_was_not_measured_and_say_when_all_is_zero() -> None:

@@ -20,7 +20,13 @@ RUNS = pd.DataFrame(
 @pytest.mark.parametrize("rank", [1, 8, 128])
 def test_the_rank_of_spectra_is_said_without_widening_their_axis(rank: int) -> None:
     values = np.logspace(0, -3, 384)
-    rows = spectra.table({(1, "gradient"): values, (1, "update"): values[:rank]}, RUNS)
+    rows = spectra.table(
+        {
+            (1, "gradient"): spectra.MeasuredValues(values),
+            (1, "update"): spectra.MeasuredValues(values[:rank]),
+        },
+        RUNS,
+    )
     drawn = spectra.draw(rows, RUNS, rank=rank)
     (said,) = drawn.layout.annotations
     # A text at a place of the data takes part in the range, with the width of its pixels.

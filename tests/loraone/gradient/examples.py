@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -53,3 +54,8 @@ class Checkpointed(torch.nn.Module):
 
 def _block(layer: torch.nn.Module, hidden: torch.Tensor) -> torch.Tensor:
     return torch.tanh(layer(hidden))
+
+
+def top(count: int) -> Callable[[str, torch.Tensor], Decomposition]:
+    """Decomposes what it is handed."""
+    return lambda _, gradient: truncated_svd(gradient, count)

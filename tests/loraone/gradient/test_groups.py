@@ -14,10 +14,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from loraone.gradient.computation import GradientComputation
 from loraone.gradient.groups import BYTES, groups_of
 from loraone.inputs.models.targets import TargetLayer
+from loraone.linalg.svd import Decomposition, truncated_svd
 from loraone.progress import finish
 from loraone.runs.workspace import Workspace
 from loraone.spec.experiment import RunSpec
 from tests.conftest import tiny_run
+from tests.loraone.gradient.examples import top
 
 ROWS = list(range(16))
 
@@ -58,7 +60,12 @@ def test_the_gradient_is_that_of_one_pass_to_the_last_bit(
         part = GradientComputation(
             spec.start, whole.loaded, whole.train, whole.device, "layerwise", budget
         )
-        finish(part.triplets(ROWS, 3, lambda name, G, seen=seen: seen.update({name: G.clone()})))
+
+        def look(name: str, G: Tensor, seen: dict[str, Tensor] = seen) -> Decomposition:
+            seen[name] = G.clone()
+            return truncated_svd(G, 3)
+
+        finish(part.triplets(ROWS, 3, look))
         assert list(seen) == [layer.name for layer in layers]
         assert all(seen[name].equal(expected[name]) for name in expected), budget
 
@@ -103,7 +110,7 @@ def test_no_more_is_held_than_the_budget_and_a_layer(
             spec.start, whole.loaded, whole.train, whole.device, "layerwise", budget
         )
         with Held(shapes, whole.loaded.model) as seen:
-            finish(part.triplets_by_groups(ROWS[:10], 3, halves=True))
+            finish(part.triplets_by_groups(ROWS[:10], top(3), halves=3))
         held[share] = seen.most
         assert seen.most <= budget + 4 * largest, "two sums of each, and what is made of one layer"
     assert held[4] < held[1] / 2
@@ -144,6 +151,6 @@ def test_the_halves_agree_as_they_do_when_all_is_held_and_cost_no_pass(
 def test_progress_counts_all_passes(tiny_models: dict[str, Path], texts_csv: Path) -> None:
     part = computation(spec_of(tiny_models["llama"], texts_csv), "layerwise", 0)
     layers = len(part.loaded.layers)
-    steps = [step for step in part.triplets(ROWS, 3) if step.phase == "gradient"]
+    steps = [step for step in part.triplets(ROWS, 3, top(3)) if step.phase == "gradient"]
     assert [step.done for step in steps] == list(range(1, 4 * layers + 1))
     assert {step.total for step in steps} == {4 * layers}

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loraone.gradient.triplets import TopTriplets
+from loraone.linalg.density import estimated_spectrum
+from loraone.linalg.spectra import Spectrum, singular_values
 from loraone.linalg.svd import truncated_svd
 
 
@@ -18,10 +20,17 @@ from loraone.linalg.svd import truncated_svd
 def test_unpacked_triplets_are_the_packed_ones_and_know_their_errors(r: int, seed: int) -> None:
     drawn = torch.randn(12, 9, generator=torch.Generator().manual_seed(seed))
     layers = {"a": truncated_svd(drawn, r), "b": truncated_svd(torch.zeros(5, 4), r)}
-    tensors, beside = TopTriplets(layers, {"a": torch.ones(9)}).packed()
+    spectra = {
+        "a": estimated_spectrum(drawn, layers["a"]),
+        "b": Spectrum.whole(singular_values(torch.zeros(5, 4))),
+    }
+    tensors, beside = TopTriplets(layers, spectra).packed()
     found = TopTriplets.unpacked(tensors, json.loads(json.dumps(beside)))
     assert list(found.layers) == ["a", "b"]
-    assert torch.equal(found.spectra["a"], torch.ones(9))
+    for name, spectrum in spectra.items():
+        assert torch.equal(found.spectra[name].values, spectrum.values)
+        assert torch.equal(found.spectra[name].without, spectrum.without)
+        assert found.spectra[name].known == spectrum.known
     for name, top in layers.items():
         other = found.layers[name]
         assert all(torch.equal(getattr(other, part), getattr(top, part)) for part in "USV")

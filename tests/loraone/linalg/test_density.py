@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loraone.inputs.models import loading
-from loraone.linalg.density import EstimatedValues, estimated_values
-from loraone.linalg.spectra import singular_values
+from loraone.linalg.density import estimated_spectrum
+from loraone.linalg.spectra import Spectrum, singular_values
 from loraone.linalg.svd import truncated_svd
 from loraone.measure.spectra import scalars
 from loraone.spec.model import ModelSpec
@@ -27,8 +27,8 @@ def effective_rank(values: torch.Tensor) -> float:
     return found
 
 
-def estimate(matrix: torch.Tensor, r: int = R, seed: int = 0) -> EstimatedValues:
-    return estimated_values(matrix, truncated_svd(matrix, r), seed=seed)
+def estimate(matrix: torch.Tensor, r: int = R, seed: int = 0) -> Spectrum:
+    return estimated_spectrum(matrix, truncated_svd(matrix, r), seed=seed)
 
 
 def deviations(matrix: torch.Tensor, seeds: int) -> list[float]:
@@ -81,18 +81,18 @@ def test_estimates_descend_have_the_matrixs_energy_and_scale_and_transpose_with_
 ) -> None:
     matrix = drawn((m, rank), seed) @ drawn((rank, n), seed + 1)
     top = truncated_svd(matrix, r)
-    found = estimated_values(matrix, top, seed=seed)
+    found = estimated_spectrum(matrix, top, seed=seed)
     assert found.values.shape == (min(m, n),)
     assert (found.values.diff() <= 0).all()
     assert torch.equal(found.values[: found.known], top.S)
     for values in (found.values, *found.without):
         energy = float((values.double() ** 2).sum())
         assert energy == pytest.approx(top.frobenius**2, rel=1e-5)
-    larger = estimated_values(matrix * scale, truncated_svd(matrix * scale, r), seed=seed)
+    larger = estimated_spectrum(matrix * scale, truncated_svd(matrix * scale, r), seed=seed)
     torch.testing.assert_close(larger.values / scale, found.values)
     if m != n:
         swapped = replace(top, U=top.V, V=top.U)
-        turned = estimated_values(matrix.T, swapped, seed=seed)
+        turned = estimated_spectrum(matrix.T, swapped, seed=seed)
         near = 2e-3 * float(found.values.max()) if len(found.values) else 0.0
         torch.testing.assert_close(turned.values, found.values, atol=near, rtol=1e-3)
 
@@ -102,7 +102,7 @@ def test_what_is_cut_at_the_last_known_value_is_given_to_those_below_it() -> Non
     for seed in range(20):
         matrix = drawn((14, 4), seed) @ drawn((4, 20), seed + 100)
         top = truncated_svd(matrix, 3)
-        values = estimated_values(matrix, top, seed=seed).values
+        values = estimated_spectrum(matrix, top, seed=seed).values
         assert values[3] <= top.S[-1]
         assert float((values.double() ** 2).sum()) == pytest.approx(top.frobenius**2, rel=1e-5)
 
@@ -124,9 +124,9 @@ def test_what_rests_on_exact_values_alone_has_no_standard_error() -> None:
 def test_a_sketchs_triplets_do_whose_frobenius_norm_nobody_knows() -> None:
     matrix = with_values((300, 200), SPECTRA["slow"](200), 0)
     top = truncated_svd(matrix, R)
-    found = estimated_values(matrix, replace(top, frobenius=float("nan")))
+    found = estimated_spectrum(matrix, replace(top, frobenius=float("nan")))
     torch.testing.assert_close(
-        found.values, estimated_values(matrix, top).values, atol=1e-4, rtol=1e-3
+        found.values, estimated_spectrum(matrix, top).values, atol=1e-4, rtol=1e-3
     )
 
 
@@ -134,11 +134,11 @@ def test_what_cannot_be_estimated_is_refused_with_what_can() -> None:
     matrix = drawn((12, 9), 0)
     top = truncated_svd(matrix, 2)
     with pytest.raises(ValueError, match="probes = 1; allowed: 2 or more"):
-        estimated_values(matrix, top, probes=1)
+        estimated_spectrum(matrix, top, probes=1)
     with pytest.raises(ValueError, match="steps = 0; allowed: 1 or more"):
-        estimated_values(matrix, top, steps=0)
+        estimated_spectrum(matrix, top, steps=0)
     with pytest.raises(ValueError, match=r"shape \(12, 9\); allowed: \(9, 12\)"):
-        estimated_values(matrix.T, top)
+        estimated_spectrum(matrix.T, top)
     matrix[0, 0] = torch.nan
     with pytest.raises(ValueError, match="entry nan"):
-        estimated_values(matrix, top)
+        estimated_spectrum(matrix, top)

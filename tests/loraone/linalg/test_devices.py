@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from loraone.linalg.density import estimated_values
+from loraone.linalg.density import estimated_spectrum
 from loraone.linalg.matrices import Dense, LowRank
 from loraone.linalg.spectra import singular_values
 from loraone.linalg.subspaces import agreement, orthonormal, overlap, principal_angles
@@ -26,7 +26,7 @@ COMPUTATIONS: dict[str, Callable[[], object]] = {
     "decomposition": lambda: truncated_svd(M, 4).U,
     "several decompositions": lambda: truncated_svds([M, 2 * M], 4)[1].V,
     "all values": lambda: singular_values(M),
-    "estimated values": lambda: estimated_values(M, truncated_svd(M, 4)).values,
+    "estimated values": lambda: estimated_spectrum(M, truncated_svd(M, 4)).values,
     "angles": lambda: angles_of(M[:, :4], N.T[:, :6]),
     "agreement": lambda: agreement(truncated_svd(M, 4), truncated_svd(N.T, 4)).left,
     "overlap": lambda: overlap(Q, M[:, :3], 5),

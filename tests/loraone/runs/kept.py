@@ -78,7 +78,7 @@ def begun(spec: RunSpec, folder: Path | None = None) -> Workspace:
     workspace.share(folder)
     finish(workspace.prepare(spec))
     finish(workspace.take_gradient(spec))
-    finish(workspace.measure_weights())
+    finish(workspace.measure_weights(spec))
     finish(workspace.decompose(spec, spec.rank))
     finish(workspace.measure_split_half_agreement(spec))
     return workspace
@@ -106,15 +106,19 @@ def content(workspace: Workspace, spec: RunSpec) -> dict[str, Any]:
         "held": workspace.strategy(spec).held,
     }
     tensors: dict[str, torch.Tensor] = {f"G/{name}": G for name, G in start.gradients.items()}
-    tensors |= {f"spectrum of G/{name}": values for name, values in start.spectra.items()}
+    tensors |= {f"spectrum of G/{name}": found.values for name, found in start.spectra.items()}
     for layer in ready.loaded.layers:
         name = layer.name
         top = start.decompositions[spec.rank][name]
         parts[f"scalars/{name}"] = repr((top.frobenius, top.error, top.gap))
         tensors |= {f"U/{name}": top.U, f"S/{name}": top.S, f"V/{name}": top.V}
-        tensors[f"spectrum/{name}"] = start.gradient_spectrum(name, spec.rank)
+        spectrum = start.gradient_spectrum(name, spec.rank)
+        if spectrum is not None:
+            tensors[f"spectrum/{name}"] = spectrum.values
+            tensors[f"probes/{name}"] = spectrum.without
         tensors[f"pretrained/{name}"] = ready.pretrained[name]
-        tensors[f"spectrum of W/{name}"] = ready.weight_spectra[name]
+        if name in ready.weight_spectra:
+            tensors[f"spectrum of W/{name}"] = ready.weight_spectra[name].values
         tensors[f"left/{name}"] = workspace.left_vectors(name)
     return parts | {name: _bits(tensor) for name, tensor in tensors.items()}
 

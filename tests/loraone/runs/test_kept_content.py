@@ -29,6 +29,7 @@ from tests.sampling import sample
 
 # Of a run's other fields none is read before its adapter is there.
 OF_THE_START = ("task", "model", "data", "gradient", "seed", "measure.held_out_samples",
+                "measure.spectra",
                 "training.batch_size")  # fmt: skip
 
 

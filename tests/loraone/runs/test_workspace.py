@@ -60,7 +60,7 @@ def same(first: Workspace, second: Workspace, count: int) -> bool:
     """Whether both hold the same start, to the last bit."""
     a, b = first.start, second.start
     pairs = [(a.gradients[name], b.gradients[name]) for name in a.gradients]
-    pairs += [(a.spectra[key], b.spectra[key]) for key in a.spectra]
+    pairs += [(a.spectra[key].values, b.spectra[key].values) for key in a.spectra]
     for name, top in a.decompositions[count].items():
         other = b.decompositions[count][name]
         pairs += [(top.U, other.U), (top.S, other.S), (top.V, other.V)]
