@@ -52,7 +52,7 @@ class GradientComputation:
 
     def halves(self, rows: Sequence[int], count: int, *, alone: bool = False) -> Halves:
         """What looks on while the gradient of the rows is taken. No micro-batch has rows of both
-        halves, whoever looks on, so that the gradient is the same to the last bit."""
+        halves, whether or not anybody looks on."""
         first = math.ceil(len(rows) // 2 / self.spec.gradient.micro_batch)
         return Halves(first, count, self.spec.seed, alone=alone)
 

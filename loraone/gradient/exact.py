@@ -8,7 +8,7 @@ tokens, so G does not depend on how the batch is split."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from loraone.events import Progress
 from loraone.gradient.halves import Halves
 from loraone.gradient.passes import in_mode, loss_of, shares
-from loraone.gradient.taps import Consume, frozen, outer, tapping
+from loraone.gradient.taps import Consume, add_outer, frozen, tapping
 from loraone.inputs.data.batches import Batch
 from loraone.inputs.models.loss import loss_scale
 from loraone.inputs.models.targets import TargetLayer
@@ -71,6 +71,8 @@ def gradient_steps(
             if halves is not None:
                 halves.so_far(done, sums)
             yield Progress("gradient", done, len(batches))
+    if halves is not None:
+        halves.add_second(sums)
     return sums, loss_sum
 
 
@@ -84,17 +86,14 @@ def collecting(
     multiplies them by ``scale``.
     """
     sums = {layer.name: torch.zeros(layer.shape) for layer in layers}
-    taps = [(layer, _adder(layer.name, sums[layer.name], halves)) for layer in layers]
+    taps = [(layer, _adder(layer.name, sums, halves)) for layer in layers]
     with tapping(taps, scale):
         yield sums
 
 
-def _adder(name: str, into: Tensor, halves: Halves | None) -> Consume:
+def _adder(name: str, sums: Mapping[str, Tensor], halves: Halves | None) -> Consume:
     def add(x: Tensor, delta: Tensor) -> None:
-        product = outer(delta, x).to(into.device)
-        into.add_(product)
-        of_half = None if halves is None else halves.adds_to(name)
-        if of_half is not None:
-            of_half.add_(product)
+        second = None if halves is None else halves.second(name)
+        add_outer(sums[name] if second is None else second, delta, x)
 
     return add

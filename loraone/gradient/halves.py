@@ -23,11 +23,12 @@ def top_of_half(count: int, seed: int) -> Callable[[str, Tensor], Decomposition]
 
 class Halves:
     """Takes the top ``count`` triplets of the first half's gradient when the pass is through with
-    its micro-batches, and lets the second half's be summed for itself from there on.
+    its micro-batches, and has the second half's summed for itself from there on.
 
     Nothing is subtracted: where one half's gradient is small beside the other's, a difference
-    would be rounding. With ``alone`` the sums of the pass are of the second half then, and the
-    whole's are not known; otherwise another sum of each layer is held.
+    would be rounding. At the end of the pass the second half's sum is added to the first's, which
+    is another rounding than that of a sum over all. With ``alone`` the sums of the pass are of the
+    second half then, and the whole's are not known; otherwise another sum of each layer is held.
     """
 
     def __init__(self, after: int, count: int, seed: int, *, alone: bool = False) -> None:
@@ -35,7 +36,7 @@ class Halves:
         self._top = top_of_half(count, seed)
         self._alone = alone
         self._first: dict[str, Decomposition] = {}
-        # What :func:`loraone.gradient.exact.collecting` adds to as well.
+        # What :func:`loraone.gradient.exact.collecting` adds to in the second half.
         self._second: dict[str, Tensor] = {}
 
     def so_far(self, done: int, sums: Mapping[str, Tensor]) -> None:
@@ -44,14 +45,17 @@ class Halves:
             return
         for name, total in sums.items():
             self._first[name] = self._top(name, total)
-            if self._alone:
-                self._second[name] = total.zero_()
-            else:
-                self._second[name] = torch.zeros_like(total)
+            self._second[name] = total.zero_() if self._alone else torch.zeros_like(total)
 
-    def adds_to(self, name: str) -> Tensor | None:
-        """The second half's own sum of a layer, where it is another than that of the pass."""
-        return None if self._alone else self._second.get(name)
+    def second(self, name: str) -> Tensor | None:
+        """The second half's sum of a layer, once the first half is over."""
+        return self._second.get(name)
+
+    def add_second(self, sums: Mapping[str, Tensor]) -> None:
+        """Called at the end of the pass, whose sums are of the whole batch from here on."""
+        if not self._alone:
+            for name, total in sums.items():
+                total.add_(self._second[name])
 
     def agreements(self) -> Steps[dict[str, Agreement]]:
         """Of every layer, once the pass is over; the second half's sums are let go."""

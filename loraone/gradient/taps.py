@@ -25,6 +25,14 @@ def outer(delta: Tensor, x: Tensor) -> Tensor:
     return (x.T @ delta).T
 
 
+def add_outer(into: Tensor, delta: Tensor, x: Tensor) -> None:
+    """Add ``δᵀ x`` in place: without a product of that size beside the sum, where it can be."""
+    if x.is_sparse or into.device != x.device:
+        into.add_(outer(delta, x).to(into.device))
+    else:
+        into.addmm_(delta.T, x)
+
+
 @contextmanager
 def tapping(taps: Sequence[tuple[TargetLayer, Consume]], scale: float = 1.0) -> Iterator[None]:
     """While the context lasts, every call of a layer hands its input and output gradient on.

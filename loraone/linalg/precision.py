@@ -11,6 +11,10 @@ from torch import Tensor
 RESOLUTION = torch.finfo(torch.float32).eps
 
 
+# Exponents of a largest entry with which nothing that counts leaves float32's range.
+NEAR = 24
+
+
 def widest(device: torch.device) -> torch.dtype:
     """The widest format that the device computes in: Apple's GPUs have no float64."""
     return torch.float32 if device.type == "mps" else torch.float64
@@ -24,10 +28,11 @@ def widened(matrix: Tensor) -> Tensor:
 def scaled(matrix: Tensor, dtype: torch.dtype | None = None) -> tuple[Tensor, float]:
     """``(2^-e M, 2^e)`` with the largest entry near 1, in the widest format or in ``dtype``.
 
-    A power of two changes no digit, and the squares neither overflow nor vanish. Raises ValueError
-    for entries that are NaN or infinite.
+    A power of two changes no digit, and the squares neither overflow nor vanish: where they do not
+    anyway, e is 0 and nothing is copied. Raises ValueError for entries that are NaN or infinite.
     """
-    largest = float(matrix.abs().amax()) if matrix.numel() else 0.0
+    least, most = torch.aminmax(matrix) if matrix.numel() else (0.0, 0.0)
+    largest = max(abs(float(least)), abs(float(most)))
     if not math.isfinite(largest):
         raise ValueError(
             f"the matrix of shape {tuple(matrix.shape)} has the entry {largest}; allowed: finite "
@@ -37,6 +42,8 @@ def scaled(matrix: Tensor, dtype: torch.dtype | None = None) -> tuple[Tensor, fl
     if matrix.dtype != torch.float64:
         exponent = min(max(exponent, -120), 120)  # so that float32 has the factor, and 1/factor
     wide = matrix.to(dtype or widest(matrix.device))
+    if abs(exponent) <= NEAR:
+        return wide, 1.0
     return wide * math.ldexp(1.0, -exponent), math.ldexp(1.0, exponent)
 
 

@@ -243,7 +243,9 @@ class RunSpec(_Shared):
             seed=self.seed,
             gradient=self.gradient,
             measure=StartMeasurements(
-                held_out_samples=self.measure.held_out_samples, spectra=self.measure.spectra
+                held_out_samples=self.measure.held_out_samples,
+                spectra=self.measure.spectra,
+                split_half_agreement=self.measure.split_half_agreement,
             ),
             training=HeadTraining(batch_size=self.training.batch_size if warmed_up else None),
         )

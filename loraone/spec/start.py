@@ -52,6 +52,8 @@ class StartMeasurements(Spec):
 
     held_out_samples: Annotated[int, Field(ge=1, le=65_536)]
     spectra: SpectraKnown
+    # Where the halves are looked at their sums are rounded apart.
+    split_half_agreement: bool
 
 
 class StartSpec(InputsSpec):

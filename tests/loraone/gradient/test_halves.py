@@ -99,9 +99,11 @@ def test_a_half_whose_gradient_is_small_beside_the_others_is_not_rounding(
     second = torch.randn(16, 2, generator=draw) @ torch.randn(2, 24, generator=draw) * 1e-9
     sums = {"layer": first.clone()}
     looking.so_far(1, sums)
-    for total in (sums["layer"], looking.adds_to("layer")):
-        assert total is not None
-        total.add_(second)
+    total = looking.second("layer")
+    assert total is not None
+    total.add_(second)
+    looking.add_second(sums)
+    assert torch.equal(sums["layer"], first + second)
     expected = agreement(truncated_svd(first, RANK), truncated_svd(second, RANK))
     assert finish(looking.agreements())["layer"] == expected
 
@@ -123,7 +125,7 @@ def test_another_rank_takes_the_pass_again_and_tells_what_it_would_have_told_fir
 
 
 @pytest.mark.parametrize("dropout", [False, True])
-def test_the_gradient_is_the_same_whether_the_halves_are_asked_for_or_not(
+def test_the_gradient_is_the_same_but_for_rounding_whether_the_halves_are_asked_for_or_not(
     dropout: bool, tiny_models: dict[str, Path], texts_csv: Path
 ) -> None:
     spec = spec_of(tiny_models["gpt2"], texts_csv, dropout=dropout)
@@ -137,4 +139,6 @@ def test_the_gradient_is_the_same_whether_the_halves_are_asked_for_or_not(
     without, same_loss = finish(computation.gradients(rows))
     assert loss == same_loss
     assert with_halves.keys() == without.keys()
-    assert all(with_halves[name].equal(without[name]) for name in without)
+    for name, gradient in without.items():
+        near = 1e-6 * float(gradient.abs().max())
+        torch.testing.assert_close(with_halves[name], gradient, rtol=0, atol=near)

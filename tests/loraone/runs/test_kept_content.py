@@ -29,7 +29,7 @@ from tests.sampling import sample
 
 # Of a run's other fields none is read before its adapter is there.
 OF_THE_START = ("task", "model", "data", "gradient", "seed", "measure.held_out_samples",
-                "measure.spectra",
+                "measure.spectra", "measure.split_half_agreement",
                 "training.batch_size")  # fmt: skip
 
 
