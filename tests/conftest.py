@@ -158,6 +158,16 @@ def database_url(
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folders of tiny models with random weights, each with a tokenizer, by architecture."""
+    return _models(tmp_path_factory, 16, 24)
+
+
+@pytest.fixture(scope="session")
+def wide_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same, of layers that are whole blocks of 64 numbers wide."""
+    return _models(tmp_path_factory, 64, 128)
+
+
+def _models(tmp_path_factory: pytest.TempPathFactory, width: int, inner: int) -> dict[str, Path]:
     import torch
     import transformers
     from tokenizers import Tokenizer, models, pre_tokenizers
@@ -172,7 +182,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     configs: dict[str, Any] = {
         "gpt2": transformers.GPT2Config(
             vocab_size=size,
-            n_embd=16,
+            n_embd=width,
             n_layer=2,
             n_head=2,
             n_positions=64,
@@ -181,8 +191,8 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ),
         "llama": transformers.LlamaConfig(
             vocab_size=size,
-            hidden_size=16,
-            intermediate_size=24,
+            hidden_size=width,
+            intermediate_size=inner,
             num_hidden_layers=2,
             num_attention_heads=4,
             num_key_value_heads=2,
@@ -190,8 +200,8 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ),
         "bert": transformers.BertConfig(
             vocab_size=size,
-            hidden_size=16,
-            intermediate_size=24,
+            hidden_size=width,
+            intermediate_size=inner,
             num_hidden_layers=2,
             num_attention_heads=2,
             max_position_embeddings=64,
@@ -199,9 +209,9 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
     configs["t5"] = transformers.T5Config(
         vocab_size=size,
-        d_model=16,
-        d_kv=8,
-        d_ff=24,
+        d_model=width,
+        d_kv=width // 2,
+        d_ff=inner,
         num_layers=2,
         num_heads=2,
         decoder_start_token_id=0,

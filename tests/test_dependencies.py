@@ -70,7 +70,7 @@ def imported(*folders: str) -> dict[str, Path]:
 @pytest.mark.parametrize("extra", [None, "dev"])
 def test_every_import_is_declared(extra: str | None) -> None:
     folders = ("loraone", "backend") if extra is None else ("tests", "benchmarks", "docs")
-    extras = ("cluster", "notices", "trackers", "mlflow", "wandb")
+    extras = ("cluster", "notices", "quantised", "trackers", "mlflow", "wandb")
     known = declared(*extras) if extra is None else declared("dev")
     missing = {
         name: str(file.relative_to(ROOT))

@@ -59,8 +59,10 @@ class Adapted:
         self._pretrained = pretrained
         self._loaded = loaded
         self._rank = spec.rank
-        self._row = row
-        self._changes_base = row.flag("changes_base", spec.method.params)
+        # A base that was quantised when it was loaded stays as it is.
+        self._rounds = row.quantises and not loaded.quantised
+        changes = row.flag("changes_base", spec.method.params)
+        self._changes_base = changes and not loaded.quantised
         self._heads = {name: getattr(loaded.model, name) for name in loaded.heads}
         # The alpha that gives a method the s of its own.
         own = None if row.own_scaling is None else (row.own_scaling * spec.rank, False)
@@ -136,7 +138,8 @@ class Adapted:
         """DoRA's magnitudes, the row norms of ``W_base + s·B·A``, with the adapter's own s."""
         A, B = self._parameters(name)
         magnitude = module.lora_magnitude_vector[ADAPTER]
-        weight = module.get_base_layer().weight
+        layer = self._layer(name)
+        weight = layer.weight if layer.quantised else layer.parameter
         delta = (B @ A).to(weight.dtype)
         magnitude.weight.copy_(magnitude.get_weight_norm(weight, delta, module.scaling[ADAPTER]))
 
@@ -197,7 +200,7 @@ class Adapted:
         """Effective minus pretrained weight: methods that move the base took s·B₀A₀ out of it."""
         if name not in self._lora:
             return self._nothing(name)
-        if self._row.quantises or self._is_dora(name):
+        if self._rounds or self._is_dora(name):
             return Dense(self._effective(name) - self._pretrained[name])
         return self.update(name) if self._changes_base else self.product(name)
 
@@ -217,7 +220,7 @@ class Adapted:
 
     def _base(self, name: str) -> Tensor:
         """The base in float32: where s·B₀A₀ was taken out of it, without the format's rounding."""
-        if self._changes_base and not self._row.quantises:
+        if self._changes_base and not self._rounds:
             start = self._start[name]
             return self._pretrained[name] - self._scaling(name) * start.B @ start.A
         return self._layer(name).weight.float().cpu()
@@ -261,7 +264,7 @@ class Adapted:
         """
         layers, magnitudes = {}, {}
         for name in self._lora:
-            if self._row.quantises:
+            if self._rounds:
                 layers[name] = full_rank(self.change(name))
                 continue
             if self._changes_base:
@@ -277,7 +280,7 @@ class Adapted:
             for name in self._heads
         }
         same = all(len(pair.A) == self._rank for pair in layers.values())
-        scaling = 1.0 if self._row.quantises else self.scaling
+        scaling = 1.0 if self._rounds else self.scaling
         return PortableAdapter(layers, scaling, heads, self._alpha if same else None, magnitudes)
 
     def remove(self) -> None:

@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from loraone.adapters.interfaces import Measurable, PortableAdapter
+from loraone.inputs.models.packed import plain
 from loraone.inputs.models.targets import TargetLayer
 
 DIRECTIONS = 16
@@ -112,12 +113,39 @@ def _difference(module: Any, layer: TargetLayer, trained: Tensor) -> LayerDiffer
 
 
 def _merged(module: Any, layer: TargetLayer) -> TargetLayer:
-    """The layer with its adapter merged by PEFT itself, into a copy of the base in float32."""
+    """The layer with its adapter merged by PEFT itself, into a copy of the base in float32.
+
+    PEFT would quantise the sum again; so it is told to merge into what the quantised base stands
+    for.
+    """
     if not hasattr(module, "merge"):
         return layer  # EVA leaves layers without an adapter
-    alone = copy.deepcopy(module).float()
+    if layer.quantised:
+        alone = _beside(module, plain(layer.module))
+    else:
+        alone = copy.deepcopy(module).float()
     alone.merge()
     return replace(layer, module=alone.get_base_layer())
+
+
+def _beside(module: Any, base: nn.Linear) -> Any:
+    """PEFT's layer for ``base`` with the factors of ``module``, its layer for the quantised one."""
+    from peft import LoraConfig
+    from peft.tuners.lora.layer import Linear
+
+    name = module.active_adapters[0]
+    with torch.random.fork_rng(devices=[]):
+        layer = Linear(
+            base,
+            name,
+            LoraConfig(use_dora=bool(module.use_dora[name])),
+            r=module.r[name],
+            lora_alpha=module.lora_alpha[name],
+        )
+    layer.scaling[name] = module.scaling[name]
+    own = {key: x for key, x in module.state_dict().items() if not key.startswith("base_layer.")}
+    layer.load_state_dict(own, strict=False)
+    return layer
 
 
 def _directions(layer: TargetLayer) -> Tensor:

@@ -17,7 +17,7 @@ class NoParams(BaseModel):
 
 
 # Yes, no, or the parameter that decides it with the value at which it is yes.
-Flag = bool | tuple[str, str]
+Flag = bool | tuple[str, str | int]
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,9 @@ class Method:
     changes_base: Flag = False
     # The base is rounded, so that what was changed in it has full rank.
     quantises: bool = False
+    # Whether it can begin on a base that was quantised when it was loaded. One that quantises keeps
+    # such a base as it is; one that changes the base never can.
+    on_quantised: Flag = True
     # Reads G itself or its sign, not only its top singular triplets.
     whole_gradient: bool = False
     # Singular triplets of G that it needs, in multiples of r: 2r must not be above min(m, n) then.
@@ -96,7 +99,7 @@ class Method:
 
     def flag(
         self,
-        name: Literal["changes_base", "starts_pretrained"],
+        name: Literal["changes_base", "starts_pretrained", "on_quantised"],
         params: Mapping[str, Any] | None = None,
     ) -> bool:
         """A flag with these parameters (a mapping; those left out have their defaults)."""

@@ -24,8 +24,9 @@ class InitProblem:
     """What is known before the first step.
 
     ``gradients`` are decompositions of G (not −G) by layer, ``matrices`` G itself where it was
-    kept, ``weights`` the pretrained W, all (out, in). ``scaling`` is s, ``learning_rate`` the
-    run's. ``held_out_loss`` gives the loss on held-out training data with these factors in place.
+    kept, ``weights`` the pretrained W, all (out, in); ``originals`` what quantised ones of these
+    were before they were, where they are asked for. ``scaling`` is s, ``learning_rate`` the run's.
+    ``held_out_loss`` gives the loss on held-out training data with these factors in place.
     """
 
     gradients: Mapping[str, Decomposition]
@@ -36,6 +37,7 @@ class InitProblem:
     matrices: Mapping[str, Tensor] = field(default_factory=dict)
     weights: Mapping[str, Tensor] = field(default_factory=dict)
     learning_rate: float = 0.0
+    originals: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

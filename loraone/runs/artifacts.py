@@ -80,7 +80,7 @@ def write_adapter(
     folder = output / "adapter"
     export.write(trained.portable, loaded, spec, folder)
     heads = {name: getattr(loaded.model, name) for name in loaded.heads}
-    dtype = loaded.layers[0].parameter.dtype
+    dtype = getattr(torch, spec.model.dtype)
     again = export.reload(loaded, folder)
     try:
         difference = logits_difference(evaluator.logits(again), trained.logits)

@@ -7,13 +7,15 @@ gradients, optimiser states and activations. Both are estimates, and say so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from loraone.catalog import METHODS
 from loraone.inputs.models.checkpoint import Checkpoint
 from loraone.runs.device_benchmark import DeviceBenchmark, svd_operations
 from loraone.spec.experiment import RunSpec
+from loraone.spec.model import ModelSpec
 from loraone.spec.training import texts_of_part
 
 FLOAT32 = 4
@@ -126,7 +128,7 @@ def _memory(
     """Weights, all gradients and those of a half of their batch, states, activations."""
     width = _BYTES[spec.model.dtype]
     targets = sum(m * n for m, n in shapes)
-    weights = width * checkpoint.parameters
+    weights = _weights(spec.model, checkpoint)
     sums = 2 if spec.measure.split_half_agreement else 1
     gradients = 0 if spec.gradient.strategy in ("layerwise", "sketch") else sums * FLOAT32 * targets
     states = 3 * FLOAT32 * trained
@@ -140,6 +142,27 @@ def _memory(
     )
     activations *= width * spec.data.max_length * checkpoint.width
     return base + _KEPT * (weights + gradients + states + activations)
+
+
+def _weights(model: ModelSpec, checkpoint: Checkpoint) -> float:
+    """Bytes of all weights as they are held: those of the blocks in fewer bits where quantised."""
+    packed: Mapping[str, float] = checkpoint.packed or {
+        name: bytes_of(model, m, n) for name, (m, n) in checkpoint.layers.items()
+    }
+    few = sum(math.prod(checkpoint.layers.get(name, ())) for name in packed)
+    return sum(packed.values()) + _BYTES[model.dtype] * (checkpoint.parameters - few)
+
+
+def bytes_of(model: ModelSpec, m: int, n: int) -> float:
+    """Of a layer (m, n) of the blocks, with its scales: one in float32 for each row of int8; for
+    each 64 numbers of nf4, or one in 8 bits and one in float32 for each 256 of these."""
+    if model.quantization == "int8":
+        return m * n + FLOAT32 * m
+    if model.quantization == "nf4":
+        blocks = m * n / 64
+        scales = blocks * (1 + FLOAT32 / 256) if model.double_quantization else FLOAT32 * blocks
+        return m * n / 2 + scales
+    return _BYTES[model.dtype] * m * n
 
 
 def _activations(texts: int, blocks: int, *, recomputed: bool) -> float:

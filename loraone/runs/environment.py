@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from loraone.inputs.data.texts import TextData
     from loraone.inputs.models.loading import LoadedModel
 
-PACKAGES = ("torch", "transformers", "peft", "datasets", "safetensors", "numpy")
+PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "datasets", "safetensors", "numpy")
 
 
 def describe(

@@ -25,6 +25,7 @@ from loraone.events import (
     Started,
 )
 from loraone.gradient.finite import check_untouched
+from loraone.inputs.models.originals import OriginalWeights
 from loraone.inputs.models.paths import preflight
 from loraone.inputs.models.targets import TargetLayer
 from loraone.measure.evaluator import Evaluator, Untouched
@@ -163,6 +164,7 @@ class FineTuning:
                 trainable,
                 self.workspace.start,
                 self.workspace.prepared.pretrained,
+                OriginalWeights(self.workspace.prepared.loaded, self.spec.model),
                 evaluator,
                 untouched.values["held_out_loss"],
             )
@@ -266,7 +268,8 @@ class FineTuning:
     def _changes_base(self) -> bool:
         """Whether the layers' own weights become others: trained, or moved by the method."""
         moved = self.method.flag("changes_base", self.spec.method.params)
-        return not self.spec.trains_adapter or moved
+        kept = self.workspace.prepared.loaded.quantised
+        return not self.spec.trains_adapter or (moved and not kept)
 
     @property
     def _layers(self) -> tuple[TargetLayer, ...]:

@@ -22,6 +22,7 @@ def initialise(
     adapted: Adapted,
     start: StartingPoint,
     pretrained: Mapping[str, Tensor],
+    originals: Mapping[str, Tensor],
     evaluator: Evaluator,
     held_out_loss_before: float,
 ) -> Initialisation:
@@ -53,6 +54,7 @@ def initialise(
         matrices=start.gradients,
         weights=pretrained,
         learning_rate=spec.learning_rate,
+        originals=originals,
     )
     params = row.params.model_validate(spec.method.params)
     initialisation: Initialisation = catalog.resolve(row.initialise)(problem, params)

@@ -86,7 +86,7 @@ def load(spec: InputsSpec, device: torch.device) -> Steps[Prepared]:
             (texts.eval_texts, texts.eval_labels),
         )
     ]
-    notes = _notes(spec, texts, *sides)
+    notes = (*_notes(spec, texts, *sides), *_notes_on_base(loaded))
     for side in sides:
         check_encoded(side, loaded, spec)
     check_forward(loaded, sides[0].batch([0, len(sides[0]) - 1], device), spec)
@@ -105,6 +105,19 @@ def _fingerprint(loaded: LoadedModel, digests: Mapping[str, str], sides: list[En
     for side in sides:
         digest.update(json.dumps([getattr(side, each.name) for each in fields(side)]).encode())
     return digest.hexdigest()
+
+
+def _notes_on_base(loaded: LoadedModel) -> tuple[str, ...]:
+    """Which W is meant where not all that the checkpoint holds is held."""
+    quantised = [layer for layer in loaded.layers if layer.quantised]
+    if not quantised:
+        return ()
+    whole = len(loaded.layers) - len(quantised)
+    beside = f"; {whole} of {len(loaded.layers)} target layers are not" if whole else ""
+    return (
+        "the base is quantised: W in spectra, metrics and factors is what its bits stand for"
+        + beside,
+    )
 
 
 def _notes(

@@ -15,9 +15,11 @@ from pydantic_core import PydanticCustomError
 
 from loraone.catalog import METHODS, OPTIMIZERS, TASKS, Method
 from loraone.errors import SpecError
+from loraone.spec import full_precision
 from loraone.spec.adapter import AdapterSpec
 from loraone.spec.gradient import GradientSpec
 from loraone.spec.method import MethodSpec
+from loraone.spec.model import ModelSpec
 from loraone.spec.synthetic import ProblemSpec, SweepSpec
 from loraone.spec.training import TrainingSpec
 
@@ -27,6 +29,8 @@ class Shared(Protocol):
 
     @property
     def task(self) -> str: ...
+    @property
+    def model(self) -> ModelSpec: ...
     @property
     def gradient(self) -> GradientSpec: ...
     @property
@@ -50,6 +54,8 @@ class Layer(Protocol):
     def conv1d(self) -> bool: ...
     @property
     def tied_to(self) -> str | None: ...
+    @property
+    def quantised(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,9 @@ def check_spec(shared: Shared, method: MethodSpec, ranks: Sequence[int], at: Pat
         _synthetic(row, shared, optimizer, f"{at.method}.name", field)
         for rank, path in zip(ranks, at.ranks, strict=True):
             _synthetic_rank(row, shared.problem, rank, path)
+    else:
+        dora, name_at = shared.adapter.dora, f"{at.method}.name"
+        full_precision.check_spec(row, method.params, shared.model, name_at, dora=dora)
     odd = [rank for rank in ranks if rank % 2]
     if row.even_rank and odd:
         raise _error(
@@ -214,6 +223,8 @@ def check_layers(
         _embedding(layer, row)
     for layer in layers:
         _conv1d(layer, row)
+        if layer.quantised:
+            full_precision.check_layer(layer.name, row, params)
     if row.flag("changes_base", params) or row.trains == "all":
         for layer in layers:
             _tied(layer, row)

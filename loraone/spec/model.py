@@ -45,6 +45,23 @@ class ModelSpec(Spec):
         description="Number format of the loaded weights",
         json_schema_extra=form(section="Adapter", order=1),
     )
+    quantization: Literal["none", "int8", "nf4"] = Field(
+        "none",
+        title="Quantised base",
+        description="The linear layers of the blocks in fewer bits (bitsandbytes); heads and "
+        "adapters are not. int8: LLM.int8(); nf4: QLoRA's 4 bits, computed in the format of the "
+        "loaded weights (QLoRA: bfloat16); none: as the checkpoint has them",
+        json_schema_extra=form(section="Adapter", order=1),
+    )
+    double_quantization: bool = Field(
+        True,
+        title="Double quantisation",
+        description="As in QLoRA, the scale of each 64 numbers of nf4 is held in 8 bits itself: "
+        "0.52 bytes a weight instead of 0.56",
+        json_schema_extra=form(
+            section="Adapter", order=1, shown_when={"model.quantization": ["nf4"]}
+        ),
+    )
     attn_implementation: Literal["auto", "eager", "sdpa", "flash_attention_2"] = Field(
         "auto",
         title="Attention",

@@ -2845,8 +2845,10 @@ export interface components {
             /**
              * @default {
              *       "attn_implementation": "auto",
+             *       "double_quantization": true,
              *       "dtype": "float32",
              *       "id": "builtin:minilm",
+             *       "quantization": "none",
              *       "targets": "all-linear"
              *     }
              */
@@ -3508,6 +3510,12 @@ export interface components {
              */
             attn_implementation: "auto" | "eager" | "sdpa" | "flash_attention_2";
             /**
+             * Double quantisation
+             * @description As in QLoRA, the scale of each 64 numbers of nf4 is held in 8 bits itself: 0.52 bytes a weight instead of 0.56
+             * @default true
+             */
+            double_quantization: boolean;
+            /**
              * Weights in
              * @description Number format of the loaded weights
              * @default float32
@@ -3520,6 +3528,13 @@ export interface components {
              * @default builtin:minilm
              */
             id: string;
+            /**
+             * Quantised base
+             * @description The linear layers of the blocks in fewer bits (bitsandbytes); heads and adapters are not. int8: LLM.int8(); nf4: QLoRA's 4 bits, computed in the format of the loaded weights (QLoRA: bfloat16); none: as the checkpoint has them
+             * @default none
+             * @enum {string}
+             */
+            quantization: "none" | "int8" | "nf4";
             /**
              * Target layers
              * @description all-linear: every linear layer of the transformer blocks; or names as PEFT's target_modules takes them, such as query, value

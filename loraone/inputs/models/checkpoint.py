@@ -15,6 +15,7 @@ from loraone.errors import ModelError
 from loraone.inputs.models.folder import CONFIG, weight_files
 from loraone.inputs.models.json_files import read_json
 from loraone.inputs.models.location import local_folder
+from loraone.inputs.models.quantised_headers import QuantisedHeaders
 from loraone.inputs.models.stamps import FileStamp, stamp
 from loraone.spec.model import ModelSpec
 
@@ -32,18 +33,22 @@ class StoredMatrix:
     embedding: bool
     conv1d: bool = False
     tied_to: str | None = None
+    quantised: bool = False
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """Sizes of a model: its matrices inside numbered blocks by name (out, in), and all weights.
 
-    ``shapes`` are those of all tensors, as they are stored.
+    ``shapes`` are those of all tensors, as they are stored; of a weight that is stored quantised,
+    those of the matrix that it stands for. ``packed`` are the bytes of such, with what they are
+    read by.
     """
 
     layers: dict[str, tuple[int, int]]
     parameters: int
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
+    packed: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def blocks(self) -> int:
@@ -60,7 +65,12 @@ class Checkpoint:
     def matrices(self) -> list[StoredMatrix]:
         """All weights of two dimensions, without ``.weight`` in their names."""
         return [
-            StoredMatrix(plain, (shape[0], shape[1]), embedding=bool(_TABLES.search(plain)))
+            StoredMatrix(
+                plain,
+                (shape[0], shape[1]),
+                embedding=bool(_TABLES.search(plain)),
+                quantised=plain in self.packed,
+            )
             for name, shape in self.shapes.items()
             if len(shape) == 2 and (plain := name.removesuffix(".weight")) != name
         ]
@@ -104,14 +114,18 @@ def read_folder(folder: Path, name: str) -> Checkpoint:
 @lru_cache(maxsize=32)
 def _read(files: Sequence[FileStamp]) -> Checkpoint:
     """Cached by the files' stamps: a plan is made anew with every key that somebody types."""
-    layers, shapes, parameters = {}, {}, 0
+    shapes, quantised = {}, QuantisedHeaders()
     for file, *_ in files:
         with safe_open(file, framework="numpy") as opened:
             for name in opened.keys():  # noqa: SIM118
-                shape = tuple(int(side) for side in opened.get_slice(name).get_shape())
-                shapes[name] = shape
-                parameters += math.prod(shape)
-                plain = name.removesuffix(".weight")
-                if len(shape) == 2 and _BLOCK.search(plain) and not _TABLES.search(plain):
-                    layers[plain] = (shape[0], shape[1])
-    return Checkpoint(layers, parameters, shapes)
+                if not quantised.take(name, opened):
+                    header = opened.get_slice(name)
+                    shapes[name] = tuple(int(side) for side in header.get_shape())
+    packed = quantised.settle(shapes)
+    layers = {}
+    for name, shape in shapes.items():
+        plain = name.removesuffix(".weight")
+        if len(shape) == 2 and _BLOCK.search(plain) and not _TABLES.search(plain):
+            layers[plain] = (shape[0], shape[1])
+    parameters = sum(math.prod(shape) for shape in shapes.values())
+    return Checkpoint(layers, parameters, shapes, packed)

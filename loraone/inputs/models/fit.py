@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from loraone.inputs.models import positions, vocabulary
+from loraone.inputs.models import positions, quantisation, vocabulary
 from loraone.inputs.models.folder import CONFIG
 from loraone.inputs.models.json_files import read_json
 from loraone.spec.experiment import _Shared
 
 
 def check(folder: Path, spec: _Shared) -> None:
-    """Raise SpecError or ModelError where texts may be longer than the model in ``folder`` has
-    positions for, or its tokenizer has ids that the embedding has no rows for."""
+    """Raise SpecError or ModelError where the model in ``folder`` is quantised and a method needs
+    it in full precision, texts may be longer than it has positions for, or its tokenizer has ids
+    that the embedding has no rows for."""
     config = read_config(folder)
+    quantisation.check(config, spec.model)
+    quantisation.check_methods(config, spec)
     allowed = positions.allowed_tokens(config)
     positions.check_length(spec.data.max_length, allowed, spec.model.id)
     vocabulary.check_files(folder, _rows(config), spec.model.id)

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from loraone.errors import ModelError
 from loraone.inputs.models.json_files import TooLargeError, check_size, read_json
+from loraone.inputs.models.quantisation import check_stored
 
 CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -55,7 +56,7 @@ def check(path: Path, name: str) -> None:
     try:
         _check_adapter(path, name)
         config = _config(path, name)
-        refuse_quantised(config, name)
+        check_stored(config, name)
         for file in weight_files(path, name, config):
             _check_header(file, name)
         _check_tokenizer(path, name)
@@ -66,20 +67,6 @@ def check(path: Path, name: str) -> None:
             value=name,
             allowed="a folder whose files can be read",
         ) from error
-
-
-def refuse_quantised(config: Mapping[str, Any], name: str) -> None:
-    """Raise ModelError: a run changes weights and puts them back bit for bit."""
-    if config.get("quantization_config") is not None:
-        raise ModelError(
-            f"model {name!r} is quantised: its weights can be neither trained, restored bit for "
-            "bit nor taken out of a residual",
-            field="model.id",
-            value=name,
-            allowed="weights in float32, bfloat16 or float16",
-            hint="use the unquantised checkpoint, or for one adapter in your own code "
-            "loraone.peft_native.initialize_lora_one_weights, which takes quantised layers",
-        )
 
 
 def refuse_adapter(config: Mapping[str, Any], name: str, *, with_base: bool) -> None:

@@ -228,9 +228,18 @@ def _layers(spec: _Shared, config: Mapping[str, Any], stored: Checkpoint) -> lis
             else any(checkpoint.is_named(matrix.name, target) for target in targets)
         )
     ]
+    # bitsandbytes makes a linear layer of what it quantises, and stores it as one.
+    asked = spec.model.quantization != "none"
     return [
-        replace(matrix, conv1d=True, shape=(matrix.shape[1], matrix.shape[0]))
-        if conv1d and matrix.name in stored.layers
+        replace(
+            matrix,
+            conv1d=not asked,
+            quantised=asked,
+            shape=(matrix.shape[1], matrix.shape[0]),
+        )
+        if conv1d and matrix.name in stored.layers and not matrix.quantised
+        else replace(matrix, quantised=True)
+        if asked and matrix.name in stored.layers
         else replace(matrix, shape=(matrix.shape[1], matrix.shape[0]))
         if matrix.embedding
         else matrix

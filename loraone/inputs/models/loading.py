@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from loraone.catalog import TASKS
-from loraone.errors import ModelError
-from loraone.inputs.models import attention, vocabulary, weights
+from loraone.errors import ModelError, SpecError
+from loraone.inputs.models import attention, packed, quantisation, vocabulary, weights
 from loraone.inputs.models.digests import combined, digest, weight_digests
-from loraone.inputs.models.folder import CONFIG, refuse_adapter, refuse_quantised
+from loraone.inputs.models.folder import CONFIG, refuse_adapter
 from loraone.inputs.models.json_files import read_json
 from loraone.inputs.models.location import is_folder, model_location
 from loraone.inputs.models.targets import TargetLayer, find_targets
@@ -34,6 +34,11 @@ class LoadedModel:
     heads: tuple[str, ...]
     location: str
     revision: str | None
+
+    @property
+    def quantised(self) -> bool:
+        """Whether a target layer's weight is."""
+        return any(layer.quantised for layer in self.layers)
 
 
 def load(spec: ModelSpec, task: str, labels: int, device: torch.device) -> LoadedModel:
@@ -53,11 +58,13 @@ def load(spec: ModelSpec, task: str, labels: int, device: torch.device) -> Loade
         commit = _commit(location, revision)
         options: dict[str, Any] = {"revision": commit or revision, "trust_remote_code": False}
         _refuse_own_code(location, options, spec)
-        config = transformers.AutoConfig.from_pretrained(location, **options)
-        refuse_quantised(config.to_dict(), spec.id)
+        config = transformers.AutoConfig.from_pretrained(location, **options, **kinds)
+        quantisation.check(config.to_dict(), spec)
         auto_class = getattr(transformers, TASKS[task].auto_class)
         _refuse_other_tasks(config, auto_class, spec, task)
-        attending = attention.options(spec, _class_of(config, auto_class), device)
+        model_class = _class_of(config, auto_class)
+        attending = attention.options(spec, model_class, device)
+        packing = quantisation.options(spec, config, model_class, device)
         tokenizer = transformers.AutoTokenizer.from_pretrained(location, **options)
         # A head of another size in the checkpoint is no matter, it is drawn anew anyway: any other
         # weight that does not fit is refused below.
@@ -68,7 +75,7 @@ def load(spec: ModelSpec, task: str, labels: int, device: torch.device) -> Loade
             ignore_mismatched_sizes=True,
             output_loading_info=True,
             **options,
-            **kinds,
+            **(packing or kinds),  # a configuration that is given knows the labels
             **attending,
         )
     heads = weights.new_heads(model, info["missing_keys"]) if TASKS[task].new_head else ()
@@ -80,7 +87,15 @@ def load(spec: ModelSpec, task: str, labels: int, device: torch.device) -> Loade
     for module in model.modules():  # T5's decoder has a configuration of its own
         if hasattr(getattr(module, "config", None), "use_cache"):
             module.config.use_cache = False
-    model.to(device).eval()
+    if packing:
+        packed.settle(model, getattr(torch, spec.dtype))
+        packed.check_kernel(model, spec.id)
+        for name in heads:  # transformers draws none beside quantised weights
+            for parameter in getattr(model, name).parameters():
+                parameter.data.zero_()
+    else:
+        model.to(device)
+    model.eval()
     weights.check_finite(model, spec)
     layers = find_targets(model, spec)
     return LoadedModel(model, tokenizer, layers, heads, location, commit or revision)
@@ -97,7 +112,7 @@ def _readable(spec: ModelSpec, task: str, location: str) -> Iterator[None]:
     many types, some of them bare exceptions."""
     try:
         yield
-    except ModelError:
+    except (ModelError, SpecError):
         raise
     except Exception as error:
         if ran_out(error):

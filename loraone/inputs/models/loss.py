@@ -93,6 +93,8 @@ def dtype_of(model: Any) -> torch.dtype:
     """The 16-bit format of the first such weight of a model; that of its weights otherwise."""
     found = torch.float32
     for parameter in model.parameters():
+        if not parameter.is_floating_point():
+            continue  # a quantised weight
         found = parameter.dtype
         if found in HALF:
             break

@@ -10,7 +10,7 @@ from loraone.catalog import TASKS
 from loraone.errors import DataError, LoraOneError, ModelError
 from loraone.inputs.data import files, hub
 from loraone.inputs.data.texts import source_of
-from loraone.inputs.models import fit
+from loraone.inputs.models import fit, quantisation
 from loraone.inputs.models.location import is_local, local_folder
 from loraone.spec.experiment import _Shared
 
@@ -43,6 +43,7 @@ def preflight(spec: _Shared, roots: Sequence[Path] | None) -> list[LoraOneError]
 
 def _check_model(spec: _Shared, roots: Sequence[Path] | None) -> None:
     _check_root("model.id", spec.model.id, roots, ModelError)
+    quantisation.check_installed(spec.model)
     folder = local_folder(spec.model)
     if folder is not None:
         fit.check(folder, spec)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from loraone.errors import ModelError
 from loraone.inputs.models.checkpoint import is_named
-from loraone.inputs.models.digests import digest
+from loraone.inputs.models.digests import combined, digest
 from loraone.inputs.models.folder import CONFIG, weight_files
 from loraone.inputs.models.json_files import read_json
 from loraone.inputs.models.loading import LoadedModel
@@ -28,7 +28,8 @@ from loraone.spec.model import ModelSpec
 
 
 class PretrainedWeights(Mapping[str, Tensor]):
-    """W₀ by layer, (out, in), float32 on the CPU: a copy of the caller's own each time.
+    """W₀ by layer, (out, in), float32 on the CPU: a copy of the caller's own each time; of a
+    quantised base what its weights stand for.
 
     ``digests`` are those of the loaded model's tensors by their names in it; what is taken from a
     file is what has the same one.
@@ -43,6 +44,8 @@ class PretrainedWeights(Mapping[str, Tensor]):
 
     def __getitem__(self, name: str) -> Tensor:
         layer = self._layers[name]
+        if layer.quantised:  # no method may change it
+            return layer.weight.cpu()
         own = self._original(layer) if self._may_change else layer.parameter.detach()
         weight = (own.T if layer.transposed else own).cpu()
         # A method may write to what it is given; the model's own weight is not for it.
@@ -83,8 +86,17 @@ class PretrainedWeights(Mapping[str, Tensor]):
         return changed
 
     def digest(self, name: str) -> str:
-        """Of the weight as the model holds it, also while that is another."""
-        return self._digests[self._key(name)]
+        """Of the weight as the model holds it, also while that is another; of a quantised one with
+        all that its bits are read by."""
+        if not self._layers[name].quantised:
+            return self._digests[self._key(name)]
+        return combined(
+            {
+                key: value
+                for key, value in self._digests.items()
+                if key.startswith(f"{name}.") and key != f"{name}.bias"
+            }
+        )
 
     def _original(self, layer: TargetLayer) -> Tensor:
         assert self._found is not None
@@ -93,13 +105,13 @@ class PretrainedWeights(Mapping[str, Tensor]):
 
     def _search(self, *, copies: bool = True) -> dict[str, _Stored | Tensor]:
         """Where each weight is to be had when the model's own has changed."""
-        files = _Files(self._spec)
+        files = CheckpointFiles(self._spec)
         found: dict[str, _Stored | Tensor] = {}
         for name, layer in self._layers.items():
             stored = files.holding(layer, self._key(name), self._digests[self._key(name)])
             if stored is not None:
                 found[name] = stored
-            elif copies:
+            elif copies and not layer.quantised:
                 found[name] = layer.parameter.detach().cpu().clone()
         return found
 
@@ -121,7 +133,7 @@ class _Stored:
         return tensor.to(dtype)
 
 
-class _Files:
+class CheckpointFiles:
     """The weight files of a model; none where they are not to be found or read any more."""
 
     def __init__(self, spec: ModelSpec) -> None:
@@ -140,7 +152,7 @@ class _Files:
         A checkpoint may be without the prefix that its model has in a task, or have one more.
         """
         parameter = layer.parameter
-        for name in self._candidates(key):
+        for name in self.named(key):
             opened = self._opened[name]
             if tuple(opened.get_slice(name).get_shape()) == tuple(parameter.shape):
                 stored = _Stored(opened, name)
@@ -148,7 +160,13 @@ class _Files:
                     return stored
         return None
 
-    def _candidates(self, key: str) -> Iterable[str]:
+    def tensor(self, name: str) -> Tensor:
+        """The tensor of that very name, as it is stored."""
+        stored: Tensor = self._opened[name].get_tensor(name)
+        return stored
+
+    def named(self, key: str) -> Iterable[str]:
+        """What may be the tensor ``key`` of a model, by name alone, the likeliest first."""
         yield from (key,) if key in self._opened else ()
         yield from (name for name in self._opened if name != key and is_named(name, key))
 

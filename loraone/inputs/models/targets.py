@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from loraone.inputs.models.foreseen import no_such_layer, nothing_to_adapt
+from loraone.inputs.models.packed import dequantised, is_packed
 from loraone.spec.model import ModelSpec
 
 _IN_BLOCK = re.compile(r"\.\d+\.")
@@ -54,8 +55,16 @@ class TargetLayer:
         return isinstance(self.module, nn.Embedding)
 
     @property
+    def quantised(self) -> bool:
+        """Whether the weight is in fewer bits, so that nothing can be written to it."""
+        return is_packed(self.module)
+
+    @property
     def weight(self) -> Tensor:
-        """W, shape (out, in): a view of the parameter's data."""
+        """W, shape (out, in): a view of the parameter's data, of a quantised one what it stands
+        for, made anew."""
+        if self.quantised:
+            return dequantised(self.module)
         data = self.parameter.detach()
         return data.T if self.transposed else data
 

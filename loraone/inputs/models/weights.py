@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from loraone.errors import ModelError
+from loraone.inputs.models.packed import is_packed, scales
 from loraone.spec.model import ModelSpec
 
 _CLASSIFIERS = ("classifier", "score", "classification_head", "logits_proj")
@@ -69,6 +70,11 @@ def check_finite(model: nn.Module, spec: ModelSpec) -> None:
         name
         for name, tensor in model.named_parameters()
         if tensor.is_floating_point() and not tensor.isfinite().all()
+    ]
+    bad += [
+        f"{name}.weight"
+        for name, module in model.named_modules()
+        if is_packed(module) and not all(scale.isfinite().all() for scale in scales(module))
     ]
     if bad:
         raise ModelError(

@@ -4,17 +4,22 @@ From L·R = 0, in turn: Q = q(W − L·R), and L·R the best rank-r part of W �
 is Q, and s·B·A = L·R with √S in both factors. q is NF4: blocks of 64 entries, each divided by its
 largest magnitude and set to the nearest of 16 values (arXiv 2305.14314, appendix E).
 
+A base that was quantised when it was loaded stays as it is: that is one round, with whatever its
+quantisation lost, and a layer of it that is in full precision begins as in LoRA.
+
 PEFT's own (``loftq_init``) needs CUDA and bitsandbytes, and leaves s out: its adapter is s times
 too large wherever s is not 1. Source: arXiv 2310.08659, Algorithm 1.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from loraone.linalg.svd import truncated_svd
-from loraone.methods.base import Factors, Initialisation, InitProblem
+from loraone.methods.base import Factors, Initialisation, InitProblem, kaiming_rows
 from loraone.methods.loftq.row import LoftqParams
 
 BLOCK = 64
@@ -41,6 +46,8 @@ NF4 = (
 
 def initialise(problem: InitProblem, params: LoftqParams) -> Initialisation:
     """The quantised base and the factors of every layer."""
+    if problem.originals:
+        return Initialisation(dict(_beside(problem)))
     factors, bases = {}, {}
     for name, weight in problem.weights.items():
         B, A = weight.new_zeros(len(weight), 1), weight.new_zeros(1, weight.shape[1])
@@ -52,6 +59,19 @@ def initialise(problem: InitProblem, params: LoftqParams) -> Initialisation:
         root = problem.scaling**0.5
         factors[name] = Factors(A / root, B / root)
     return Initialisation(factors, bases=bases)
+
+
+def _beside(problem: InitProblem) -> Iterator[tuple[str, Factors]]:
+    """The factors of every layer of a base that stays as it was quantised."""
+    root = problem.scaling**0.5
+    for name, weight in problem.weights.items():
+        if name in problem.originals:
+            lost = truncated_svd(problem.originals[name] - weight, problem.rank)
+            scale = lost.S.sqrt() / root
+            yield name, Factors(scale[:, None] * lost.V.T, lost.U * scale)
+        else:
+            A = kaiming_rows(problem.rank, weight.shape[1], problem.generator)
+            yield name, Factors(A, weight.new_zeros(len(weight), problem.rank))
 
 
 def nf4(weight: Tensor) -> Tensor:

@@ -35,6 +35,7 @@ ROW = Method(
     initialise="loraone.methods.loftq.factors:initialise",
     changes_base=True,
     quantises=True,
+    on_quantised=("iterations", 1),
     starts_pretrained=False,
     order=130,
     formula="s·B·A = the best rank-r part of what NF4 loses, in turn with the rounding",

@@ -12,6 +12,7 @@ ROW = Method(
     colour="#8C564B",
     peft_init="mica",
     trains="A",
+    on_quantised=False,
     order=100,
     formula="B = W's smallest left singular directions, frozen; A = 0",
     reads=("W",),

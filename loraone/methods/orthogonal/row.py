@@ -12,6 +12,7 @@ ROW = Method(
     colour="#E69F00",
     peft_init="orthogonal",
     even_rank=True,
+    on_quantised=False,
     order=90,
     formula="A and B random, B·A = 0; r even",
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -202,18 +200,3 @@ def test_every_optimiser_trains_and_lora_fa_keeps_a(
     angles = [e.right for e in found if isinstance(e, Alignment)]
     moved = float(np.abs(np.nanmax(angles[-1] - angles[0])))
     assert (moved < 1e-6) == (optimizer == "lorafa")
-
-
-def test_a_quantised_checkpoint_is_refused_with_the_way_that_works(
-    tiny_models: dict[str, Path], texts_csv: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "llama-4bit"
-    shutil.copytree(tiny_models["llama"], folder)
-    config = json.loads((folder / "config.json").read_text())
-    config["quantization_config"] = {"quant_method": "bitsandbytes", "load_in_4bit": True}
-    (folder / "config.json").write_text(json.dumps(config))
-    failed = failure(tiny_run(folder, texts_csv, "lora_one"))
-    assert failed.code == "model-not-usable"
-    assert failed.field == "model.id"
-    assert "is quantised" in failed.message
-    assert "initialize_lora_one_weights" in (failed.hint or "")

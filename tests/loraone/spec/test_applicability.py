@@ -13,10 +13,25 @@ from pydantic import ValidationError
 import loraone
 from loraone.catalog import METHODS
 from loraone.errors import SpecError
-from loraone.spec import applicability
+from loraone.spec import applicability, full_precision
 from loraone.spec.experiment import ExperimentSpec, RunSpec, expand
 
 LAB: dict[str, Any] = {"task": "teacher-student"}
+
+# What needs a base in full precision, and why.
+NEED_FULL_PRECISION: list[tuple[str, dict[str, Any], str]] = [
+    ("full", {}, "quantised ones have no gradient"),
+    ("pissa", {}, "which so few bits round away"),
+    ("milora", {}, "which so few bits round away"),
+    ("olora", {}, "which so few bits round away"),
+    ("corda", {}, "which so few bits round away"),
+    ("lora_ga", {}, "which so few bits round away"),
+    ("lora_ga_paper", {}, "which so few bits round away"),
+    ("init_ab", {"base": "offset"}, "which so few bits round away"),
+    ("mica", {}, "computed by PEFT, for base weights in full precision alone"),
+    ("orthogonal", {}, "computed by PEFT, for base weights in full precision alone"),
+    ("loftq", {}, "quantises the base in every round"),
+]
 
 # What makes no sense, with the field that a grid and a single run name for it.
 REFUSED: list[tuple[dict[str, Any], dict[str, Any], str, str, str]] = [
@@ -38,6 +53,12 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str, str, str]] = [
     ({"name": "lora_ga"}, {**LAB, "problem": {"outputs": 10, "true_rank": 2}}, "grid.ranks.1",
      "rank", "2r singular directions"),
     ({"name": "orthogonal"}, {}, "methods.0.name", "method.name", "even rank"),
+    ({"name": "lora"}, {"model": {"quantization": "int8"}, "adapter": {"dora": True}},
+     "adapter.dora", "adapter.dora", "loses the scales of a base in int8"),
+    *(({"name": name, "params": params}, {"model": {"quantization": kind}}, "methods.0.name",
+       "method.name", why)
+      for kind in ("int8", "nf4")
+      for name, params, why in NEED_FULL_PRECISION),
 ]  # fmt: skip
 
 
@@ -81,6 +102,7 @@ class PlainLayer:
     embedding: bool = False
     conv1d: bool = False
     tied_to: str | None = None
+    quantised: bool = False
 
 
 TIED = PlainLayer("embed", (8, 30), embedding=True, tied_to="lm_head")
@@ -96,6 +118,10 @@ TIED = PlainLayer("embed", (8, 30), embedding=True, tied_to="lm_head")
         ("full", TIED, 4, {}, "which is that of lm_head too"),
         ("milora", TIED, 4, {}, "which is that of lm_head too"),
         ("init_ab", TIED, 4, {"base": "offset"}, "which is that of lm_head too"),
+        *(
+            (name, PlainLayer(quantised=True), 4, params, f"block.0.query is quantised.*{why}")
+            for name, params, why in NEED_FULL_PRECISION
+        ),
     ],
 )
 def test_layers_are_refused_by_name(
@@ -110,6 +136,30 @@ def test_layers_are_refused_by_name(
 @pytest.mark.parametrize("method", ["lora", "lora_one", "init_ab"])
 def test_a_tied_layer_is_allowed_where_the_base_is_kept(method: str) -> None:
     applicability.check_layers((TIED,), METHODS[method], 8)
+
+
+def test_what_is_allowed_on_a_quantised_base_is_all_that_is_not_refused() -> None:
+    refused = {name for name, params, _ in NEED_FULL_PRECISION if not params}
+    allowed = full_precision.allowed().split(", ")
+    assert {*refused, *allowed} - {"loftq with iterations = 1"} == set(METHODS)
+    for name in set(METHODS) - refused:
+        spec = {"methods": [name], "model": {"quantization": "nf4"}}
+        assert ExperimentSpec.model_validate(spec).model.quantization == "nf4"
+        applicability.check_layers((PlainLayer(quantised=True),), METHODS[name], 4)
+
+
+def test_loftq_begins_beside_a_base_that_stays_as_it_was_quantised_in_one_round() -> None:
+    once = {"name": "loftq", "params": {"iterations": 1}}
+    ExperimentSpec.model_validate({"methods": [once], "model": {"quantization": "nf4"}})
+    assert full_precision.reason(METHODS["loftq"], once["params"]) is None
+    stored = full_precision.reason(METHODS["loftq"], once["params"], original=False)
+    assert stored is not None and "the weights before it are gone" in stored
+
+
+def test_a_problem_that_is_drawn_has_no_base_to_quantise() -> None:
+    for method in ("full", "lora_ga"):
+        spec = {"methods": [method], "model": {"quantization": "nf4"}, **LAB}
+        ExperimentSpec.model_validate(spec)
 
 
 def test_a_method_that_reads_all_of_g_needs_the_strategy_that_keeps_it() -> None:

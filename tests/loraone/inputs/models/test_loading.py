@@ -44,20 +44,20 @@ def test_the_weights_are_in_the_type_that_is_asked_for(tiny_models: dict[str, Pa
     assert {p.dtype for p in loaded.model.parameters()} == {torch.bfloat16}
 
 
-def test_a_quantised_checkpoint_is_refused_before_its_weights_are_read(
+def test_a_checkpoint_that_another_package_quantised_is_refused_before_its_weights_are_read(
     tiny_models: dict[str, Path], tmp_path: Path
 ) -> None:
     folder = tmp_path / "quantised"
     shutil.copytree(tiny_models["llama"], folder)
     config = json.loads((folder / "config.json").read_text())
-    config["quantization_config"] = {"quant_method": "bitsandbytes", "load_in_4bit": True}
+    config["quantization_config"] = {"quant_method": "gptq", "bits": 4}
     (folder / "config.json").write_text(json.dumps(config))
     (weights,) = folder.glob("*.safetensors")
     weights.write_bytes(b"not read")
-    with pytest.raises(ModelError, match="is quantised") as refused:
+    with pytest.raises(ModelError, match="is quantised by gptq") as refused:
         loading.load(ModelSpec(id=str(folder)), "causal-lm", 0, CPU)
     assert refused.value.field == "model.id"
-    assert refused.value.allowed == "weights in float32, bfloat16 or float16"
+    assert "bitsandbytes in 8 or 4 bits" in (refused.value.allowed or "")
 
 
 def test_weights_that_cannot_be_read_are_an_error_of_the_model(
