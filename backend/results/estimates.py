@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,6 +16,7 @@ from backend.storage.tables import Experiment, Run, now
 from loraone.catalog import TASKS
 from loraone.inputs.models import checkpoint
 from loraone.runs import cost_estimate
+from loraone.runs.cost_estimate import Price
 from loraone.runs.device_benchmark import DeviceBenchmark
 from loraone.spec.experiment import RunSpec
 
@@ -25,7 +26,8 @@ class Cost:
     """What runs will take: seconds on all lanes together, bytes of the largest run.
 
     ``too_large`` are the methods that the device's memory does not hold; ``basis`` says where the
-    numbers come from, or why there are none; ``waiting`` that there will be some soon.
+    numbers come from, or why there are none; ``waiting`` that there will be some soon. ``prices``
+    are what the time is spent on.
     """
 
     seconds: float | None
@@ -36,6 +38,7 @@ class Cost:
     too_large: Sequence[str]
     basis: str
     waiting: bool = False
+    prices: Sequence[Price] = ()
 
     @classmethod
     def unknown(cls, why: str, *, waiting: bool = False) -> Cost:
@@ -74,6 +77,7 @@ def cost(
         lanes=len(devices),
         too_large=estimate.too_large,
         basis=_basis(seen),
+        prices=[replace(price, seconds=price.seconds / len(devices)) for price in estimate.prices],
     )
 
 

@@ -18,14 +18,10 @@ from torch import Tensor
 from loraone.linalg.decomposition import Decomposition
 from loraone.linalg.krylov import from_left
 from loraone.linalg.precision import RESOLUTION, core_svd, scaled
+from loraone.linalg.sizes import PROBES, STEPS
 from loraone.linalg.spectra import Spectrum
 
 Float64Array = NDArray[np.float64]
-
-PROBES = 12
-
-# Of each probe's bidiagonal matrix: its quadrature is exact for polynomials in σ² of degree 31.
-STEPS = 16
 
 
 def estimated_spectrum(

@@ -15,9 +15,7 @@ import torch
 from torch import Tensor
 
 from loraone.linalg.precision import core_svd
-
-# Columns of a block beyond r.
-OVERSAMPLING = 8
+from loraone.linalg.sizes import OVERSAMPLING
 
 # Blocks before the first look at the residuals, and by what the space grows from look to look.
 DEPTH = 2

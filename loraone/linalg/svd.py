@@ -10,8 +10,9 @@ from torch import Tensor
 
 from loraone.linalg import gram
 from loraone.linalg.decomposition import Decomposition, ratio_behind, signed
-from loraone.linalg.krylov import OVERSAMPLING, block_krylov, from_left
+from loraone.linalg.krylov import block_krylov, from_left
 from loraone.linalg.precision import RESOLUTION, scaled
+from loraone.linalg.sizes import OVERSAMPLING
 
 __all__ = ["TOLERANCE", "Decomposition", "signed", "truncated_svd", "truncated_svds"]
 

@@ -13,18 +13,17 @@ from dataclasses import dataclass
 
 from loraone.catalog import METHODS
 from loraone.inputs.models.checkpoint import Checkpoint
-from loraone.runs.device_benchmark import DeviceBenchmark, svd_operations
+from loraone.runs.device_benchmark import DeviceBenchmark
+from loraone.runs.spending import GRADIENT, GRADIENT_FIELD, parts
+from loraone.spec.diff import fields
 from loraone.spec.experiment import RunSpec
 from loraone.spec.model import ModelSpec
 from loraone.spec.training import texts_of_part
 
 FLOAT32 = 4
 _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
-# Starting to import, to load and to write an adapter that is read back: seconds that are no
-# arithmetic. Measured with MiniLM on two cores; the factor of finished runs corrects it elsewhere.
-_LOAD, _START, _EXPORT = 8.0, 1.5, 1.5
-# A search for a parameter (γ = auto) takes the held-out loss so many times.
-_SEARCHED = 29
+# Seconds of loading what a worker imports, and a model.
+_LOAD = 8.0
 # Activations of a block for its backward pass in units of tokens × width × bytes: Korthikanti et
 # al., arXiv 2205.05198, section 4.1: 34 bytes in 16 bit, so 17 numbers, without the attention map.
 _ACTIVATIONS = 17
@@ -33,22 +32,45 @@ _ACTIVATIONS = 17
 _KEPT = 1.4
 
 
+# What is less than this share of the gradient is no price that anybody need weigh.
+_WORTH_SAYING = 0.1
+
+
 @dataclass(frozen=True)
 class Cost:
-    """Seconds and bytes of one run; ``shared`` seconds are spent once for runs of one gradient."""
+    """Seconds and bytes of one run; ``shared`` seconds are spent once for runs of one gradient,
+    ``once`` for all of a model."""
 
     seconds: float
     shared: float
+    once: float
     memory: float
+
+
+@dataclass(frozen=True)
+class Price:
+    """What all runs together spend on one thing: seconds, and as a multiple of their gradients'.
+
+    ``field`` is the switch that leaves it out or makes it less, and ``switch`` its title; empty
+    where there is none.
+    """
+
+    label: str
+    field: str
+    switch: str
+    seconds: float
+    gradients: float
 
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """Seconds of all runs one after the other; bytes of the largest; what does not fit."""
+    """Seconds of all runs one after the other, and what they are spent on from the largest; bytes
+    of the largest run; what does not fit."""
 
     seconds: float
     memory: float
     too_large: tuple[str, ...]
+    prices: tuple[Price, ...] = ()
 
 
 def of_runs(
@@ -59,57 +81,50 @@ def of_runs(
     memory_factor: float = 1.0,
 ) -> CostEstimate:
     """The sum over runs that share a warm worker: each gradient is taken once."""
-    costs = [of_run(spec, checkpoint, speed) for spec in specs]
-    shared: dict[str, float] = {}
-    for spec, cost in zip(specs, costs, strict=True):
-        key = spec.gradient_key()  # not all of its runs may ask how far its halves agree
-        shared[key] = max(shared.get(key, 0.0), cost.shared)
-    seconds = _LOAD + sum(shared.values()) + sum(cost.seconds for cost in costs)
-    large = [
-        spec.label
-        for spec, cost in zip(specs, costs, strict=True)
-        if cost.memory * memory_factor > speed.memory
-    ]
+    # Not all runs of a gradient may ask how far its halves agree.
+    spent: dict[tuple[str, str, str], float] = {}
+    large = []
+    most = 0.0
+    for place, spec in enumerate(specs):
+        for part in parts(spec, checkpoint, speed):
+            of = {"run": str(place), "gradient": spec.gradient_key(), "model": ""}[part.whose]
+            key = part.label, part.field, of
+            spent[key] = max(spent.get(key, 0.0), part.seconds)
+        memory = _memory(spec, checkpoint, speed.base)
+        if memory * memory_factor > speed.memory:
+            large.append(spec.label)
+        most = max(most, memory)
     return CostEstimate(
-        seconds * time_factor,
-        memory_factor * max((cost.memory for cost in costs), default=0.0),
+        (_LOAD + sum(spent.values())) * time_factor,
+        memory_factor * most,
         tuple(dict.fromkeys(large)),
+        _prices(spent, time_factor),
     )
+
+
+def _prices(spent: Mapping[tuple[str, str, str], float], factor: float) -> tuple[Price, ...]:
+    sums: dict[tuple[str, str], float] = {}
+    for (label, field, _), seconds in spent.items():
+        sums[label, field] = sums.get((label, field), 0.0) + seconds * factor
+    gradients = sums.get((GRADIENT, GRADIENT_FIELD), 0.0)
+    titles = {field.path: field.title for field in fields()}
+    found = [
+        Price(label, field, titles.get(field, ""), seconds, seconds / gradients)
+        for (label, field), seconds in sums.items()
+        if gradients and seconds > _WORTH_SAYING * gradients
+    ]
+    return tuple(sorted(found, key=lambda price: -price.seconds))
 
 
 def of_run(spec: RunSpec, checkpoint: Checkpoint, speed: DeviceBenchmark) -> Cost:
     """One run on a worker that is warm."""
-    shapes = checkpoint.targets(spec.model)
-    multiply = sum(m * n for m, n in checkpoint.layers.values())
-    trained = _trained(spec, shapes)
-    length = spec.data.max_length
-
-    def passes(texts: float, share: float) -> float:
-        """Operations: 2 for each weight and token forward, 2 for inputs, 2 for weights."""
-        return texts * length * 2.0 * multiply * share
-
-    row = METHODS[spec.method.name]
-    full = row.trains == "all"
-    training, measure = spec.training, spec.measure
-    again = 1.0 if training.checkpointing else 0.0
-    step = passes(training.batch_size, (3.0 if full else 2.0) + again)
-    step += 0.0 if full else training.batch_size * length * 6.0 * trained
-    evaluations = 1 + training.steps / training.eval_every
-    fixed = spec.gradient.samples + measure.held_out_samples
-    searched = _SEARCHED * measure.held_out_samples if row.searches(spec.method.params) else 0
-    own = training.steps * step + passes(
-        evaluations * spec.data.eval_samples + 2 * fixed + searched, 1
-    )
-    decomposed = sum(svd_operations(m, n) for m, n in shapes)
-    own_svd = decomposed * ((4.0 if full else 0.0) + (3.0 if measure.intruders else 0.0))
-    apart = spec.gradient.strategy in ("layerwise", "sketch")  # no sum is held of either half
-    halves = 2 if measure.split_half_agreement and apart else 1
-    shared = passes(halves * spec.gradient.samples, 3.0)
-    shared += passes(spec.gradient.head_warmup_steps * training.batch_size, 1.0)
-    shared_seconds = shared / speed.multiply + 2 * decomposed / speed.decompose
-    seconds = _START + own / speed.multiply + own_svd / speed.decompose
-    seconds += _EXPORT if measure.save_adapter else 0.0
-    return Cost(seconds, shared_seconds, _memory(spec, checkpoint, shapes, trained, speed.base))
+    found = parts(spec, checkpoint, speed)
+    sums = {
+        whose: sum(part.seconds for part in found if part.whose == whose)
+        for whose in ("run", "gradient", "model")
+    }
+    memory = _memory(spec, checkpoint, speed.base)
+    return Cost(sums["run"], sums["gradient"], sums["model"], memory)
 
 
 def _trained(spec: RunSpec, shapes: Sequence[tuple[int, int]]) -> int:
@@ -118,15 +133,11 @@ def _trained(spec: RunSpec, shapes: Sequence[tuple[int, int]]) -> int:
     return sum(spec.rank * (m + n) for m, n in shapes)
 
 
-def _memory(
-    spec: RunSpec,
-    checkpoint: Checkpoint,
-    shapes: Sequence[tuple[int, int]],
-    trained: int,
-    base: int,
-) -> float:
+def _memory(spec: RunSpec, checkpoint: Checkpoint, base: int) -> float:
     """Weights, all gradients and those of a half of their batch, states, activations."""
     width = _BYTES[spec.model.dtype]
+    shapes = checkpoint.targets(spec.model)
+    trained = _trained(spec, shapes)
     targets = sum(m * n for m, n in shapes)
     weights = _weights(spec.model, checkpoint)
     sums = 2 if spec.measure.split_half_agreement else 1

@@ -22,12 +22,9 @@ from loraone.linalg.spectra import Spectrum, singular_values
 from loraone.linalg.svd import top_values
 from loraone.progress import Steps
 from loraone.runs.prepared import Prepared
-from loraone.spec.measure import SpectraKnown
+from loraone.spec.measure import SpectraKnown, whole_weight
 
-# Of larger ones the top values are computed and the others estimated, unless all are asked for: a
-# 2048 × 5632 matrix takes half a second on two cores, a 4096 × 11008 four.
-WHOLE_BELOW = 1024
-# As many as ranks that are usual.
+# What is computed of large ones, unless all is asked for: as many values as ranks that are usual.
 TOP = 16
 
 log = logging.getLogger(__name__)
@@ -39,7 +36,8 @@ def measure_weights(ready: Prepared, folder: Path | None, known: SpectraKnown) -
         return
     layers = ready.loaded.layers
     for done, layer in enumerate(layers):
-        top = TOP if known == "auto" and min(layer.shape) > WHOLE_BELOW else min(layer.shape)
+        side = min(layer.shape)
+        top = side if whole_weight(known, side) else min(TOP, side)
         before = ready.weight_spectra.get(layer.name)
         if before is not None and before.known == top:
             continue

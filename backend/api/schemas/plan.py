@@ -18,11 +18,28 @@ class PlannedRun(Out):
     problem: str | None
 
 
+class PriceOut(Out):
+    """What all runs together spend on one thing: seconds on all lanes together, and as a multiple
+    of what their one-step gradients take.
+
+    ``field`` is the switch that leaves it out or makes it less, and ``switch`` its title; empty
+    where there is none.
+    """
+
+    label: str
+    field: str
+    switch: str
+    seconds: float
+    gradients: float
+
+
 class CostOut(Out):
     """What runs will take: seconds on all lanes together, bytes of the largest run.
 
     ``too_large`` are the methods that the device's memory does not hold; ``basis`` says where the
-    numbers come from, or why there are none; ``waiting`` that there will be some soon.
+    numbers come from, or why there are none; ``waiting`` that there will be some soon. ``prices``
+    are what the time is spent on, from the longest; what takes less than a tenth of the gradients
+    is left out.
     """
 
     seconds: float | None
@@ -33,6 +50,7 @@ class CostOut(Out):
     too_large: list[str]
     basis: str
     waiting: bool
+    prices: list[PriceOut]
 
 
 class PlanOut(Out):

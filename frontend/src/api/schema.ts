@@ -2390,7 +2390,9 @@ export interface components {
          * @description What runs will take: seconds on all lanes together, bytes of the largest run.
          *
          *     ``too_large`` are the methods that the device's memory does not hold; ``basis`` says where the
-         *     numbers come from, or why there are none; ``waiting`` that there will be some soon.
+         *     numbers come from, or why there are none; ``waiting`` that there will be some soon. ``prices``
+         *     are what the time is spent on, from the longest; what takes less than a tenth of the gradients
+         *     is left out.
          */
         CostOut: {
             /** Basis */
@@ -2403,6 +2405,8 @@ export interface components {
             lanes: number;
             /** Memory Bytes */
             memory_bytes: number | null;
+            /** Prices */
+            prices: components["schemas"]["PriceOut"][];
             /** Seconds */
             seconds: number | null;
             /** Too Large */
@@ -3971,6 +3975,26 @@ export interface components {
             spec: components["schemas"]["ExperimentSpec"];
             /** Summary */
             summary: string;
+        };
+        /**
+         * PriceOut
+         * @description What all runs together spend on one thing: seconds on all lanes together, and as a multiple
+         *     of what their one-step gradients take.
+         *
+         *     ``field`` is the switch that leaves it out or makes it less, and ``switch`` its title; empty
+         *     where there is none.
+         */
+        PriceOut: {
+            /** Field */
+            field: string;
+            /** Gradients */
+            gradients: number;
+            /** Label */
+            label: string;
+            /** Seconds */
+            seconds: number;
+            /** Switch */
+            switch: string;
         };
         /**
          * Problem

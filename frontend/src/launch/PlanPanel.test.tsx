@@ -16,16 +16,29 @@ const run = (label: string, problem: string | null): Schemas["PlannedRun"] => ({
   problem,
 });
 
+const COST: Schemas["CostOut"] = {
+  seconds: 360,
+  memory_bytes: 1e9,
+  device: "CPU",
+  device_memory_bytes: 2e10,
+  lanes: 1,
+  too_large: [],
+  basis: "",
+  waiting: false,
+  prices: [],
+};
+
 function panel(
   runs: Schemas["PlannedRun"][],
   problems: Schemas["FieldProblem"][] = [],
   outdated = false,
   quotas: Schemas["QuotaOut"][] = [],
+  cost: Schemas["CostOut"] | null = null,
 ) {
   const plan = {
     runs,
     gradients: 1,
-    cost: null,
+    cost,
     quotas,
     yaml: "",
     command: "",
@@ -57,6 +70,28 @@ test("runs that will fail are marked, counted, and do not keep the others from b
   const marks = screen.getAllByTitle(reason);
   expect(marks.map((mark) => mark.textContent)).toEqual([" · will fail", " · will fail"]);
   expect(launch().disabled).toBe(false);
+});
+
+test("what the time is spent on is said with the switch that saves it", () => {
+  const prices = [
+    { label: "Training", field: "", switch: "", seconds: 300, gradients: 10 },
+    {
+      label: "Spectra of gradients",
+      field: "measure.spectra",
+      switch: "Spectra",
+      seconds: 60,
+      gradients: 2,
+    },
+  ];
+  panel([run("LoRA", null)], [], false, [], { ...COST, prices });
+  const rows = within(screen.getByRole("table", { name: "What it is spent on" })).getAllByRole(
+    "row",
+  );
+  expect(rows.map((row) => row.textContent)).toEqual([
+    "Spent onabout× G",
+    "Training5 min10",
+    "Spectra of gradients · Spectra1 min2",
+  ]);
 });
 
 test("a plan of runs that can be has no warning", () => {

@@ -9,6 +9,7 @@ import {
   Paper,
   SimpleGrid,
   Stack,
+  Table,
   Text,
   Title,
 } from "@mantine/core";
@@ -18,7 +19,7 @@ import { useWhyNot } from "../people/may";
 import { beyond, usageSentence } from "../people/Usage";
 import { useAccounts } from "../people/who";
 import { PlanDetails } from "../spec/PlanDetails";
-import { bytes, roughly } from "../ui/format";
+import { bytes, quantity, roughly } from "../ui/format";
 import { Outdated } from "../ui/Outdated";
 
 interface Props {
@@ -180,7 +181,51 @@ function Cost({ cost }: { cost: Schemas["CostOut"] }) {
       <Text size="xs" c="dimmed" mt={4}>
         {cost.basis}
       </Text>
+      <Prices prices={cost.prices} />
     </section>
+  );
+}
+
+/** What the time is spent on, and the switch that saves it. */
+function Prices({ prices }: { prices: Schemas["PriceOut"][] }) {
+  if (prices.length === 0) return null;
+  return (
+    <Table
+      mt="xs"
+      fz="xs"
+      verticalSpacing={2}
+      horizontalSpacing={4}
+      aria-label="What it is spent on"
+    >
+      <Table.Thead>
+        <Table.Tr>
+          <Table.Th>Spent on</Table.Th>
+          <Table.Th ta="right">about</Table.Th>
+          <Table.Th ta="right" title="As a multiple of what the one-step gradients take">
+            × G
+          </Table.Th>
+        </Table.Tr>
+      </Table.Thead>
+      <Table.Tbody>
+        {prices.map(({ label, switch: name, seconds, gradients }) => (
+          <Table.Tr key={label}>
+            <Table.Td>
+              {label}
+              {name && (
+                <Text span inherit c="dimmed">
+                  {" "}
+                  · {name}
+                </Text>
+              )}
+            </Table.Td>
+            <Table.Td ta="right" style={{ whiteSpace: "nowrap" }}>
+              {roughly(seconds)}
+            </Table.Td>
+            <Table.Td ta="right">{quantity(gradients)}</Table.Td>
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </Table>
   );
 }
 

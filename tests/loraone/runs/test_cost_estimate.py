@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from loraone import ExperimentSpec, expand
 from loraone.inputs.models import checkpoint, loading
 from loraone.inputs.models.checkpoint import Checkpoint
-from loraone.runs import cost_estimate
+from loraone.runs import cost_estimate, spending
 from loraone.runs.device_benchmark import DeviceBenchmark, measure
 from loraone.spec.experiment import RunSpec
 from loraone.spec.model import ModelSpec
@@ -109,10 +110,66 @@ def test_a_gradient_is_paid_for_once_by_all_runs_that_share_it() -> None:
     costs = [cost_estimate.of_run(spec, SIZES, SPEED) for spec in specs]
     found = cost_estimate.of_runs(specs, SIZES, SPEED)
     own = sum(cost.seconds for cost in costs)
-    assert found.seconds == pytest.approx(own + 2 * costs[0].shared + cost_estimate._LOAD)
+    shared = 2 * costs[0].shared + costs[0].once
+    assert found.seconds == pytest.approx(own + shared + cost_estimate._LOAD)
     twice = cost_estimate.of_runs(specs, SIZES, SPEED, 2.0, 3.0)
     assert twice.seconds == pytest.approx(2 * found.seconds)
     assert twice.memory == pytest.approx(3 * found.memory)
+
+
+def test_prices_are_the_whole_time_but_for_what_is_less_than_a_tenth_of_a_gradient() -> None:
+    grid = {"learning_rates": [1e-3, 2e-3], "seeds": [0, 1]}
+    given = {"methods": ["lora", "lora_one"], "grid": grid, "data": {"max_length": 512}}
+    specs = expand(ExperimentSpec.model_validate(given))
+    found = cost_estimate.of_runs(specs, SIZES, SPEED)
+    prices = {price.label: price for price in found.prices}
+    gradient = prices["One-step gradient"]
+    assert gradient.gradients == 1
+    assert all(price.gradients > 0.1 for price in found.prices)
+    assert [p.seconds for p in found.prices] == sorted(p.seconds for p in found.prices)[::-1]
+    said = sum(price.seconds for price in found.prices) + cost_estimate._LOAD
+    assert found.seconds - 14 * 0.1 * gradient.seconds < said <= found.seconds
+    assert (prices["Evaluation"].field, prices["Evaluation"].switch) == (
+        "training.eval_every",
+        "Evaluate every",
+    )
+
+
+@pytest.mark.parametrize(
+    ("measure", "label"),
+    [
+        ({"split_half_agreement": False}, "Agreement of its halves"),
+        ({"spectra": "top"}, "Spectra of gradients"),
+        ({"spectra": "top"}, "Spectra of weights"),
+        ({"save_adapter": False}, "Writing and verifying the adapter"),
+    ],
+    ids=str,
+)
+def test_what_is_switched_off_costs_nothing(measure: dict[str, Any], label: str) -> None:
+    large = Checkpoint({f"layers.{i}.q": (2048, 2048) for i in range(4)}, 10**8)
+    spec = run(data={"max_length": 16}, gradient={"samples": 4})
+    before = {price.label for price in cost_estimate.of_runs([spec], large, SPEED).prices}
+    other = run(data={"max_length": 16}, gradient={"samples": 4}, measure=measure)
+    after = {price.label for price in cost_estimate.of_runs([other], large, SPEED).prices}
+    assert before - after == ({label} | ({"Spectra of gradients", "Spectra of weights"} & before
+        if "spectra" in measure else set()))  # fmt: skip
+
+
+def test_an_estimated_spectrum_costs_less_than_a_whole_one_and_weights_are_paid_for_once() -> None:
+    large = Checkpoint({f"layers.{i}.q": (4096, 11008) for i in range(4)}, 10**9)
+
+    def price(known: str, seeds: int) -> dict[str, float]:
+        spec = ExperimentSpec.model_validate(
+            {"methods": ["lora"], "measure": {"spectra": known}, "gradient": {"samples": 8},
+             "grid": {"seeds": list(range(seeds))}})  # fmt: skip
+        found = cost_estimate.of_runs(expand(spec), large, SPEED).prices
+        return {each.label: each.seconds for each in found}
+
+    one, two, whole = price("auto", 1), price("auto", 2), price("whole", 1)
+    for label in ("Spectra of gradients", "Spectra of weights"):
+        assert one[label] < whole[label] / 1.5
+    assert two["Spectra of gradients"] == pytest.approx(2 * one["Spectra of gradients"])
+    assert two["Spectra of weights"] == one["Spectra of weights"]
 
 
 def test_parts_of_a_step_and_recomputed_blocks_take_less_memory() -> None:
@@ -144,6 +201,4 @@ def test_a_tiny_run_is_estimated_from_its_own_model(
     sizes = checkpoint.read(spec.model)
     assert sizes is not None
     # Hardly more than what no arithmetic accounts for.
-    assert cost_estimate.of_run(spec, sizes, SPEED).seconds < 2 * (
-        cost_estimate._START + cost_estimate._EXPORT
-    )
+    assert cost_estimate.of_run(spec, sizes, SPEED).seconds < 2 * (spending.START + spending.EXPORT)

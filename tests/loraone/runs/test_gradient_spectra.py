@@ -11,10 +11,11 @@ import torch
 
 from loraone.events import Spectra
 from loraone.linalg.svd import truncated_svd
-from loraone.runs import gradient_spectra, weight_spectra
+from loraone.runs import weight_spectra
 from loraone.runs.gradient_spectra import gradient_spectrum
 from loraone.runs.run import run
 from loraone.runs.workspace import Workspace
+from loraone.spec import measure
 from loraone.spec.experiment import RunSpec
 from tests.conftest import tiny_run
 from tests.loraone.linalg.examples import drawn
@@ -26,8 +27,8 @@ Told = dict[tuple[str, str], Spectra]
 
 def spec_of(folder: Path, data: Path, known: str, **gradient: Any) -> RunSpec:
     given = {"samples": 8, "micro_batch": 4} | gradient
-    measure = {"held_out_samples": 8, "spectra": known}
-    return tiny_run(folder, data, "lora_one", grid=GRID, gradient=given, measure=measure)
+    measured = {"held_out_samples": 8, "spectra": known}
+    return tiny_run(folder, data, "lora_one", grid=GRID, gradient=given, measure=measured)
 
 
 def told(spec: RunSpec, workspace: Workspace | None = None) -> Told:
@@ -44,8 +45,8 @@ def told(spec: RunSpec, workspace: Workspace | None = None) -> Told:
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiny matrices count as large ones."""
-    monkeypatch.setattr(gradient_spectra, "WHOLE_BELOW", 0)
-    monkeypatch.setattr(weight_spectra, "WHOLE_BELOW", 0)
+    monkeypatch.setattr(measure, "SMALL", 0)
+    monkeypatch.setattr(measure, "SMALL_WEIGHT", 0)
     monkeypatch.setattr(weight_spectra, "TOP", 2)
 
 

@@ -1,0 +1,9 @@
+"""How many vectors and products decompositions and estimates take; read without torch."""
+
+# Columns of a Krylov block beyond r.
+OVERSAMPLING = 8
+
+# Of an estimated spectrum: random vectors, and for each the steps of its bidiagonal matrix, whose
+# quadrature is exact for polynomials in σ² of degree 31.
+PROBES = 12
+STEPS = 16
