@@ -86,14 +86,19 @@ def collecting(
     multiplies them by ``scale``.
     """
     sums = {layer.name: torch.zeros(layer.shape) for layer in layers}
-    taps = [(layer, _adder(layer.name, sums, halves)) for layer in layers]
+    taps = [(layer, _adder(layer, sums, scale, halves)) for layer in layers]
     with tapping(taps, scale):
         yield sums
 
 
-def _adder(name: str, sums: Mapping[str, Tensor], halves: Halves | None) -> Consume:
+def _adder(
+    layer: TargetLayer, sums: Mapping[str, Tensor], scale: float, halves: Halves | None
+) -> Consume:
+    # What such a layer takes and gives has its format, and scaled it would have another.
+    bfloat16 = layer.parameter.dtype == torch.bfloat16 and scale == 1
+
     def add(x: Tensor, delta: Tensor) -> None:
-        second = None if halves is None else halves.second(name)
-        add_outer(sums[name] if second is None else second, delta, x)
+        second = None if halves is None else halves.second(layer.name)
+        add_outer(sums[layer.name] if second is None else second, delta, x, bfloat16=bfloat16)
 
     return add
