@@ -48,7 +48,7 @@ def choose_strategy(
 ) -> GradientStrategy:
     """The strategy that the spec names, or with ``auto`` the first of these that can be afforded.
 
-    accumulate Σ 4mn bytes; layerwise max 4mn where the batch is one micro-batch, otherwise two
+    accumulate Σ 4mn bytes, twice where the batch's halves are looked at; layerwise max 4mn where the batch is one micro-batch, otherwise two
     sums of as many layers as fit, a pass for each such group; sketch Σ 4(m+n)(r+16). ``available``
     are the bytes of free host memory, where sums are kept. An exact way is taken rather than the
     sketch as long as it needs no more passes; with dropout, which a sketch cannot have, always.
@@ -57,8 +57,9 @@ def choose_strategy(
         available = free_memory()
     sizes = [m * n for m, n in (layer.shape for layer in layers)]
     widths = [min(spec.rank + SKETCH_OVERSAMPLING, *layer.shape) for layer in layers]
+    halves = spec.measure.split_half_agreement and spec.gradient.samples > 1
     held = {
-        "accumulate": FLOAT32 * sum(sizes),
+        "accumulate": (2 if halves else 1) * FLOAT32 * sum(sizes),
         "layerwise": FLOAT32 * max(sizes),
         "sketch": FLOAT32
         * sum(sum(layer.shape) * k for layer, k in zip(layers, widths, strict=True)),

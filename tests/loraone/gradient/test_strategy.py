@@ -53,15 +53,18 @@ def test_bytes_are_those_of_the_shapes_and_auto_takes_the_first_way_that_fits(
     layers = loading.load(spec.model, spec.task, 0, CPU).layers
     shapes = [layer.shape for layer in layers]
     total = sum(4 * m * n for m, n in shapes)
-    choice = choose_strategy(spec, layers, available=2 * total)
+    choice = choose_strategy(spec, layers, available=4 * total)
     assert choice.name == "accumulate"
-    assert choice.held["accumulate"] == total
-    assert choice.held["layerwise"] == total, "as much as may be, of several micro-batches"
+    assert choice.held["accumulate"] == 2 * total, "that of a half beside the whole's"
+    assert choice.held["layerwise"] == 2 * total, "as much as may be, of several micro-batches"
+    unasked = {"split_half_agreement": False}
+    alone = spec.model_copy(update={"measure": spec.measure.model_copy(update=unasked)})
+    assert choose_strategy(alone, layers, available=2 * total).held["accumulate"] == total
     assert choice.held["sketch"] == sum(4 * (m + n) * min(m, n, 4 + 16) for m, n in shapes)
-    grouped = choose_strategy(spec, layers, available=2 * total - 2)
-    assert (grouped.name, grouped.passes) == ("layerwise", 3)
-    assert grouped.held["layerwise"] == total - 1
-    assert "3 groups" in grouped.reason
+    grouped = choose_strategy(spec, layers, available=4 * total - 2)
+    assert (grouped.name, grouped.passes) == ("layerwise", 2)
+    assert grouped.held["layerwise"] == 2 * total - 1
+    assert "2 groups" in grouped.reason
     little = choose_strategy(spec, layers, available=0)
     assert (little.name, little.passes) == ("sketch", 4)
     noisy = spec.model_copy(
