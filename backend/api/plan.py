@@ -12,6 +12,7 @@ from backend.api.schemas.quotas import QuotaOut
 from backend.people import quotas
 from backend.results import estimates
 from backend.scheduling import admission
+from loraone.inputs.models.foreseen import left_out
 from loraone.spec.experiment import ExperimentSpec, expand
 from loraone.spec.recipes import as_python, as_yaml, peft_snippet
 
@@ -55,6 +56,7 @@ def plan(
             )
             for run, problem in zip(runs, problems, strict=True)
         ],
+        notes=left_out(spec),
         gradients=len({run.gradient_key() for run in runs}),
         cost=None if cost is None else CostOut.model_validate(cost),
         quotas=QuotaOut.listed(mine),

@@ -22,7 +22,7 @@ from loraone import events
 from loraone.catalog import TASKS
 from loraone.errors import LoraOneError
 from loraone.events import Event
-from loraone.inputs.models.foreseen import foresee, foresee_runs
+from loraone.inputs.models.foreseen import foresee, foresee_runs, left_out
 from loraone.inputs.models.paths import preflight
 from loraone.spec.experiment import ExperimentSpec, RunSpec, expand
 from loraone.spec.validation import problems
@@ -104,6 +104,8 @@ def plan(spec_file: SpecFile) -> None:
     gradients = len({run.gradient_key() for run in runs})
     Console().print(table)
     Console().print(f"{len(runs)} runs, {gradients} one-step gradients")
+    for note in left_out(spec):
+        _complain(note)
     for run, problem in zip(runs, problems, strict=True):
         if problem is not None:
             _complain(f"will fail: {run.title}: {problem.message}")

@@ -23,6 +23,7 @@ from loraone.inputs.models.encoded import check_encoded
 from loraone.inputs.models.forward import check_forward
 from loraone.inputs.models.loading import LoadedModel
 from loraone.inputs.models.pretrained import PretrainedWeights
+from loraone.inputs.models.targets import left_out
 from loraone.linalg.spectra import Spectrum
 from loraone.progress import Steps
 from loraone.spec.start import InputsSpec
@@ -36,7 +37,8 @@ class Prepared:
     that was loaded and that a gradient depends on: weights and configuration of the model, token
     ids and labels. ``weight_spectra`` are the singular values of the target layers' weights, by
     layer, as far as they were asked for.
-    ``notes`` say what of the data is not used, or cannot be learnt from.
+    ``notes`` say what of the data is not used, or cannot be learnt from, and what of the model is
+    not adapted although it may seem so.
     """
 
     loaded: LoadedModel
@@ -87,6 +89,8 @@ def load(spec: InputsSpec, device: torch.device) -> Steps[Prepared]:
         )
     ]
     notes = (*_notes(spec, texts, *sides), *_notes_on_base(loaded))
+    if not_adapted := left_out(loaded.model, spec.model):
+        notes += (not_adapted,)
     for side in sides:
         check_encoded(side, loaded, spec)
     check_forward(loaded, sides[0].batch([0, len(sides[0]) - 1], device), spec)

@@ -46,7 +46,7 @@ def parts(spec: RunSpec, checkpoint: Checkpoint, speed: DeviceBenchmark) -> list
     shapes = Counter(checkpoint.targets(spec.model))
     row, measure, training = METHODS[spec.method.name], spec.measure, spec.training
     gradient, full = spec.gradient, row.trains == "all"
-    weights = sum(m * n for m, n in checkpoint.layers.values())
+    weights = checkpoint.multiplied
 
     def passes(texts: float, share: float) -> float:
         """Seconds: 2 operations for each weight and token forward, 2 for inputs, 2 for weights."""

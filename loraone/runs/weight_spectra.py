@@ -60,10 +60,11 @@ def _computed(weight: Tensor, top: int) -> Spectrum:
 
 def _name(layer: TargetLayer, digest: str, top: int) -> str:
     """The same bytes are another matrix in another shape or format."""
-    rows, columns = layer.parameter.shape
+    rows, columns = layer.stored.shape
     format = str(layer.parameter.dtype).removeprefix("torch.")
     estimated = "" if top == min(layer.shape) else f"-top{top}"
-    return f"weight-{digest[:32]}-{rows}-{columns}-{format}{estimated}.safetensors"
+    expert = "" if layer.expert is None else f"-{layer.expert}"  # the digest is that of all
+    return f"weight-{digest[:32]}-{rows}-{columns}-{format}{expert}{estimated}.safetensors"
 
 
 def _read(file: Path, count: int, top: int) -> Spectrum | None:

@@ -28,7 +28,7 @@ def _short_together(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class ModelSpec(Spec):
-    """Which pretrained model, and which of its linear layers are adapted."""
+    """Which pretrained model, and which of its linear layers and experts are adapted."""
 
     section: ClassVar[str] = "Model and data"
 
@@ -85,6 +85,14 @@ class ModelSpec(Spec):
             "or names as PEFT's target_modules takes them, such as query, value"
         ),
         json_schema_extra=form(order=3, widget="targets"),
+    )
+    target_parameters: Literal["none", "experts"] = Field(
+        "none",
+        title="Experts",
+        description="Of a mixture of experts. none: they stay as they are; experts: each expert is "
+        "adapted too, in every parameter that holds the experts of a block (PEFT's "
+        "target_parameters)",
+        json_schema_extra=form(order=4),
     )
 
     @model_validator(mode="after")

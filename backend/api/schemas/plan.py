@@ -55,10 +55,12 @@ class CostOut(Out):
 
 class PlanOut(Out):
     """What launching a spec would do, how much of the machine whoever asks uses and would, and the
-    same spec in other forms; ``peft`` by method, of the first hundred of them."""
+    same spec in other forms; ``peft`` by method, of the first hundred of them. ``notes`` say what
+    of the model no run adapts although it may seem so."""
 
     runs: list[PlannedRun]
     gradients: int
+    notes: list[str]
     cost: CostOut | None
     quotas: list[QuotaOut]
     yaml: str

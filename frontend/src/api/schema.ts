@@ -2853,6 +2853,7 @@ export interface components {
              *       "dtype": "float32",
              *       "id": "builtin:minilm",
              *       "quantization": "none",
+             *       "target_parameters": "none",
              *       "targets": "all-linear"
              *     }
              */
@@ -3503,7 +3504,7 @@ export interface components {
         };
         /**
          * Model and data
-         * @description Which pretrained model, and which of its linear layers are adapted.
+         * @description Which pretrained model, and which of its linear layers and experts are adapted.
          */
         ModelSpec: {
             /**
@@ -3539,6 +3540,13 @@ export interface components {
              * @enum {string}
              */
             quantization: "none" | "int8" | "nf4";
+            /**
+             * Experts
+             * @description Of a mixture of experts. none: they stay as they are; experts: each expert is adapted too, in every parameter that holds the experts of a block (PEFT's target_parameters)
+             * @default none
+             * @enum {string}
+             */
+            target_parameters: "none" | "experts";
             /**
              * Target layers
              * @description all-linear: every linear layer of the transformer blocks; or names as PEFT's target_modules takes them, such as query, value
@@ -3898,7 +3906,8 @@ export interface components {
         /**
          * PlanOut
          * @description What launching a spec would do, how much of the machine whoever asks uses and would, and the
-         *     same spec in other forms; ``peft`` by method, of the first hundred of them.
+         *     same spec in other forms; ``peft`` by method, of the first hundred of them. ``notes`` say what
+         *     of the model no run adapts although it may seem so.
          */
         PlanOut: {
             /** Command */
@@ -3906,6 +3915,8 @@ export interface components {
             cost: components["schemas"]["CostOut"] | null;
             /** Gradients */
             gradients: number;
+            /** Notes */
+            notes: string[];
             /** Peft */
             peft: {
                 [key: string]: string;

@@ -19,6 +19,7 @@ const server = vi.hoisted(() => {
   globalThis.fetch = async (request) => {
     const plan = {
       runs: [],
+      notes: [],
       gradients: 0,
       cost: null,
       yaml: "",

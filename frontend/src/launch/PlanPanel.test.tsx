@@ -34,9 +34,11 @@ function panel(
   outdated = false,
   quotas: Schemas["QuotaOut"][] = [],
   cost: Schemas["CostOut"] | null = null,
+  notes: string[] = [],
 ) {
   const plan = {
     runs,
+    notes,
     gradients: 1,
     cost,
     quotas,
@@ -97,6 +99,13 @@ test("what the time is spent on is said with the switch that saves it", () => {
 test("a plan of runs that can be has no warning", () => {
   panel([run("LoRA", null)]);
   expect(screen.queryByText(/will fail/i)).toBeNull();
+});
+
+test("what of the model is not adapted is said beside the plan, and can be launched", () => {
+  panel([run("LoRA", null)], [], false, [], null, ["the experts hold 57% of this model's weights"]);
+  const alert = screen.getByRole("alert", { name: "Not adapted" });
+  expect(within(alert).getByText("the experts hold 57% of this model's weights")).toBeTruthy();
+  expect(launch().disabled).toBe(false);
 });
 
 test("a target layer that the model lacks is named, and nothing can be launched", () => {

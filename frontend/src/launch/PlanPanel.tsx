@@ -96,6 +96,11 @@ export function PlanPanel(props: Props) {
           <Outdated when={outdated}>
             <Stack gap="sm">
               <Failing runs={plan.runs} />
+              {plan.notes.map((note) => (
+                <Alert key={note} color="yellow" title="Not adapted" py="xs">
+                  {note}
+                </Alert>
+              ))}
               {plan.cost && <Cost cost={plan.cost} />}
               <Quotas quotas={plan.quotas} />
               <PlanDetails plan={plan} />

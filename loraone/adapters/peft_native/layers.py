@@ -77,13 +77,13 @@ def planned_layer(name: str, module: LoraLayer, adapter_name: str, target: nn.Mo
     """The layer ``target`` of a base model that PEFT would wrap into ``module``."""
     _check(name, module, adapter_name)
     planned = _layer(name, module, adapter_name)
-    return AdapterLayer(name, target, None, planned.size, planned.rank)
+    return AdapterLayer(name, target, size=planned.size, rank=planned.rank)
 
 
 def _layer(name: str, module: Any, adapter_name: str) -> AdapterLayer:
     A, B = weights(module, adapter_name)
     size = (B.shape[0], A.shape[1:].numel())
-    return AdapterLayer(name, module.get_base_layer(), None, size, A.shape[0])
+    return AdapterLayer(name, module.get_base_layer(), size=size, rank=A.shape[0])
 
 
 def _check(name: str, module: Any, adapter_name: str) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
 from loraone.errors import ModelError
+from loraone.inputs.models import experts
 from loraone.inputs.models.folder import CONFIG, weight_files
 from loraone.inputs.models.json_files import read_json
 from loraone.inputs.models.location import local_folder
@@ -40,15 +41,28 @@ class StoredMatrix:
 class Checkpoint:
     """Sizes of a model: its matrices inside numbered blocks by name (out, in), and all weights.
 
-    ``shapes`` are those of all tensors, as they are stored; of a weight that is stored quantised,
-    those of the matrix that it stands for. ``packed`` are the bytes of such, with what they are
-    read by.
+    ``experts`` are those of the experts, which are no linear layers; a token goes through the share
+    ``active`` of them. ``shapes`` are those of all tensors, as they are stored; of a weight that is
+    stored quantised, those of the matrix that it stands for. ``packed`` are the bytes of such, with
+    what they are read by.
     """
 
     layers: dict[str, tuple[int, int]]
     parameters: int
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
     packed: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
+    experts: dict[str, tuple[int, int]] = field(default_factory=dict)
+    active: float = 1.0
+
+    @property
+    def multiplied(self) -> float:
+        """How many weights a token is multiplied with in the blocks."""
+        return _entries(self.layers) + self.active * self.expert_weights
+
+    @property
+    def expert_weights(self) -> int:
+        """How many weights all experts have."""
+        return _entries(self.experts)
 
     @property
     def blocks(self) -> int:
@@ -76,14 +90,19 @@ class Checkpoint:
         ]
 
     def targets(self, spec: ModelSpec) -> list[tuple[int, int]]:
-        """The shapes of the layers that ``spec.targets`` names."""
+        """The shapes of the layers that ``spec.targets`` names, and of the experts if asked for."""
+        of_experts = list(self.experts.values()) if spec.target_parameters == "experts" else []
         if spec.targets == "all-linear":
-            return list(self.layers.values())
+            return [shape for shape in self.layers.values() if shape[0] > 1] + of_experts
         return [
             shape
             for name, shape in self.layers.items()
             if any(is_named(name, target) for target in spec.targets)
-        ]
+        ] + of_experts
+
+
+def _entries(shapes: Mapping[str, tuple[int, int]]) -> int:
+    return sum(rows * columns for rows, columns in shapes.values())
 
 
 def is_named(name: str, target: str) -> bool:
@@ -108,7 +127,8 @@ def read_folder(folder: Path, name: str) -> Checkpoint:
     if not isinstance(config, dict):
         raise ValueError(f"{CONFIG} holds no JSON object")
     files = weight_files(folder, name, config)
-    return _read(tuple(stamp(file) for file in files))
+    sizes = _read(tuple(stamp(file) for file in files))
+    return replace(sizes, active=experts.active_share(sizes.experts, config))
 
 
 @lru_cache(maxsize=32)
@@ -125,7 +145,8 @@ def _read(files: Sequence[FileStamp]) -> Checkpoint:
     layers = {}
     for name, shape in shapes.items():
         plain = name.removesuffix(".weight")
-        if len(shape) == 2 and _BLOCK.search(plain) and not _TABLES.search(plain):
+        matrix = len(shape) == 2 and not experts.is_stored_expert(name)
+        if matrix and _BLOCK.search(plain) and not _TABLES.search(plain):
             layers[plain] = (shape[0], shape[1])
     parameters = sum(math.prod(shape) for shape in shapes.values())
-    return Checkpoint(layers, parameters, shapes, packed)
+    return Checkpoint(layers, parameters, shapes, packed, experts.stored(shapes))

@@ -14,7 +14,7 @@ from typing import Any
 
 from loraone.catalog import METHODS, TASKS
 from loraone.errors import LoraOneError, ModelError
-from loraone.inputs.models import checkpoint
+from loraone.inputs.models import checkpoint, experts
 from loraone.inputs.models.checkpoint import Checkpoint, StoredMatrix
 from loraone.inputs.models.fit import read_config
 from loraone.inputs.models.folder import CONFIG
@@ -88,6 +88,14 @@ def foresee_runs(spec: ExperimentSpec, runs: Sequence[RunSpec]) -> list[LoraOneE
         if layers and key not in known:
             known[key] = _foresee_run(spec, run, layers)
     return [known.get((run.method.label, run.rank)) for run in runs]
+
+
+def left_out(spec: _Shared) -> list[str]:
+    """What of the model all-linear does not adapt: its experts, with their share of the weights."""
+    found = None if spec.model.targets != "all-linear" else _stored(spec)
+    if found is None or spec.model.target_parameters == "experts" or not found[1].experts:
+        return []
+    return [experts.left_out(found[1].expert_weights, found[1].parameters)]
 
 
 def _foresee_run(
@@ -178,6 +186,8 @@ def _look_at_embedding(spec: _Shared, config: Mapping[str, Any], stored: Checkpo
 
 def _look_at_targets(spec: _Shared, config: Mapping[str, Any], stored: Checkpoint) -> None:
     """Each is a matrix of the checkpoint, or may be one that is not stored."""
+    if spec.model.target_parameters == "experts" and not stored.experts:
+        raise no_experts(spec.model)
     if spec.model.targets == "all-linear":
         if not stored.layers:
             raise nothing_to_adapt(spec.model)
@@ -185,7 +195,7 @@ def _look_at_targets(spec: _Shared, config: Mapping[str, Any], stored: Checkpoin
     new_head = TASKS[spec.task].new_head
     other, own = (_LANGUAGE_HEAD if new_head else _CLASSIFIER), _NOT_STORED[new_head]
     names = [matrix.name for matrix in stored.matrices if not other.search(matrix.name)]
-    if any(".experts." in name for name in names):
+    if stored.experts:
         return  # transformers joins the experts' weights under other names
     for target in spec.model.targets:
         last = target.rsplit(".", 1)[-1]
@@ -204,6 +214,16 @@ def nothing_to_adapt(model: ModelSpec) -> ModelError:
     )
 
 
+def no_experts(model: ModelSpec) -> ModelError:
+    """The refusal of experts of a model that has none."""
+    return ModelError(
+        f"{model.id} is no mixture of experts: no parameter in its blocks holds a matrix for each",
+        field="model.target_parameters",
+        value=model.target_parameters,
+        allowed="none",
+    )
+
+
 def no_such_layer(model: str, target: str, names: Sequence[str]) -> ModelError:
     """The refusal of a target layer that is none of ``names``."""
     kinds = ", ".join(sorted({name.rsplit(".", 1)[-1] for name in names}))
@@ -219,11 +239,12 @@ def _layers(spec: _Shared, config: Mapping[str, Any], stored: Checkpoint) -> lis
     """The stored matrices that would be adapted."""
     conv1d = config.get("model_type") in _CONV1D
     targets = spec.model.targets
+    of_experts = stored.experts if spec.model.target_parameters == "experts" else {}
     chosen = [
         matrix
         for matrix in stored.matrices
         if (
-            matrix.name in stored.layers
+            matrix.name in stored.layers and matrix.shape[0] > 1
             if targets == "all-linear"
             else any(checkpoint.is_named(matrix.name, target) for target in targets)
         )
@@ -244,4 +265,4 @@ def _layers(spec: _Shared, config: Mapping[str, Any], stored: Checkpoint) -> lis
         if matrix.embedding
         else matrix
         for matrix in chosen
-    ]
+    ] + [StoredMatrix(name, shape, embedding=False) for name, shape in of_experts.items()]

@@ -46,8 +46,8 @@ class PretrainedWeights(Mapping[str, Tensor]):
         layer = self._layers[name]
         if layer.quantised:  # no method may change it
             return layer.weight.cpu()
-        own = self._original(layer) if self._may_change else layer.parameter.detach()
-        weight = (own.T if layer.transposed else own).cpu()
+        own = self._original(layer) if self._may_change else layer.stored
+        weight = layer.oriented(own).cpu()
         # A method may write to what it is given; the model's own weight is not for it.
         return weight.clone() if weight.dtype == torch.float32 else weight.float()
 
@@ -81,7 +81,7 @@ class PretrainedWeights(Mapping[str, Tensor]):
             self._found = self._search(copies=False)
         for name in changed:
             if self._found is not None and name in self._found:
-                self._layers[name].parameter.copy_(self._original(self._layers[name]))
+                self._layers[name].stored.copy_(self._original(self._layers[name]))
         self._may_change = False
         return changed
 
@@ -101,23 +101,25 @@ class PretrainedWeights(Mapping[str, Tensor]):
     def _original(self, layer: TargetLayer) -> Tensor:
         assert self._found is not None
         found = self._found[layer.name]
-        return found.tensor(layer.parameter.dtype) if isinstance(found, _Stored) else found
+        if not isinstance(found, _Stored):
+            return found
+        whole = found.tensor(layer.parameter.dtype)
+        return whole if layer.expert is None else whole[layer.expert]
 
     def _search(self, *, copies: bool = True) -> dict[str, _Stored | Tensor]:
         """Where each weight is to be had when the model's own has changed."""
         files = CheckpointFiles(self._spec)
         found: dict[str, _Stored | Tensor] = {}
         for name, layer in self._layers.items():
-            stored = files.holding(layer, self._key(name), self._digests[self._key(name)])
+            stored = files.holding(layer, self._digests[layer.key])
             if stored is not None:
                 found[name] = stored
             elif copies and not layer.quantised:
-                found[name] = layer.parameter.detach().cpu().clone()
+                found[name] = layer.stored.cpu().clone()
         return found
 
-    @staticmethod
-    def _key(name: str) -> str:
-        return f"{name}.weight"
+    def _key(self, name: str) -> str:
+        return self._layers[name].key
 
 
 class _Stored:
@@ -138,6 +140,8 @@ class CheckpointFiles:
 
     def __init__(self, spec: ModelSpec) -> None:
         self._opened: dict[str, Any] = {}
+        # What was found for the parameter that several experts have in common.
+        self._known: dict[str, _Stored | None] = {}
         with suppress(ModelError, OSError, ValueError, SafetensorError):
             folder = local_folder(spec)
             if folder is not None:
@@ -146,13 +150,19 @@ class CheckpointFiles:
                     names: list[str] = opened.keys()  # type: ignore[no-untyped-call]
                     self._opened |= dict.fromkeys(names, opened)
 
-    def holding(self, layer: TargetLayer, key: str, wanted: str) -> _Stored | None:
-        """The tensor that is this layer's, bit for bit in the model's format.
+    def holding(self, layer: TargetLayer, wanted: str) -> _Stored | None:
+        """The tensor that is this layer's parameter, bit for bit in the model's format.
 
-        A checkpoint may be without the prefix that its model has in a task, or have one more.
+        A checkpoint may be without the prefix that its model has in a task, or have one more. One
+        that holds experts one by one has no such tensor.
         """
+        if layer.key not in self._known:
+            self._known[layer.key] = self._search(layer, wanted)
+        return self._known[layer.key]
+
+    def _search(self, layer: TargetLayer, wanted: str) -> _Stored | None:
         parameter = layer.parameter
-        for name in self.named(key):
+        for name in self.named(layer.key):
             opened = self._opened[name]
             if tuple(opened.get_slice(name).get_shape()) == tuple(parameter.shape):
                 stored = _Stored(opened, name)

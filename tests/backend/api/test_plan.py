@@ -11,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.conftest import tiny_experiment
+from tests.loraone import mixtures
 from tests.loraone.inputs.models.checkpoints import (
     POINTER,
     WEIGHTS,
@@ -57,6 +58,17 @@ def test_a_worker_has_the_last_word_on_layers(client: TestClient, spec: dict[str
     """Names in headers are not always those of modules: what is launched fails by name."""
     spec["model"]["targets"] = ["q_proj"]
     assert client.post("/api/experiments", json=spec).status_code == 201
+
+
+def test_experts_that_no_run_adapts_are_said_in_the_plan(
+    client: TestClient, folder: Path, texts_csv: Path
+) -> None:
+    spec = tiny_experiment(mixtures.saved("qwen2_moe", folder), texts_csv, task="causal-lm")
+    plan = client.post("/api/plan", json=spec).json()
+    (note,) = plan["notes"]
+    assert "the experts hold" in note and "model.target_parameters" in note
+    spec["model"]["target_parameters"] = "experts"
+    assert client.post("/api/plan", json=spec).json()["notes"] == []
 
 
 def test_runs_that_will_fail_are_marked_and_the_others_planned(

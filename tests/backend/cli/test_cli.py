@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from backend.cli.commands import app
 from loraone.events import Finished, Metric, from_json
 from tests.conftest import tiny_experiment
+from tests.loraone.mixtures import saved
 
 
 @pytest.fixture
@@ -91,6 +92,15 @@ def test_a_plan_names_a_target_layer_that_the_model_lacks(spec_file: Path) -> No
     assert found.exit_code == 2
     assert "model.targets: no linear layer of" in found.stderr
     assert "'wrong_proj'" in found.stderr.replace("\n", " ")
+
+
+def test_a_plan_says_that_no_run_adapts_the_experts(spec_file: Path, tmp_path: Path) -> None:
+    spec = yaml.safe_load(spec_file.read_text())
+    spec["task"], spec["model"]["id"] = "causal-lm", str(saved("mixtral", tmp_path / "mixtral"))
+    spec_file.write_text(yaml.safe_dump(spec))
+    found = CliRunner().invoke(app, ["plan", str(spec_file)])
+    assert found.exit_code == 0
+    assert "the experts hold" in " ".join(found.stderr.split())
 
 
 def test_a_plan_says_which_runs_will_fail(spec_file: Path) -> None:
