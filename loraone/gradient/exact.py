@@ -1,10 +1,11 @@
 """The one-step full fine-tuning gradient G of the target layers, exactly.
 
 G = ∂L/∂W with L the mean loss over the gradient batch. It is taken at the module, not at the
-parameter: with layer input x and output gradient δ, ``G = Σ δᵀ x`` over all calls of the layer.
-So a tied weight gets the layer's own share only, a layer called twice gets the sum, and weights
-in bfloat16 still get a float32 gradient. Micro-batches are weighted by their number of loss
-tokens, so G does not depend on how the batch is split."""
+parameter (but for experts): with layer input x and output gradient δ, ``G = Σ δᵀ x`` over all calls
+of the layer. So a tied weight gets the layer's own share only, a layer called twice gets the sum,
+and weights in bfloat16 still get a float32 gradient; an expert's is rounded as its parameter is.
+Micro-batches are weighted by their number of loss tokens, so G does not depend on how the batch is
+split."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from loraone.events import Progress
 from loraone.gradient.halves import Halves
 from loraone.gradient.passes import in_mode, loss_of, shares
-from loraone.gradient.taps import Consume, add_outer, frozen, tapping
+from loraone.gradient.taps import Consume, Share, frozen, tapping
 from loraone.inputs.data.batches import Batch
 from loraone.inputs.models.loss import loss_scale
 from loraone.inputs.models.targets import TargetLayer
@@ -86,19 +87,14 @@ def collecting(
     multiplies them by ``scale``.
     """
     sums = {layer.name: torch.zeros(layer.shape) for layer in layers}
-    taps = [(layer, _adder(layer, sums, scale, halves)) for layer in layers]
+    taps = [(layer, _adder(layer.name, sums, halves)) for layer in layers]
     with tapping(taps, scale):
         yield sums
 
 
-def _adder(
-    layer: TargetLayer, sums: Mapping[str, Tensor], scale: float, halves: Halves | None
-) -> Consume:
-    # What such a layer takes and gives has its format, and scaled it would have another.
-    bfloat16 = layer.parameter.dtype == torch.bfloat16 and scale == 1
-
-    def add(x: Tensor, delta: Tensor) -> None:
-        second = None if halves is None else halves.second(layer.name)
-        add_outer(sums[layer.name] if second is None else second, delta, x, bfloat16=bfloat16)
+def _adder(name: str, sums: Mapping[str, Tensor], halves: Halves | None) -> Consume:
+    def add(share: Share) -> None:
+        second = None if halves is None else halves.second(name)
+        share.add_to(sums[name] if second is None else second)
 
     return add

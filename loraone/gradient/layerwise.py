@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from loraone.errors import ModelError
 from loraone.gradient.passes import backward, on_cpu
-from loraone.gradient.taps import Consume, outer
+from loraone.gradient.taps import Consume, Share
 from loraone.inputs.data.batches import Batch
 from loraone.inputs.models.targets import TargetLayer
 from loraone.linalg.svd import Decomposition
@@ -47,17 +47,18 @@ def layerwise(
     partial: dict[str, Tensor] = {}
 
     def consumer(name: str) -> Consume:
-        def consume(x: Tensor, delta: Tensor) -> None:
+        def consume(share: Share) -> None:
             if name in triplets:
                 raise CalledAgainError(
                     f"layer {name} is used in several checkpointed blocks: its gradient is not "
                     "complete when the first one is done",
                     hint="take the way 'accumulate', which sums over all calls",
                 )
-            gradient = outer(delta, x)
+            gradient = share.whole()
             if name in partial:
                 gradient += partial.pop(name)
-            open_calls[name] -= 1
+            # Nobody calls an expert: its gradient comes whole.
+            open_calls[name] = open_calls.get(name, 1) - 1
             if open_calls[name]:
                 partial[name] = gradient
             else:
@@ -79,7 +80,8 @@ def layerwise(
     counters: list[torch.utils.hooks.RemovableHandle] = []
     taps = [(layer, consumer(layer.name)) for layer in layers]
     for layer in layers:
-        count(layer)
+        if layer.expert is None:
+            count(layer)
     try:
         backward(model, taps, [batch], weights)
     finally:

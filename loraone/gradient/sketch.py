@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from loraone.gradient.finite import check_gradient
 from loraone.gradient.passes import backward, on_cpu
-from loraone.gradient.taps import Consume
+from loraone.gradient.taps import Consume, Share
 from loraone.inputs.data.batches import Batch
 from loraone.inputs.models.targets import TargetLayer
 from loraone.linalg.svd import Decomposition, signed
@@ -95,9 +95,9 @@ def _products(
     }
 
     def consumer(name: str) -> Consume:
-        def consume(x: Tensor, delta: Tensor) -> None:
-            near, far = (delta, x) if transposed else (x, delta)
-            sums[name].add_(far.T @ (near @ bases[name]))
+        def consume(share: Share) -> None:
+            times = share.transposed_times if transposed else share.times
+            sums[name].add_(times(bases[name]))
 
         return consume
 

@@ -48,10 +48,11 @@ def choose_strategy(
 ) -> GradientStrategy:
     """The strategy that the spec names, or with ``auto`` the first of these that can be afforded.
 
-    accumulate Σ 4mn bytes, twice where the batch's halves are looked at; layerwise max 4mn where the batch is one micro-batch, otherwise two
-    sums of as many layers as fit, a pass for each such group; sketch Σ 4(m+n)(r+16). ``available``
-    are the bytes of free host memory, where sums are kept. An exact way is taken rather than the
-    sketch as long as it needs no more passes; with dropout, which a sketch cannot have, always.
+    accumulate Σ 4mn bytes, twice where the batch's halves are looked at; layerwise max 4mn where
+    the batch is one micro-batch, otherwise two sums of as many layers as fit, a pass for each such
+    group; sketch Σ 4(m+n)(r+16). ``available`` are the bytes of free host memory, where sums are
+    kept. An exact way is taken rather than the sketch as long as it needs no more passes; with
+    dropout, which a sketch cannot have, always.
     """
     if available is None:
         available = free_memory()

@@ -1,9 +1,10 @@
-"""Hooks at the target layers that hand on their input x and output gradient δ."""
+"""Hooks at the target layers that hand on their share of G: x and δ, or an expert's G itself."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,24 +18,10 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from loraone.errors import SpecError
 from loraone.inputs.models.targets import TargetLayer
 
-Consume = Callable[[Tensor, Tensor], None]
-
 
 def outer(delta: Tensor, x: Tensor) -> Tensor:
     """``δᵀ x``, also for one-hot x, which are sparse."""
     return (x.T @ delta).T
-
-
-def add_outer(into: Tensor, delta: Tensor, x: Tensor, *, bfloat16: bool = False) -> None:
-    """Add ``δᵀ x`` in place: without a product of that size beside the sum, where it can be.
-
-    With ``bfloat16`` all entries are numbers of that format.
-    """
-    with _exact_in_bfloat16() if bfloat16 else nullcontext():
-        if x.is_sparse or into.device != x.device:
-            into.add_(outer(delta, x).to(into.device))
-        else:
-            into.addmm_(delta.T, x)
 
 
 @contextmanager
@@ -53,21 +40,116 @@ def _exact_in_bfloat16() -> Iterator[None]:
         matmul.fp32_precision = before
 
 
+@dataclass(frozen=True)
+class OuterProduct:
+    """A share of G as ``δᵀx``, with x (tokens, in) and δ (tokens, out), float32; one-hot x are
+    sparse. With ``bfloat16`` all their entries are numbers of that format."""
+
+    x: Tensor
+    delta: Tensor
+    bfloat16: bool = False
+
+    def whole(self) -> Tensor:
+        """The share itself, (out, in)."""
+        with _exact_in_bfloat16() if self.bfloat16 else nullcontext():
+            return outer(self.delta, self.x)
+
+    def add_to(self, into: Tensor) -> None:
+        """Add the share in place: without one of that size beside the sum, where it can be."""
+        if self.x.is_sparse or into.device != self.x.device:
+            into.add_(self.whole().to(into.device))
+            return
+        with _exact_in_bfloat16() if self.bfloat16 else nullcontext():
+            into.addmm_(self.delta.T, self.x)
+
+    def times(self, vectors: Tensor) -> Tensor:
+        """Its product with (in, k), without forming it."""
+        return self.delta.T @ (self.x @ vectors)
+
+    def transposed_times(self, vectors: Tensor) -> Tensor:
+        """The product of its transpose with (out, k), without forming it."""
+        return self.x.T @ (self.delta @ vectors)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A share of G as it is, (out, in)."""
+
+    matrix: Tensor
+
+    def whole(self) -> Tensor:
+        """The share itself; nobody may write to it."""
+        return self.matrix
+
+    def add_to(self, into: Tensor) -> None:
+        """Add the share in place."""
+        into.add_(self.matrix.to(into.device))
+
+    def times(self, vectors: Tensor) -> Tensor:
+        """Its product with (in, k)."""
+        return self.matrix @ vectors
+
+    def transposed_times(self, vectors: Tensor) -> Tensor:
+        """The product of its transpose with (out, k)."""
+        return self.matrix.T @ vectors
+
+
+Share = OuterProduct | Whole
+Consume = Callable[[Share], None]
+
+
 @contextmanager
 def tapping(taps: Sequence[tuple[TargetLayer, Consume]], scale: float = 1.0) -> Iterator[None]:
     """While the context lasts, every call of a layer hands its input and output gradient on.
 
-    ``consume(x, δ)`` is called in the backward pass with x (tokens, in) and δ (tokens, out), both
+    ``consume`` is called in the backward pass with x (tokens, in) and δ (tokens, out), both
     float32, once for each call of the layer in the forward pass. An embedding's x are the one-hot
     vectors of its ids, as a sparse matrix. A convolution's x are the patches (positions, in·kernel)
     that its weight, flattened to (out, in·kernel), is multiplied with. ``scale`` is what the loss
     was multiplied by: δ is handed on without it.
+
+    An expert is no module, and how its tokens are gathered is its model's matter: it is given G
+    itself, once for each backward pass, from the gradient that its parameter gets, in the
+    parameter's number format.
     """
+    of_parameters: dict[nn.Parameter, list[tuple[TargetLayer, Consume]]] = {}
     with ExitStack() as hooks:
         for layer, consume in taps:
+            if layer.expert is not None:
+                of_parameters.setdefault(layer.parameter, []).append((layer, consume))
+                continue
             hook = layer.module.register_forward_hook(_tap(consume, scale), with_kwargs=True)
             hooks.callback(hook.remove)
+        for parameter, experts in of_parameters.items():
+            hooks.enter_context(_tapping_experts(parameter, experts, scale))
         yield
+
+
+@contextmanager
+def _tapping_experts(
+    parameter: nn.Parameter, taps: Sequence[tuple[TargetLayer, Consume]], scale: float
+) -> Iterator[None]:
+    """The parameter's gradient is taken off it as soon as it is whole, one expert in float32 at a
+    time; it has afterwards what it had."""
+
+    def arrived(_: Tensor) -> None:
+        gradient = parameter.grad
+        assert gradient is not None
+        parameter.grad = None
+        for layer, consume in taps:
+            own = layer.oriented(gradient[layer.expert]).float()
+            consume(Whole(own / scale if scale != 1 else own))
+
+    wanted, kept = parameter.requires_grad, parameter.grad
+    parameter.grad = None
+    parameter.requires_grad_(True)
+    handle = parameter.register_post_accumulate_grad_hook(arrived)  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        handle.remove()
+        parameter.requires_grad_(wanted)
+        parameter.grad = kept
 
 
 def _tap(consume: Consume, scale: float) -> Callable[[nn.Module, Any, Any, Tensor], Tensor | None]:
@@ -81,6 +163,7 @@ def _tap(consume: Consume, scale: float) -> Callable[[nn.Module, Any, Any, Tenso
 
         def arrived(inputs: Tensor, delta: Tensor) -> None:
             delta = delta.detach()
+            narrow = inputs.dtype == delta.dtype == torch.bfloat16 and scale == 1
             if isinstance(module, _ConvNd):
                 x = _patches(inputs, module)
                 delta = delta.movedim(-1 - len(module.kernel_size), -1)
@@ -91,7 +174,7 @@ def _tap(consume: Consume, scale: float) -> Callable[[nn.Module, Any, Any, Tenso
             delta = delta.reshape(-1, delta.shape[-1]).float()
             if scale != 1:
                 delta = delta / scale
-            consume(x.to(delta.device), delta)
+            consume(OuterProduct(x.to(delta.device), delta, narrow))
 
         tapped: Tensor = _Tap.apply(output, given.detach(), arrived)  # type: ignore[no-untyped-call]
         return tapped

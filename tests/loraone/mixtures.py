@@ -46,6 +46,7 @@ def built(name: str) -> Any:
     model = transformers.AutoModelForCausalLM.from_config(MIXTURES[name]())
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3) if parameter.dim() > 1 else None
+    model.config.use_cache = False
     return model.eval()
 
 
