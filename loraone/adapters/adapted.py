@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from loraone.adapters import experts
+from loraone.adapters.core import Core
 from loraone.adapters.interfaces import PortableAdapter
 from loraone.catalog import METHODS, TASKS, resolve
 from loraone.inputs.data.batches import Batch
@@ -22,20 +24,6 @@ from loraone.spec.experiment import RunSpec
 
 Calibration = Callable[[int], Iterator[Batch]]
 ADAPTER = "default"
-
-
-class Core(nn.Module):
-    """Makes lora_B the product of a fixed B (m, r) and a trained R (r, r)."""
-
-    fixed: Tensor
-
-    def __init__(self, B: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("fixed", B)
-
-    def forward(self, R: Tensor) -> Tensor:
-        """B·R."""
-        return self.fixed @ R
 
 
 class Adapted:
@@ -52,12 +40,13 @@ class Adapted:
         pretrained: Mapping[str, Tensor],
         calibration: Calibration,
     ) -> None:
-        from peft import LoraConfig, get_peft_model
+        from peft import LoraConfig
         from peft.tuners.tuners_utils import cast_adapter_dtype
 
         row = METHODS[spec.method.name]
         self._pretrained = pretrained
         self._loaded = loaded
+        self._layers = {layer.name: layer for layer in loaded.layers}
         self._rank = spec.rank
         # A base that was quantised when it was loaded stays as it is.
         self._rounds = row.quantises and not loaded.quantised
@@ -77,7 +66,8 @@ class Adapted:
                 use_rslora=rslora,
                 use_dora=spec.adapter.dora,
                 lora_dropout=spec.adapter.dropout,
-                target_modules=[layer.name for layer in loaded.layers],
+                target_modules=[layer.name for layer in loaded.layers if layer.expert is None],
+                target_parameters=experts.parameters_of(loaded.layers) or None,
                 modules_to_save=list(loaded.heads) or None,
                 fan_in_fan_out=any(layer.conv1d for layer in loaded.layers),
                 init_lora_weights=row.peft_init,
@@ -90,16 +80,14 @@ class Adapted:
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # mixed Linear/Conv1D models: PEFT corrects per layer
             torch.manual_seed(spec.seed)
-            self.model: Any = get_peft_model(loaded.model, config)
+            self.model: Any = experts.built(loaded.model, config, loaded.layers, ADAPTER)
             if finish is not None:
                 finish(self.model)
                 # EVA builds layers anew, in the base's format: all methods train float32 factors.
                 cast_adapter_dtype(self.model, ADAPTER)
-        modules = dict(self.model.base_model.model.named_modules())
+        modules = experts.adapted_modules(self.model.base_model.model, loaded.layers)
         self._lora: dict[str, Any] = {
-            layer.name: modules[layer.name]
-            for layer in loaded.layers
-            if hasattr(modules[layer.name], "lora_A")
+            name: module for name, module in modules.items() if hasattr(module, "lora_A")
         }
         self._start = self._copies()
 
@@ -145,7 +133,9 @@ class Adapted:
 
     def _parameters(self, name: str) -> tuple[Tensor, Tensor]:
         """lora_A (r, n) and lora_B (m, r) as PEFT keeps them for this kind of layer."""
-        module = self._lora[name]
+        module, expert = self._lora[name], self._layer(name).expert
+        if expert is not None:
+            return experts.factors(module, ADAPTER, expert)
         if ADAPTER in module.lora_embedding_A:
             return module.lora_embedding_A[ADAPTER], module.lora_embedding_B[ADAPTER]
         return module.lora_A[ADAPTER].weight, module.lora_B[ADAPTER].weight
@@ -216,7 +206,7 @@ class Adapted:
         return LowRank(torch.zeros(m, 1), torch.zeros(1, n))
 
     def _layer(self, name: str) -> TargetLayer:
-        return next(layer for layer in self._loaded.layers if layer.name == name)
+        return self._layers[name]
 
     def _base(self, name: str) -> Tensor:
         """The base in float32: where s·B₀A₀ was taken out of it, without the format's rounding."""

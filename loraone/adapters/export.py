@@ -8,8 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
+from loraone.adapters import experts
 from loraone.adapters.interfaces import PortableAdapter
 from loraone.catalog import TASKS
+from loraone.inputs.models.experts import is_of_expert, parameter_of
 from loraone.inputs.models.loading import LoadedModel
 from loraone.spec.experiment import RunSpec
 
@@ -22,7 +24,12 @@ def write(portable: PortableAdapter, loaded: LoadedModel, spec: RunSpec, folder:
     from peft import LoraConfig
     from safetensors.torch import save_file
 
-    ranks = {name: len(pair.A) for name, pair in portable.layers.items()}
+    linear = {name: pair for name, pair in portable.layers.items() if not is_of_expert(name)}
+    of_experts = experts.stacked(portable.layers)
+    ranks = {
+        parameter_of(name) if is_of_expert(name) else name: len(pair.A)
+        for name, pair in portable.layers.items()
+    }
     most = max(ranks.values())
     if portable.own_alpha is not None:
         alpha, rslora = portable.own_alpha
@@ -34,7 +41,8 @@ def write(portable: PortableAdapter, loaded: LoadedModel, spec: RunSpec, folder:
         lora_alpha=alpha,
         use_rslora=rslora,
         lora_dropout=spec.adapter.dropout if spec.trains_adapter else 0.0,
-        target_modules=sorted(portable.layers),
+        target_modules=sorted(linear),
+        target_parameters=sorted(of_experts) or None,
         modules_to_save=sorted(portable.heads) or None,
         rank_pattern=other,
         alpha_pattern={name: portable.scaling * rank for name, rank in other.items()},
@@ -48,12 +56,16 @@ def write(portable: PortableAdapter, loaded: LoadedModel, spec: RunSpec, folder:
     )
     tensors: dict[str, Tensor] = {}
     embeddings = {layer.name for layer in loaded.layers if layer.embedding}
-    for name, pair in portable.layers.items():
+    for name, pair in linear.items():
         A, B = "lora_A.weight", "lora_B.weight"
         if name in embeddings:
             A, B = "lora_embedding_A", "lora_embedding_B"
         tensors[f"base_model.model.{name}.{A}"] = pair.A
         tensors[f"base_model.model.{name}.{B}"] = pair.B
+    places = experts.places(loaded.layers)
+    for name, pair in of_experts.items():
+        tensors[f"base_model.model.{places[name]}.lora_A.weight"] = pair.A
+        tensors[f"base_model.model.{places[name]}.lora_B.weight"] = pair.B
     for name, magnitude in portable.magnitudes.items():
         tensors[f"base_model.model.{name}.lora_magnitude_vector"] = magnitude
     for name, state in portable.heads.items():

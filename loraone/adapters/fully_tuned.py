@@ -47,8 +47,8 @@ class FullyTuned:
     product = change
 
     def tuned(self) -> list[nn.Parameter]:
-        """The target layers' weights."""
-        return [layer.parameter for layer in self._loaded.layers]
+        """The target layers' weights; that of a block's experts is one."""
+        return list(dict.fromkeys(layer.parameter for layer in self._loaded.layers))
 
     def _layer(self, name: str) -> TargetLayer:
         return next(layer for layer in self._loaded.layers if layer.name == name)

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from loraone.adapters import experts
 from loraone.adapters.interfaces import Measurable, PortableAdapter
 from loraone.inputs.models.packed import plain
 from loraone.inputs.models.targets import TargetLayer
@@ -70,8 +71,12 @@ def worst_layer(
     again: Any, layers: Sequence[TargetLayer], trained: Mapping[str, Tensor]
 ) -> LayerDifference:
     """The layer of ``again``, PEFT's model on the restored base, that is farthest off."""
-    modules = dict(again.base_model.model.named_modules())
-    differences = (_difference(modules[x.name], x, trained[x.name]) for x in layers)
+    modules = experts.adapted_modules(again.base_model.model, layers)
+    merged = _Merged()
+    differences = (
+        _difference(merged.times(modules[x.name], x, _directions(x)), x, trained[x.name])
+        for x in layers
+    )
     return max(differences, key=lambda difference: difference.excess)
 
 
@@ -102,30 +107,41 @@ def logits_allowed(logits: Tensor, dtype: torch.dtype, layers: int) -> float:
     return max(LOGITS, torch.finfo(dtype).eps * math.sqrt(layers)) * max(1.0, size)
 
 
-def _difference(module: Any, layer: TargetLayer, trained: Tensor) -> LayerDifference:
-    X = _directions(layer)
-    base = layer.weight.float().cpu() @ X
-    seen = _merged(module, layer).weight.float().cpu() @ X - base
+def _difference(seen: Tensor, layer: TargetLayer, trained: Tensor) -> LayerDifference:
+    base = layer.weight.float().cpu() @ _directions(layer)
     difference, length = float((seen - trained).norm()), float(trained.norm())
     allowed = TOLERANCE * length + ROUNDING * float(base.norm())
     finite = difference if difference < torch.inf else torch.inf  # not a number: it is no change
     return LayerDifference(layer.name, finite, length, allowed)
 
 
-def _merged(module: Any, layer: TargetLayer) -> TargetLayer:
-    """The layer with its adapter merged by PEFT itself, into a copy of the base in float32.
+class _Merged:
+    """Layers with their adapters merged by PEFT itself, into copies of the base in float32; of the
+    experts of a parameter, one after the other, all are merged at once.
 
     PEFT would quantise the sum again; so it is told to merge into what the quantised base stands
     for.
     """
-    if not hasattr(module, "merge"):
-        return layer  # EVA leaves layers without an adapter
-    if layer.quantised:
-        alone = _beside(module, plain(layer.module))
-    else:
-        alone = copy.deepcopy(module).float()
-    alone.merge()
-    return replace(layer, module=alone.get_base_layer())
+
+    def __init__(self) -> None:
+        self._wrapper: Any = None
+        self._deltas = torch.empty(0)
+
+    def times(self, module: Any, layer: TargetLayer, X: Tensor) -> Tensor:
+        """``ΔW·X``, on the CPU."""
+        if not hasattr(module, "merge"):
+            return torch.zeros(layer.shape[0], X.shape[1])  # EVA leaves layers without an adapter
+        if layer.expert is not None:
+            if module is not self._wrapper:
+                self._wrapper, self._deltas = module, experts.deltas(module)
+            return layer.oriented(self._deltas[layer.expert]) @ X
+        if layer.quantised:
+            alone = _beside(module, plain(layer.module))
+        else:
+            alone = copy.deepcopy(module).float()
+        alone.merge()
+        merged = replace(layer, module=alone.get_base_layer())
+        return merged.weight.float().cpu() @ X - layer.weight.float().cpu() @ X
 
 
 def _beside(module: Any, base: nn.Linear) -> Any:

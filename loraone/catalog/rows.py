@@ -173,6 +173,8 @@ class Optimizer:
     needs_factors: bool = False
     # Whether it leaves DoRA's magnitudes what they are.
     dora: bool = True
+    # Whether the factors of several experts may be rows and columns of one tensor.
+    experts: bool = True
     place: int = 0
 
     @property

@@ -126,6 +126,7 @@ class FineTuning:
             yield from workspace.decompose(spec, spec.rank * self.method.triplets)
         if spec.measure.split_half_agreement:
             yield from workspace.measure_split_half_agreement(spec)
+        yield from self.measurement.unused_experts()
 
     def _evaluator(self) -> Evaluator:
         ready, start = self.workspace.prepared, self.workspace.start

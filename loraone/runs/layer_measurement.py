@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loraone.adapters.interfaces import Measurable, Trainable
-from loraone.events import Alignment, Event, Float32Array, Overlap, Spectra
+from loraone.events import Alignment, Event, Float32Array, Note, Overlap, Spectra
+from loraone.inputs.models.experts import expert_of
 from loraone.inputs.models.targets import TargetLayer
 from loraone.linalg.svd import Decomposition
 from loraone.measure import alignment, reports, spectra
@@ -36,6 +37,22 @@ class LayerMeasurement:
         for layer in self._layers:
             weight = self._workspace.prepared.weight_spectra[layer.name]
             yield spectra.known(layer.name, "weight", weight, rank)
+
+    def unused_experts(self) -> Iterator[Note]:
+        """How many experts the gradient knows nothing of, as no token that counts for the loss
+        went through them."""
+        seen: dict[tuple[str, int], bool] = {}
+        for layer in self._layers:
+            if layer.expert is not None:
+                expert, values = expert_of(layer.name), self._triplets[layer.name].S
+                seen[expert] = seen.get(expert, False) or bool(values.any())
+        unused = len(seen) - sum(seen.values())
+        if unused:
+            yield Note(
+                f"{unused} of {len(seen)} experts got no token of the gradient batch: what a "
+                "method would read of their gradient is zero, and they start as in LoRA; more "
+                "gradient.samples reach more of them"
+            )
 
     def initial_spectra(self, trainable: Measurable) -> Iterator[Spectra]:
         """Singular values of s·B₀A₀, where a layer has factors."""

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from loraone.catalog import METHODS, OPTIMIZERS, TASKS, Method
 from loraone.errors import SpecError
-from loraone.spec import full_precision
+from loraone.spec import experts, full_precision
 from loraone.spec.adapter import AdapterSpec
 from loraone.spec.gradient import GradientSpec
 from loraone.spec.method import MethodSpec
@@ -75,6 +75,7 @@ def check_spec(shared: Shared, method: MethodSpec, ranks: Sequence[int], at: Pat
     _optimizer(row, optimizer, field)
     _gradient(row, shared.gradient)
     _dora(row, shared.adapter, optimizer, field)
+    experts.check(row, shared.model, shared.adapter, optimizer, f"{at.method}.name", field)
     if TASKS[shared.task].synthetic:
         _synthetic(row, shared, optimizer, f"{at.method}.name", field)
         for rank, path in zip(ranks, at.ranks, strict=True):
@@ -221,7 +222,6 @@ def check_layers(
         )
     for layer in layers:
         _embedding(layer, row)
-    for layer in layers:
         _conv1d(layer, row)
         if layer.quantised:
             full_precision.check_layer(layer.name, row, params)

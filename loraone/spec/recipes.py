@@ -11,6 +11,8 @@ from loraone.spec.experiment import ExperimentSpec, GridSpec, RunSpec
 from loraone.spec.method import MethodSpec
 
 _SHARED = tuple(field for field in RunSpec.model_fields if field in ExperimentSpec.model_fields)
+# What the parameters are called in almost all of transformers' mixtures; PEFT matches the ends.
+_EXPERTS = ["experts.gate_up_proj", "experts.down_proj"]
 _HEAD = "from peft import LoraConfig, get_peft_model\n"
 
 
@@ -67,14 +69,22 @@ def peft_snippet(spec: ExperimentSpec, method: MethodSpec) -> str:
         f"    lora_dropout={spec.adapter.dropout:g},\n"
         f"    target_modules={targets!r},\n"
     )
+    if spec.model.target_parameters == "experts":
+        shared += f"    target_parameters={_EXPERTS!r},\n"
+        if row.initialise is not None or row.peft_init not in (True, "gaussian"):
+            return _trained_here(f"PEFT cannot start parameters as {row.label} does.")
     if row.peft_code is not None:
         code: str = resolve(row.peft_code)(shared, row.params.model_validate(method.params))
         return code
     if row.initialise is None:
         init = f"    init_lora_weights={row.peft_init!r},\n"
         return f"{_HEAD}\nmodel = get_peft_model(model, LoraConfig(\n{shared}{init}))\n"
+    return _trained_here(f"{row.label} is not in PEFT.")
+
+
+def _trained_here(why: str) -> str:
     return (
-        f"# {row.label} is not in PEFT. Train it here and load the adapter, which is a plain one:\n"
+        f"# {why} Train it here and load the adapter, which is a plain one:\n"
         "from peft import PeftModel\n\n"
         'model = PeftModel.from_pretrained(model, "adapter")\n'
     )

@@ -39,6 +39,12 @@ def parameter_of(name: str) -> str:
     return name.rpartition("[")[0]
 
 
+def expert_of(name: str) -> tuple[str, int]:
+    """Of which module it is a matrix, and of which expert there."""
+    parameter, _, number = name.removesuffix("]").rpartition("[")
+    return parameter.rpartition(".")[0], int(number)
+
+
 def stored(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, int]]:
     """The experts' matrices of a checkpoint by name, as transformers will hold them.
 

@@ -24,6 +24,7 @@ ROW = Optimizer(
     needs_factors=True,
     # PEFT's takes DoRA's magnitudes for factors.
     dora=False,
+    experts=False,
     place=4,
 )
 

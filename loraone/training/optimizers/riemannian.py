@@ -29,6 +29,7 @@ ROWS = (
         build=f"{__name__}:build",
         student="loraone.theory.student_optimizers:riemannian",
         needs_factors=True,
+        experts=False,
         place=3,
     ),
     Optimizer(
@@ -39,6 +40,7 @@ ROWS = (
         build=f"{__name__}:build_descent",
         student="loraone.theory.student_optimizers:riemannian_sgd",
         needs_factors=True,
+        experts=False,
         place=6,
     ),
 )

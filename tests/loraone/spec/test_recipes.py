@@ -13,6 +13,7 @@ from loraone.catalog import METHODS
 from loraone.spec.experiment import ExperimentSpec, expand
 from loraone.spec.presets import PRESETS
 from loraone.spec.recipes import alone, peft_snippet
+from tests.loraone.mixtures import built
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -47,6 +48,19 @@ def test_the_code_builds_the_adapter(tiny_models: dict[str, Path], method: Any) 
     config = space["model"].peft_config["default"]
     assert config.r == 2
     assert config.use_rslora is True
+
+
+def test_the_code_adapts_experts_where_peft_can_start_them() -> None:
+    model = {"targets": ["q_proj"], "target_parameters": "experts"}
+    spec = ExperimentSpec.model_validate(
+        {"methods": ["lora", "pissa"], "grid": {"ranks": [2]}, "model": model}
+    )
+    space: dict[str, Any] = {"model": built("mixtral")}
+    exec(peft_snippet(spec, spec.methods[0]), space)
+    assert "model.layers.1.mlp.experts.base_layer.lora_A" in str(
+        dict(space["model"].base_model.model.named_modules()).keys()
+    )
+    assert "PEFT cannot start parameters as PiSSA does" in peft_snippet(spec, spec.methods[1])
 
 
 @pytest.mark.parametrize("name", PRESETS)
