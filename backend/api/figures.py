@@ -124,22 +124,27 @@ def draw_heatmap(
     quantity: Annotated[str, Query(max_length=100)] = heatmap.QUANTITY,
     scalar: Annotated[str, Query(max_length=100)] = heatmap.SCALAR,
     layer: Annotated[Layer | None, Query(description="Is outlined")] = None,
+    experts: Name = None,
     theme: Theme = "light",
     format: Format = "json",
 ) -> Response:
-    """A scalar of every layer's spectrum, of the first chosen run that has it."""
+    """A scalar of every layer's spectrum, of the first chosen run that has it; of the experts of
+    the class ``experts``, expert × block."""
     known("quantity", quantity, SPECTRA)
     known("scalar", scalar, SCALARS)
-    values: dict[int, float | None] = {}
-    errors: dict[int, float] = {}
-    for run_id in chosen.of_one_model().ids:
-        values = queries.scalar(session, run_id, quantity, scalar)
-        if values:
-            if scalar == "effective_rank":
-                errors = queries.effective_rank_errors(session, run_id, quantity)
-            break
-    table = heatmap.table(chosen.layers, values, scalar, errors)
-    drawn = heatmap.draw(table, scalar=scalar, quantity=quantity, outlined=layer, theme=theme)
+    if experts is not None:
+        known("experts", experts, layers.of_experts(chosen.layers))
+    of_run = queries.first_scalar(session, chosen.of_one_model().ids, quantity, scalar)
+    table = heatmap.table(chosen.layers, of_run.values, scalar, of_run.errors)
+    drawn = heatmap.draw(
+        table,
+        scalar=scalar,
+        quantity=quantity,
+        outlined=layer,
+        experts=experts,
+        unused=of_run.without_gradient,
+        theme=theme,
+    )
     return answer(drawn, table, format, f"layers-{quantity}-{scalar}")
 
 
@@ -185,7 +190,9 @@ def draw_alignment(
     same = chosen if layer is None and module is None else chosen.of_one_model()
     indices = None if layer is None else [layer]
     if module is not None:
-        indices = layers.of_module(chosen.layers, known("module", module, _modules(chosen.layers)))
+        indices = layers.of_module(
+            chosen.layers, known("module", module, layers.modules(chosen.layers))
+        )
     measured = queries.alignments(session, same.ids)
     table = alignment.table(measured, same.frame, name=measure, layers=indices)
     random = None
@@ -193,10 +200,6 @@ def draw_alignment(
         random = alignment.baselines(same.shapes, same.rank, indices)
     drawn = alignment.draw(table, same.frame, name=measure, random=random, log_x=log_x, theme=theme)
     return answer(drawn, table, format, f"alignment-{measure}")
-
-
-def _modules(names: list[str]) -> list[str]:
-    return list(dict.fromkeys(layers.split(name)[2] for name in names))
 
 
 @_route("alignment-layers")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -124,6 +125,32 @@ def effective_rank_errors(session: Session, run_id: int, quantity: str) -> dict[
     return {
         int(layer): value for layer, value in rows if value is not None and math.isfinite(value)
     }
+
+
+@dataclass(frozen=True)
+class LayerScalars:
+    """A scalar of a run's layers by their index, the standard errors of those that are estimates,
+    and the layers whose gradient is exactly zero: experts that got no token."""
+
+    values: dict[int, float | None]
+    errors: dict[int, float]
+    without_gradient: list[int]
+
+
+def first_scalar(session: Session, run_ids: list[int], quantity: str, name: str) -> LayerScalars:
+    """:func:`scalar` of the first of the runs that has it."""
+    for run_id in run_ids:
+        if values := scalar(session, run_id, quantity, name):
+            estimated = name == "effective_rank"
+            errors = effective_rank_errors(session, run_id, quantity) if estimated else {}
+            return LayerScalars(values, errors, without_gradient(session, run_id))
+    return LayerScalars({}, {}, [])
+
+
+def without_gradient(session: Session, run_id: int) -> list[int]:
+    """The indices of the layers whose gradient is exactly zero: experts that got no token."""
+    values = scalar(session, run_id, "gradient", "sigma1")
+    return [layer for layer, value in values.items() if value == 0]
 
 
 def spectra(

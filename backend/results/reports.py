@@ -37,6 +37,7 @@ from loraone.analysis.figures import (
     step0,
 )
 from loraone.analysis.figures.layers import label as layer_label
+from loraone.analysis.figures.layers import of_experts
 from loraone.analysis.figures.style import title
 from loraone.analysis.report import Section, render
 from loraone.catalog import COSTS, FIGURES, LAYER_METRICS, METRICS, SCALARS, TASKS
@@ -156,13 +157,24 @@ def _figures(
         ),
         *_per_layer(session, ids, best, layers),
         (_named("alignment"), alignment.draw(angles, best, name="mean_cos2", random=None)),
-        (
-            f"{SCALARS[heatmap.SCALAR].label} of the {heatmap.QUANTITY}",
-            heatmap.draw(by_layer, scalar=heatmap.SCALAR, quantity=heatmap.QUANTITY),
-        ),
+        *_maps(by_layer, layers, queries.without_gradient(session, ids[0])),
         (f"{_named('spectra')} of {_label(layers)}", spectra.draw(shown, first, rank=None)),
     ]
     return [Section(title, figure=figure) for title, figure in figures]
+
+
+def _maps(
+    by_layer: pd.DataFrame, names: list[str], unused: list[int]
+) -> Iterator[tuple[str, go.Figure]]:
+    """Of all layers, then of the experts of each class."""
+    scalar, quantity = heatmap.SCALAR, heatmap.QUANTITY
+    said = f"{SCALARS[scalar].label} of the {quantity}"
+    yield said, heatmap.draw(by_layer, scalar=scalar, quantity=quantity)
+    for kind in of_experts(names):
+        drawn = heatmap.draw(
+            by_layer, scalar=scalar, quantity=quantity, experts=kind, unused=unused
+        )
+        yield f"{said}: {kind}", drawn
 
 
 def _check_size(session: Session, ids: list[int], firsts: list[int], judge: str) -> None:

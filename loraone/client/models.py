@@ -148,9 +148,11 @@ class FieldProblem(BaseModel):
 
 class LayerOut(BaseModel):
     """
-    A target layer: its name in the model, as people say it, and the class it belongs to.
+    A target layer: its name in the model, as people say it, the class it belongs to, and which
+    expert's matrix it is, if it is one's.
     """
 
+    expert: Annotated[int | None, Field(title="Expert")]
     label: Annotated[str, Field(title="Label")]
     module: Annotated[str, Field(title="Module")]
     name: Annotated[str, Field(title="Name")]

@@ -111,17 +111,25 @@ class ImportedOut(ExperimentOut):
 
 
 class LayerOut(Out):
-    """A target layer: its name in the model, as people say it, and the class it belongs to."""
+    """A target layer: its name in the model, as people say it, the class it belongs to, and which
+    expert's matrix it is, if it is one's."""
 
     name: str
     label: str
     module: str
+    expert: int | None
 
     @classmethod
     def of_all(cls, names: list[str]) -> list[LayerOut]:
         """From the names in the model."""
         return [
-            cls(name=name, label=layers.label(name), module=layers.split(name)[2]) for name in names
+            cls(
+                name=name,
+                label=layers.label(name),
+                module=layers.split(name)[2],
+                expert=layers.expert(name),
+            )
+            for name in names
         ]
 
 

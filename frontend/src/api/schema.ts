@@ -576,7 +576,7 @@ export interface paths {
         };
         /**
          * Layers
-         * @description A scalar of every layer's spectrum, layer × module, of the first chosen run that has it
+         * @description A scalar of every layer's spectrum, layer × module or expert × layer, of the first chosen run that has it
          */
         get: operations["figures_draw_heatmap"];
         put?: never;
@@ -3261,9 +3261,12 @@ export interface components {
         };
         /**
          * LayerOut
-         * @description A target layer: its name in the model, as people say it, and the class it belongs to.
+         * @description A target layer: its name in the model, as people say it, the class it belongs to, and which
+         *     expert's matrix it is, if it is one's.
          */
         LayerOut: {
+            /** Expert */
+            expert: number | null;
             /** Label */
             label: string;
             /** Module */
@@ -8775,6 +8778,7 @@ export interface operations {
                 scalar?: string;
                 /** @description Is outlined */
                 layer?: number | null;
+                experts?: string | null;
                 theme?: "light" | "dark";
                 format?: "json" | "csv" | "parquet" | "records";
                 /** @description best: each method at its own best learning rate; all: every run */

@@ -4,7 +4,7 @@ import { IconChevronLeft, IconChevronRight } from "@tabler/icons-react";
 import { useState } from "react";
 import { Empty } from "../ui/Empty";
 import { Figure } from "../ui/Figure";
-import { nothingYet, shownRun, type ViewProps } from "./subject";
+import { expertModules, nothingYet, shownRun, type ViewProps } from "./subject";
 import { Choice, MethodChips, optionsOf, RunChoice, Toolbar } from "./Toolbar";
 
 const HOVER_MS = 150;
@@ -35,6 +35,8 @@ export function SpectraTab(props: ViewProps) {
   const quantity = matrix?.name ?? "";
   const scalar = search.scalar ?? (scalars.find(({ usual }) => usual) ?? scalars[0])?.name ?? "";
   const run = shownRun(subject, search);
+  const ofExperts = expertModules(subject);
+  const experts = ofExperts.find((module) => module === search.experts);
   const ofRun = !matrix?.shared && run !== undefined;
   return (
     <Stack gap="xs">
@@ -51,13 +53,24 @@ export function SpectraTab(props: ViewProps) {
           options={optionsOf(scalars)}
           onChange={(value) => change({ scalar: value })}
         />
+        {ofExperts.length > 0 && (
+          <Choice
+            label="Map of"
+            value={experts ?? ""}
+            options={[
+              { value: "", label: "layers" },
+              ...ofExperts.map((module) => ({ value: module, label: module })),
+            ]}
+            onChange={(value) => change({ experts: value || undefined })}
+          />
+        )}
         {!matrix?.shared && <RunChoice {...props} />}
       </Toolbar>
       <Figure
         of={ofRun ? [`r${run}`] : subject.of}
         name="heatmap"
-        label="Map of all layers"
-        params={{ quantity, scalar, layer: chosen }}
+        label={experts === undefined ? "Map of all layers" : `Map of all ${experts}`}
+        params={{ quantity, scalar, layer: chosen, experts }}
         height={300}
         onPoint={({ customdata }) => open(Number(customdata))}
         onHover={(point) => setUnder(point && Number(point.customdata))}

@@ -46,6 +46,8 @@ export interface ViewSearch {
   scalar?: string;
   layer?: number;
   module?: string;
+  /** The class of layers whose experts are mapped. */
+  experts?: string;
   methods?: string[];
   run?: number;
   measure?: Measure;
@@ -81,6 +83,7 @@ function viewSearch(raw: Raw): ViewSearch {
     scalar: text(raw.scalar),
     layer: whole(raw.layer),
     module: text(raw.module),
+    experts: text(raw.experts),
     methods: words(raw.methods),
     run: whole(raw.run),
     measure: text(raw.measure) as Measure | undefined,

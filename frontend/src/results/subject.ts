@@ -51,6 +51,12 @@ export function methodLabels(subject: Subject): string[] {
   return [...new Set(subject.runs.map(({ label }) => label))];
 }
 
+/** The classes of layers of which there is one for each expert. */
+export function expertModules(subject: Subject): string[] {
+  const ofExperts = subject.layers.filter(({ expert }) => expert !== null);
+  return [...new Set(ofExperts.map(({ module }) => module))];
+}
+
 /** The classes of the layers, in the order in which a block has them. */
 export function modules(subject: Subject): string[] {
   return [...new Set(subject.layers.map(({ module }) => module))];

@@ -22,7 +22,8 @@ ROWS = (
     FigureRow(
         "heatmap",
         "Layers",
-        "A scalar of every layer's spectrum, layer × module, of the first chosen run that has it",
+        "A scalar of every layer's spectrum, layer × module or expert × layer, of the first chosen "
+        "run that has it",
     ),
     FigureRow(
         "spectra",

@@ -219,6 +219,8 @@ def test_directions_agree_as_projections_do(tmp_path: Path) -> None:
         ("model.layers.11.mlp.gate_proj", "11 · feed-forward gate"),
         ("transformer.h.0.attn.c_attn", "0 · query, key, value"),
         ("classifier", "classifier"),
+        ("model.layers.2.mlp.experts.down_proj[7]", "2 · experts down, expert 7"),
+        ("model.layers.2.moe.input_linear.weight[0]", "2 · moe.input_linear.weight, expert 0"),
     ],
 )
 def test_layers_are_named_as_people_say_them(name: str, expected: str) -> None:
@@ -230,6 +232,49 @@ def test_encoder_and_decoder_are_told_apart_on_the_map() -> None:
     table = heatmap.table(names, {0: 1.0, 1: 2.0}, "sigma1")
     (trace,) = heatmap.draw(table, scalar="sigma1", quantity="gradient").data
     assert list(trace.y) == ["encoder q", "decoder q"]
+
+
+EXPERTS = [
+    "model.layers.0.self_attn.q_proj",
+    *(
+        f"model.layers.{block}.mlp.experts.{parameter}[{expert}]"
+        for block in (0, 1)
+        for parameter in ("gate_up_proj", "down_proj")
+        for expert in range(3)
+    ),
+]
+
+
+def test_experts_have_a_map_of_their_own_expert_by_block() -> None:
+    values = {index: float(index) for index in range(len(EXPERTS))}
+    table = heatmap.table(EXPERTS, values, "sigma1")
+    (of_layers,) = heatmap.draw(table, scalar="sigma1", quantity="gradient").data
+    assert list(of_layers.y) == ["query"], "single experts are no lines of the map of layers"
+    assert layers.of_experts(EXPERTS) == ["experts gate and up", "experts down"]
+    drawn = heatmap.draw(
+        table, scalar="sigma1", quantity="gradient", experts="experts down", outlined=5
+    )
+    (trace,) = drawn.data
+    assert list(trace.x) == [0, 1, 2]
+    assert list(trace.y) == ["0", "1"]
+    assert trace.z.tolist() == [[4.0, 5.0, 6.0], [10.0, 11.0, 12.0]]
+    assert trace.customdata.tolist() == [[4, 5, 6], [10, 11, 12]], "a click opens its spectra"
+    (frame,) = drawn.layout.shapes
+    assert (frame.x0, frame.x1, frame.y0, frame.y1) == (0.5, 1.5, -0.5, 0.5)
+
+
+@pytest.mark.parametrize("quantity", ["gradient", "weight"])
+def test_an_expert_without_a_token_is_struck_through_and_is_no_zero(quantity: str) -> None:
+    values = dict.fromkeys(range(len(EXPERTS)), 1.0) | {5: 0.0}
+    table = heatmap.table(EXPERTS, values, "sigma1")
+    drawn = heatmap.draw(
+        table, scalar="sigma1", quantity=quantity, experts="experts down", unused=[2, 5]
+    )
+    cells, struck = drawn.data
+    assert np.isnan(cells.z[0][1]) == (quantity == "gradient"), "its weight is what it is"
+    assert (list(struck.x), list(struck.y)) == ([1], ["0"])
+    assert list(struck.customdata) == [5]
+    assert struck.name == "no token of the gradient batch"
 
 
 def test_the_axis_of_what_was_varied_shows_all_values_though_one_alone_has_a_point() -> None:
