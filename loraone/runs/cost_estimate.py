@@ -152,7 +152,16 @@ def _memory(spec: RunSpec, checkpoint: Checkpoint, base: int) -> float:
         _activations(gradient.micro_batch, checkpoint.blocks, recomputed=gradient.checkpointing),
     )
     activations *= width * spec.data.max_length * checkpoint.width
-    return base + _KEPT * (weights + gradients + states + activations)
+    merged = _merged(spec, checkpoint) * width
+    return base + _KEPT * (weights + gradients + states + activations + merged)
+
+
+def _merged(spec: RunSpec, checkpoint: Checkpoint) -> float:
+    """Numbers of the W + s·B·A of experts, which PEFT forms and a backward pass keeps."""
+    if spec.model.target_parameters != "experts" or not spec.trains_adapter:
+        return 0.0
+    kept = max(1, checkpoint.blocks) if spec.training.checkpointing else 1
+    return checkpoint.expert_weights / kept
 
 
 def _weights(model: ModelSpec, checkpoint: Checkpoint) -> float:

@@ -14,11 +14,12 @@ from loraone.adapters import experts
 from loraone.adapters.adapted import Adapted
 from loraone.adapters.verification import responses, worst_layer
 from loraone.catalog import METHODS, OPTIMIZERS
-from loraone.events import Artifact, InitReport, Layers, Note, Spectra
+from loraone.events import Artifact, Finished, InitReport, Layers, Note, Spectra
 from loraone.methods.base import Factors, Initialisation, InitProblem
 from loraone.methods.lora_one.factors import initialise as lora_one
 from loraone.methods.lora_one.row import LoraOneParams
 from loraone.progress import finish
+from loraone.runs.run import run
 from loraone.runs.workspace import Workspace
 from loraone.spec.experiment import ExperimentSpec, RunSpec
 from loraone.spec.experts import why_not
@@ -177,6 +178,20 @@ def test_an_expert_without_a_token_starts_as_in_lora_and_is_named(
     assert all(each.endswith("]") for each in unused)
     sizes = dict(zip(layers.names, report.layers["norm"], strict=True))
     assert all((size == 0) == (name in unused) for name, size in sizes.items())
+
+
+def test_recomputed_blocks_train_the_same_experts(
+    folders: dict[str, Path], texts_csv: Path
+) -> None:
+    training = {"steps": 3, "batch_size": 8, "warmup_steps": 1, "eval_every": 3}
+    last = []
+    for recomputed in (False, True):
+        given = training | {"checkpointing": recomputed}
+        spec = spec_of(folders["qwen2_moe"], texts_csv, "lora_one", training=given)
+        (*_, end) = run(spec)
+        assert isinstance(end, Finished), end
+        last.append(end.summary["eval_loss"])
+    assert last[0] == pytest.approx(last[1], rel=1e-5)
 
 
 def test_what_all_linear_leaves_out_is_a_note_of_the_run(

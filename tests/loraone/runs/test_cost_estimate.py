@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,34 @@ def test_the_headers_say_what_the_loaded_model_has(name: str, tiny_models: dict[
 def test_a_model_that_is_not_here_has_no_size() -> None:
     assert checkpoint.read(ModelSpec(id="somebody/something")) is None
     assert checkpoint.read(ModelSpec(id="./nowhere")) is None
+
+
+def test_experts_take_the_time_of_those_that_are_used_and_memory_for_their_sums() -> None:
+    experts = {f"layer.{i}.experts.down_proj[{e}]": (384, 384) for i in range(6) for e in range(8)}
+    whole = replace(SIZES, experts=experts, active=0.25)
+    weights = 6 * 8 * 384 * 384
+    assert whole.multiplied == SIZES.multiplied + weights / 4
+    left, adapted = (run(model={"target_parameters": each}) for each in ("none", "experts"))
+    assert (
+        cost_estimate.of_run(left, whole, SPEED).seconds
+        > cost_estimate.of_run(left, SIZES, SPEED).seconds
+    )
+    assert (
+        cost_estimate.of_run(left, whole, SPEED).memory
+        == cost_estimate.of_run(left, SIZES, SPEED).memory
+    )
+    sparing = run(model={"target_parameters": "experts"}, training={"checkpointing": True})
+    plain = run(training={"checkpointing": True})
+    more = (
+        cost_estimate.of_run(adapted, whole, SPEED).memory
+        - cost_estimate.of_run(left, whole, SPEED).memory
+    )
+    less = (
+        cost_estimate.of_run(sparing, whole, SPEED).memory
+        - cost_estimate.of_run(plain, whole, SPEED).memory
+    )
+    assert more > 4 * weights, "W + s·B·A of all experts is kept for the backward pass"
+    assert more - less == pytest.approx(1.4 * 4 * weights * 5 / 6), "or that of one block of six"
 
 
 def test_sizes_are_read_anew_when_the_files_change(
