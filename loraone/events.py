@@ -1,9 +1,11 @@
 """What a run yields, in the order in which it happens.
 
 ``Started → Progress* → Layers → Spectra* → InitReport → (Metric | Alignment | Overlap | Progress)*
-→ Spectra* → UpdateReport → Artifact* → Finished``, or ``Failed`` at any point. Events are plain
-frozen data, arrays are numpy; :func:`to_json` and :func:`from_json` carry them through JSONL
-without loss: tuples, lists, arrays, whole numbers and fractions come back as what they were.
+→ Spectra* → UpdateReport → Artifact* → Finished``, or ``Failed`` at any point. A run that goes on
+from a checkpoint says ``Resumed`` after its layers, and then again all that was said up to there.
+Events are plain frozen data, arrays are numpy; :func:`to_json` and :func:`from_json` carry them
+through JSONL without loss: tuples, lists, arrays, whole numbers and fractions come back as what
+they were.
 """
 
 from __future__ import annotations
@@ -68,6 +70,18 @@ class Note:
     kind: ClassVar[str] = "note"
     message: str
     warning: bool = False
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The run goes on after ``step``, from a checkpoint of an earlier attempt.
+
+    The next ``repeated`` events are those of that attempt, so that one stream tells all of the run.
+    """
+
+    kind: ClassVar[str] = "resumed"
+    step: int
+    repeated: int
 
 
 @dataclass(frozen=True)
@@ -204,6 +218,7 @@ Event: TypeAlias = (
     Started
     | Progress
     | Note
+    | Resumed
     | Layers
     | Metric
     | Spectra

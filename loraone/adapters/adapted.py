@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from loraone.adapters import experts
+from loraone.adapters.beginning import ADAPTER, Beginning, is_trained
 from loraone.adapters.core import Core
+from loraone.adapters.full_rank import full_rank
 from loraone.adapters.interfaces import PortableAdapter
 from loraone.catalog import METHODS, TASKS, resolve
 from loraone.inputs.data.batches import Batch
@@ -23,14 +25,13 @@ from loraone.methods.base import Factors, Initialisation
 from loraone.spec.experiment import RunSpec
 
 Calibration = Callable[[int], Iterator[Batch]]
-ADAPTER = "default"
 
 
 class Adapted:
     """A model with a LoRA adapter on its target layers and a trainable copy of its new head.
 
     ``calibration(size)`` gives the gradient batch, ``size`` texts at a time, for the methods that
-    look at the data. EVA may leave layers without an adapter: those have no factors.
+    look at the data. EVA leaves some layers without factors. With a ``beginning`` it stands there.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Adapted:
         spec: RunSpec,
         pretrained: Mapping[str, Tensor],
         calibration: Calibration,
+        beginning: Beginning | None = None,
     ) -> None:
         from peft import LoraConfig
         from peft.tuners.tuners_utils import cast_adapter_dtype
@@ -54,8 +56,8 @@ class Adapted:
         self._changes_base = changes and not loaded.quantised
         self._heads = {name: getattr(loaded.model, name) for name in loaded.heads}
         # The alpha that gives a method the s of its own.
-        own = None if row.own_scaling is None else (row.own_scaling * spec.rank, False)
-        self._alpha = own or (spec.adapter.alpha, spec.adapter.rslora)
+        given = spec.adapter.alpha, spec.adapter.rslora
+        self._alpha = (row.own_scaling * spec.rank, False) if row.own_scaling else given
         alpha, rslora = self._alpha
         self.scaling = alpha / (spec.rank**0.5 if rslora else spec.rank)
         with warnings.catch_warnings():
@@ -74,7 +76,9 @@ class Adapted:
                 task_type=TASKS[spec.task].peft_task_type,
             )
         finish = None
-        if row.prepare is not None:
+        if beginning is not None:
+            beginning.configure(config)
+        elif row.prepare is not None:
             params = row.params.model_validate(spec.method.params)
             finish = resolve(row.prepare)(loaded.model, config, params, calibration)
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
@@ -86,10 +90,26 @@ class Adapted:
                 # EVA builds layers anew, in the base's format: all methods train float32 factors.
                 cast_adapter_dtype(self.model, ADAPTER)
         modules = experts.adapted_modules(self.model.base_model.model, loaded.layers)
-        self._lora: dict[str, Any] = {
-            name: module for name, module in modules.items() if hasattr(module, "lora_A")
-        }
+        self._lora: dict[str, Any] = {n: m for n, m in modules.items() if hasattr(m, "lora_A")}
         self._start = self._copies()
+        if beginning is not None:
+            self._begin(beginning)
+
+    def _begin(self, beginning: Beginning) -> None:
+        """Stand where another stood before its first step, but for :meth:`state`."""
+        for name in beginning.cores:
+            self._insert(name, torch.zeros(self._rank, self._rank))
+        self._start = beginning.factors()
+        beginning.put_into(self.model, self._lora, self._loaded.layers)
+
+    def beginning(self) -> Beginning:
+        """Where it stood before its first step: what training reads and does not change."""
+        moved = self._loaded.layers if self._changes_base else ()
+        return Beginning.of(self.model, self._lora, self._start, moved)
+
+    def state(self) -> dict[str, Tensor]:
+        """The factors and the copy of the head as they are now, frozen ones too, by their names."""
+        return {name: t for name, t in self.model.state_dict().items() if is_trained(name)}
 
     @torch.no_grad()
     def install(self, initialisation: Initialisation) -> None:
@@ -278,12 +298,3 @@ class Adapted:
         self.model.unload()
         for name, module in self._heads.items():
             setattr(self._loaded.model, name, module)
-
-
-def full_rank(change: Change) -> Factors:
-    """A dense change as two factors, one of which is the identity: exact, of rank min(m, n)."""
-    assert isinstance(change, Dense)
-    m, n = change.matrix.shape
-    if m <= n:
-        return Factors(A=change.matrix, B=torch.eye(m))
-    return Factors(A=torch.eye(n), B=change.matrix)

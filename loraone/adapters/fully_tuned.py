@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from loraone.adapters.adapted import full_rank
+from loraone.adapters.full_rank import full_rank
 from loraone.adapters.interfaces import PortableAdapter
 from loraone.inputs.models.loading import LoadedModel
 from loraone.inputs.models.targets import TargetLayer
@@ -31,6 +31,14 @@ class FullyTuned:
     def parameters(self) -> list[nn.Parameter]:
         """The target layers' weights and the head."""
         return [p for p in self.model.parameters() if p.requires_grad]
+
+    def beginning(self) -> None:
+        """It is the pretrained model, with the common head."""
+
+    def state(self) -> dict[str, Tensor]:
+        """What is trained, as it is now, by its names."""
+        named = self.model.named_parameters()
+        return {name: p.detach() for name, p in named if p.requires_grad}
 
     def factors(self, name: str) -> None:
         """There are none."""

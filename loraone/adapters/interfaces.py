@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from loraone.adapters.beginning import Beginning
 from loraone.linalg.matrices import Change
 from loraone.methods.base import Factors
 
@@ -61,6 +62,14 @@ class Trainable(Measurable, Protocol):
 
     def tuned(self) -> list[nn.Parameter]:
         """What is trained of the target layers: :meth:`parameters` without the head."""
+        ...
+
+    def beginning(self) -> Beginning | None:
+        """Where it stood before its first step, where that is not the pretrained model."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """What training has made of it so far: the very tensors, by their names."""
         ...
 
     def switched_off(self) -> AbstractContextManager[Any]:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
@@ -24,6 +24,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from loraone.events import Progress
+from loraone.linalg.packed import Packed, separate
 from loraone.progress import Steps
 
 log = logging.getLogger(__name__)
@@ -33,8 +34,6 @@ WAIT_S = 0.5
 RESERVE = 10**9
 
 T = TypeVar("T")
-# Tensors by name, and JSON-able data beside them.
-Packed: TypeAlias = tuple[Mapping[str, Tensor], Any]
 
 
 class SharedParts:
@@ -105,10 +104,10 @@ class SharedParts:
         if shutil.disk_usage(folder).free < 2 * size + RESERVE:
             log.warning("no disk space to share %d bytes of gradients", size)
             return
-        separate = _separate(tensors)
+        apart = separate(tensors)
         new = file.with_suffix(f".{os.getpid()}.new")
         try:
-            save_file(separate, new, metadata={"beside": json.dumps(beside)})
+            save_file(apart, new, metadata={"beside": json.dumps(beside)})
             new.replace(file)
         except (SafetensorError, OSError) as error:
             log.warning("%s could not be shared: %s", file.name, error)
@@ -118,16 +117,3 @@ class SharedParts:
 
     def _file(self, folder: Path, part: str) -> Path:
         return folder / f"{self._key}.{part}.safetensors"
-
-
-def _separate(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Each tensor in memory of its own: what is part of another's cannot be written as it is."""
-    separate: dict[str, Tensor] = {}
-    seen: set[int] = set()
-    for name, tensor in tensors.items():
-        on_cpu = tensor.detach().cpu().contiguous()
-        storage = on_cpu.untyped_storage()
-        own = storage.nbytes() == on_cpu.numel() * on_cpu.element_size()
-        separate[name] = on_cpu if own and storage.data_ptr() not in seen else on_cpu.clone()
-        seen.add(storage.data_ptr())
-    return separate

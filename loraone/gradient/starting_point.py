@@ -10,6 +10,7 @@ from torch import Tensor
 
 from loraone.gradient.strategy import GradientStrategy
 from loraone.gradient.triplets import TopTriplets
+from loraone.linalg.packed import Packed, joined, part
 from loraone.linalg.spectra import Spectrum
 from loraone.linalg.subspaces import Agreement
 from loraone.linalg.svd import Decomposition
@@ -47,7 +48,7 @@ class StartingPoint:
 
         Whoever asked for more triplets before does not change the answer.
         """
-        return self.spectra.get(name) or self.estimates[count].get(name)
+        return self.spectra.get(name) or self.estimates.get(count, {}).get(name)
 
     def keep(self, count: int, top: TopTriplets) -> None:
         """From here on the top ``count`` triplets are known."""
@@ -55,6 +56,16 @@ class StartingPoint:
         estimates = self.estimates.setdefault(count, {})
         for name, spectrum in top.spectra.items():
             (self.spectra if spectrum.is_whole else estimates).setdefault(name, spectrum)
+
+    def take_over(self, other: StartingPoint) -> None:
+        """From here on what is known of the same start elsewhere is known, too."""
+        for count, top in other.decompositions.items():
+            self.decompositions.setdefault(count, top)
+            self.estimates.setdefault(count, other.estimates.get(count, {}))
+        for name, spectrum in other.spectra.items():
+            self.spectra.setdefault(name, spectrum)
+        for count, agreements in other.agreements.items():
+            self.agreements.setdefault(count, agreements)
 
     def packed(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """What is known before any decomposition, as tensors by name and JSON-able data."""
@@ -86,3 +97,29 @@ class StartingPoint:
                 module, _, key = name.partition("/")
                 start.heads.setdefault(module, {})[key] = tensor
         return start
+
+    def packed_whole(self, count: int) -> Packed:
+        """All that is known, with the top ``count`` triplets and how far halves agree on them."""
+        top = TopTriplets(self.decompositions[count], self.spectra | self.estimates.get(count, {}))
+        agreements = pack_agreements(self.agreements.get(count, {}))
+        return joined(start=self.packed(), top=top.packed(), agreements=agreements)
+
+    @classmethod
+    def unpacked_whole(cls, packed: Packed, count: int) -> StartingPoint:
+        """What :meth:`packed_whole` gave, bit for bit."""
+        start = cls.unpacked(*part("start", packed))
+        start.keep(count, TopTriplets.unpacked(*part("top", packed)))
+        agreements = unpack_agreements(*part("agreements", packed))
+        if agreements:
+            start.agreements[count] = agreements
+        return start
+
+
+def pack_agreements(agreements: Mapping[str, Agreement]) -> Packed:
+    """Agreements by layer, as JSON-able data."""
+    return {}, {name: [both.left, both.right] for name, both in agreements.items()}
+
+
+def unpack_agreements(_: Mapping[str, Tensor], beside: Any) -> dict[str, Agreement]:
+    """What :func:`pack_agreements` gave."""
+    return {name: Agreement(*both) for name, both in beside.items()}

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from loraone import catalog
 from loraone.adapters.adapted import Adapted
+from loraone.adapters.beginning import Beginning
 from loraone.adapters.fully_tuned import FullyTuned
 from loraone.adapters.interfaces import Trainable
 from loraone.adapters.verification import responses
@@ -22,21 +23,29 @@ from loraone.events import (
     Note,
     Number,
     Progress,
+    Resumed,
     Started,
 )
 from loraone.gradient.finite import check_untouched
-from loraone.inputs.models.originals import OriginalWeights
+from loraone.gradient.starting_point import StartingPoint
 from loraone.inputs.models.paths import preflight
 from loraone.inputs.models.targets import TargetLayer
+from loraone.linalg.packed import Packed, joined, part
 from loraone.measure.evaluator import Evaluator, Untouched
 from loraone.runs.artifacts import Trained, write_adapter, write_directions
+from loraone.runs.begun import Begun
+from loraone.runs.checkpoints import Checkpoint
 from loraone.runs.environment import describe, memory_bytes
-from loraone.runs.initialisation import initialise
+from loraone.runs.initialisation import install
+from loraone.runs.interruption import Interruption
+from loraone.runs.keeper import NOT_USED, Keeper
 from loraone.runs.layer_measurement import LayerMeasurement
+from loraone.runs.step_0 import report_step_0
 from loraone.runs.workspace import Workspace
 from loraone.spec import applicability
 from loraone.spec.experiment import RunSpec
 from loraone.training import loop
+from loraone.training.course import Course
 from loraone.training.evaluation import evaluation_batch
 
 
@@ -46,6 +55,8 @@ def run(
     workspace: Workspace | None = None,
     output: Path | None = None,
     roots: Sequence[Path] | None = None,
+    checkpoints: Path | None = None,
+    interruption: Interruption | None = None,
 ) -> Iterator[Event]:
     """Compute the initialisation that ``spec`` asks for, train briefly, measure.
 
@@ -53,7 +64,8 @@ def run(
     """
     for error in preflight(spec, roots):
         raise error
-    yield from FineTuning(spec, workspace or Workspace(), output).events()
+    keeper = Keeper(spec, checkpoints, interruption)
+    yield from FineTuning(spec, workspace or Workspace(), output, keeper).events()
 
 
 class FineTuning:
@@ -63,28 +75,26 @@ class FineTuning:
     to, and hands on what each part of it comes to.
     """
 
-    def __init__(self, spec: RunSpec, workspace: Workspace, output: Path | None) -> None:
+    def __init__(
+        self, spec: RunSpec, workspace: Workspace, output: Path | None, keeper: Keeper
+    ) -> None:
         self.spec = spec
         self.workspace = workspace
         self.output = output
+        self.keeper = keeper
         self.method = catalog.METHODS[spec.method.name]
         self.measurement = LayerMeasurement(spec, workspace)
 
     def events(self) -> Iterator[Event]:
         """Everything that happens, in the order of :mod:`loraone.events`."""
-        yield from self._prepare()
-        yield from self._take_gradient()
-        yield from self.measurement.start_spectra()
-        yield Progress("init", 0, 3)
-        evaluator = self._evaluator()
-        untouched = self._measure_untouched(evaluator)
-        yield Progress("init", 1, 3)
-        trainable = self._trainable()
+        kept = yield from self._prepare()
+        begun = None if kept is None else (yield from self._go_on(kept))
+        if begun is None:
+            begun = yield from self.keeper.noted(self._begin())
+        trainable, evaluator = begun.trainable, self._evaluator()
         try:
-            chosen = yield from self._initialise(trainable, evaluator, untouched)
-            report = yield from self._report_step_0(trainable, evaluator, untouched, chosen)
-            parameters = sum(p.numel() for p in trainable.parameters())
-            last = yield from self._train(trainable)
+            with self.keeper.listening():
+                last = yield from self.keeper.noted(self._train(begun))
             memory = memory_bytes(self.workspace.device)
             yield from self.measurement.update(trainable)
             final = evaluator.logits(trainable.model)
@@ -95,16 +105,71 @@ class FineTuning:
             trainable.remove()
         self.workspace.restore()
         exported = yield from self._export(trained, evaluator)
-        yield Finished(_summary(report, parameters, last, memory) | exported)
+        yield Finished(begun.summary(last, memory) | exported)
+        self.keeper.remove()
 
-    def _prepare(self) -> Iterator[Event]:
-        """Load model and data; say what the run is made on, and refuse what cannot be."""
+    def _begin(self) -> Generator[Event, None, Begun]:
+        """Everything before the first step."""
+        yield from self._take_gradient()
+        yield from self.measurement.start_spectra()
+        yield Progress("init", 0, 3)
+        evaluator = self._evaluator()
+        untouched = self._measure_untouched(evaluator)
+        yield Progress("init", 1, 3)
+        trainable = self._trainable()
+        try:
+            chosen = yield from install(self.spec, self.workspace, trainable, evaluator, untouched)
+            yield from self.measurement.initial_spectra(trainable)
+            yield Progress("init", 2, 3)
+            moved = self.workspace.prepared.pretrained.may_have_changed
+            report = yield from report_step_0(
+                self.spec,
+                self.measurement,
+                trainable,
+                evaluator,
+                untouched,
+                chosen,
+                base_moved=moved,
+            )
+        except BaseException:
+            trainable.remove()
+            raise
+        return Begun(trainable, _count(trainable), report)
+
+    def _go_on(self, kept: Checkpoint) -> Generator[Event, None, Begun | None]:
+        """Stand where an earlier attempt stood, and say again what it said; None where that is not
+        possible, and the run begins anew."""
+        spec, workspace = self.spec, self.workspace
+        try:
+            trainable = self._trainable(part("beginning", kept.begin))
+            parameters = _count(trainable)
+            course = Course(trainable, workspace.prepared.train, spec, workspace.device)
+            course.unpack(kept.course)
+            report = next(e for e in kept.events if isinstance(e, InitReport))
+            last = next(e for e in kept.events[::-1] if isinstance(e, Metric))
+        except (KeyError, TypeError, ValueError, StopIteration) as error:
+            yield Note(NOT_USED.format(error))
+            self.keeper.begin_anew()
+            workspace.forget()  # something of it may be in the model
+            yield from workspace.prepare(spec)
+            return None
+        yield Resumed(course.step, len(kept.events))
+        yield from kept.events
+        yield Progress("train", course.step, spec.training.steps)
+        return Begun(trainable, parameters, report, course, last)
+
+    def _prepare(self) -> Generator[Event, None, Checkpoint | None]:
+        """Load model and data; say what the run is made on, and refuse what cannot be.
+
+        What an earlier attempt at the run has left is handed on.
+        """
         spec, workspace = self.spec, self.workspace
         yield from workspace.prepare(spec)
         ready = workspace.prepared
+        kept, refused = self._find()
         strategy = workspace.strategy(spec)
         yield Started(describe(spec, ready.loaded, ready.texts, workspace.device, strategy))
-        for note in ready.notes:
+        for note in (*ready.notes, *refused):
             yield Note(note)
         applicability.check_layers(self._layers, self.method, spec.rank, spec.method.params)
         applicability.check_strategy(self.method, strategy.name, strategy.reason)
@@ -115,6 +180,22 @@ class FineTuning:
             tuple(layer.shape[0] for layer in self._layers),
             tuple(layer.shape[1] for layer in self._layers),
         )
+        return kept
+
+    def _find(self) -> tuple[Checkpoint | None, list[str]]:
+        """What an earlier attempt has left, at whose start the workspace then is; why what is there
+        cannot be used."""
+        workspace = self.workspace
+        kept, refused = self.keeper.find(workspace.prepared.fingerprint, workspace.device)
+        if kept is None:
+            return None, refused
+        try:
+            start = StartingPoint.unpacked_whole(part("start", kept.begin), self.spec.rank)
+            workspace.go_on_from(self.spec, start)
+        except (KeyError, TypeError, ValueError) as error:
+            self.keeper.begin_anew()
+            return None, [*refused, NOT_USED.format(error)]
+        return kept, refused
 
     def _take_gradient(self) -> Iterator[Event]:
         """The one-step gradient, as many of its triplets as are needed, and how sure they are."""
@@ -146,96 +227,32 @@ class FineTuning:
         check_untouched(said, self.spec.model.dtype)
         return untouched
 
-    def _trainable(self) -> Trainable:
+    def _trainable(self, beginning: Packed | None = None) -> Trainable:
+        """The model to be trained, as it is before its first step where its ``beginning`` is
+        known."""
         ready = self.workspace.prepared
         if self._changes_base:
             ready.pretrained.may_change()
-        if self.spec.trains_adapter:
-            return Adapted(ready.loaded, self.spec, ready.pretrained, self.workspace.calibration)
-        return FullyTuned(ready.loaded, ready.pretrained)
+        if not self.spec.trains_adapter:
+            return FullyTuned(ready.loaded, ready.pretrained)
+        known = None if beginning is None else Beginning.unpacked(*beginning)
+        data = self.workspace.calibration
+        return Adapted(ready.loaded, self.spec, ready.pretrained, data, known)
 
-    def _initialise(
-        self, trainable: Trainable, evaluator: Evaluator, untouched: Untouched
-    ) -> Generator[Event, None, dict[str, Number]]:
-        """Install the method's factors; what it chose itself is handed on."""
-        chosen: dict[str, Number] = {}
-        if self.method.initialise is not None and isinstance(trainable, Adapted):
-            initialisation = initialise(
-                self.spec,
-                trainable,
-                self.workspace.start,
-                self.workspace.prepared.pretrained,
-                OriginalWeights(self.workspace.prepared.loaded, self.spec.model),
-                evaluator,
-                untouched.values["held_out_loss"],
-            )
-            if initialisation.offset_base or initialisation.bases:
-                self.workspace.prepared.pretrained.may_change()
-            trainable.install(initialisation)
-            chosen |= initialisation.chosen
-            for note in initialisation.notes:
-                yield Note(note)
-        yield from self.measurement.initial_spectra(trainable)
-        yield Progress("init", 2, 3)
-        return chosen
-
-    def _report_step_0(
-        self,
-        trainable: Trainable,
-        evaluator: Evaluator,
-        untouched: Untouched,
-        chosen: dict[str, Number],
-    ) -> Generator[Event, None, InitReport]:
-        """What the initialisation did to the model and its layers."""
-        scalars: dict[str, Number] = {}
-        scalars |= {f"{name}_before": value for name, value in untouched.values.items()}
-        scalars |= self._after(trainable, evaluator, untouched)
-        columns = self.measurement.init_columns(trainable)
-        if self.spec.measure.hessian:
-            yield Progress("hessian", 0, 1)
-            if self.spec.adapter.dora and self.spec.trains_adapter:
-                yield Note("no Hessian eigenvalue: DoRA's gradient leaves a term out and has none")
-            elif self.spec.model.attn_implementation == "flash_attention_2":
-                yield Note("no Hessian eigenvalue: flash_attention_2 has no second derivative")
-            else:
-                curvature = self.measurement.curvature(trainable)
-                if all(map(math.isfinite, curvature.values())):
-                    scalars |= curvature
-                else:
-                    yield Note(
-                        f"no Hessian eigenvalue: it is not finite in {self.spec.model.dtype}"
-                    )
-        report = InitReport(columns, scalars, chosen)
-        yield report
-        yield self.measurement.overlaps(0, trainable)
-        return report
-
-    def _after(
-        self, trainable: Trainable, evaluator: Evaluator, untouched: Untouched
-    ) -> dict[str, Number]:
-        """Losses and logits of the model as it begins to train, in as few passes as they need."""
-        model, before = trainable.model, untouched.values["gradient_batch_loss"]
-        held_out = evaluator.held_out(model)
-        change = _largest(held_out.logits - untouched.logits)
-        # Where nothing was added and nothing is seen, it is the model that was measured.
-        same = change == 0 and self.measurement.adds_nothing(trainable)
-        off = untouched.logits
-        if self.spec.trains_adapter and self.workspace.prepared.pretrained.may_have_changed:
-            with trainable.switched_off():
-                off = evaluator.logits(model)
-        return {
-            "gradient_batch_loss_after": before if same else evaluator.gradient_batch_loss(model),
-            "held_out_loss_after": held_out.loss,
-            "logit_change": change,
-            "logit_change_off": _largest(off - untouched.logits),
-        }
-
-    def _train(self, trainable: Trainable) -> Generator[Event, None, Metric]:
+    def _train(self, begun: Begun) -> Generator[Event, None, Metric]:
         """Train, with alignment along the way; the last step's metric is handed on."""
+        trainable, beginning = begun.trainable, begun.trainable.beginning()
         spec, ready, device = self.spec, self.workspace.prepared, self.workspace.device
         steps, every = spec.training.steps, spec.measure.alignment_every
-        metric: Metric | None = None
-        for event in loop.train(trainable, ready.train, ready.evaluation, spec, device):
+        start, metric = self.workspace.start, begun.last
+
+        def begin() -> Packed:
+            where = ({}, None) if beginning is None else beginning.packed()
+            return joined(start=start.packed_whole(spec.rank), beginning=where)
+
+        between = self.keeper.between(begin)
+        inputs = trainable, ready.train, ready.evaluation, spec, device
+        for event in loop.train(*inputs, between=between, course=begun.course):
             yield event
             if isinstance(event, Note):
                 continue
@@ -277,21 +294,5 @@ class FineTuning:
         return self.workspace.prepared.loaded.layers
 
 
-def _largest(change: Tensor) -> float:
-    return float(change.abs().max())
-
-
-def _summary(
-    report: InitReport, parameters: int, last: Metric, memory: float
-) -> dict[str, Number | None]:
-    """The run's final numbers, as they are compared with those of other runs."""
-    return {
-        "held_out_loss_before": report.scalars["held_out_loss_before"],
-        "held_out_loss_after": report.scalars["held_out_loss_after"],
-        "gamma": report.chosen.get("gamma"),
-        "trained_parameters": parameters,
-        **{name: value for name, value in last.values.items() if name != "learning_rate"},
-        "train_seconds": last.seconds,
-        "tokens": float(last.tokens),
-        "memory_bytes": memory,
-    }
+def _count(trainable: Trainable) -> int:
+    return sum(parameter.numel() for parameter in trainable.parameters())

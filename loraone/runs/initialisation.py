@@ -3,18 +3,49 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 
 import torch
 from torch import Tensor
 
 from loraone import catalog
 from loraone.adapters.adapted import Adapted
+from loraone.adapters.interfaces import Trainable
 from loraone.errors import TrainingError
+from loraone.events import Event, Note, Number
 from loraone.gradient.starting_point import StartingPoint
-from loraone.measure.evaluator import Evaluator
+from loraone.inputs.models.originals import OriginalWeights
+from loraone.measure.evaluator import Evaluator, Untouched
 from loraone.methods.base import Factors, Initialisation, InitProblem
+from loraone.runs.workspace import Workspace
 from loraone.spec.experiment import RunSpec
+
+
+def install(
+    spec: RunSpec,
+    workspace: Workspace,
+    trainable: Trainable,
+    evaluator: Evaluator,
+    untouched: Untouched,
+) -> Generator[Event, None, dict[str, Number]]:
+    """Install the method's factors; what it chose itself is handed on."""
+    if catalog.METHODS[spec.method.name].initialise is None or not isinstance(trainable, Adapted):
+        return {}
+    initialisation = initialise(
+        spec,
+        trainable,
+        workspace.start,
+        workspace.prepared.pretrained,
+        OriginalWeights(workspace.prepared.loaded, spec.model),
+        evaluator,
+        untouched.values["held_out_loss"],
+    )
+    if initialisation.offset_base or initialisation.bases:
+        workspace.prepared.pretrained.may_change()
+    trainable.install(initialisation)
+    for note in initialisation.notes:
+        yield Note(note)
+    return dict(initialisation.chosen)
 
 
 def initialise(

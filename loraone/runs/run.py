@@ -7,11 +7,12 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from loraone.catalog import TASKS, resolve
 from loraone.errors import LoraOneError, TrainingError
 from loraone.events import Event, Failed, Progress
+from loraone.runs.interruption import InterruptedRunError, Interruption
 from loraone.spec.experiment import RunSpec
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def run(
     workspace: Workspace | None = None,
     output: Path | None = None,
     roots: Sequence[Path] | None = None,
+    checkpoints: Path | None = None,
+    interruption: Interruption | None = None,
 ) -> Iterator[Event]:
     """Compute the initialisation that ``spec`` asks for, train briefly, measure.
 
@@ -39,9 +42,13 @@ def run(
         workspace: keeps model, data and gradient warm between runs.
         output: folder for the adapter; without it none is written.
         roots: folders that local models and data may lie under; None allows any.
+        checkpoints: folder of this run alone for its checkpoints; it goes on from one that is
+            there. Without it none is kept.
+        interruption: asks for a checkpoint, or has the run end with one.
 
     Every error that a user can cause ends the stream with :class:`Failed`; so does an unforeseen
-    one, after its traceback went to the log.
+    one, after its traceback went to the log. Raises InterruptedRunError where the run was asked to
+    end, and has.
     """
     from loraone.memory import ran_out
 
@@ -50,10 +57,16 @@ def run(
     phase = "start"
     try:
         task = resolve(TASKS[spec.task].run)
-        with closing(task(spec, workspace=workspace, output=output, roots=roots)) as events:
+        options: dict[str, Any] = {"workspace": workspace, "output": output, "roots": roots}
+        if not TASKS[spec.task].synthetic:
+            options |= {"checkpoints": checkpoints, "interruption": interruption}
+        with closing(task(spec, **options)) as events:
             for event in events:
                 phase = event.phase if isinstance(event, Progress) else phase
                 yield event
+    except InterruptedRunError:
+        _forget(workspace)
+        raise
     except LoraOneError as error:
         _forget(workspace)
         yield Failed(**error.as_dict())  # type: ignore[arg-type]

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from loraone.errors import LoraOneError
 from loraone.gradient.computation import GradientComputation
-from loraone.gradient.sharing import Packed, SharedParts
-from loraone.gradient.starting_point import StartingPoint
+from loraone.gradient.sharing import SharedParts
+from loraone.gradient.starting_point import StartingPoint, pack_agreements, unpack_agreements
 from loraone.gradient.strategy import GradientStrategy, choose_strategy, free_memory
 from loraone.gradient.triplets import TopTriplets
 from loraone.inputs.data.batches import Batch
@@ -124,8 +124,7 @@ class Workspace:
         self._kept.remember(self._tensors())
 
     def measure_weights(self, spec: RunSpec) -> Steps[None]:
-        """The singular values of the pretrained weights, unless they are known to any worker, or
-        nobody asks for them."""
+        """The singular values of the pretrained weights, unless known, or not asked for."""
         yield from measure_weights(self.prepared, self._folder, spec.measure.spectra)
         self._kept.remember(self._tensors())
 
@@ -161,13 +160,12 @@ class Workspace:
             return left or computation.split_half_agreement(start.gradient_rows, count)
 
         start.agreements[count] = yield from self._shared.get_or_compute(
-            f"trust{count}", "trust", compare, _pack_agreement, _unpack_agreement
+            f"trust{count}", "trust", compare, pack_agreements, unpack_agreements
         )
         start.halves.pop(count, None)  # where another worker was first
 
     def untouched(self, evaluator: Evaluator) -> Untouched:
-        """What is measured of the model at the start, before any initialisation; kept for the next
-        run that has it measured in the same way."""
+        """What is measured of the model before any initialisation; kept for runs that ask alike."""
         if self._untouched is None or self._untouched[0] != evaluator:
             model, task = self.prepared.loaded.model, self._started.task
             held_out, known = evaluator.held_out(model), self.start.loss
@@ -250,13 +248,9 @@ class Workspace:
         """Of the start's gradient; only a run of that very start may ask for it."""
         started, ready = self._started, self.prepared
         assert spec.start == started, "take_gradient comes first"
+        strategy = self.start.strategy
         return GradientComputation(
-            started,
-            ready.loaded,
-            ready.train,
-            self.device,
-            self.start.strategy.name,
-            self.start.strategy.budget,
+            started, ready.loaded, ready.train, self.device, strategy.name, strategy.budget
         )
 
     def _halves(self, spec: RunSpec) -> int:
@@ -273,23 +267,34 @@ class Workspace:
         parts = [spec.key, self.prepared.fingerprint, strategy, arithmetic(self.device)]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
+    def go_on_from(self, spec: RunSpec, start: StartingPoint) -> None:
+        """Have the start that an earlier attempt at ``spec`` had, unless the last run had it.
+
+        Raises ValueError where it began from other weights.
+        """
+        if spec.start != self._start_spec:
+            self._forget_start()
+            if not self._fits(start):
+                raise ValueError("it began from other weights")
+            self._memory = spec.start, start.strategy.available
+            self._shared_key = self._key(spec.start, start.strategy.name)
+            self._start_spec, self._start = spec.start, start
+        self.start.take_over(start)
+        self._kept.remember(self._tensors())
+
     def _adopt(
         self, tensors: Mapping[str, Tensor], beside: Mapping[str, Any]
     ) -> StartingPoint | None:
         """Go to the start that another worker left; None where it began from other weights."""
         start = StartingPoint.unpacked(tensors, beside)
+        return start if self._fits(start) else None
+
+    def _fits(self, start: StartingPoint) -> bool:
+        """Go to this start; whether it began from the weights that are loaded."""
         self._put_head_on(start)
-        return start if self.prepared.weights_hash() == start.weights_hash else None
+        return self.prepared.weights_hash() == start.weights_hash
 
     def _put_head_on(self, start: StartingPoint) -> None:
         """Give the model the head that it had at the start."""
         loading.set_heads(self.prepared.loaded, start.heads)
         self.prepared.loaded.model.eval()
-
-
-def _pack_agreement(agreements: Mapping[str, Agreement]) -> Packed:
-    return {}, {name: [both.left, both.right] for name, both in agreements.items()}
-
-
-def _unpack_agreement(_: Mapping[str, Tensor], beside: Any) -> dict[str, Agreement]:
-    return {name: Agreement(*both) for name, both in beside.items()}

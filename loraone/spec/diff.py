@@ -15,6 +15,8 @@ from loraone.spec.method import MethodSpec
 
 # Results of runs that differ in one of these are numbers about different things.
 _OTHER_PROBLEM = ("task", "model", "data", "problem")
+# What changes nothing of a result: it is no difference.
+_OF_NO_RESULT = ("training.checkpoint_minutes",)
 # These change what a method can reach in the same problem.
 _OTHER_TRAINING = ("training", "adapter", "gradient")
 
@@ -50,8 +52,8 @@ def fields() -> list[Field]:
         if kind is MethodSpec:
             listed.append(Field("method", "Method"))
         elif isinstance(kind, type) and issubclass(kind, BaseModel):
-            inner = kind.model_fields.items()
-            listed += [Field(f"{name}.{key}", each.title or key) for key, each in inner]
+            inner = {f"{name}.{key}": each.title or key for key, each in kind.model_fields.items()}
+            listed += [Field(*one) for one in inner.items() if one[0] not in _OF_NO_RESULT]
         else:
             listed.append(Field(name, _title(name, info.title)))
     params = {
@@ -88,7 +90,8 @@ def flat(spec: Mapping[str, Any]) -> dict[str, Any]:
             values[name] = _plain(value)
     synthetic = stored.is_synthetic(document)
     unread = ("model.", "data.", "gradient.") if synthetic else ("problem.",)
-    return {path: value for path, value in values.items() if not path.startswith(unread)}
+    left_out = (*unread, *_OF_NO_RESULT)
+    return {path: value for path, value in values.items() if not path.startswith(left_out)}
 
 
 def _plain(value: Any) -> Any:

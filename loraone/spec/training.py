@@ -89,6 +89,15 @@ class TrainingSpec(Spec):
         "are measured; empty: 32 texts, or the batch size where that is more, of 512 tokens",
         json_schema_extra=form(hidden_when={"task": ["teacher-student"]}),
     )
+    checkpoint_minutes: float = Field(
+        10.0,
+        title="Keep a checkpoint every",
+        ge=0,
+        le=10_080,
+        description="Minutes after which the training is written down, so that a run that was "
+        "interrupted goes on from there with the same result; 0: never",
+        json_schema_extra=form(hidden_when={"task": ["teacher-student"]}),
+    )
     loraplus_ratio: float = Field(
         16.0,
         title="LoRA+ ratio",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from loraone.inputs.models.loss import HALF
+from loraone.linalg.packed import Packed
 from loraone.training.randomness import random_state
 
 # The loss is multiplied by it at first where gradients pass through float16, whose smallest number
@@ -78,6 +80,20 @@ class Float32Steps:
         self._optimizer.step()
         for parameter, copy in self._copies.items():
             parameter.copy_(copy)
+
+    def packed(self) -> Packed:
+        """The float32 copies by their place, and where the scale of the loss stands."""
+        copies = {str(at): copy for at, copy in enumerate(self._copies.values())}
+        return copies, {"scale": self._scale, "clean": self._clean}
+
+    @torch.no_grad()
+    def unpack(self, tensors: Mapping[str, Tensor], beside: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`packed` gave. Raises ValueError where it is another model's."""
+        if len(tensors) != len(self._copies):
+            raise ValueError(f"{len(tensors)} float32 copies, not {len(self._copies)}")
+        for at, copy in enumerate(self._copies.values()):
+            copy.copy_(tensors[str(at)])
+        self._scale, self._clean = float(beside["scale"]), int(beside["clean"])
 
     def _forget(self) -> None:
         for parameter in (*self._parameters, *self._stepped):

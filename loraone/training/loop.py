@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
+from typing import TypeAlias
 
 import torch
 
@@ -15,62 +16,70 @@ from loraone.errors import TrainingError
 from loraone.events import Metric, Note
 from loraone.gradient.taps import checkpointed
 from loraone.inputs.data.batches import Encoded, training_rows
-from loraone.inputs.models.loss import dtype_of
 from loraone.spec.experiment import RunSpec
-from loraone.training import optimizers
+from loraone.training.course import Course
 from loraone.training.evaluation import evaluate, evaluation_batch
-from loraone.training.half_precision import Float32Steps
-from loraone.training.micro_batches import DividedSteps
-from loraone.training.schedule import rate
 from loraone.training.scores import scored
+
+# What may be done between two steps, with the training as it stands there.
+Between: TypeAlias = Callable[[Course], Iterator[Note]]
 
 
 def train(
-    trainable: Trainable, data: Encoded, evaluation: Encoded, spec: RunSpec, device: torch.device
+    trainable: Trainable,
+    data: Encoded,
+    evaluation: Encoded,
+    spec: RunSpec,
+    device: torch.device,
+    *,
+    between: Between | None = None,
+    course: Course | None = None,
 ) -> Iterator[Metric | Note]:
     """Train for ``spec.training.steps`` steps; yield step 0 (untrained) and every step after.
 
     ``train_loss`` of step k is the loss of its batch before the update. Evaluations come at step
     0, every ``eval_every`` steps, and at the end. ``seconds`` counts training alone. A note tells
-    of steps that had to be divided.
+    of steps that had to be divided. ``between`` is called where a step is done and said. A
+    ``course`` that was unpacked goes on with the step after its last.
 
     Raises TrainingError where a loss or a gradient is not finite, that of step 0 included.
     """
     training = spec.training
     model = trainable.model
     everything = range(len(evaluation))
-    optimizer = optimizers.build(trainable, spec)
-    parameters = trainable.parameters()  # after the optimiser: LoRA-FA freezes lora_A
-    descent = Float32Steps(optimizer, parameters, dtype_of(model))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(training, step))
-    steps = DividedSteps(model, data, descent, training, device)
-    seconds, tokens = 0.0, 0
+    going = course or Course(trainable, data, spec, device)
 
     def evaluated() -> dict[str, float]:
         outcome = evaluate(model, evaluation, everything, evaluation_batch(training), device)
         return scored(outcome, spec.task)
 
-    untrained = evaluated()
-    _check_start(untrained["eval_loss"], spec)
-    yield Metric(0, untrained, 0.0, 0)
+    if course is None:
+        untrained = evaluated()
+        _check_start(untrained["eval_loss"], spec)
+        yield Metric(0, untrained, 0.0, 0)
     with ExitStack() as stack:
         if training.checkpointing:
             stack.enter_context(checkpointed(model, "training.checkpointing"))
         stack.enter_context(torch.random.fork_rng([] if device.type == "cpu" else [device]))
         torch.manual_seed(spec.seed)
-        batches = training_rows(len(data), training.batch_size, spec.seed)
-        for step in range(1, training.steps + 1):
+        going.draw()
+        if course is None and between is not None:
+            yield from between(going)
+        batches = training_rows(len(data), training.batch_size, spec.seed, going.step)
+        for step in range(going.step + 1, training.steps + 1):
             began = time.perf_counter()
             rows = next(batches)
             model.train()
-            used = float(schedule.get_last_lr()[0])
+            used = float(going.schedule.get_last_lr()[0])
             finite = partial(_finite, step=step, spec=spec)
-            taken, norm = yield from steps.gradient(rows, partial(finite, what="training loss"))
+            loss = partial(finite, what="training loss")
+            taken, norm = yield from going.steps.gradient(rows, loss)
             finite(norm, what="gradient norm")
-            descent.step()
-            schedule.step()
-            seconds += time.perf_counter() - began
-            tokens += taken.tokens
+            going.descent.step()
+            going.schedule.step()
+            going.step = step
+            going.seconds += time.perf_counter() - began
+            going.tokens += taken.tokens
             values: dict[str, float] = {
                 "train_loss": taken.value,
                 "grad_norm": norm,
@@ -80,7 +89,9 @@ def train(
                 measured = evaluated()
                 finite(measured["eval_loss"], what="evaluation loss")
                 values |= measured
-            yield Metric(step, values, seconds, tokens)
+            yield Metric(step, values, going.seconds, going.tokens)
+            if between is not None:
+                yield from between(going)
     model.eval()
 
 

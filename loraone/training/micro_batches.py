@@ -69,7 +69,8 @@ class DividedSteps:
         self._descent = descent
         self._training = training
         self._device = device
-        self._parts = training.gradient_accumulation
+        # It grows where memory runs out.
+        self.parts = training.gradient_accumulation
 
     def gradient(
         self, rows: Sequence[int], check: Callable[[float], float]
@@ -81,20 +82,20 @@ class DividedSteps:
         """
         begin_again = random_state(self._device)
         while True:
-            taken = MicroBatches(self._model, self._data, rows, self._parts, self._device)
+            taken = MicroBatches(self._model, self._data, rows, self.parts, self._device)
             losses = partial(taken.losses, check)
             try:
                 return taken, self._descent.backward(losses, self._training.max_grad_norm)
             except (RuntimeError, MemoryError) as error:
-                size = texts_of_part(len(rows), self._parts)
+                size = texts_of_part(len(rows), self.parts)
                 if not (self._training.halve_on_oom and ran_out(error) and size > 1):
                     raise
                 detail = first_line(error)
-            self._parts = min(len(rows), 2 * self._parts)
+            self.parts = min(len(rows), 2 * self.parts)
             free(self._device)
             begin_again()
-            less = texts_of_part(len(rows), self._parts)
+            less = texts_of_part(len(rows), self.parts)
             yield Note(
                 f"a step of {len(rows)} texts did not fit {size} at a time ({detail}); from here "
-                f"on it is {less} at a time (training.gradient_accumulation {self._parts})"
+                f"on it is {less} at a time (training.gradient_accumulation {self.parts})"
             )

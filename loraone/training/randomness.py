@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
+from torch import Tensor
 
 
 def random_state(device: torch.device) -> Callable[[], None]:
@@ -20,3 +21,19 @@ def random_state(device: torch.device) -> Callable[[], None]:
         module.set_rng_state(on_device, device)
 
     return begin_again
+
+
+def drawn(device: torch.device) -> dict[str, Tensor]:
+    """Where the generators of the CPU and of ``device`` are now, as bytes."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type != "cpu":
+        states[device.type] = torch.get_device_module(device).get_rng_state(device)
+    return states
+
+
+def go_on_drawing(states: Mapping[str, Tensor], device: torch.device) -> None:
+    """Set the generators to where :func:`drawn` found them; those of another kind of device stay
+    where they are. Raises RuntimeError for bytes that are no state."""
+    torch.set_rng_state(states["cpu"])
+    if device.type in states and device.type != "cpu":
+        torch.get_device_module(device).set_rng_state(states[device.type], device)

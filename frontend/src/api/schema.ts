@@ -2900,6 +2900,7 @@ export interface components {
             /**
              * @default {
              *       "batch_size": 16,
+             *       "checkpoint_minutes": 10,
              *       "checkpointing": false,
              *       "eval_every": 20,
              *       "gradient_accumulation": 1,
@@ -4889,6 +4890,12 @@ export interface components {
              * @default 16
              */
             batch_size: number;
+            /**
+             * Keep a checkpoint every
+             * @description Minutes after which the training is written down, so that a run that was interrupted goes on from there with the same result; 0: never
+             * @default 10
+             */
+            checkpoint_minutes: number;
             /**
              * Checkpointing in training
              * @description Recompute each block in the backward pass: less memory, more time, the same gradient

@@ -156,12 +156,15 @@ def shuffled(count: int, seed: int, purpose: str) -> list[int]:
     return order
 
 
-def training_rows(count: int, size: int, seed: int) -> Iterator[list[int]]:
-    """Batches of ``size`` rows without end: a new order every epoch, incomplete ones dropped."""
+def training_rows(count: int, size: int, seed: int, first: int = 0) -> Iterator[list[int]]:
+    """Batches of ``size`` rows without end: a new order every epoch, incomplete ones dropped.
+
+    Those before the batch number ``first``, counted from 0, are passed over.
+    """
     size = min(size, count)
-    epoch = 0
+    epoch, passed = divmod(first, count // size)
     while True:
         order = shuffled(count, seed, f"epoch {epoch}")
-        for start in range(0, count - size + 1, size):
+        for start in range(passed * size, count - size + 1, size):
             yield order[start : start + size]
-        epoch += 1
+        epoch, passed = epoch + 1, 0

@@ -54,3 +54,10 @@ def test_a_difference_forbids_a_comparison_or_asks_for_care(
 def test_what_a_synthetic_task_does_not_read_is_no_difference() -> None:
     one = specs(task="teacher-student", data={"max_length": 32})
     assert paths(one, specs(task="teacher-student")) == []
+
+
+def test_how_often_a_checkpoint_is_kept_is_no_difference() -> None:
+    often = specs(training={"checkpoint_minutes": 1})
+    assert paths(specs(), often) == []
+    assert "training.checkpoint_minutes" not in {field.path for field in diff.fields()}
+    assert specs()[0]["training"]["checkpoint_minutes"] == 10

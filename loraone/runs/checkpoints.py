@@ -1,0 +1,172 @@
+"""A run's checkpoints on disk: safetensors and JSON, written so that the last good one stays.
+
+``begin.safetensors`` is what the steps do not change, written once: the start with its gradient,
+the factors before the first step, base weights that a method moved. ``step-….safetensors`` is the
+training as it stands after a step, and ``events.jsonl`` what was said up to there. Each step's file
+names digests of all three. A file is written under another name and renamed when it is on the disk.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from loraone.events import Event
+from loraone.inputs.models.digests import combined, digest
+from loraone.linalg.packed import Packed, UnfitError, separate
+from loraone.runs.journal import Journal
+
+# Of the files: another one is not read.
+FORMAT = 1
+BEGIN, JOURNAL, STEP = "begin.safetensors", "events.jsonl", "step-{:09d}.safetensors"
+# The last one, and the one before it, should the last turn out to be damaged.
+KEPT = 2
+# What is left free on the disk.
+RESERVE = 10**8
+
+# What may be wrong with files that something else has written, or cut short.
+DAMAGE = (UnfitError, SafetensorError, OSError, KeyError, TypeError, ValueError)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a run goes on from; ``arithmetic`` says what it was computed with."""
+
+    begin: Packed
+    course: Packed
+    journal: Journal
+    events: list[Event]
+    arithmetic: Any
+
+
+class Checkpoints:
+    """Those of one run, in a folder of its own.
+
+    ``identity`` says, by what it is, all that a checkpoint must have in common with the run that
+    goes on from it.
+    """
+
+    def __init__(self, folder: Path, identity: Mapping[str, str], arithmetic: Any) -> None:
+        self._folder = folder
+        self._identity = {"checkpoint format": str(FORMAT), **identity}
+        self._arithmetic = arithmetic
+        self._begin: str | None = None
+        self.journal = Journal(folder / JOURNAL)
+
+    def find(self) -> tuple[Checkpoint | None, list[str]]:
+        """The newest that can be used, and why newer ones cannot."""
+        refused = []
+        for file in self._steps()[::-1]:
+            try:
+                found = self._read(file)
+            except DAMAGE as error:
+                refused.append(f"{file.name}: {error}")
+                continue
+            self.journal = found.journal
+            return found, refused
+        return None, refused
+
+    def write(self, step: int, begin: Callable[[], Packed], course: Packed) -> None:
+        """Keep the training after ``step``; ``begin`` is asked for the first time.
+
+        Raises OSError or SafetensorError where there is no space; what was kept before stays.
+        """
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._begin is None:
+            self._begin = self._save(self._folder / BEGIN, begin(), {})
+        beside = {
+            "identity": self._identity,
+            "arithmetic": self._arithmetic,
+            "begin": self._begin,
+            "journal": self.journal.write(),
+        }
+        self._save(self._folder / STEP.format(step), course, beside)
+        for file in self._steps()[:-KEPT]:
+            file.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove all of them, and begin anew."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._begin = None
+        self.journal = Journal(self._folder / JOURNAL)
+
+    def _steps(self) -> list[Path]:
+        return sorted(self._folder.glob("step-*.safetensors"))
+
+    def _read(self, file: Path) -> Checkpoint:
+        course, beside, _ = _load(file)
+        for what, value in self._identity.items():
+            if beside["identity"].get(what) != value:
+                raise UnfitError(f"it is of another {what}")
+        begin, found = _load(self._folder / BEGIN)[::2]
+        if found != beside["begin"]:
+            raise UnfitError(f"{BEGIN} is another run's")
+        journal, events = Journal.read(self._folder / JOURNAL, beside["journal"])
+        self._begin = found
+        return Checkpoint(begin, course, journal, events, beside["arithmetic"])
+
+    def _save(self, file: Path, packed: Packed, beside: Mapping[str, Any]) -> str:
+        """Write a file that is there as a whole or not at all; its digest."""
+        tensors = separate(packed[0])
+        text = json.dumps(packed[1])
+        size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+        if shutil.disk_usage(self._folder).free < size + RESERVE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
+        about = json.dumps(beside)
+        found = _digest(tensors, text, about)
+        new = file.with_suffix(".new")
+        try:
+            save_file(tensors, new, metadata={"packed": text, "about": about, "digest": found})
+            new.chmod(0o600)
+            _sync(new)
+            new.replace(file)
+            _sync(self._folder)
+        finally:
+            with suppress(OSError):
+                new.unlink(missing_ok=True)
+        return found
+
+
+def _load(file: Path) -> tuple[Packed, dict[str, Any], str]:
+    """What was packed, what was said about it, and the digest. Raises one of :data:`DAMAGE`."""
+    with safe_open(file, framework="pt") as opened:
+        metadata = opened.metadata()
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    found = _digest(tensors, metadata["packed"], metadata["about"])
+    if found != metadata["digest"]:
+        raise UnfitError(f"{file.name} is damaged")
+    return (tensors, json.loads(metadata["packed"])), json.loads(metadata["about"]), found
+
+
+def _digest(tensors: Mapping[str, Tensor], *texts: str) -> str:
+    """Of all that is in a file, in whatever order it has it."""
+    with ThreadPoolExecutor() as threads:  # hashlib lets other threads go on while it reads
+        found = dict(zip(tensors, threads.map(digest, tensors.values()), strict=True))
+    each = {
+        f"{name} {tensor.dtype} {tuple(tensor.shape)}": found[name]
+        for name, tensor in tensors.items()
+    }
+    words = {f"text {i}": hashlib.sha256(t.encode()).hexdigest() for i, t in enumerate(texts)}
+    return combined(each | words)
+
+
+def _sync(path: Path) -> None:
+    """Have it on the disk, and not in memory alone."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
