@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from backend.cli.console import console
+from backend.cli.kept_runs import TERMINATED, KeptRuns
 from backend.errors import MOST_PROBLEMS, FieldProblem
 from loraone import events
 from loraone.catalog import TASKS
@@ -24,6 +25,7 @@ from loraone.errors import LoraOneError
 from loraone.events import Event
 from loraone.inputs.models.foreseen import foresee, foresee_runs, left_out
 from loraone.inputs.models.paths import preflight
+from loraone.runs.interruption import InterruptedRunError
 from loraone.spec.experiment import ExperimentSpec, RunSpec, expand
 from loraone.spec.validation import problems
 from loraone.spec.yaml_text import read_yaml
@@ -139,6 +141,13 @@ def run(
     device: Annotated[
         str | None, typer.Option(help="cpu or cuda; default: cuda if available")
     ] = None,
+    checkpoints: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for checkpoints: the same command, given again after it was interrupted, "
+            "goes on from there. SIGTERM keeps one and ends, SIGUSR1 keeps one and goes on"
+        ),
+    ] = None,
 ) -> None:
     """Execute all runs of an experiment in this process; write each event as a line of JSON."""
     from loraone.runs.run import run as run_spec
@@ -152,16 +161,30 @@ def run(
 
             workspace = Workspace(device)
     opened = results.open("w", encoding="utf-8") if results else nullcontext(sys.stdout)
-    failed = 0
+    failed, kept = 0, KeptRuns(None if TASKS[spec.task].synthetic else checkpoints)
     with opened as lines, _mirroring(spec) as mirror, _bar() as bar:
         for number, run in enumerate(runs, 1):
             folder = output / f"run-{number:03d}" if output else None
-            events = mirror(run, run_spec(run, workspace=workspace, output=folder))
-            if not _follow(run, events, f"{number}/{len(runs)}", lines, bar):
-                failed += 1
+            events: Iterable[Event] | None = kept.finished(number, run)
+            if events is None:
+                its = run_spec(
+                    run,
+                    workspace=workspace,
+                    output=folder,
+                    checkpoints=kept.checkpoints(number),
+                    interruption=kept.interruption,
+                )
+                events = mirror(run, kept.noting(number, run, its))
+            try:
+                succeeded = _follow(run, events, f"{number}/{len(runs)}", lines, bar)
+            except InterruptedRunError as error:
+                console.print(f"{run.title}: {error}; the same command goes on from its checkpoint")
+                raise typer.Exit(TERMINATED) from error
+            failed += not succeeded
     console.print(f"{len(runs) - failed} of {len(runs)} runs succeeded")
     if failed:
         raise typer.Exit(1)
+    kept.clear(len(runs))
 
 
 def _bar() -> Progress:
@@ -196,7 +219,7 @@ def _warn(message: str) -> None:
 
 
 def _follow(
-    spec: RunSpec, its: Iterator[Event], number: str, lines: IO[str], bar: Progress
+    spec: RunSpec, its: Iterable[Event], number: str, lines: IO[str], bar: Progress
 ) -> bool:
     """Write a run's events and show how far it is; whether it succeeded."""
     task = bar.add_task(f"{number} {spec.title}")

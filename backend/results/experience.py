@@ -112,7 +112,8 @@ def _latest(session: Session, task: str, model: str, device: str) -> list[Any]:
         .order_by(end.desc(), Run.id.desc())
         .limit(LATEST)
     )
-    rows = session.execute(
-        select(Run.spec, Run.started_at, Run.finished_at, Run.summary).where(Run.id.in_(last))
-    ).all()
-    return [row for row in rows if row.summary is not None]
+    columns = Run.spec, Run.started_at, Run.finished_at, Run.summary, Run.environment
+    rows = session.execute(select(*columns).where(Run.id.in_(last))).all()
+    # One that went on from a checkpoint took longer than its last attempt.
+    whole = [row for row in rows if "resumed_after_step" not in (row.environment or {})]
+    return [row[:4] for row in whole if row.summary is not None]

@@ -14,6 +14,8 @@ from loraone.spec.experiment import RunSpec
 PATIENCE_S = 1.0
 # Of what an attempt at a run prints, the beginning is kept.
 MAX_LOG_BYTES = 1_000_000
+# How a worker's process ends that was asked to, as sysexits.h has it: it may be tried again.
+PREEMPTED = 75
 CUT = b"\n... more was printed than is kept ...\n"
 
 
@@ -32,7 +34,8 @@ class Job:
     """One attempt at one run.
 
     ``output`` is the folder for what it writes, ``log`` the file for what it prints, and
-    ``gradients`` the folder in which workers share starting points (None: they do not).
+    ``gradients`` the folder in which workers share starting points (None: they do not). All
+    attempts keep their ``checkpoints`` in one folder.
     """
 
     run_id: int
@@ -42,6 +45,7 @@ class Job:
     roots: tuple[Path, ...]
     log: Path
     gradients: Path | None = None
+    checkpoints: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,10 @@ class WorkerDiedError(RuntimeError):
     """The worker ended in the middle of a run."""
 
 
+class WorkerPreemptedError(WorkerDiedError):
+    """It was asked to end, and has: nothing is wrong with the run."""
+
+
 class Worker(Protocol):
     """Does the jobs of one lane, one after the other; every method may be called from any thread
     but :meth:`run`, which is the lane's own."""
@@ -98,8 +106,15 @@ class Worker(Protocol):
     def run(self, job: Job) -> Iterator[Sequence[Message]]:
         """Do a job: what came since the last time, at least once a second, maybe nothing.
 
-        Ends after Finished or Failed. Raises WorkerDiedError where the worker ends before.
+        Ends after Finished or Failed. Raises WorkerDiedError where the worker ends before, and
+        WorkerPreemptedError where it was asked to.
         """
+
+    def checkpoint(self) -> None:
+        """Ask for a checkpoint at the end of the step; the job goes on."""
+
+    def terminate(self) -> None:
+        """Ask the worker to end: with a checkpoint at the end of the step, or else at once."""
 
     def kill(self) -> None:
         """End the worker at once; the lane's next job starts a new one."""

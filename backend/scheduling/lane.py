@@ -21,6 +21,7 @@ from backend.scheduling.jobs import (
     Sent,
     Worker,
     WorkerDiedError,
+    WorkerPreemptedError,
     Written,
     append_log,
 )
@@ -40,6 +41,8 @@ ends = logging.getLogger("loraone.runs")
 
 # How often a lane checks whether its run is still wanted, and how often it says that it lives.
 CHECK_S, BEAT_S = 1.0, 5.0
+# How long a worker may take to end with a checkpoint, less than those wait who stop a server.
+GRACE_S = 8.0
 
 
 class Lane:
@@ -54,6 +57,7 @@ class Lane:
         self.device = device
         self.worker = worker
         self.stopping = threading.Event()
+        self._patient_until: float | None = None
         self.driving: tuple[int, int] | None = None
         self.watch: Watch | None = None
         self._warm: str | None = None
@@ -68,13 +72,20 @@ class Lane:
         self._thread.start()
 
     def stop(self) -> None:
-        """Take no more runs and put the current one back; :meth:`join` waits for that."""
+        """Take no more runs and put the current one back, with a checkpoint if it trains;
+        :meth:`join` waits for that, and so does whoever asks again."""
         self.stopping.set()
-        self.worker.kill()
+        if self._patient_until is None:
+            self._patient_until = time.monotonic() + GRACE_S
+            self.worker.terminate()
+        elif time.monotonic() > self._patient_until:
+            self.worker.kill()
 
     def join(self) -> None:
         """Wait until nothing of the lane is left."""
         if self._thread.ident is not None:
+            self._thread.join(timeout=max(0.0, (self._patient_until or 0.0) - time.monotonic()))
+            self.worker.kill()
             self._thread.join(timeout=20)
         self.worker.close()
 
@@ -127,6 +138,8 @@ class Lane:
         self._mirror = self._work.mirroring.begin(job, self._asked)
         try:
             self._drive(job)
+        except WorkerPreemptedError as error:
+            self._lost(job, str(error), asked=True)
         except (WorkerDiedError, StalledError) as error:
             self.worker.close()
             self._lost(job, str(error))
@@ -217,11 +230,13 @@ class Lane:
             run.heartbeat_at = now()
         return run is not None
 
-    def _lost(self, job: Job, reason: str) -> None:
+    def _lost(self, job: Job, reason: str, *, asked: bool = False) -> None:
         def lose(session: Session) -> None:
             run = runs.live(session, job.run_id, job.attempt)
             if run is not None and self.stopping.is_set():
                 runs.requeue(session, run, "the server was stopped during the run")
+            elif run is not None and asked:
+                runs.preempt(session, run, reason)
             elif run is not None:
                 runs.lose(session, run, reason)
                 said = f"lane {self.device.name}: run {run.id} was lost: {reason}"

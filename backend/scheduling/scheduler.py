@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from sqlalchemy.exc import DBAPIError
 
-from backend.scheduling import disk
+from backend.scheduling import checkpoints, disk
 from backend.scheduling.feed import Feed
 from backend.scheduling.jobs import Device, Executor
 from backend.scheduling.lane import Lane
@@ -74,6 +74,11 @@ class Scheduler:
         for lane in list(self._lanes.values()):
             lane.interrupt(run_id)
 
+    def checkpoint(self) -> None:
+        """Have all lanes keep a checkpoint of what they train."""
+        for lane in list(self._lanes.values()):
+            lane.worker.checkpoint()
+
     def may_begin(self, device: Device) -> bool:
         """Whether there is disk space for another run, and database and device are still there."""
         with suppress(DBAPIError):
@@ -119,6 +124,7 @@ class Scheduler:
             self._recover()
             self._match_lanes()
             disk.trim(self._work.settings)
+            checkpoints.sweep(self._work.database, self._work.settings)
             self.emptying.go_on(EMPTYING_S)
             measure(self._work.database, self._work.settings.logs, MEASURING_S)
         self._write_readings()

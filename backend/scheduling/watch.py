@@ -15,7 +15,7 @@ import numpy as np
 from backend.scheduling.jobs import Beat, Message, Sent
 from backend.settings import Settings
 from loraone.errors import LoraOneError
-from loraone.events import Event, Metric, Progress
+from loraone.events import Event, Metric, Progress, Resumed
 
 WINDOW_S = 60.0
 # A worker that has only been started imports torch before its first event, from a cold disk too.
@@ -41,7 +41,7 @@ class Watch:
         self._began = self._heard = self._moved = clock()
         self._recent: deque[tuple[float, int]] = deque()
         self._started = False
-        self._values = 0
+        self._values = self._repeated = 0
         self.beat: Beat | None = None
 
     @property
@@ -97,7 +97,11 @@ class Watch:
 
     def _check_amount(self, now: float, events: Sequence[Event]) -> None:
         settings = self._settings
-        self._recent.append((now, len(events)))
+        # What a run that goes on from a checkpoint says again comes all at once.
+        self._repeated += sum(event.repeated for event in events if isinstance(event, Resumed))
+        again = min(self._repeated, len(events))
+        self._repeated -= again
+        self._recent.append((now, len(events) - again))
         while now - self._recent[0][0] > WINDOW_S:
             self._recent.popleft()
         if sum(count for _, count in self._recent) > settings.max_events_per_second * WINDOW_S:

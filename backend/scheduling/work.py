@@ -87,6 +87,7 @@ class Work:
             tuple(settings.roots),
             settings.logs / str(run.id) / f"{attempt}.log",
             settings.gradients,
+            settings.checkpoints / str(run.id),
         )
 
     def write(self, action: Callable[[Session], _T], stopping: threading.Event) -> _T:

@@ -222,6 +222,11 @@ class Settings(QuotaSettings):
         return self.home / "logs"
 
     @property
+    def checkpoints(self) -> Path:
+        """Where runs that are not at their end keep what they go on from, each in its folder."""
+        return self.home / "checkpoints"
+
+    @property
     def gradients(self) -> Path | None:
         """Where workers share starting points; None where they do not."""
         return self.home / "gradients" if self.gradients_gb else None

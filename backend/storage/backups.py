@@ -72,7 +72,12 @@ def check_output(settings: Settings, output: Path) -> None:
         own = [database, *(database.with_name(database.name + end) for end in BESIDE)]
         if real in own:
             raise BackupError(f"{output} is the database itself; name another file")
-    for folder in (settings.artifacts, settings.logs, settings.home / "gradients"):
+    for folder in (
+        settings.artifacts,
+        settings.logs,
+        settings.checkpoints,
+        settings.home / "gradients",
+    ):
         if real.is_relative_to(folder.resolve()):
             raise BackupError(f"{output} lies among the files of runs; name another folder")
     if real.is_dir():

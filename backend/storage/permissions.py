@@ -23,7 +23,7 @@ NOTICE_KEY = "notice-key"
 def tighten(settings: Settings) -> list[Path]:
     """Take what all could read from group and others; the paths that were changed."""
     home = settings.home
-    paths = [settings.artifacts, settings.logs, home / "gradients"]
+    paths = [settings.artifacts, settings.logs, home / "gradients", settings.checkpoints]
     paths += [home / name for name in ("device-benchmark.json", "calibration.json", NOTICE_KEY)]
     database = database_file(settings.url)
     if database is not None:

@@ -102,7 +102,8 @@ async def _serve(connection: socket.socket) -> None:
 
 def main() -> None:
     """``python -m backend.web.reader <number of the socket>``, as the server starts it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal means the server
+    for meant in (signal.SIGINT, signal.SIGUSR1):  # the terminal and Slurm mean the server
+        signal.signal(meant, signal.SIG_IGN)
     with suppress(OSError):  # where memory runs out, the kernel is to take it, not the server
         Path("/proc/self/oom_score_adj").write_text("800")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: reader: %(message)s")

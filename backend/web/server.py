@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -66,6 +67,9 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Say when requests are answered."""
         asyncio.get_running_loop().set_exception_handler(self._loop_error)
+        # Slurm's warning before the end of a job; without a handler it would be the end.
+        loop, kept = asyncio.get_running_loop(), self._app.state.scheduler.checkpoint
+        loop.add_signal_handler(signal.SIGUSR1, kept)
         await super().startup(sockets)
         for listening in sockets or ():
             # uvicorn has one number for what waits and what is accepted at once.

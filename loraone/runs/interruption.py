@@ -9,8 +9,8 @@ from contextlib import contextmanager
 class InterruptedRunError(Exception):
     """The run was asked to end, and goes on from its checkpoint another time."""
 
-    def __init__(self, step: int) -> None:
-        super().__init__(f"the run was asked to end, and did so after step {step}")
+    def __init__(self, step: int | None = None) -> None:
+        super().__init__("the run was asked to end")
         self.step = step
 
 
@@ -46,9 +46,14 @@ class Interruption:
 
     @contextmanager
     def listened_to(self) -> Iterator[None]:
-        """Meanwhile a run looks at it between its steps."""
+        """Meanwhile a run looks at it between its steps.
+
+        Raises InterruptedRunError where the run was asked to end after the last of them.
+        """
         self.listening = True
         try:
             yield
         finally:
             self.listening = False
+        if self._ending:  # after the last look at it
+            raise InterruptedRunError

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
@@ -18,6 +16,7 @@ from loraone.linalg.packed import Packed
 from loraone.runs.checkpoints import Checkpoint, Checkpoints
 from loraone.runs.environment import arithmetic
 from loraone.runs.interruption import InterruptedRunError, Interruption
+from loraone.spec.diff import result_key
 from loraone.spec.experiment import RunSpec
 from loraone.training.course import Course
 from loraone.training.loop import Between
@@ -46,7 +45,7 @@ class Keeper:
         something that is there cannot be used, or with what caution."""
         if self._folder is None:
             return None, []
-        identity = {"spec": _digest(self._spec), "model or data": inputs}
+        identity = {"spec": result_key(self._spec), "model or data": inputs}
         now = arithmetic(device)
         self._checkpoints = Checkpoints(self._folder, identity, now)
         found, refused = self._checkpoints.find()
@@ -109,10 +108,3 @@ class Keeper:
         """The run has ended, and nothing goes on from it."""
         if self._checkpoints is not None:
             self._checkpoints.clear()
-
-
-def _digest(spec: RunSpec) -> str:
-    """Of all that the result depends on."""
-    document = spec.model_dump(mode="json")
-    del document["training"]["checkpoint_minutes"]
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +64,15 @@ def fields() -> list[Field]:
         for key, info in row.params.model_fields.items()
     }
     return listed + [Field(f"method.params.{key}", title) for key, title in params.items()]
+
+
+def result_key(spec: RunSpec) -> str:
+    """Equal where all is that a run's result depends on."""
+    document = spec.model_dump(mode="json")
+    for path in _OF_NO_RESULT:
+        section, _, name = path.partition(".")
+        del document[section][name]
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def _title(name: str, title: str | None = None) -> str:

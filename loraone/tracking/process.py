@@ -202,7 +202,8 @@ def _words(error: BaseException) -> str:
 def _by_itself(folder: Path) -> None:
     """Quiet, behind everything else that computes, without a GPU; what trackers write beside what
     they are told to goes to ``folder``."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for meant in (signal.SIGINT, signal.SIGUSR1):  # for whoever started it
+        signal.signal(meant, signal.SIG_IGN)
     with suppress(OSError):
         os.nice(10)
     folder.mkdir(parents=True, exist_ok=True)

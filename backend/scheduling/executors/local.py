@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
@@ -15,16 +16,20 @@ from backend.scheduling import telemetry
 from backend.scheduling.executors.worker import main
 from backend.scheduling.jobs import (
     PATIENCE_S,
+    PREEMPTED,
     Device,
     Job,
     Message,
     WorkerDiedError,
+    WorkerPreemptedError,
     ends,
 )
 
 MOST_AT_ONCE = 200
 # What a worker sends within this time is stored together: a transaction costs more than a message.
 GATHER_S = 0.05
+# Also of one that was still being started, and had no checkpoint to keep.
+ASKED_TO_END = (PREEMPTED, -signal.SIGTERM, -signal.SIGUSR1)
 
 
 class LocalExecutor:
@@ -68,11 +73,14 @@ class LocalWorker:
         self._lock = threading.Lock()
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
+        # Whether it has said anything, and so is past its start: a signal would end it before.
+        self._heard = False
 
     def run(self, job: Job) -> Iterator[Sequence[Message]]:
         """Run one job and yield what the worker says, at least once a second.
 
-        Raises WorkerDiedError where the process ends before the job does.
+        Raises WorkerDiedError where the process ends before the job does, and
+        WorkerPreemptedError where it was asked to.
         """
         connection = self._ready()
         try:
@@ -81,11 +89,15 @@ class LocalWorker:
             connection.send(job)
             while True:
                 messages = _gathered(connection)
+                self._heard = self._heard or bool(messages)
                 yield messages
                 if any(ends(message) for message in messages):
                     return
         except (EOFError, OSError) as error:
-            raise WorkerDiedError(_cause(self._reap())) from error
+            code = self._reap()
+            if code in ASKED_TO_END:
+                raise WorkerPreemptedError("the worker was asked to end") from error
+            raise WorkerDiedError(_cause(code)) from error
 
     def _ready(self) -> Connection:
         with self._lock:
@@ -98,8 +110,22 @@ class LocalWorker:
                 )
                 self._process.start()
                 theirs.close()
-                self._connection = ours
+                self._connection, self._heard = ours, False
             return self._connection
+
+    def checkpoint(self) -> None:
+        """Ask for a checkpoint at the end of the step; one that is being started has nothing to
+        keep."""
+        with self._lock:
+            if self._heard and self._process is not None and self._process.pid is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(self._process.pid, signal.SIGUSR1)
+
+    def terminate(self) -> None:
+        """Ask the process to end: with a checkpoint at the end of the step, or else at once."""
+        with self._lock:
+            if self._process is not None and self._process.is_alive():
+                self._process.terminate()
 
     def kill(self) -> None:
         """End the process at once; the lane's next job starts a new one."""

@@ -64,7 +64,12 @@ class Actor:
         disk.trim(settings)
         scratch = self._scratch / f"{job.run_id}-{job.attempt}"
         here = replace(
-            job, output=scratch / "output", log=scratch / "log", gradients=settings.gradients
+            job,
+            output=scratch / "output",
+            log=scratch / "log",
+            gradients=settings.gradients,
+            # Whoever has the run next goes on from there if the disk is the same.
+            checkpoints=settings.checkpoints / str(job.run_id),
         )
         busy = threading.Event()
         busy.set()

@@ -189,6 +189,13 @@ class RayWorker:
     def _place(self) -> NodeAffinitySchedulingStrategy:
         return NodeAffinitySchedulingStrategy(self.device.node, soft=False)
 
+    def checkpoint(self) -> None:
+        """Nothing: an actor keeps them when it is time, on its node's disk."""
+
+    def terminate(self) -> None:
+        """The same as :meth:`kill`: Ray has no word to an actor that is at work."""
+        self.kill()
+
     def kill(self) -> None:
         """End the actor at once; the lane's next job starts a new one."""
         self._killed.set()

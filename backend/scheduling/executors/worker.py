@@ -18,10 +18,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend.scheduling.jobs import CUT, MAX_LOG_BYTES, Device, Job, Message, Sent
+from backend.scheduling.jobs import CUT, MAX_LOG_BYTES, PREEMPTED, Device, Job, Message, Sent
 from backend.scheduling.telemetry import Gauge
 from loraone.catalog import TASKS
 from loraone.events import Event, Progress
+from loraone.runs.interruption import InterruptedRunError, Interruption
 
 if TYPE_CHECKING:
     from loraone.runs.workspace import Workspace
@@ -37,6 +38,7 @@ class Performer:
     """Does jobs on one device, with model, data and gradient kept warm between them."""
 
     def __init__(self, device: Device) -> None:
+        self.interruption = Interruption()
         if device.gpu is None:
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
             os.environ["OMP_NUM_THREADS"] = str(device.threads)
@@ -52,7 +54,10 @@ class Performer:
         self._workspace: Workspace | None = None
 
     def perform(self, job: Job, send: Send) -> None:
-        """Run one job and send its events, the last of which is Finished or Failed."""
+        """Run one job and send its events, the last of which is Finished or Failed.
+
+        Raises InterruptedRunError where it was asked to end, and has kept a checkpoint.
+        """
         from loraone.runs.run import run
 
         if self._workspace is None and not TASKS[job.spec.task].synthetic:
@@ -63,7 +68,14 @@ class Performer:
         if self._workspace is not None:
             self._workspace.share(job.gradients)
         with _printing_to(job.log):
-            events = run(job.spec, workspace=self._workspace, output=job.output, roots=job.roots)
+            events = run(
+                job.spec,
+                workspace=self._workspace,
+                output=job.output,
+                roots=job.roots,
+                checkpoints=job.checkpoints,
+                interruption=self.interruption,
+            )
             for seq, event in enumerate(_throttle(events)):
                 send(Sent(job.run_id, job.attempt, seq, event))
 
@@ -85,14 +97,33 @@ def main(connection: Connection, device: Device) -> None:
     busy.set()
     threading.Thread(target=beat, args=(device, send, busy), daemon=True).start()
     performer = Performer(device)
-    while True:
+    _listen_to_signals(performer.interruption)
+    while not performer.interruption.ending:
         try:
             job: Job = connection.recv()
         except EOFError:
             return
         busy.set()
-        performer.perform(job, send)
+        try:
+            performer.perform(job, send)
+        except InterruptedRunError:
+            break
         busy.clear()
+    os._exit(PREEMPTED)
+
+
+def _listen_to_signals(interruption: Interruption) -> None:
+    """SIGUSR1, Slurm's warning, makes a checkpoint at the end of the step, and SIGTERM ends the
+    process with one. Where there is nothing to keep, such as before the first step, it ends at
+    once. After a warning the run goes on: what it does until the end comes is kept then."""
+
+    def end(*_: object) -> None:
+        if not interruption.listening:
+            os._exit(PREEMPTED)
+        interruption.end()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGUSR1, lambda *_: interruption.ask())
 
 
 def beat(device: Device, send: Send, busy: threading.Event) -> None:
@@ -115,6 +146,7 @@ def die_with_parent() -> None:
 def leave_signals_to_the_server() -> None:
     """Ctrl-C in a terminal goes to all processes, and means the server, which ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # a batch system warns all processes
 
 
 def _die_first() -> None:

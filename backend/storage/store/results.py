@@ -37,6 +37,7 @@ from loraone.events import (
     Note,
     Overlap,
     Progress,
+    Resumed,
     Spectra,
     Started,
     UpdateReport,
@@ -87,6 +88,10 @@ def _store(session: Session, run: Run, event: Event, artifacts: Path) -> None:
                 run.notes = [f"{WARNING}{event.message}"[:MAX_NOTE], *run.notes][:MAX_NOTES]
             elif len(run.notes) < MAX_NOTES:
                 run.notes = [*run.notes, event.message[:MAX_NOTE]]
+        case Resumed():
+            said = f"went on after step {event.step} from the checkpoint of an earlier attempt"
+            run.notes = [*run.notes, said]
+            run.environment = {**(run.environment or {}), "resumed_after_step": event.step}
         case Layers():
             run.layers = {
                 "names": list(event.names),

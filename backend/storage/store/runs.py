@@ -144,6 +144,12 @@ def requeue(session: Session, run: Run, reason: str) -> None:
     changes.add(session, run, "status")
 
 
+def preempt(session: Session, run: Run, reason: str) -> None:
+    """Its worker was asked to end: queue the run again, as often as that happens."""
+    requeue(session, run, f"{reason}; queued again, and goes on from its checkpoint if it has one")
+    run.not_before = now() + BACKOFF[0]
+
+
 def lose(session: Session, run: Run, reason: str) -> None:
     """A worker or the server died under the run: queue it again, at most ``MAX_LOST`` times."""
     run.lost += 1

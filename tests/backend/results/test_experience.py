@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.results.estimates import remaining
 from backend.results.experience import LATEST, Arithmetic, experience
 from backend.storage.database import Database
 from backend.storage.store import experiments, runs
-from backend.storage.tables import now
+from backend.storage.tables import Run, now
 from loraone.runs.device_benchmark import DeviceBenchmark
 from loraone.spec.experiment import ExperimentSpec
 from tests.conftest import DatabaseUrl, tiny_experiment
@@ -53,6 +54,13 @@ class Lab:
             run.environment, run.summary = {"device": speed.device}, {}
             runs.finish(self.session, run, "succeeded")
             run.started_at, run.finished_at = self.at - timedelta(seconds=seconds), self.at
+
+    def resumed(self, model: Path, factor: float) -> None:
+        """As :meth:`ran`, but of each run the times are those of its last attempt alone."""
+        self.ran(model, factor)
+        newest = self.session.scalars(select(Run).order_by(Run.id.desc()).limit(6)).all()
+        for run in newest:
+            run.environment = {**(run.environment or {}), "resumed_after_step": 3}
 
     def factor(self, model: Path, speed: DeviceBenchmark = SPEED) -> float:
         task = tiny_experiment(model, self.texts)["task"]
@@ -93,6 +101,14 @@ def test_another_device_has_a_factor_of_its_own(lab: Lab, tiny_models: dict[str,
         lab.ran(tiny_models["bert"], 0.5, OTHER)
     assert lab.factor(tiny_models["bert"]) == pytest.approx(3)
     assert lab.factor(tiny_models["bert"], OTHER) == pytest.approx(0.5)
+
+
+def test_a_run_that_went_on_from_a_checkpoint_does_not_count(
+    lab: Lab, tiny_models: dict[str, Path]
+) -> None:
+    lab.ran(tiny_models["bert"], factor=2)
+    lab.resumed(tiny_models["bert"], factor=0.01)
+    assert lab.factor(tiny_models["bert"]) == pytest.approx(2, rel=0.01)
 
 
 def test_the_last_runs_count_and_earlier_ones_do_not(

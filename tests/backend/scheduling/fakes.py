@@ -32,13 +32,21 @@ class FakeWorker:
         self.act = act
         self.jobs: list[Job] = []
         self.killed = threading.Event()
-        self.closed = 0
+        self.closed = self.checkpoints = 0
 
     def run(self, job: Job) -> Iterator[Sequence[Message]]:
         """What ``act`` yields."""
         self.jobs.append(job)
         self.killed.clear()
         yield from self.act(self, job)
+
+    def checkpoint(self) -> None:
+        """Count how often it was asked for one."""
+        self.checkpoints += 1
+
+    def terminate(self) -> None:
+        """The same as :meth:`kill`: it has nothing to keep."""
+        self.kill()
 
     def kill(self) -> None:
         """Let :func:`hang` end."""

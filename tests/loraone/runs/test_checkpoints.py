@@ -73,7 +73,7 @@ def without_notes(said: list[object]) -> list[object]:
     return [event for event in said if isinstance(event, dict) and event["kind"] != repr("note")]
 
 
-@pytest.mark.parametrize("damage", [bit_flipped, cut_short, emptied, of_other_form])
+@pytest.mark.parametrize("damage", [bit_flipped, emptied, of_other_form])
 def test_a_damaged_checkpoint_is_said_and_the_one_before_it_is_used(
     damage: Damage, tiny_models: dict[str, Path], texts_csv: Path, tmp_path: Path
 ) -> None:
@@ -87,8 +87,17 @@ def test_a_damaged_checkpoint_is_said_and_the_one_before_it_is_used(
     assert without_notes(result(said)) == without_notes(fresh(spec))
 
 
-@pytest.mark.parametrize("damage", [bit_flipped, cut_short, Path.unlink])
-@pytest.mark.parametrize("name", [checkpoints.BEGIN, checkpoints.JOURNAL, "step-*"])
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        (checkpoints.BEGIN, bit_flipped),
+        (checkpoints.BEGIN, Path.unlink),
+        (checkpoints.JOURNAL, bit_flipped),
+        (checkpoints.JOURNAL, cut_short),
+        ("step-*", cut_short),
+        ("step-*", Path.unlink),
+    ],
+)
 def test_without_a_good_checkpoint_the_run_begins_anew(
     name: str, damage: Damage, tiny_models: dict[str, Path], texts_csv: Path, tmp_path: Path
 ) -> None:

@@ -1,0 +1,36 @@
+"""Checkpoints that nobody goes on from are removed."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from backend.settings import Settings
+from backend.storage.database import Database
+from backend.storage.tables import ACTIVE, Run, now
+
+# A run that failed for what is no fault of its training goes on where it was when it is retried.
+RETRIED = ("lost", "limit")
+WAITS = timedelta(days=7)
+
+
+def sweep(database: Database, settings: Settings) -> None:
+    """Remove those of runs that have ended, or are gone, but for a while those of runs that failed
+    because they were lost, or took more than they may."""
+    found = {}
+    with suppress(OSError):  # none was ever kept
+        found = {int(f.name): f for f in settings.checkpoints.iterdir() if f.name.isdecimal()}
+    if not found:
+        return
+    columns = Run.id, Run.status, Run.error, Run.finished_at
+    with database.read() as session:
+        rows = session.execute(select(*columns).where(Run.id.in_(found))).all()
+    for key, status, error, ended in rows:
+        retried = status == "failed" and (error or {}).get("code") in RETRIED
+        if status in ACTIVE or (retried and ended is not None and now() - ended < WAITS):
+            del found[key]
+    for folder in found.values():
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,110 @@
+"""``loraone run --checkpoints``: a command that was interrupted is given again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from backend.cli.commands import app
+from loraone.events import Event, Finished, Metric, Progress, Resumed, from_json
+from tests.conftest import tiny_experiment
+from tests.loraone.runs.interrupted import result
+
+STEPS = 40
+
+
+@pytest.fixture(autouse=True)
+def _own_signals() -> Iterator[None]:
+    """The command is run in this process, which listens to its signals afterwards."""
+    kept = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGUSR1)}
+    yield
+    for each, handler in kept.items():
+        signal.signal(each, handler)
+
+
+class Commands:
+    """The same experiment of two runs, again and again."""
+
+    def __init__(self, folder: Path, spec: dict[str, Any]) -> None:
+        self.folder = folder
+        self.kept = folder / "kept"
+        self.results = folder / "events.jsonl"
+        self.spec = folder / "experiment.yaml"
+        self.spec.write_text(yaml.safe_dump(spec))
+
+    def run(self, *more: str) -> tuple[int, dict[str, list[Event]]]:
+        """The exit status, and the events of each run."""
+        options = ["--results", str(self.results), "--output", str(self.folder / "out"), *more]
+        found = CliRunner().invoke(app, ["run", str(self.spec), *options])
+        said: dict[str, list[Event]] = {}
+        for row in map(json.loads, self.results.read_text().splitlines()):
+            said.setdefault(row.pop("run"), []).append(from_json(row))
+        return found.exit_code, said
+
+    def terminate_at(self, count: int) -> threading.Thread:
+        """SIGTERM to this process once so many metrics were written."""
+
+        def watch() -> None:
+            while not self.results.exists() or self.results.read_text().count('"metric"') < count:
+                time.sleep(0.005)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        self.results.unlink(missing_ok=True)
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
+        return thread
+
+
+@pytest.fixture
+def commands(tmp_path: Path, tiny_models: dict[str, Path], texts_csv: Path) -> Commands:
+    training = {"steps": STEPS, "batch_size": 8, "warmup_steps": 1, "eval_every": 20}
+    spec = tiny_experiment(
+        tiny_models["bert"], texts_csv, methods=["lora", "lora_one"], training=training
+    )
+    return Commands(tmp_path, spec)
+
+
+def steps(events: list[Event]) -> list[int]:
+    return [event.step for event in events if isinstance(event, Metric)]
+
+
+def test_a_terminated_command_goes_on_with_no_run_and_no_step_done_twice(
+    commands: Commands,
+) -> None:
+    thread = commands.terminate_at(STEPS + 1 + 5)  # in the second run
+    code, said = commands.run("--checkpoints", str(commands.kept))
+    thread.join()
+    assert code == 128 + signal.SIGTERM
+    (first, _), (second, cut) = said.items()
+    assert max(steps(cut)) < STEPS
+    assert sorted(path.name for path in commands.kept.iterdir()) == ["run-001.jsonl", "run-002"]
+    code, again = commands.run("--checkpoints", str(commands.kept))
+    assert code == 0
+    without = [event for event in said[first] if not isinstance(event, Progress)]
+    assert result(again[first]) == result(without), "it was at its end, and is told again"
+    (resumed,) = (event for event in again[second] if isinstance(event, Resumed))
+    assert resumed.step == max(steps(cut))
+    assert steps(again[second]) == list(range(STEPS + 1))
+    assert isinstance(again[second][-1], Finished)
+    assert not commands.kept.exists(), "all have succeeded"
+
+
+def test_a_run_whose_adapter_is_gone_is_done_again(commands: Commands) -> None:
+    thread = commands.terminate_at(STEPS + 1 + 5)
+    commands.run("--checkpoints", str(commands.kept))
+    thread.join()
+    (commands.folder / "out" / "run-001" / "directions.safetensors").unlink()
+    code, again = commands.run("--checkpoints", str(commands.kept))
+    assert code == 0
+    assert (commands.folder / "out" / "run-001" / "directions.safetensors").exists()
+    assert all(steps(events) == list(range(STEPS + 1)) for events in again.values())
