@@ -5,30 +5,48 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NoReturn
+
+from filelock import FileLock
 
 from loraone.events import Artifact, Event, Finished, from_json, to_json
 from loraone.runs.interruption import Interruption
 from loraone.spec.diff import result_key
 from loraone.spec.experiment import RunSpec
 
+LOCK = "lock"
 # How a process ends by this signal, as a shell says it.
 TERMINATED = 128 + signal.SIGTERM
 
 
 class KeptRuns:
     """A folder of checkpoints for each run that is not at its end, and a file with what was said
-    for each that is: neither is done twice. Without a folder nothing is kept."""
+    for each that is: neither is done twice. Without a folder nothing is kept.
+
+    It is used in a ``with`` statement: signals are listened to in it. Entering it raises
+    filelock.Timeout where another command has the folder.
+    """
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
+        self._left = ExitStack()
         self.interruption = Interruption()
         if folder is not None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            signal.signal(signal.SIGTERM, self._end)
-            signal.signal(signal.SIGUSR1, lambda *_: self.interruption.ask())
+
+    def __enter__(self) -> KeptRuns:
+        if self._folder is not None:
+            lock = FileLock(self._folder / LOCK)
+            self._left.enter_context(lock.acquire(blocking=False))
+            heard = {signal.SIGTERM: self._end, signal.SIGUSR1: self._ask}
+            for each, handler in heard.items():
+                self._left.callback(signal.signal, each, signal.signal(each, handler))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._left.close()
 
     def checkpoints(self, number: int) -> Path | None:
         """The folder for those of a run."""
@@ -70,8 +88,12 @@ class KeptRuns:
         if self._folder is not None:
             for number in range(1, count + 1):
                 self._file(self._folder, number).unlink(missing_ok=True)
+            (self._folder / LOCK).unlink(missing_ok=True)
             with suppress(OSError):  # something else lies there
                 self._folder.rmdir()
+
+    def _ask(self, *_: object) -> None:
+        self.interruption.ask()
 
     def _end(self, *_: object) -> None:
         if self.interruption.listening:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 import yaml
+from filelock import Timeout
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -160,9 +161,8 @@ def run(
             from loraone.runs.workspace import Workspace
 
             workspace = Workspace(device)
-    opened = results.open("w", encoding="utf-8") if results else nullcontext(sys.stdout)
-    failed, kept = 0, KeptRuns(None if TASKS[spec.task].synthetic else checkpoints)
-    with opened as lines, _mirroring(spec) as mirror, _bar() as bar:
+    failed, keeping = 0, _keeping(None if TASKS[spec.task].synthetic else checkpoints)
+    with keeping as kept, _opened(results) as lines, _mirroring(spec) as mirror, _bar() as bar:
         for number, run in enumerate(runs, 1):
             folder = output / f"run-{number:03d}" if output else None
             events: Iterable[Event] | None = kept.finished(number, run)
@@ -181,10 +181,25 @@ def run(
                 console.print(f"{run.title}: {error}; the same command goes on from its checkpoint")
                 raise typer.Exit(TERMINATED) from error
             failed += not succeeded
+        if not failed:
+            kept.clear(len(runs))
     console.print(f"{len(runs) - failed} of {len(runs)} runs succeeded")
     if failed:
         raise typer.Exit(1)
-    kept.clear(len(runs))
+
+
+def _opened(results: Path | None) -> AbstractContextManager[IO[str]]:
+    return results.open("w", encoding="utf-8") if results else nullcontext(sys.stdout)
+
+
+@contextmanager
+def _keeping(folder: Path | None) -> Iterator[KeptRuns]:
+    try:
+        with KeptRuns(folder) as kept:
+            yield kept
+    except Timeout as error:
+        _complain(f"--checkpoints {folder}: another command keeps its own there now")
+        raise typer.Exit(2) from error
 
 
 def _bar() -> Progress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from contextlib import suppress
 from datetime import timedelta
 
@@ -15,6 +16,8 @@ from backend.storage.tables import ACTIVE, Run, now
 # A run that failed for what is no fault of its training goes on where it was when it is retried.
 RETRIED = ("lost", "limit")
 WAITS = timedelta(days=7)
+# On a node of a cluster nobody knows what became of a run: it was looked at within this time.
+ABANDONED = timedelta(days=30)
 
 
 def sweep(database: Database, settings: Settings) -> None:
@@ -34,3 +37,11 @@ def sweep(database: Database, settings: Settings) -> None:
             del found[key]
     for folder in found.values():
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def trim(settings: Settings) -> None:
+    """Remove those that nobody has written to for long, on a node that has no database."""
+    with suppress(OSError):
+        for folder in settings.checkpoints.iterdir():
+            if time.time() - folder.stat().st_mtime > ABANDONED.total_seconds():
+                shutil.rmtree(folder, ignore_errors=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import ray
 
-from backend.scheduling import disk
+from backend.scheduling import checkpoints, disk
 from backend.scheduling.executors.worker import Performer, beat
 from backend.scheduling.jobs import (
     MAX_LOG_BYTES,
@@ -62,6 +62,7 @@ class Actor:
         outbox: queue.Queue[Message | None] = queue.Queue(maxsize=1000)
         settings = Settings()  # of this node: its actors share gradients on its own disk
         disk.trim(settings)
+        checkpoints.trim(settings)
         scratch = self._scratch / f"{job.run_id}-{job.attempt}"
         here = replace(
             job,

@@ -67,6 +67,7 @@ class Performer:
             self._workspace = Workspace(self._device)
         if self._workspace is not None:
             self._workspace.share(job.gradients)
+        self.interruption.answered()  # what was asked of the job before
         with _printing_to(job.log):
             events = run(
                 job.spec,

@@ -7,12 +7,12 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from filelock import FileLock
 from typer.testing import CliRunner
 
 from backend.cli.commands import app
@@ -21,15 +21,6 @@ from tests.conftest import tiny_experiment
 from tests.loraone.runs.interrupted import result
 
 STEPS = 40
-
-
-@pytest.fixture(autouse=True)
-def _own_signals() -> Iterator[None]:
-    """The command is run in this process, which listens to its signals afterwards."""
-    kept = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGUSR1)}
-    yield
-    for each, handler in kept.items():
-        signal.signal(each, handler)
 
 
 class Commands:
@@ -87,7 +78,11 @@ def test_a_terminated_command_goes_on_with_no_run_and_no_step_done_twice(
     assert code == 128 + signal.SIGTERM
     (first, _), (second, cut) = said.items()
     assert max(steps(cut)) < STEPS
-    assert sorted(path.name for path in commands.kept.iterdir()) == ["run-001.jsonl", "run-002"]
+    assert sorted(path.name for path in commands.kept.iterdir()) == [
+        "lock",
+        "run-001.jsonl",
+        "run-002",
+    ]
     code, again = commands.run("--checkpoints", str(commands.kept))
     assert code == 0
     without = [event for event in said[first] if not isinstance(event, Progress)]
@@ -108,3 +103,14 @@ def test_a_run_whose_adapter_is_gone_is_done_again(commands: Commands) -> None:
     assert code == 0
     assert (commands.folder / "out" / "run-001" / "directions.safetensors").exists()
     assert all(steps(events) == list(range(STEPS + 1)) for events in again.values())
+
+
+def test_two_commands_do_not_share_a_folder(commands: Commands) -> None:
+    commands.kept.mkdir()
+    commands.results.write_text("what the other one writes")
+    with FileLock(commands.kept / "lock"):
+        options = ["--results", str(commands.results), "--checkpoints", str(commands.kept)]
+        found = CliRunner().invoke(app, ["run", str(commands.spec), *options])
+    assert found.exit_code == 2
+    assert "another command keeps its own there now" in " ".join(found.output.split())
+    assert commands.results.read_text() == "what the other one writes"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -102,6 +104,18 @@ ENDED: list[tuple[str, dict[str, Any] | None, float, bool]] = [
     ("failed", {"code": "limit"}, 1, True),
     ("failed", {"code": "limit"}, 8, False),
 ]
+
+
+def test_a_node_keeps_for_a_month_what_nobody_goes_on_from(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    checkpoints.trim(settings)  # before there is any
+    old, new = settings.checkpoints / "1", settings.checkpoints / "2"
+    for folder, days in ((old, 31), (new, 29)):
+        folder.mkdir(parents=True)
+        at = time.time() - 86_400 * days
+        os.utime(folder, (at, at))
+    checkpoints.trim(settings)
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 def test_checkpoints_go_with_the_end_of_their_run(work: Work, database: BreakableDatabase) -> None:
