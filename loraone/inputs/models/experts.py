@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 _ALONE = re.compile(r"^(?P<path>.*\.experts)\.(?P<expert>\d{1,9})\.(?P<matrix>\w+)\.weight$")
+_BLOCK = re.compile(r"\.\d+\.")
 _FUSED = re.compile(r"\.\d+\..*(expert|moe)")
 # Under which name transformers joins two matrices of one expert.
 _JOINED = {
@@ -61,6 +62,28 @@ def stored(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, int]]:
             for expert in range(shape[0]):
                 found[name_of(name, expert)] = (shape[1], shape[2])
     return found
+
+
+def parts_of(parameter: str, names: Iterable[str]) -> list[list[list[str]]]:
+    """The stored tensors that may be those of a parameter of the model: for each place in the
+    checkpoint by expert, those that are joined for one, in this order.
+
+    The path may be another than the model's, but for the number of the block.
+    """
+    block, matrix = _BLOCK.search(parameter), parameter.rpartition(".")[2]
+    found: dict[str, dict[int, list[str]]] = {}
+    for name in sorted(names):
+        match = _ALONE.match(name)
+        if match and _JOINED.get(match["matrix"], match["matrix"]) == matrix:
+            own = _BLOCK.search(match["path"])
+            if own is not None and block is not None and own[0] == block[0]:
+                of_path = found.setdefault(match["path"], {})
+                of_path.setdefault(int(match["expert"]), []).append(name)
+    return [
+        [by_expert[number] for number in range(len(by_expert))]
+        for by_expert in found.values()
+        if set(by_expert) == set(range(len(by_expert)))
+    ]
 
 
 def is_stored_expert(name: str) -> bool:

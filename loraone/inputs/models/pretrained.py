@@ -7,7 +7,7 @@ for; a weight that no file holds as the model has it is copied before it may cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from loraone.errors import ModelError
+from loraone.inputs.models import experts
 from loraone.inputs.models.checkpoint import is_named
 from loraone.inputs.models.digests import combined, digest
 from loraone.inputs.models.folder import CONFIG, weight_files
@@ -39,7 +40,7 @@ class PretrainedWeights(Mapping[str, Tensor]):
         self._layers = {layer.name: layer for layer in loaded.layers}
         self._spec = spec
         self._digests = digests
-        self._found: dict[str, _Stored | Tensor] | None = None
+        self._found: dict[str, _Stored | _Joined | Tensor] | None = None
         self._may_change = False
 
     def __getitem__(self, name: str) -> Tensor:
@@ -101,15 +102,12 @@ class PretrainedWeights(Mapping[str, Tensor]):
     def _original(self, layer: TargetLayer) -> Tensor:
         assert self._found is not None
         found = self._found[layer.name]
-        if not isinstance(found, _Stored):
-            return found
-        whole = found.tensor(layer.parameter.dtype)
-        return whole if layer.expert is None else whole[layer.expert]
+        return found if isinstance(found, Tensor) else found.of(layer)
 
-    def _search(self, *, copies: bool = True) -> dict[str, _Stored | Tensor]:
+    def _search(self, *, copies: bool = True) -> dict[str, _Stored | _Joined | Tensor]:
         """Where each weight is to be had when the model's own has changed."""
         files = CheckpointFiles(self._spec)
-        found: dict[str, _Stored | Tensor] = {}
+        found: dict[str, _Stored | _Joined | Tensor] = {}
         for name, layer in self._layers.items():
             stored = files.holding(layer, self._digests[layer.key])
             if stored is not None:
@@ -134,6 +132,31 @@ class _Stored:
         tensor: Tensor = self._file.get_tensor(self._key)
         return tensor.to(dtype)
 
+    def of(self, layer: TargetLayer) -> Tensor:
+        """What the model's parameter holds of this layer."""
+        whole = self.tensor(layer.parameter.dtype)
+        return whole if layer.expert is None else whole[layer.expert]
+
+
+class _Joined:
+    """A parameter of experts whose matrices are stored one by one, by expert; of each those that
+    transformers joins as it loads."""
+
+    def __init__(self, parts: Sequence[Sequence[_Stored]]) -> None:
+        self._parts = parts
+
+    def of(self, layer: TargetLayer) -> Tensor:
+        """What the model's parameter holds of this layer."""
+        assert layer.expert is not None
+        return self._expert(layer.expert, layer.parameter.dtype)
+
+    def whole(self, dtype: torch.dtype) -> Tensor:
+        """The parameter itself, formed anew."""
+        return torch.stack([self._expert(number, dtype) for number in range(len(self._parts))])
+
+    def _expert(self, number: int, dtype: torch.dtype) -> Tensor:
+        return torch.cat([part.tensor(dtype) for part in self._parts[number]])
+
 
 class CheckpointFiles:
     """The weight files of a model; none where they are not to be found or read any more."""
@@ -141,7 +164,7 @@ class CheckpointFiles:
     def __init__(self, spec: ModelSpec) -> None:
         self._opened: dict[str, Any] = {}
         # What was found for the parameter that several experts have in common.
-        self._known: dict[str, _Stored | None] = {}
+        self._known: dict[str, _Stored | _Joined | None] = {}
         with suppress(ModelError, OSError, ValueError, SafetensorError):
             folder = local_folder(spec)
             if folder is not None:
@@ -150,15 +173,31 @@ class CheckpointFiles:
                     names: list[str] = opened.keys()  # type: ignore[no-untyped-call]
                     self._opened |= dict.fromkeys(names, opened)
 
-    def holding(self, layer: TargetLayer, wanted: str) -> _Stored | None:
-        """The tensor that is this layer's parameter, bit for bit in the model's format.
+    def holding(self, layer: TargetLayer, wanted: str) -> _Stored | _Joined | None:
+        """The tensor that is this layer's parameter, bit for bit in the model's format, or those
+        that are the experts of it.
 
-        A checkpoint may be without the prefix that its model has in a task, or have one more. One
-        that holds experts one by one has no such tensor.
+        A checkpoint may be without the prefix that its model has in a task, or have one more.
         """
         if layer.key not in self._known:
-            self._known[layer.key] = self._search(layer, wanted)
+            found = self._search(layer, wanted)
+            if found is None and layer.expert is not None:
+                self._known[layer.key] = self._search_experts(layer, wanted)
+            else:
+                self._known[layer.key] = found
         return self._known[layer.key]
+
+    def _search_experts(self, layer: TargetLayer, wanted: str) -> _Joined | None:
+        parameter = layer.parameter
+        for parts in experts.parts_of(layer.key, self._opened):
+            stored = _Joined(
+                [[_Stored(self._opened[name], name) for name in each] for each in parts]
+            )
+            with suppress(RuntimeError):  # they are of other shapes
+                whole = stored.whole(parameter.dtype)
+                if digest(whole, parameter.device) == wanted:
+                    return stored
+        return None
 
     def _search(self, layer: TargetLayer, wanted: str) -> _Stored | None:
         parameter = layer.parameter

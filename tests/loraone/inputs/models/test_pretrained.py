@@ -19,6 +19,7 @@ from loraone.inputs.models.loading import LoadedModel
 from loraone.inputs.models.pretrained import PretrainedWeights
 from loraone.spec.model import ModelSpec
 from tests.conftest import TASK_OF
+from tests.loraone.mixtures import MIXTURES, saved
 
 CPU = torch.device("cpu")
 TARGETS: dict[str, Any] = {"gpt2": ["c_attn", "wte"], "llama": "all-linear", "bert": "all-linear",
@@ -65,6 +66,28 @@ def test_they_are_there_while_the_model_is_another_and_are_put_back(
     assert set(restored) == set(before)
     assert weight_digests(model.model) == digests
     assert weights.restore(weight_digests(model.model)) == []
+
+
+@pytest.mark.parametrize("kind", MIXTURES)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_experts_are_put_back_from_a_checkpoint_that_holds_them_one_by_one_or_together(
+    kind: str, dtype: str, tmp_path: Path
+) -> None:
+    folder = saved(kind, tmp_path / kind)
+    spec = ModelSpec(id=str(folder), dtype=dtype, target_parameters="experts")
+    model = loading.load(spec, "causal-lm", 0, CPU)
+    digests, before = weight_digests(model.model), own(model)
+    weights = PretrainedWeights(model, spec, digests)
+    places = matrices()
+    weights.may_change()
+    for layer in model.layers:
+        layer.set_weight(layer.weight + 1)
+    assert all(weights[name].equal(before[name]) for name in before)
+    assert set(weights.restore(weight_digests(model.model))) == set(before)
+    assert weight_digests(model.model) == digests
+    new = {place: size for place, size in matrices().items() if place not in places}
+    smallest = min(layer.parameter.nbytes for layer in model.layers if layer.expert is not None)
+    assert sum(new.values()) < smallest, "no expert is held twice"
 
 
 def test_nothing_is_copied_but_what_no_file_holds(tiny_models: dict[str, Path]) -> None:
