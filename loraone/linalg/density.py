@@ -31,9 +31,12 @@ def estimated_spectrum(
     probes: int = PROBES,
     steps: int = STEPS,
     seed: int = 0,
+    rank: int | None = None,
 ) -> Spectrum:
     """All singular values of ``matrix`` (m, n), whose ``top`` triplets are known.
 
+    Where it is known that the matrix has at most this ``rank``, all further values are 0: an
+    estimate does not tell the smallest values from none.
     The known triplets are taken out of the matrix, so that the probes see only what is left. What
     is left has the energy ``‖M‖_F² − Σ σ_i²``, to which the estimate is held by tilting its
     weights. Costs ``2·steps`` products with ``probes`` vectors, in float32, on the matrix's own
@@ -68,8 +71,9 @@ def estimated_spectrum(
         nodes, weights = _quadrature(unit, U, V, probes, min(steps, size), seed)
         rows = [np.arange(probes) != left_out for left_out in range(-1, probes)]  # first: none is
         most = known[-1] ** 2 if len(known) else energy
+        some = size if rank is None else max(1, min(size, rank - len(known)))
         rest = [
-            np.sqrt(_under(most, _squares(nodes[row], weights[row], energy / size, size)))
+            np.sqrt(_under(most, _squares(nodes[row], weights[row], energy / size, size, some)))
             for row in rows
         ]
         every = np.array([np.concatenate([known, part]) for part in rest])
@@ -117,8 +121,11 @@ def _unit(vectors: Tensor, floor: float) -> tuple[Tensor, Tensor]:
     return vectors / torch.where(lengths > 0, lengths, math.inf), lengths
 
 
-def _squares(nodes: Float64Array, weights: Float64Array, mean: float, size: int) -> Float64Array:
-    """``size`` values of σ², descending, of its distribution, tilted to this mean."""
+def _squares(
+    nodes: Float64Array, weights: Float64Array, mean: float, size: int, some: int
+) -> Float64Array:
+    """``size`` values of σ², descending, of its distribution, tilted to this mean; all after the
+    first ``some`` are 0."""
     order = np.argsort(-nodes, axis=None)
     squares, shares = nodes.flatten()[order], weights.flatten()[order]
     shares = _tilted(squares, shares / shares.sum(), mean)
@@ -127,6 +134,7 @@ def _squares(nodes: Float64Array, weights: Float64Array, mean: float, size: int)
     integral = np.concatenate([[0.0], np.cumsum(shares * squares)])
     at = np.interp(np.linspace(0, parts[-1], size + 1), parts, integral)
     of_each = np.minimum.accumulate(np.diff(at).clip(min=0))
+    of_each[some:] = 0
     found: Float64Array = of_each * (mean * size / of_each.sum())
     return found
 
@@ -134,7 +142,7 @@ def _squares(nodes: Float64Array, weights: Float64Array, mean: float, size: int)
 def _under(most: float, squares: Float64Array) -> Float64Array:
     """The values, descending, with none above ``most`` and the same sum.
 
-    What the first ones lose the others gain in proportion, or in equal parts where they are zero.
+    What the first ones lose the others gain in proportion, or in equal parts where all are zero.
     No value that is not known exceeds one that is, so the sum always has room.
     """
     total, size = float(squares.sum()), len(squares)

@@ -11,11 +11,18 @@ from loraone.spec.measure import SpectraKnown, whole_gradient
 
 
 def gradient_spectrum(
-    gradient: Tensor, top: Decomposition, tokens: int, known: SpectraKnown, *, seed: int
+    gradient: Tensor,
+    top: Decomposition,
+    tokens: int,
+    known: SpectraKnown,
+    *,
+    seed: int,
+    rank: int | None = None,
 ) -> Spectrum | None:
-    """Of G, a sum over so many tokens, whose top triplets are known; None with ``top``."""
+    """Of G, a sum over so many tokens, whose top triplets are known; None with ``top``. Its
+    ``rank`` is at most the number of rows that any layer was given, padding included."""
     if known == "top":
         return None
     if whole_gradient(known, min(gradient.shape), tokens):
         return Spectrum.whole(singular_values(gradient).cpu())
-    return estimated_spectrum(gradient, top, seed=seed)
+    return estimated_spectrum(gradient, top, seed=seed, rank=rank)

@@ -37,8 +37,8 @@ class Prepared:
     that was loaded and that a gradient depends on: weights and configuration of the model, token
     ids and labels. ``weight_spectra`` are the singular values of the target layers' weights, by
     layer, as far as they were asked for.
-    ``notes`` say what of the data is not used, or cannot be learnt from, and what of the model is
-    not adapted although it may seem so.
+    ``calls`` are those of each target layer in a forward pass. ``notes`` say what of the data is
+    not used, or cannot be learnt from, and what of the model is left out though it may not seem so.
     """
 
     loaded: LoadedModel
@@ -51,6 +51,7 @@ class Prepared:
     notes: tuple[str, ...] = ()
     weight_spectra: dict[str, Spectrum] = field(default_factory=dict)
     left_vectors: dict[str, Tensor] = field(default_factory=dict)
+    calls: Mapping[str, int] = field(default_factory=dict)
 
     def weights_hash(self) -> str:
         """That of the whole model with the head that it has now, on the weights that were loaded.
@@ -93,12 +94,13 @@ def load(spec: InputsSpec, device: torch.device) -> Steps[Prepared]:
         notes += (not_adapted,)
     for side in sides:
         check_encoded(side, loaded, spec)
-    check_forward(loaded, sides[0].batch([0, len(sides[0]) - 1], device), spec)
+    calls = check_forward(loaded, sides[0].batch([0, len(sides[0]) - 1], device), spec)
     digests = weight_digests(loaded.model)
     pretrained = PretrainedWeights(loaded, spec.model, digests)
     fingerprint = _fingerprint(loaded, digests, sides)
     yield Progress("load", 2, 2)
-    return Prepared(loaded, texts, sides[0], sides[1], digests, pretrained, fingerprint, notes)
+    of_both = texts, sides[0], sides[1]
+    return Prepared(loaded, *of_both, digests, pretrained, fingerprint, notes, calls=calls)
 
 
 def _fingerprint(loaded: LoadedModel, digests: Mapping[str, str], sides: list[Encoded]) -> str:

@@ -5,7 +5,7 @@ Nothing here sees a run's own spec: see :mod:`loraone.spec.start`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -66,28 +66,34 @@ def compute_start(
 
 
 def compute_triplets(
-    spec: StartSpec,
     count: int,
     start: StartingPoint,
     computation: GradientComputation,
+    calls: Mapping[str, int],
     *,
     halves: bool = False,
 ) -> Steps[TopTriplets]:
     """The top ``count`` triplets of every layer's gradient: of those held, or without holding; and
     the other singular values as far as the spec asks for them and they are not known.
 
-    With ``halves`` a way that has several passes leaves in ``start`` how far the halves agree.
+    ``calls`` are those of each layer in a forward pass. With ``halves`` a way that has several
+    passes leaves in ``start`` how far the halves agree.
     """
+    spec = computation.spec
     names = [layer.name for layer in computation.loaded.layers]
     spectra = dict(start.spectra)
     rows = start.gradient_rows
     tokens = _tokens(computation.train, rows)
+    given = len(rows) * _longest(computation.train, rows)  # rows of each call
 
     def decompose(name: str, gradient: Tensor) -> Decomposition:
         check_gradient(name, gradient, spec.model.dtype)
         top = truncated_svd(gradient, count, seed=spec.seed)
         if name not in spectra:
-            found = gradient_spectrum(gradient, top, tokens, spec.measure.spectra, seed=spec.seed)
+            rank = given * calls[name] if calls.get(name) else None
+            found = gradient_spectrum(
+                gradient, top, tokens, spec.measure.spectra, seed=spec.seed, rank=rank
+            )
             if found is not None:
                 spectra[name] = found
         return top
@@ -112,6 +118,13 @@ def compute_triplets(
 
 def _tokens(texts: Encoded, rows: Sequence[int]) -> int:
     return sum(len(texts.ids[row]) for row in rows)
+
+
+def _longest(texts: Encoded, rows: Sequence[int]) -> int:
+    """Tokens that a layer sees of a padded text at most: of a decoder those that it is to write,
+    after the one that it starts with."""
+    written = [len(label) + 1 for label in texts.labels if isinstance(label, tuple)]
+    return max([len(texts.ids[row]) for row in rows] + written)
 
 
 def _draw_rows(spec: StartSpec, count: int) -> tuple[list[int], list[int]]:

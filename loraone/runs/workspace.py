@@ -137,10 +137,10 @@ class Workspace:
             f"top{count}",
             "svd",
             lambda: compute_triplets(
-                computation.spec,
                 count,
                 start,
                 computation,
+                self.prepared.calls,
                 halves=count == self._halves(spec),
             ),
             TopTriplets.packed,

@@ -19,7 +19,7 @@ import { useWhyNot } from "../people/may";
 import { beyond, usageSentence } from "../people/Usage";
 import { useAccounts } from "../people/who";
 import { PlanDetails } from "../spec/PlanDetails";
-import { bytes, quantity, roughly } from "../ui/format";
+import { bytes, roughly } from "../ui/format";
 import { Outdated } from "../ui/Outdated";
 
 interface Props {
@@ -226,7 +226,7 @@ function Prices({ prices }: { prices: Schemas["PriceOut"][] }) {
             <Table.Td ta="right" style={{ whiteSpace: "nowrap" }}>
               {roughly(seconds)}
             </Table.Td>
-            <Table.Td ta="right">{quantity(gradients)}</Table.Td>
+            <Table.Td ta="right">{Number(gradients.toPrecision(2))}</Table.Td>
           </Table.Tr>
         ))}
       </Table.Tbody>

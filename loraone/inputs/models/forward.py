@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,6 +15,7 @@ from loraone.inputs.data.batches import Batch
 from loraone.inputs.models.foreseen import reads_both_ways
 from loraone.inputs.models.loading import LoadedModel, embedding_rows
 from loraone.inputs.models.loss import mean_loss
+from loraone.inputs.models.targets import TargetLayer
 from loraone.memory import ran_out
 from loraone.spec.model import ModelSpec
 from loraone.spec.start import InputsSpec
@@ -21,11 +25,14 @@ from loraone.spec.start import InputsSpec
 _LOOSE, _TIGHT, _LENGTH = 0.1, 1e-5, 8
 
 
-def check_forward(loaded: LoadedModel, batch: Batch, spec: InputsSpec) -> None:
-    """Raise ModelError where the model cannot compute the loss of ``batch``, or predicts the next
-    token though it sees it."""
+def check_forward(loaded: LoadedModel, batch: Batch, spec: InputsSpec) -> dict[str, int]:
+    """How often a forward pass calls each target layer: several times where blocks share it.
+
+    Raises ModelError where the model cannot compute the loss of ``batch``, or predicts the next
+    token though it sees it.
+    """
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _counting(loaded.layers) as calls:
             mean_loss(loaded.model, batch)
         if TASKS[spec.task].predicts == "next-token":
             check_causal(loaded.model, embedding_rows(loaded.model), spec.model)
@@ -43,6 +50,22 @@ def check_forward(loaded: LoadedModel, batch: Batch, spec: InputsSpec) -> None:
             allowed=f"a model for {TASKS[spec.task].label.lower()}",
             hint="choose another model or task" if default else "set model.dtype to float32",
         ) from error
+    return calls
+
+
+@contextmanager
+def _counting(layers: Sequence[TargetLayer]) -> Iterator[dict[str, int]]:
+    calls = {layer.name: 0 for layer in layers}
+
+    def called(name: str) -> None:
+        calls[name] += 1
+
+    with ExitStack() as hooks:
+        for layer in layers:
+            count = partial(called, layer.name)
+            handle = layer.module.register_forward_hook(lambda *_, count=count: count())
+            hooks.callback(handle.remove)
+        yield calls
 
 
 @torch.no_grad()

@@ -107,6 +107,18 @@ def test_what_is_cut_at_the_last_known_value_is_given_to_those_below_it() -> Non
         assert float((values.double() ** 2).sum()) == pytest.approx(top.frobenius**2, rel=1e-5)
 
 
+@pytest.mark.parametrize("rank", [40, 8])
+def test_of_a_matrix_of_known_rank_no_more_values_are_estimated_than_it_has(rank: int) -> None:
+    matrix = drawn((500, rank), 0) @ drawn((rank, 400), 1)
+    found = estimated_spectrum(matrix, truncated_svd(matrix, R), rank=rank)
+    exact = singular_values(matrix)
+    assert found.values.shape == exact.shape
+    assert (found.values[rank:] <= 1e-5 * found.values[0]).all()
+    assert float((found.values**2).sum()) == pytest.approx(float((exact**2).sum()), rel=1e-5)
+    ends = found.values[rank - 1], exact[rank - 1]
+    assert ends[0] == pytest.approx(float(ends[1]), rel=0.5)
+
+
 def test_what_rests_on_exact_values_alone_has_no_standard_error() -> None:
     matrix = with_values((300, 200), SPECTRA["power"](200), 0)
     found, exact = estimate(matrix), singular_values(matrix)

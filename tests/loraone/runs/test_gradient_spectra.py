@@ -11,6 +11,7 @@ import torch
 
 from loraone.events import Spectra
 from loraone.linalg.svd import truncated_svd
+from loraone.progress import finish
 from loraone.runs import weight_spectra
 from loraone.runs.gradient_spectra import gradient_spectrum
 from loraone.runs.run import run
@@ -115,6 +116,23 @@ def test_estimates_are_those_of_the_run_whoever_has_them(
         for key, event in first.items():
             assert np.array_equal(event.values, again[key].values)
             assert event.effective_rank_error == again[key].effective_rank_error
+
+
+@pytest.mark.usefixtures("large")
+def test_no_more_values_are_said_to_be_there_than_the_gradient_had_rows(
+    tiny_models: dict[str, Path], texts_csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A layer that is called twice in a pass has twice as many."""
+    monkeypatch.setattr("loraone.runs.start._tokens", lambda *_: 1)
+    monkeypatch.setattr("loraone.runs.start._longest", lambda *_: 3)
+    spec = spec_of(tiny_models["llama"], texts_csv, "auto", samples=2, micro_batch=2)
+    found = told(spec)
+    for (quantity, layer), event in found.items():
+        if quantity == "gradient":
+            assert int((event.values > 1e-5 * event.values[0]).sum()) <= 6, layer
+    workspace = Workspace("cpu")
+    finish(workspace.prepare(spec))
+    assert set(workspace.prepared.calls.values()) == {1}
 
 
 def test_the_top_alone_is_what_was_asked_for(tiny_models: dict[str, Path], texts_csv: Path) -> None:
