@@ -68,6 +68,8 @@ def values_of(hint: Any, name: str) -> st.SearchStrategy[Any]:
         int: st.integers(-(2**60), 2**60),
         float: st.floats(),
         bool: st.booleans(),
+        int | None: st.none() | st.integers(0, 2**40),
+        float | None: st.none() | st.floats(),
         str: st.text(),
         str | None: st.none() | st.text(),
         Float32Array: FLOATS,

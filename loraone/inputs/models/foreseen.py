@@ -189,7 +189,7 @@ def _look_at_targets(spec: _Shared, config: Mapping[str, Any], stored: Checkpoin
     if spec.model.target_parameters == "experts" and not stored.experts:
         raise no_experts(spec.model)
     if spec.model.targets == "all-linear":
-        if not stored.layers:
+        if not stored.targets(spec.model):
             raise nothing_to_adapt(spec.model)
         return
     new_head = TASKS[spec.task].new_head
