@@ -17,6 +17,8 @@ from loraone.catalog import SCALARS, SPECTRA
 OUTLINE = "#D55E00"
 # What a cell that is struck through is.
 UNUSED = "no token of the gradient batch"
+# Columns that each have a number on a phone, too.
+_FEW = 12
 # What is drawn unless something else is asked for.
 QUANTITY = next(iter(SPECTRA))
 SCALAR = next(row.name for row in SCALARS.values() if row.usual)
@@ -82,7 +84,7 @@ def _of_layers(
         column=rows["block"].fillna(0),
     )
     drawn = _map(rows, scalar, quantity, "block %{x}, %{y}", theme)
-    drawn.update_xaxes(title="Transformer block", dtick=1)
+    drawn.update_xaxes(title="Transformer block")
     return rows, drawn
 
 
@@ -105,7 +107,7 @@ def _of_experts(
                 y=struck["line"],
                 customdata=struck["index"],
                 mode="markers",
-                marker={"symbol": "line-ne-open", "size": 12, "color": OUTLINE},
+                marker={"symbol": "line-ne-open", "size": 14, "color": OUTLINE, "line_width": 2},
                 name=UNUSED,
                 showlegend=True,
                 hovertemplate="expert %{x} of block %{y}<br>" + UNUSED + "<extra></extra>",
@@ -125,6 +127,7 @@ def _map(
     grid = rows.pivot_table(index="line", columns="column", values=scalar, dropna=False)
     where = rows.pivot_table(index="line", columns="column", values="index", dropna=False)
     grid, where = grid.reindex(lines), where.reindex(lines)
+    few = grid.shape[1] <= _FEW
     text = None
     if "standard_error" in rows:
         cells = rows.assign(text=rows["standard_error"].map(_doubt))
@@ -132,7 +135,8 @@ def _map(
         text = words.reindex(index=lines, columns=grid.columns).to_numpy()
     drawn = figure(
         theme,
-        xaxis={"showgrid": False, "automargin": True},
+        # Of few columns plotly would also name halves, of many each has no room on a phone.
+        xaxis={"showgrid": False, "automargin": True, "dtick": 1 if few else None},
         yaxis={"autorange": "reversed", "showgrid": False, "automargin": True},
         margin={"l": 8, "r": 8, "t": 16, "b": 52},
     )

@@ -138,6 +138,16 @@ def test_a_map_says_the_standard_errors_of_estimates_alone() -> None:
     assert "standard_error" not in exact
 
 
+@pytest.mark.parametrize(("blocks", "step"), [(2, 1), (12, 1), (24, None)])
+def test_whole_blocks_are_numbered_and_only_as_many_as_a_phone_has_room_for(
+    blocks: int, step: int | None
+) -> None:
+    names = [f"layers.{i}.q" for i in range(blocks)]
+    table = heatmap.table(names, dict.fromkeys(range(blocks), 1.0), "sigma1")
+    drawn = heatmap.draw(table, scalar="sigma1", quantity="gradient")
+    assert drawn.layout.xaxis.dtick == step
+
+
 def test_columns_leave_out_what_was_not_measured_and_say_when_all_is_zero() -> None:
     names = ["a.0.q", "a.1.q"]
     table = columns.table({1: [0.0, 0.0], 2: [1.0, np.nan], 4: [0.0, 0.0]}, RUNS, names)
