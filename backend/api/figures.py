@@ -161,14 +161,13 @@ def draw_spectra(
 ) -> Response:
     """Singular values of one layer, one run (the first seed) for each series."""
     check_layer(layer, chosen)
-    wanted = quantities or list(spectra.USUAL)
-    for quantity in wanted:
-        known("quantities", quantity, SPECTRA)
+    wanted = [known("quantities", name, SPECTRA) for name in quantities or spectra.USUAL]
     same = chosen.of_one_model()
     first = same.frame.drop_duplicates("series")
-    measured = queries.spectra(session, [int(k) for k in first["run_id"]], layer, wanted)
-    table = spectra.table(measured, first)
-    drawn = spectra.draw(table, first, rank=same.rank, theme=theme)
+    ids = [int(k) for k in first["run_id"]]
+    table = spectra.table(queries.spectra(session, ids, layer, wanted), first)
+    gap = queries.scalar(session, ids[0], "gradient", "gap").get(layer) if ids else None
+    drawn = spectra.draw(table, first, rank=same.rank, gap=gap, theme=theme)
     return answer(drawn, table, format, f"spectra-layer-{layer}")
 
 

@@ -61,6 +61,8 @@ class Method:
     whole_gradient: bool = False
     # Singular triplets of G that it needs, in multiples of r: 2r must not be above min(m, n) then.
     triplets: int = 1
+    # What it decomposes of each layer itself: its weight, or G's sign; top: r triplets of it.
+    decomposes: Literal["", "top", "whole"] = ""
     even_rank: bool = False
     conv1d: bool = True
     # Whether nn.Embedding may be a target: PEFT falls back to another init in silence otherwise.

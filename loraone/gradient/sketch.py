@@ -18,10 +18,10 @@ from loraone.gradient.passes import backward, on_cpu
 from loraone.gradient.taps import Consume, Share
 from loraone.inputs.data.batches import Batch
 from loraone.inputs.models.targets import TargetLayer
+from loraone.linalg.sizes import SKETCH_PASSES
 from loraone.linalg.svd import Decomposition, signed
 
 SKETCH_OVERSAMPLING = 16
-SKETCH_PASSES = 4
 
 
 def sketch(

@@ -9,8 +9,9 @@ from typing import Any
 import psutil
 
 from loraone.gradient.groups import BYTES, groups_of
-from loraone.gradient.sketch import SKETCH_OVERSAMPLING, SKETCH_PASSES
+from loraone.gradient.sketch import SKETCH_OVERSAMPLING
 from loraone.inputs.models.targets import TargetLayer
+from loraone.linalg.sizes import SKETCH_PASSES
 from loraone.spec.experiment import RunSpec
 
 # Share of the free host memory that sums of gradients may take.

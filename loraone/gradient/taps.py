@@ -164,6 +164,7 @@ def _tap(consume: Consume, scale: float) -> Callable[[nn.Module, Any, Any, Tenso
         def arrived(inputs: Tensor, delta: Tensor) -> None:
             delta = delta.detach()
             narrow = inputs.dtype == delta.dtype == torch.bfloat16 and scale == 1
+            narrow = narrow and delta.device.type == "cpu"
             if isinstance(module, _ConvNd):
                 x = _patches(inputs, module)
                 delta = delta.movedim(-1 - len(module.kernel_size), -1)
@@ -241,11 +242,19 @@ def _one_hot(ids: Tensor, module: nn.Embedding) -> Tensor:
     """One row per id, sparse; rows of padding are empty, as autograd has it."""
     known = ids != (-1 if module.padding_idx is None else module.padding_idx)
     rows = known.nonzero().squeeze(1)
-    scale = float(getattr(module, "embed_scale", 1.0))  # Gemma's embeddings multiply their output
+    scale = _embed_scale(module)
     values = torch.full((len(rows),), scale, device=ids.device)
     shape = (len(ids), module.num_embeddings)
     where = torch.stack([rows, ids[rows]])
     return torch.sparse_coo_tensor(where, values, shape, check_invariants=False)
+
+
+def _embed_scale(module: nn.Module) -> float:
+    """What Gemma's embeddings multiply their output with: a tensor, in the format of the weight."""
+    scale, weight = getattr(module, "embed_scale", 1.0), module.weight
+    if isinstance(scale, Tensor) and isinstance(weight, Tensor):
+        scale = scale.to(weight.dtype)
+    return float(scale)
 
 
 @contextmanager

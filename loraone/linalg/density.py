@@ -17,7 +17,7 @@ from torch import Tensor
 
 from loraone.linalg.decomposition import Decomposition
 from loraone.linalg.krylov import from_left
-from loraone.linalg.precision import RESOLUTION, core_svd, scaled
+from loraone.linalg.precision import RESOLUTION, core_svd, frobenius, scaled
 from loraone.linalg.sizes import PROBES, STEPS
 from loraone.linalg.spectra import Spectrum
 
@@ -59,13 +59,12 @@ def estimated_spectrum(
         unit, U, V = unit.T, V, U
     known = top.S.double().cpu().numpy() / scale
     size = min(matrix.shape) - len(known)
-    frobenius = top.frobenius / scale
-    if math.isnan(frobenius):  # a sketch's
-        frobenius = float(torch.linalg.norm(unit))
-    energy = frobenius**2 - float((known**2).sum())
+    # That of a sketch is not known.
+    norm = frobenius(unit) if math.isnan(top.frobenius) else top.frobenius / scale
+    energy = norm**2 - float((known**2).sum())
     if size == 0:
         return Spectrum.whole(top.S.float().cpu())
-    if energy <= frobenius**2 * RESOLUTION:  # only rounding is left
+    if energy <= norm**2 * 4 * RESOLUTION:  # only rounding is left
         every = np.tile(np.concatenate([known, np.zeros(size)]), (probes + 1, 1))
     else:
         nodes, weights = _quadrature(unit, U, V, probes, min(steps, size), seed)
@@ -135,6 +134,8 @@ def _squares(
     at = np.interp(np.linspace(0, parts[-1], size + 1), parts, integral)
     of_each = np.minimum.accumulate(np.diff(at).clip(min=0))
     of_each[some:] = 0
+    if of_each.sum() == 0:  # no probe saw anything: what is left is rounding
+        return of_each
     found: Float64Array = of_each * (mean * size / of_each.sum())
     return found
 

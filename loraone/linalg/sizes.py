@@ -1,5 +1,11 @@
 """How many vectors and products decompositions and estimates take; read without torch."""
 
+# Passes of a sketch over the data.
+SKETCH_PASSES = 4
+
+# Of estimates, which are kept for each weight: another one whenever other numbers come of them.
+VERSION = 2
+
 # Columns of a Krylov block beyond r.
 OVERSAMPLING = 8
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from loraone.linalg import gram
 from loraone.linalg.decomposition import Decomposition, ratio_behind, signed
 from loraone.linalg.krylov import block_krylov, from_left
-from loraone.linalg.precision import RESOLUTION, scaled
+from loraone.linalg.precision import RESOLUTION, frobenius, scaled
 from loraone.linalg.sizes import OVERSAMPLING
 
 __all__ = ["TOLERANCE", "Decomposition", "signed", "truncated_svd", "truncated_svds"]
@@ -120,9 +120,9 @@ def _krylov(
             found.append(_exact(matrix, r))
             continue
         residuals = _residuals(unit, *top, r)
-        frobenius = float(torch.linalg.norm(unit))
-        error = _error(top.S, residuals, frobenius, torch.finfo(unit.dtype).eps)
-        found.append(_kept(*top, r, torch.float32, scale, frobenius, error, residuals))
+        norm = frobenius(unit)
+        error = _error(top.S, residuals, norm, torch.finfo(unit.dtype).eps)
+        found.append(_kept(*top, r, torch.float32, scale, norm, error, residuals))
     return found
 
 
@@ -136,7 +136,7 @@ def _exact(matrix: Tensor, r: int) -> Decomposition:
         V = Vh.T
     kept = torch.float64 if matrix.dtype == torch.float64 else torch.float32
     residuals = _residuals(unit, U, S, V, r)
-    return _kept(U, S, V, r, kept, scale, float(torch.linalg.norm(unit)), 0.0, residuals)
+    return _kept(U, S, V, r, kept, scale, frobenius(unit), 0.0, residuals)
 
 
 def _kept(
@@ -146,7 +146,7 @@ def _kept(
     r: int,
     dtype: torch.dtype,
     scale: float,
-    frobenius: float,
+    norm: float,
     error: float,
     residuals: Sequence[float],
 ) -> Decomposition:
@@ -160,7 +160,7 @@ def _kept(
         U[:, :r].to(dtype),
         top.to(U.device),
         V[:, :r].to(dtype),
-        frobenius * scale,
+        norm * scale,
         error,
         ratio_behind(S, r),
         [rho * scale for rho in residuals],
@@ -176,7 +176,7 @@ def _residuals(matrix: Tensor, U: Tensor, S: Tensor, V: Tensor, r: int) -> list[
     return found
 
 
-def _error(S: Tensor, residuals: Sequence[float], frobenius: float, resolution: float) -> float:
+def _error(S: Tensor, residuals: Sequence[float], norm: float, resolution: float) -> float:
     """An estimate of ``‖M − M̂_r‖_F / ‖M − M_r‖_F − 1``, from residuals.
 
     With θ_i = σ̂_i² the Ritz values of MMᵀ and η_i = σ̂_i ρ_i their residuals, the energy that a
@@ -190,8 +190,8 @@ def _error(S: Tensor, residuals: Sequence[float], frobenius: float, resolution: 
     eta = theta[:r].sqrt() * rho
     below = theta[r] if len(theta) > r else theta.new_zeros(())
     missed = torch.minimum(eta, eta**2 / (theta[:r] - below).clamp(min=1e-300))
-    tail = frobenius**2 - float(theta[:r].sum())
-    if tail <= frobenius**2 * RESOLUTION:
+    tail = norm**2 - float(theta[:r].sum())
+    if tail <= norm**2 * 4 * RESOLUTION:
         return 0.0  # the matrix has rank r: what is left is rounding
     best = tail - float(missed.sum())
     return math.sqrt(tail / best) - 1 if best > 0 else math.inf

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from loraone.linalg.matrices import Change
+from loraone.linalg.precision import frobenius
 from loraone.linalg.subspaces import Agreement, agreement
 from loraone.linalg.svd import Decomposition
 from loraone.spec.measure import MeasureSpec
@@ -67,7 +68,7 @@ class MeasuredLayer:
     @cached_property
     def size(self) -> float:
         """``‖W₀‖_F``."""
-        return float(torch.linalg.norm(self.pretrained))
+        return frobenius(self.pretrained)
 
     @cached_property
     def initial_values(self) -> Tensor:

@@ -7,7 +7,7 @@ where it is right within a factor of two.
 from __future__ import annotations
 
 from loraone.linalg.sizes import OVERSAMPLING, PROBES, STEPS
-from loraone.runs.device_benchmark import DeviceBenchmark
+from loraone.runs.device_benchmark import DeviceBenchmark, svd_operations
 from loraone.spec.measure import SpectraKnown, whole_gradient, whole_weight
 
 # Blocks of a Krylov space until its vectors are right, until halves can be compared, and until
@@ -35,6 +35,11 @@ def all_values(m: int, n: int, speed: DeviceBenchmark) -> float:
     eigenvalues, as many operations as the benchmark's decomposition takes for k³."""
     side = min(m, n)
     return 2.0 * m * n * side / speed.multiply + float(side) ** 3 / speed.decompose
+
+
+def all_vectors(m: int, n: int, speed: DeviceBenchmark) -> float:
+    """A whole SVD by LAPACK, which takes four times as long as its values alone."""
+    return 4 * svd_operations(m, n) / speed.decompose
 
 
 def of_gradient(m: int, n: int, tokens: int, known: SpectraKnown, speed: DeviceBenchmark) -> float:

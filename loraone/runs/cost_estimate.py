@@ -83,13 +83,18 @@ def of_runs(
     """The sum over runs that share a warm worker: each gradient is taken once."""
     # Not all runs of a gradient may ask how far its halves agree.
     spent: dict[tuple[str, str, str], float] = {}
+    ranks: dict[str, int] = {}
     large = []
     most = 0.0
     for place, spec in enumerate(specs):
+        gradient = spec.gradient_key()
+        of_rank = f"{gradient}/{spec.rank}"
+        owners = {"run": str(place), "rank": of_rank, "gradient": gradient, "model": ""}
+        first = ranks.setdefault(gradient, spec.rank) == spec.rank
         for part in parts(spec, checkpoint, speed):
-            of = {"run": str(place), "gradient": spec.gradient_key(), "model": ""}[part.whose]
-            key = part.label, part.field, of
-            spent[key] = max(spent.get(key, 0.0), part.seconds)
+            key = part.label, part.field, owners[part.whose]
+            seconds = part.seconds + (0.0 if first else part.again)
+            spent[key] = max(spent.get(key, 0.0), seconds)
         memory = _memory(spec, checkpoint, speed.base)
         if memory * memory_factor > speed.memory:
             large.append(spec.label)
@@ -121,10 +126,10 @@ def of_run(spec: RunSpec, checkpoint: Checkpoint, speed: DeviceBenchmark) -> Cos
     found = parts(spec, checkpoint, speed)
     sums = {
         whose: sum(part.seconds for part in found if part.whose == whose)
-        for whose in ("run", "gradient", "model")
+        for whose in ("run", "rank", "gradient", "model")
     }
     memory = _memory(spec, checkpoint, speed.base)
-    return Cost(sums["run"], sums["gradient"], sums["model"], memory)
+    return Cost(sums["run"], sums["gradient"] + sums["rank"], sums["model"], memory)
 
 
 def _trained(spec: RunSpec, shapes: Sequence[tuple[int, int]]) -> int:

@@ -5,6 +5,7 @@ Nothing here sees a run's own spec: see :mod:`loraone.spec.start`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -19,7 +20,8 @@ from loraone.gradient.strategy import GradientStrategy
 from loraone.gradient.triplets import TopTriplets
 from loraone.inputs.data import batches
 from loraone.inputs.data.batches import Encoded
-from loraone.inputs.models import loading
+from loraone.inputs.models import experts, loading
+from loraone.inputs.models.loading import LoadedModel
 from loraone.linalg.svd import Decomposition, truncated_svd
 from loraone.progress import Steps, known
 from loraone.runs.gradient_spectra import gradient_spectrum
@@ -84,6 +86,7 @@ def compute_triplets(
     spectra = dict(start.spectra)
     rows = start.gradient_rows
     tokens = _tokens(computation.train, rows)
+    seen = _tokens_seen(computation.loaded, tokens)
     given = len(rows) * _longest(computation.train, rows)  # rows of each call
 
     def decompose(name: str, gradient: Tensor) -> Decomposition:
@@ -92,7 +95,7 @@ def compute_triplets(
         if name not in spectra:
             rank = given * calls[name] if calls.get(name) else None
             found = gradient_spectrum(
-                gradient, top, tokens, spec.measure.spectra, seed=spec.seed, rank=rank
+                gradient, top, seen[name], spec.measure.spectra, seed=spec.seed, rank=rank
             )
             if found is not None:
                 spectra[name] = found
@@ -118,6 +121,14 @@ def compute_triplets(
 
 def _tokens(texts: Encoded, rows: Sequence[int]) -> int:
     return sum(len(texts.ids[row]) for row in rows)
+
+
+def _tokens_seen(loaded: LoadedModel, tokens: int) -> dict[str, int]:
+    """How many tokens come to each layer: to an expert its share of them."""
+    chosen = [layer.name for layer in loaded.layers if layer.expert is not None]
+    share = experts.active_share(chosen, loaded.model.config.to_dict())
+    few = math.ceil(tokens * share)
+    return {layer.name: tokens if layer.expert is None else few for layer in loaded.layers}
 
 
 def _longest(texts: Encoded, rows: Sequence[int]) -> int:

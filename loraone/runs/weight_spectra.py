@@ -18,6 +18,7 @@ from torch import Tensor
 from loraone.events import Progress
 from loraone.inputs.models.targets import TargetLayer
 from loraone.linalg.density import estimated_spectrum
+from loraone.linalg.sizes import VERSION
 from loraone.linalg.spectra import Spectrum, singular_values
 from loraone.linalg.svd import top_values
 from loraone.progress import Steps
@@ -62,7 +63,7 @@ def _name(layer: TargetLayer, digest: str, top: int) -> str:
     """The same bytes are another matrix in another shape or format."""
     rows, columns = layer.stored.shape
     format = str(layer.parameter.dtype).removeprefix("torch.")
-    estimated = "" if top == min(layer.shape) else f"-top{top}"
+    estimated = "" if top == min(layer.shape) else f"-top{top}-{VERSION}"
     expert = "" if layer.expert is None else f"-{layer.expert}"  # the digest is that of all
     return f"weight-{digest[:32]}-{rows}-{columns}-{format}{expert}{estimated}.safetensors"
 

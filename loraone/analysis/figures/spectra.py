@@ -71,9 +71,14 @@ def table(spectra: dict[tuple[int, str], MeasuredValues], runs: pd.DataFrame) ->
 
 
 def draw(
-    rows: pd.DataFrame, runs: pd.DataFrame, *, rank: int | None, theme: Theme = "light"
+    rows: pd.DataFrame,
+    runs: pd.DataFrame,
+    *,
+    rank: int | None,
+    gap: float | None = None,
+    theme: Theme = "light",
 ) -> go.Figure:
-    """All spectra of one layer; a line marks the adapter's rank and says the gap of G there."""
+    """All spectra of one layer; a line marks the adapter's rank and says the ``gap`` of G there."""
     if rows.empty:
         return empty(theme, missing.measured(runs))
     drawn = figure(
@@ -124,15 +129,17 @@ def draw(
             # Of the paper: a text at the line itself would widen a narrow figure's axis, decades
             # beyond the last value, until it fits. Below the first values there is room.
             x=0, xref="paper", xanchor="left", y=0, yref="paper", yanchor="bottom", align="left",
-            text=f"dashed: r = {rank}{_gap(rows, rank)}", font={"color": MUTED}, showarrow=False,
+            text=f"dashed: r = {rank}{_gap(rows, rank, gap)}",
+            font={"color": MUTED}, showarrow=False,
         )  # fmt: skip
     return drawn
 
 
-def _gap(rows: pd.DataFrame, rank: int) -> str:
-    """σ_{r+1}/σ_r of the gradient: near 1 its top-r subspace is ill-defined."""
+def _gap(rows: pd.DataFrame, rank: int, known: float | None) -> str:
+    """σ_{r+1}/σ_r of the gradient: near 1 its top-r subspace is ill-defined. As it was measured, or
+    from values that were; from no estimate."""
     values = rows[rows["quantity"] == "gradient"].drop_duplicates("index").set_index("index")
-    if rank + 1 not in values.index:
-        return ""
-    ratio = float(values["value"][rank + 1] / values["value"][rank])
-    return f"<br>gap σ<sub>r+1</sub>/σ<sub>r</sub> of G = {ratio:.3f}"
+    ratio = known
+    if ratio is None and rank + 1 in values.index and not values["estimated"][rank + 1]:
+        ratio = float(values["value"][rank + 1] / values["value"][rank])
+    return "" if ratio is None else f"<br>gap σ<sub>r+1</sub>/σ<sub>r</sub> of G = {ratio:.3f}"

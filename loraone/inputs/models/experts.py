@@ -86,9 +86,16 @@ def parts_of(parameter: str, names: Iterable[str]) -> list[list[list[str]]]:
     ]
 
 
-def is_stored_expert(name: str) -> bool:
-    """Whether a tensor of a checkpoint is a matrix of one expert."""
-    return _ALONE.match(name) is not None
+def others_of_mixtures(shapes: Mapping[str, tuple[int, ...]]) -> set[str]:
+    """Matrices beside the experts that are no linear layers of the model, by name: what chooses
+    the experts, a parameter of a module of its own, and their biases, one row for each."""
+    blocks = {name.partition(".experts")[0] for name in stored(shapes)}
+    choosing = {f"{block}.{last}.weight" for block in blocks for last in ("gate", "router")}
+    return {
+        name
+        for name in shapes
+        if name in choosing or any(name.startswith(f"{block}.experts.") for block in blocks)
+    }
 
 
 def active_share(experts: Iterable[str], config: Mapping[str, Any]) -> float:

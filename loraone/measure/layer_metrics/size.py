@@ -58,8 +58,7 @@ def norm(layer: MeasuredLayer) -> float:
 
 def base_change(layer: MeasuredLayer) -> float:
     """``‖W_base − W₀‖_F / ‖W₀‖_F``."""
-    import torch
+    from loraone.linalg.precision import frobenius
 
     before = layer.pretrained
-    moved = torch.linalg.norm(layer.weight.cpu().to(before) - before)
-    return float(moved) / layer.size
+    return frobenius(layer.weight.cpu().to(before) - before) / layer.size

@@ -62,5 +62,7 @@ def cosine(layer: MeasuredLayer) -> float:
     """``⟨ΔW, −G⟩ / (‖ΔW‖_F ‖G‖_F)``; NaN where G was not kept, or either is zero."""
     if layer.gradient is None:
         return float("nan")
-    sizes = layer.top_update.frobenius * float(layer.gradient.norm())
+    from loraone.linalg.precision import frobenius
+
+    sizes = layer.top_update.frobenius * frobenius(layer.gradient)
     return -layer.update.inner(layer.gradient) / sizes if sizes > 0 else float("nan")

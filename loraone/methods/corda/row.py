@@ -40,4 +40,5 @@ ROW = Method(
     formula="W·C = U S Vᵀ, C the inputs' covariance: B = U_r √S_r/√s, A = √S_r V_rᵀ C⁻¹/√s, the "
     "first r (ipm) or the last (kpm)",
     reads=("W", "inputs"),
+    decomposes="whole",
 )

@@ -40,4 +40,5 @@ ROW = Method(
     order=130,
     formula="s·B·A = the best rank-r part of what NF4 loses, in turn with the rounding",
     reads=("W",),
+    decomposes="top",
 )

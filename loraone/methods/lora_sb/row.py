@@ -41,4 +41,5 @@ ROW = Method(
     order=140,
     formula="−η·sign(G) ≈ U S Vᵀ: B = U_r and A = V_rᵀ, frozen, R = diag(S_r), s = 1",
     reads=("every entry of G",),
+    decomposes="top",
 )

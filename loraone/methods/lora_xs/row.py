@@ -41,4 +41,5 @@ ROW = Method(
     order=145,
     formula="W = U S Vᵀ: B = U_r S_r and A = V_rᵀ, frozen, R normal with deviation σ",
     reads=("W",),
+    decomposes="top",
 )

@@ -19,4 +19,5 @@ ROW = Method(
     order=35,
     formula="W = U S Vᵀ, its last r triplets: B = U √S/√s, A = √S Vᵀ/√s",
     reads=("W",),
+    decomposes="whole",
 )

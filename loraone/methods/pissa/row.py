@@ -18,4 +18,5 @@ ROW = Method(
     order=30,
     formula="W = U S Vᵀ: B = U_r √S_r/√s, A = √S_r V_rᵀ/√s",
     reads=("W",),
+    decomposes="whole",
 )

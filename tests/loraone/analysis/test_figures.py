@@ -125,6 +125,10 @@ def test_estimated_values_are_a_band_that_says_so() -> None:
     assert guessed.line.width > known.line.width
     assert "≈" in guessed.hovertemplate
     assert "≈" not in known.hovertemplate
+    (said,) = spectra.draw(table, RUNS, rank=2).layout.annotations
+    assert "gap" not in said.text, "an estimate says nothing of it"
+    (said,) = spectra.draw(table, RUNS, rank=2, gap=0.75).layout.annotations
+    assert "of G = 0.750" in said.text
 
 
 def test_a_map_says_the_standard_errors_of_estimates_alone() -> None:

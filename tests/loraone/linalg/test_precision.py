@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from loraone.linalg.precision import frobenius
 from loraone.linalg.spectra import singular_values
 from loraone.linalg.svd import truncated_svd
 from tests.loraone.linalg.examples import SPECTRA, WAYS, drawn, sine, take, with_values
@@ -66,3 +67,29 @@ def test_a_device_without_float64_still_gives_what_float32_can_tell(
     np.testing.assert_allclose(
         singular_values(matrix * 2.0**100) / 2.0**100, exact_values, atol=3e-6
     )
+
+
+@pytest.mark.parametrize("shape", [(2048, 5632), (5632, 2048), (8, 400_000), (0, 3)], ids=str)
+def test_the_norm_of_a_large_matrix_is_right_where_a_float32_sum_is_not(
+    shape: tuple[int, int],
+) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    exact = float(torch.linalg.vector_norm(matrix.double()))
+    assert frobenius(matrix) == pytest.approx(exact, rel=5e-7)
+    assert frobenius(matrix.T) == pytest.approx(exact, rel=5e-7)
+    assert frobenius(matrix.T[1:]) == pytest.approx(
+        float(torch.linalg.vector_norm(matrix.T[1:].double())), rel=5e-7
+    )
+
+
+def test_what_little_is_outside_the_top_values_of_a_large_matrix_is_seen() -> None:
+    """A thousandth of its energy: as a difference of norms that are sums of float32 it was gone."""
+    draw = torch.Generator().manual_seed(1)
+    left, right = torch.randn(2048, 6, generator=draw), torch.randn(6, 2048, generator=draw)
+    noise = torch.randn(2048, 2048, generator=draw)
+    top = left @ right
+    matrix = top + noise * (top.norm() / noise.norm() * 0.001**0.5)
+    found = truncated_svd(matrix, 8)
+    values = torch.linalg.svdvals(matrix.double())
+    exact = float((values[8:] ** 2).sum() / (values**2).sum())
+    assert found.residual() ** 2 == pytest.approx(exact, rel=1e-2)

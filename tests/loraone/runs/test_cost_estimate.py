@@ -201,6 +201,36 @@ def test_an_estimated_spectrum_costs_less_than_a_whole_one_and_weights_are_paid_
     assert two["Spectra of weights"] == one["Spectra of weights"]
 
 
+def seconds(spec: RunSpec, *others: RunSpec) -> dict[str, float]:
+    found = cost_estimate.of_runs([spec, *others], SIZES, SPEED).prices
+    return {price.label: price.seconds for price in found}
+
+
+def test_another_rank_is_decomposed_anew_and_takes_the_pass_again_for_its_halves() -> None:
+    texts = {"data": {"max_length": 512}}
+    eight, sixteen = run(**texts, grid={"ranks": [8]}), run(**texts, grid={"ranks": [16]})
+    one, both = seconds(eight), seconds(eight, sixteen)
+    assert both["One-step gradient"] == one["One-step gradient"]
+    agreement = both["Agreement of its halves"] - one.get("Agreement of its halves", 0.0)
+    assert agreement > one["One-step gradient"]
+
+
+def test_a_sketch_takes_four_passes_and_knows_no_spectrum() -> None:
+    exact = seconds(run(data={"max_length": 64}))
+    sketched = seconds(run(data={"max_length": 64}, gradient={"strategy": "sketch"}))
+    assert sketched["One-step gradient"] == pytest.approx(exact["One-step gradient"] * 8 / 3)
+    assert "Spectra of gradients" not in sketched
+    assert sketched["Agreement of its halves"] == sketched["One-step gradient"]
+
+
+def test_what_a_method_decomposes_itself_is_its_own_price() -> None:
+    label = "The method's own decompositions"
+    short: dict[str, Any] = {"data": {"max_length": 8}, "gradient": {"samples": 4}}
+    assert label not in seconds(run(**short))
+    whole, top = (seconds(run(methods=[name], **short))[label] for name in ("pissa", "lora_xs"))
+    assert whole > top
+
+
 def test_parts_of_a_step_and_recomputed_blocks_take_less_memory() -> None:
     def cost(**training: object) -> cost_estimate.Cost:
         spec = run(training={"batch_size": 64, **training}, gradient={"micro_batch": 1})

@@ -98,3 +98,16 @@ def test_experts_of_a_model_without_any_are_refused(
     with pytest.raises(ModelError, match="no mixture of experts") as refused:
         loading.load(spec.model, "causal-lm", 0, CPU)
     assert refused.value.as_dict()["field"] == error.field
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_what_chooses_the_experts_is_no_layer_of_the_plan_as_it_is_none_of_the_model(
+    name: str, tmp_path: Path
+) -> None:
+    spec = ModelSpec(id=str(saved(name, tmp_path)))
+    found = checkpoint.read(spec)
+    assert found is not None
+    loaded = loading.load(spec, "causal-lm", 0, torch.device("cpu"))
+    shapes = sorted(layer.shape for layer in loaded.layers)
+    assert sorted(found.targets(spec)) == shapes
+    assert not any(layer.endswith((".gate", ".router")) for layer in found.layers)
