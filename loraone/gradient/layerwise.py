@@ -1,7 +1,8 @@
 """Top singular triplets of the one-step gradient, one layer at a time.
 
 Where the gradient batch fits into one backward pass, each layer's G is decomposed in its own
-backward hook and freed. Exact; at most one G exists at a time.
+backward hook and freed. Exact; at most one G exists at a time, and of experts, which share a
+parameter, that parameter's gradient beside it.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ test("what the time is spent on is said with the switch that saves it", () => {
     "row",
   );
   expect(rows.map((row) => row.textContent)).toEqual([
-    "Spent onabout× G",
+    "Spent onabout× gradient",
     "Training5 min10",
     "Spectra of gradients · Spectra1 min2",
   ]);

@@ -206,15 +206,13 @@ function Prices({ prices }: { prices: Schemas["PriceOut"][] }) {
         <Table.Tr>
           <Table.Th>Spent on</Table.Th>
           <Table.Th ta="right">about</Table.Th>
-          <Table.Th ta="right" title="As a multiple of what the one-step gradients take">
-            × G
-          </Table.Th>
+          <Table.Th ta="right">× gradient</Table.Th>
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>
         {prices.map(({ label, switch: name, seconds, gradients }) => (
           <Table.Tr key={label}>
-            <Table.Td>
+            <Table.Th scope="row" fw={400}>
               {label}
               {name && (
                 <Text span inherit c="dimmed">
@@ -222,7 +220,7 @@ function Prices({ prices }: { prices: Schemas["PriceOut"][] }) {
                   · {name}
                 </Text>
               )}
-            </Table.Td>
+            </Table.Th>
             <Table.Td ta="right" style={{ whiteSpace: "nowrap" }}>
               {roughly(seconds)}
             </Table.Td>

@@ -151,7 +151,10 @@ def _map(
             xgap=2,
             ygap=2,
             colorbar={
-                "title": {"text": title(row.label, row.unit), "side": "right"},
+                "title": {
+                    "text": title(row.label, row.unit) + ("" if text is None else ", estimated"),
+                    "side": "right",
+                },
                 "thickness": 14,
             },
             hovertemplate=(

@@ -33,6 +33,7 @@ def test_a_map_says_the_standard_errors_of_estimates_alone() -> None:
     (drawn,) = heatmap.draw(table, scalar="effective_rank", quantity="gradient").data
     assert drawn.hovertext.tolist() == [[" ± 1.2 (estimated)", ""]]
     assert "%{hovertext}" in drawn.hovertemplate
+    assert drawn.colorbar.title.text == "Effective rank, estimated"
     exact = heatmap.table(names, {0: 50.0, 1: 7.0}, "effective_rank")
     assert "standard_error" not in exact
 
