@@ -49,8 +49,8 @@ class KeptRuns:
         self._left.close()
 
     def checkpoints(self, number: int) -> Path | None:
-        """The folder for those of a run."""
-        return None if self._folder is None else self._folder / f"run-{number:03d}"
+        """The folder for those of a run, which ``--output`` has no other use for."""
+        return None if self._folder is None else self._folder / f"run-{number:03d}.checkpoints"
 
     def finished(self, number: int, spec: RunSpec) -> list[Event] | None:
         """What the run said, if it came to its end and what it wrote is still there."""

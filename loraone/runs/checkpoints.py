@@ -32,6 +32,9 @@ from loraone.runs.journal import Journal
 # Of the files: another one is not read.
 FORMAT = 1
 BEGIN, JOURNAL, STEP = "begin.safetensors", "events.jsonl", "step-{:09d}.safetensors"
+STEPS = "step-*.safetensors"
+# Under these names a file is written before it is whole.
+UNFINISHED = ("begin.new", "step-*.new")
 # The last one, and the one before it, should the last turn out to be damaged.
 KEPT = 2
 # What is left free on the disk.
@@ -98,13 +101,20 @@ class Checkpoints:
             file.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove all of them, and begin anew."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Remove all of them, and begin anew; what else lies in the folder is not theirs."""
+        self._unlink(*UNFINISHED, STEPS, JOURNAL, BEGIN)
+        with suppress(OSError):  # it is not there, or something else is in it
+            self._folder.rmdir()
         self._begin = None
         self.journal = Journal(self._folder / JOURNAL)
 
     def _steps(self) -> list[Path]:
-        return sorted(self._folder.glob("step-*.safetensors"))
+        return sorted(self._folder.glob(STEPS))
+
+    def _unlink(self, *patterns: str) -> None:
+        for file in [file for pattern in patterns for file in self._folder.glob(pattern)]:
+            with suppress(OSError):
+                file.unlink()
 
     def _read(self, file: Path) -> Checkpoint:
         course, beside, _ = _load(file)

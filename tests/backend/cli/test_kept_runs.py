@@ -81,7 +81,7 @@ def test_a_terminated_command_goes_on_with_no_run_and_no_step_done_twice(
     assert sorted(path.name for path in commands.kept.iterdir()) == [
         "lock",
         "run-001.jsonl",
-        "run-002",
+        "run-002.checkpoints",
     ]
     code, again = commands.run("--checkpoints", str(commands.kept))
     assert code == 0
@@ -103,6 +103,17 @@ def test_a_run_whose_adapter_is_gone_is_done_again(commands: Commands) -> None:
     assert code == 0
     assert (commands.folder / "out" / "run-001" / "directions.safetensors").exists()
     assert all(steps(events) == list(range(STEPS + 1)) for events in again.values())
+
+
+def test_checkpoints_and_adapters_may_have_one_folder(commands: Commands) -> None:
+    out = commands.folder / "out"
+    thread = commands.terminate_at(STEPS + 1 + 5)
+    commands.run("--checkpoints", str(out))
+    thread.join()
+    code, _ = commands.run("--checkpoints", str(out))
+    assert code == 0
+    assert sorted(path.name for path in out.iterdir()) == ["run-001", "run-002"]
+    assert all((path / "directions.safetensors").exists() for path in out.iterdir())
 
 
 def test_two_commands_do_not_share_a_folder(commands: Commands) -> None:

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from loraone.events import Finished, Metric
 from loraone.runs import checkpoints
+from loraone.runs.checkpoints import Checkpoints
 from loraone.runs.interruption import Interruption
 from loraone.runs.run import run
 from loraone.runs.workspace import Workspace
@@ -186,6 +187,20 @@ def test_two_are_kept_and_they_are_nobody_elses(
     ]  # fmt: skip
     assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
     assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_end_of_a_run_removes_its_checkpoints_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    kept = Checkpoints(folder, {}, None)
+    kept.write(1, lambda: ({}, None), ({"weight": torch.ones(2)}, None))
+    (folder / "step-000000002.new").write_bytes(b"half of it")
+    kept.clear()
+    assert not folder.exists()
+    kept.write(1, lambda: ({}, None), ({"weight": torch.ones(2)}, None))
+    (folder / "adapter").mkdir()
+    (folder / "directions.safetensors").write_bytes(b"of an export")
+    kept.clear()
+    assert sorted(path.name for path in folder.iterdir()) == ["adapter", "directions.safetensors"]
 
 
 def test_none_is_kept_before_it_is_time_and_none_where_none_is_wanted(
