@@ -14,7 +14,7 @@ from backend.storage.database import Database
 from backend.storage.tables import ACTIVE, Run, now
 
 # A run that failed for what is no fault of its training goes on where it was when it is retried.
-RETRIED = ("lost", "limit")
+RETRIED = ("lost", "limit", "disk-full", "internal")
 WAITS = timedelta(days=7)
 # On a node of a cluster nobody knows what became of a run: it was looked at within this time.
 ABANDONED = timedelta(days=30)
@@ -22,7 +22,7 @@ ABANDONED = timedelta(days=30)
 
 def sweep(database: Database, settings: Settings) -> None:
     """Remove those of runs that have ended, or are gone, but for a while those of runs that failed
-    because they were lost, or took more than they may."""
+    for what is no fault of their training."""
     found = {}
     with suppress(OSError):  # none was ever kept
         found = {int(f.name): f for f in settings.checkpoints.iterdir() if f.name.isdecimal()}

@@ -46,8 +46,10 @@ DAMAGE = (UnfitError, SafetensorError, OSError, KeyError, TypeError, ValueError)
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a run goes on from; ``arithmetic`` says what it was computed with."""
+    """What a run goes on from, by the ``name`` of its file; ``arithmetic`` says what it was
+    computed with."""
 
+    name: str
     begin: Packed
     course: Packed
     journal: Journal
@@ -66,13 +68,20 @@ class Checkpoints:
         self._folder = folder
         self._identity = {"checkpoint format": str(FORMAT), **identity}
         self._arithmetic = arithmetic
+        self._refused: set[str] = set()
         self._begin: str | None = None
         self.journal = Journal(folder / JOURNAL)
 
     def find(self) -> tuple[Checkpoint | None, list[str]]:
-        """The newest that can be used, and why newer ones cannot."""
+        """The newest that can be used and was not refused, and why newer ones cannot.
+
+        Nothing is removed: what is of no use goes when there is something to take its place.
+        """
+        self._begin_anew()
         refused = []
         for file in self._steps()[::-1]:
+            if file.name in self._refused:
+                continue
             try:
                 found = self._read(file)
             except DAMAGE as error:
@@ -82,6 +91,10 @@ class Checkpoints:
             return found, refused
         return None, refused
 
+    def refuse(self, found: Checkpoint) -> None:
+        """It could be read, but not gone on from: :meth:`find` is to find one before it."""
+        self._refused.add(found.name)
+
     def write(self, step: int, begin: Callable[[], Packed], course: Packed) -> None:
         """Keep the training after ``step``; ``begin`` is asked for the first time.
 
@@ -89,6 +102,7 @@ class Checkpoints:
         """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._begin is None:
+            self._unlink(STEPS)  # of a course that the run does not go on with
             self._begin = self._save(self._folder / BEGIN, begin(), {})
         beside = {
             "identity": self._identity,
@@ -97,14 +111,20 @@ class Checkpoints:
             "journal": self.journal.write(),
         }
         self._save(self._folder / STEP.format(step), course, beside)
-        for file in self._steps()[:-KEPT]:
+        now = STEP.format(step)
+        before = [file for file in self._steps() if file.name <= now]
+        later = [file for file in self._steps() if file.name > now]  # refused, or damaged
+        for file in before[:-KEPT] + later:
             file.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove all of them, and begin anew; what else lies in the folder is not theirs."""
+        """Remove all of them; what else lies in the folder is not theirs."""
         self._unlink(*UNFINISHED, STEPS, JOURNAL, BEGIN)
         with suppress(OSError):  # it is not there, or something else is in it
             self._folder.rmdir()
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
         self._begin = None
         self.journal = Journal(self._folder / JOURNAL)
 
@@ -126,7 +146,7 @@ class Checkpoints:
             raise UnfitError(f"{BEGIN} is another run's")
         journal, events = Journal.read(self._folder / JOURNAL, beside["journal"])
         self._begin = found
-        return Checkpoint(begin, course, journal, events, beside["arithmetic"])
+        return Checkpoint(file.name, begin, course, journal, events, beside["arithmetic"])
 
     def _save(self, file: Path, packed: Packed, beside: Mapping[str, Any]) -> str:
         """Write a file that is there as a whole or not at all; its digest."""

@@ -38,7 +38,7 @@ from loraone.runs.checkpoints import Checkpoint
 from loraone.runs.environment import describe, memory_bytes
 from loraone.runs.initialisation import install
 from loraone.runs.interruption import Interruption
-from loraone.runs.keeper import NOT_USED, Keeper
+from loraone.runs.keeper import UNFIT, Keeper
 from loraone.runs.layer_measurement import LayerMeasurement
 from loraone.runs.step_0 import report_step_0
 from loraone.runs.workspace import Workspace
@@ -78,10 +78,8 @@ class FineTuning:
     def __init__(
         self, spec: RunSpec, workspace: Workspace, output: Path | None, keeper: Keeper
     ) -> None:
-        self.spec = spec
-        self.workspace = workspace
-        self.output = output
-        self.keeper = keeper
+        self.spec, self.workspace = spec, workspace
+        self.output, self.keeper = output, keeper
         self.method = catalog.METHODS[spec.method.name]
         self.measurement = LayerMeasurement(spec, workspace)
 
@@ -137,8 +135,8 @@ class FineTuning:
         return Begun(trainable, _count(trainable), report)
 
     def _go_on(self, kept: Checkpoint) -> Generator[Event, None, Begun | None]:
-        """Stand where an earlier attempt stood, and say again what it said; None where that is not
-        possible, and the run begins anew."""
+        """Stand where an earlier attempt stood, and say again what it said. Where that is not
+        possible it goes on from the checkpoint before; None without one: the run begins anew."""
         spec, workspace = self.spec, self.workspace
         try:
             trainable = self._trainable(part("beginning", kept.begin))
@@ -147,12 +145,13 @@ class FineTuning:
             course.unpack(kept.course)
             report = next(e for e in kept.events if isinstance(e, InitReport))
             last = next(e for e in kept.events[::-1] if isinstance(e, Metric))
-        except (KeyError, TypeError, ValueError, StopIteration) as error:
-            yield Note(NOT_USED.format(error))
-            self.keeper.begin_anew()
+        except UNFIT as error:
+            yield Note(self.keeper.refuse(kept, error))
             workspace.forget()  # something of it may be in the model
             yield from workspace.prepare(spec)
-            return None
+            before, refused = self._find()
+            yield from map(Note, refused)
+            return None if before is None else (yield from self._go_on(before))
         yield Resumed(course.step, len(kept.events))
         yield from kept.events
         yield Progress("train", course.step, spec.training.steps)
@@ -186,16 +185,18 @@ class FineTuning:
         """What an earlier attempt has left, at whose start the workspace then is; why what is there
         cannot be used."""
         workspace = self.workspace
-        kept, refused = self.keeper.find(workspace.prepared.fingerprint, workspace.device)
-        if kept is None:
-            return None, refused
-        try:
-            start = StartingPoint.unpacked_whole(part("start", kept.begin), self.spec.rank)
-            workspace.go_on_from(self.spec, start)
-        except (KeyError, TypeError, ValueError) as error:
-            self.keeper.begin_anew()
-            return None, [*refused, NOT_USED.format(error)]
-        return kept, refused
+        inputs, notes = workspace.prepared.fingerprint, list[str]()
+        while True:
+            kept, refused = self.keeper.find(inputs, workspace.device)
+            notes += refused
+            if kept is None:
+                return None, notes
+            try:
+                start = StartingPoint.unpacked_whole(part("start", kept.begin), self.spec.rank)
+                workspace.go_on_from(self.spec, start)
+                return kept, notes
+            except UNFIT as error:
+                notes.append(self.keeper.refuse(kept, error))
 
     def _take_gradient(self) -> Iterator[Event]:
         """The one-step gradient, as many of its triplets as are needed, and how sure they are."""

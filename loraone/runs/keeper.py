@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 
 from loraone.events import Event, Note
 from loraone.linalg.packed import Packed
+from loraone.memory import ran_out
 from loraone.runs.checkpoints import Checkpoint, Checkpoints
 from loraone.runs.environment import arithmetic
 from loraone.runs.interruption import InterruptedRunError, Interruption
@@ -22,6 +23,8 @@ from loraone.training.course import Course
 from loraone.training.loop import Between
 
 T = TypeVar("T")
+# Why a checkpoint that could be read cannot be gone on from. Memory that ran out is no such reason.
+UNFIT = (LookupError, TypeError, ValueError, RuntimeError, StopIteration)
 NOT_USED = "a checkpoint was not used: {}"
 
 
@@ -42,27 +45,34 @@ class Keeper:
 
     def find(self, inputs: str, device: torch.device) -> tuple[Checkpoint | None, list[str]]:
         """What an earlier attempt left, where it had the same spec and the same ``inputs``; why
-        something that is there cannot be used, or with what caution."""
+        something that is there cannot be used, or with what caution.
+
+        Asked again it finds what is before those that were refused."""
         if self._folder is None:
             return None, []
         identity = {"spec": result_key(self._spec), "model or data": inputs}
         now = arithmetic(device)
-        self._checkpoints = Checkpoints(self._folder, identity, now)
+        if self._checkpoints is None:
+            self._checkpoints = Checkpoints(self._folder, identity, now)
         found, refused = self._checkpoints.find()
         notes = [NOT_USED.format(reason) for reason in refused]
-        if found is None:
-            self._checkpoints.clear()
-        elif found.arithmetic != now:
+        if found is not None and found.arithmetic != now:
             notes.append(
                 "the run goes on with other software or another device than it was begun with: its "
                 "last digits may be others"
             )
         return found, notes
 
-    def begin_anew(self) -> None:
-        """Nothing that is there is of use."""
-        if self._checkpoints is not None:
-            self._checkpoints.clear()
+    def refuse(self, found: Checkpoint, error: Exception) -> str:
+        """It was found, but cannot be gone on from; how that is said.
+
+        Raises the error where memory ran out: another time there may be enough.
+        """
+        if ran_out(error):
+            raise error
+        assert self._checkpoints is not None
+        self._checkpoints.refuse(found)
+        return NOT_USED.format(f"{found.name}: {type(error).__name__}: {error}")
 
     def noted(self, steps: Generator[Event, None, T]) -> Generator[Event, None, T]:
         """``steps``, whose events a run that goes on from a later checkpoint will say again."""

@@ -102,6 +102,8 @@ ENDED: list[tuple[str, dict[str, Any] | None, float, bool]] = [
     ("failed", {"code": "training-stopped"}, 0, False),
     ("failed", {"code": "lost"}, 1, True),
     ("failed", {"code": "limit"}, 1, True),
+    ("failed", {"code": "disk-full"}, 1, True),
+    ("failed", {"code": "internal"}, 1, True),
     ("failed", {"code": "limit"}, 8, False),
 ]
 

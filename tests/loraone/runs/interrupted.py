@@ -10,9 +10,18 @@ from loraone.runs.interruption import InterruptedRunError, Interruption
 from loraone.runs.run import run
 from loraone.runs.workspace import Workspace
 from loraone.spec.experiment import RunSpec
+from tests.conftest import tiny_run
 from tests.loraone.runs.told import lasting
 
 AT_EVERY_STEP = 1e-9  # minutes
+
+
+def a_run(models: dict[str, Path], texts: Path, minutes: float = AT_EVERY_STEP) -> RunSpec:
+    training = {
+        "steps": 4, "batch_size": 8, "warmup_steps": 1, "eval_every": 2,
+        "checkpoint_minutes": minutes,
+    }  # fmt: skip
+    return tiny_run(models["bert"], texts, "lora_one", training=training)
 
 
 def until(

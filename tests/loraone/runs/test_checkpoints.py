@@ -19,11 +19,9 @@ from loraone.runs.checkpoints import Checkpoints
 from loraone.runs.interruption import Interruption
 from loraone.runs.run import run
 from loraone.runs.workspace import Workspace
-from loraone.spec.experiment import RunSpec
 from loraone.training import micro_batches
-from tests.conftest import tiny_run
 from tests.loraone.runs.interrupted import (
-    AT_EVERY_STEP,
+    a_run,
     killed,
     notes,
     rest,
@@ -34,14 +32,6 @@ from tests.loraone.runs.interrupted import (
 from tests.loraone.runs.told import fresh
 
 Damage = Callable[[Path], None]
-
-
-def a_run(models: dict[str, Path], texts: Path, minutes: float = AT_EVERY_STEP) -> RunSpec:
-    training = {
-        "steps": 4, "batch_size": 8, "warmup_steps": 1, "eval_every": 2,
-        "checkpoint_minutes": minutes,
-    }  # fmt: skip
-    return tiny_run(models["bert"], texts, "lora_one", training=training)
 
 
 def bit_flipped(file: Path) -> None:

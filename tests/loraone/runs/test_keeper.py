@@ -1,0 +1,57 @@
+"""What an earlier attempt left is gone on from, or is kept for another time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from loraone.events import Failed, Finished, Metric
+from loraone.linalg.packed import Packed
+from loraone.training.course import Course
+from tests.loraone.runs.interrupted import a_run, killed, notes, rest, resumed_at
+
+
+@pytest.mark.parametrize(("unfit", "after"), [(1, [1]), (2, [])])
+@pytest.mark.parametrize("error", [RuntimeError("a kernel failed"), ValueError("no such state")])
+def test_what_cannot_be_put_up_gives_way_to_the_one_before_it_and_then_to_a_new_beginning(
+    error: Exception,
+    unfit: int,
+    after: list[int],
+    tiny_models: dict[str, Path],
+    texts_csv: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec, real, tried = a_run(tiny_models, texts_csv), Course.unpack, []
+    killed(spec, tmp_path / "kept", 3)
+
+    def unpack(course: Course, packed: Packed) -> None:
+        tried.append(course)
+        real(course, packed)
+        if len(tried) <= unfit:
+            raise error
+
+    monkeypatch.setattr(Course, "unpack", unpack)
+    said = rest(spec, tmp_path / "kept")
+    assert notes(said).count(f": {error}") == unfit
+    assert "a checkpoint was not used: step-000000002" in notes(said)
+    assert resumed_at(said) == after
+    assert isinstance(said[-1], Finished)
+    assert [event.step for event in said if isinstance(event, Metric)] == [0, 1, 2, 3, 4]
+
+
+def test_memory_that_runs_out_while_one_is_put_up_fails_the_run_and_keeps_it(
+    tiny_models: dict[str, Path], texts_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = a_run(tiny_models, texts_csv)
+    killed(spec, tmp_path / "kept", 3)
+
+    def unpack(course: Course, packed: Packed) -> None:
+        raise torch.OutOfMemoryError("out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Course, "unpack", unpack)
+        assert isinstance(rest(spec, tmp_path / "kept")[-1], Failed)
+    assert resumed_at(rest(spec, tmp_path / "kept")) == [2]
