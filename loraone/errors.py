@@ -5,6 +5,7 @@
     ├── ModelError      the model cannot be found, loaded, or has no layer to adapt
     ├── DataError       the data cannot be found, read, or lacks a named column
     ├── TrainingError   the loss stopped being a number, or the device ran out of memory
+    ├── CheckpointError what a run could go on from cannot be read at the moment
     └── ExportError     what a run writes does not read back as what was written
 
 The first three are about what was given, so they are ``ValueError`` too, as in Python and PEFT.
@@ -70,6 +71,12 @@ class TrainingError(LoraOneError):
     """Training had to stop: the loss is not finite, or memory ran out."""
 
     code = "training-stopped"
+
+
+class CheckpointError(LoraOneError):
+    """A checkpoint is there, and cannot be read at the moment; it stays for another time."""
+
+    code = "checkpoint-not-readable"
 
 
 class ExportError(LoraOneError):

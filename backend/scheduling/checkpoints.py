@@ -12,9 +12,10 @@ from sqlalchemy import select
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import ACTIVE, Run, now
+from loraone.errors import CheckpointError
 
 # A run that failed for what is no fault of its training goes on where it was when it is retried.
-RETRIED = ("lost", "limit", "disk-full", "internal")
+RETRIED = ("lost", "limit", "disk-full", "internal", CheckpointError.code)
 WAITS = timedelta(days=7)
 # On a node of a cluster nobody knows what became of a run: it was looked at within this time.
 ABANDONED = timedelta(days=30)

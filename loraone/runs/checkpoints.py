@@ -24,6 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from loraone.errors import CheckpointError
 from loraone.events import Event
 from loraone.inputs.models.digests import combined, digest
 from loraone.linalg.packed import Packed, UnfitError, separate
@@ -76,19 +77,33 @@ class Checkpoints:
         """The newest that can be used and was not refused, and why newer ones cannot.
 
         Nothing is removed: what is of no use goes when there is something to take its place.
+        Raises CheckpointError where one may be good, and none can be read now, such as of a file
+        server that is away: the first checkpoint of a run that began anew would take its place.
         """
         self._begin_anew()
-        refused = []
-        for file in self._steps()[::-1]:
+        refused: list[str] = []
+        away: OSError | None = None
+        try:
+            steps = self._steps()[::-1]
+        except OSError as error:
+            steps, away = [], error
+        for file in steps:
             if file.name in self._refused:
                 continue
             try:
                 found = self._read(file)
             except DAMAGE as error:
+                if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+                    away = error
                 refused.append(f"{file.name}: {error}")
                 continue
             self.journal = found.journal
             return found, refused
+        if away is not None:
+            raise CheckpointError(
+                f"the run's checkpoints cannot be read now: {away}",
+                hint="retry it when they can; launched again as another run it begins anew",
+            )
         return None, refused
 
     def refuse(self, found: Checkpoint) -> None:
@@ -129,7 +144,12 @@ class Checkpoints:
         self.journal = Journal(self._folder / JOURNAL)
 
     def _steps(self) -> list[Path]:
-        return sorted(self._folder.glob(STEPS))
+        """Raises OSError where it is not known what is there; a glob would find nothing then."""
+        try:
+            files = sorted(self._folder.iterdir())
+        except FileNotFoundError:
+            return []
+        return [file for file in files if file.match(STEPS)]
 
     def _unlink(self, *patterns: str) -> None:
         for file in [file for pattern in patterns for file in self._folder.glob(pattern)]:
@@ -172,6 +192,7 @@ class Checkpoints:
 
 def _load(file: Path) -> tuple[Packed, dict[str, Any], str]:
     """What was packed, what was said about it, and the digest. Raises one of :data:`DAMAGE`."""
+    file.open("rb").close()  # says what is wrong with it as the system does
     with safe_open(file, framework="pt") as opened:
         metadata = opened.metadata()
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118

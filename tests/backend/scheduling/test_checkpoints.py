@@ -104,6 +104,7 @@ ENDED: list[tuple[str, dict[str, Any] | None, float, bool]] = [
     ("failed", {"code": "limit"}, 1, True),
     ("failed", {"code": "disk-full"}, 1, True),
     ("failed", {"code": "internal"}, 1, True),
+    ("failed", {"code": "checkpoint-not-readable"}, 1, True),
     ("failed", {"code": "limit"}, 8, False),
 ]
 

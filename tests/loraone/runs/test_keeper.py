@@ -9,6 +9,7 @@ import torch
 
 from loraone.events import Failed, Finished, Metric
 from loraone.linalg.packed import Packed
+from loraone.runs.checkpoints import BEGIN, JOURNAL
 from loraone.training.course import Course
 from tests.loraone.runs.interrupted import a_run, killed, notes, rest, resumed_at
 
@@ -55,3 +56,31 @@ def test_memory_that_runs_out_while_one_is_put_up_fails_the_run_and_keeps_it(
         patch.setattr(Course, "unpack", unpack)
         assert isinstance(rest(spec, tmp_path / "kept")[-1], Failed)
     assert resumed_at(rest(spec, tmp_path / "kept")) == [2]
+
+
+@pytest.mark.parametrize("name", [BEGIN, JOURNAL, "step-000000002.safetensors"])
+def test_what_cannot_be_read_now_fails_the_run_and_is_gone_on_from_when_it_can(
+    name: str, tiny_models: dict[str, Path], texts_csv: Path, tmp_path: Path
+) -> None:
+    spec, folder = a_run(tiny_models, texts_csv), tmp_path / "kept"
+    killed(spec, folder, 3)
+    (folder / "step-000000001.safetensors").unlink()
+    away = (folder / name).rename(tmp_path / "away")
+    (folder / name).symlink_to(folder / name)  # an error of the system: too many levels
+    failed = rest(spec, folder)[-1]
+    assert isinstance(failed, Failed)
+    assert failed.code == "checkpoint-not-readable"
+    assert "Too many levels" in failed.message
+    away.rename(folder / name)
+    said = rest(spec, folder)
+    assert resumed_at(said) == [2]
+    assert isinstance(said[-1], Finished)
+
+
+def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(
+    tiny_models: dict[str, Path], texts_csv: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "kept").symlink_to(tmp_path / "kept")
+    failed = rest(a_run(tiny_models, texts_csv), tmp_path / "kept")[-1]
+    assert isinstance(failed, Failed)
+    assert failed.code == "checkpoint-not-readable"
