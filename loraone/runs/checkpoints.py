@@ -29,6 +29,8 @@ from loraone.events import Event
 from loraone.inputs.models.digests import combined, digest
 from loraone.linalg.packed import Packed, UnfitError, separate
 from loraone.runs.journal import Journal
+from loraone.spec.diff import same_result
+from loraone.spec.experiment import RunSpec
 
 # Of the files: another one is not read.
 FORMAT = 1
@@ -61,13 +63,13 @@ class Checkpoint:
 class Checkpoints:
     """Those of one run, in a folder of its own.
 
-    ``identity`` says, by what it is, all that a checkpoint must have in common with the run that
-    goes on from it.
+    A checkpoint must have the run's ``spec`` and ``inputs``, the model and data that were loaded.
     """
 
-    def __init__(self, folder: Path, identity: Mapping[str, str], arithmetic: Any) -> None:
+    def __init__(self, folder: Path, spec: RunSpec, inputs: str, arithmetic: Any) -> None:
         self._folder = folder
-        self._identity = {"checkpoint format": str(FORMAT), **identity}
+        self._spec = spec
+        self._identity = {"checkpoint format": str(FORMAT), "model or data": inputs}
         self._arithmetic = arithmetic
         self._refused: set[str] = set()
         self._begin: str | None = None
@@ -121,6 +123,7 @@ class Checkpoints:
             self._begin = self._save(self._folder / BEGIN, begin(), {})
         beside = {
             "identity": self._identity,
+            "spec": self._spec.model_dump(mode="json"),
             "arithmetic": self._arithmetic,
             "begin": self._begin,
             "journal": self.journal.write(),
@@ -161,6 +164,8 @@ class Checkpoints:
         for what, value in self._identity.items():
             if beside["identity"].get(what) != value:
                 raise UnfitError(f"it is of another {what}")
+        if not same_result(beside["spec"], self._spec):
+            raise UnfitError("it is of another spec")
         begin, found = _load(self._folder / BEGIN)[::2]
         if found != beside["begin"]:
             raise UnfitError(f"{BEGIN} is another run's")

@@ -17,7 +17,6 @@ from loraone.memory import ran_out
 from loraone.runs.checkpoints import Checkpoint, Checkpoints
 from loraone.runs.environment import arithmetic
 from loraone.runs.interruption import InterruptedRunError, Interruption
-from loraone.spec.diff import result_key
 from loraone.spec.experiment import RunSpec
 from loraone.training.course import Course
 from loraone.training.loop import Between
@@ -50,10 +49,9 @@ class Keeper:
         Asked again it finds what is before those that were refused."""
         if self._folder is None:
             return None, []
-        identity = {"spec": result_key(self._spec), "model or data": inputs}
         now = arithmetic(device)
         if self._checkpoints is None:
-            self._checkpoints = Checkpoints(self._folder, identity, now)
+            self._checkpoints = Checkpoints(self._folder, self._spec, inputs, now)
         found, refused = self._checkpoints.find()
         notes = [NOT_USED.format(reason) for reason in refused]
         if found is not None and found.arithmetic != now:

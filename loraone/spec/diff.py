@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from loraone.catalog import METHODS
+from loraone.errors import SpecError
 from loraone.spec import stored
 from loraone.spec.experiment import RunSpec
 from loraone.spec.method import MethodSpec
@@ -73,6 +74,15 @@ def result_key(spec: RunSpec) -> str:
         section, _, name = path.partition(".")
         del document[section][name]
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def same_result(document: Mapping[str, Any], spec: RunSpec) -> bool:
+    """Whether a run's spec, as an earlier release may have stored it, has the result of ``spec``:
+    a field that it knew nothing of has its default."""
+    try:
+        return result_key(stored.run(document).spec) == result_key(spec)
+    except SpecError:  # today's rules refuse it
+        return False
 
 
 def _title(name: str, title: str | None = None) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,6 +20,7 @@ from loraone.runs.interruption import Interruption
 from loraone.runs.run import run
 from loraone.runs.workspace import Workspace
 from loraone.training import micro_batches
+from tests.conftest import tiny_run
 from tests.loraone.runs.interrupted import (
     a_run,
     killed,
@@ -27,6 +28,7 @@ from tests.loraone.runs.interrupted import (
     rest,
     result,
     resumed_at,
+    told_otherwise,
     until,
 )
 from tests.loraone.runs.told import fresh
@@ -50,14 +52,11 @@ def emptied(file: Path) -> None:
 
 def of_other_form(file: Path) -> None:
     """As a release to come may write it."""
-    with safe_open(file, framework="pt") as opened:
-        said = dict(opened.metadata())
-        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    about = json.loads(said["about"])
-    about["identity"]["checkpoint format"] = "99"
-    said["about"] = json.dumps(about)
-    said["digest"] = checkpoints._digest(tensors, said["packed"], said["about"])
-    save_file(tensors, file, metadata=said)
+
+    def change(about: dict[str, Any]) -> None:
+        about["identity"]["checkpoint format"] = "99"
+
+    told_otherwise(file, change)
 
 
 def without_notes(said: list[object]) -> list[object]:
@@ -181,7 +180,7 @@ def test_two_are_kept_and_they_are_nobody_elses(
 
 def test_the_end_of_a_run_removes_its_checkpoints_and_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "kept"
-    kept = Checkpoints(folder, {}, None)
+    kept = Checkpoints(folder, tiny_run(Path("model"), Path("texts.csv")), "", None)
     kept.write(1, lambda: ({}, None), ({"weight": torch.ones(2)}, None))
     (folder / "step-000000002.new").write_bytes(b"half of it")
     kept.clear()

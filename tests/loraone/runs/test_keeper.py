@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from loraone.events import Failed, Finished, Metric
 from loraone.linalg.packed import Packed
 from loraone.runs.checkpoints import BEGIN, JOURNAL
 from loraone.training.course import Course
-from tests.loraone.runs.interrupted import a_run, killed, notes, rest, resumed_at
+from tests.loraone.runs.interrupted import a_run, killed, notes, rest, resumed_at, told_otherwise
 
 
 @pytest.mark.parametrize(("unfit", "after"), [(1, [1]), (2, [])])
@@ -84,3 +85,29 @@ def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(
     failed = rest(a_run(tiny_models, texts_csv), tmp_path / "kept")[-1]
     assert isinstance(failed, Failed)
     assert failed.code == "checkpoint-not-readable"
+
+
+def test_a_field_that_an_earlier_release_did_not_know_makes_no_other_spec(
+    tiny_models: dict[str, Path], texts_csv: Path, tmp_path: Path
+) -> None:
+    spec, folder = a_run(tiny_models, texts_csv), tmp_path / "kept"
+    killed(spec, folder, 3)
+
+    def shorten(about: dict[str, Any]) -> None:
+        del about["spec"]["training"]["halve_on_oom"], about["spec"]["measure"]["hessian"]
+
+    for file in folder.glob("step-*"):
+        told_otherwise(file, shorten)
+    assert resumed_at(rest(spec, folder)) == [2]
+
+
+def test_a_field_that_only_a_later_release_knows_makes_another(
+    tiny_models: dict[str, Path], texts_csv: Path, tmp_path: Path
+) -> None:
+    spec, folder = a_run(tiny_models, texts_csv), tmp_path / "kept"
+    killed(spec, folder, 3)
+    for file in folder.glob("step-*"):
+        told_otherwise(file, lambda about: about["spec"].update(unknown=1))
+    said = rest(spec, folder)
+    assert "it is of another spec" in notes(said)
+    assert not resumed_at(said)
