@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
@@ -161,11 +161,11 @@ def run(
             from loraone.runs.workspace import Workspace
 
             workspace = Workspace(device)
-    failed, keeping = 0, _keeping(None if TASKS[spec.task].synthetic else checkpoints)
+    failed, keeping = 0, _keeping(None if TASKS[spec.task].synthetic else checkpoints, runs)
     with keeping as kept, _opened(results) as lines, _mirroring(spec) as mirror, _bar() as bar:
         for number, run in enumerate(runs, 1):
             folder = output / f"run-{number:03d}" if output else None
-            events: Iterable[Event] | None = kept.finished(number, run)
+            events: Iterable[Event] | None = kept.finished(number, run, folder)
             if events is None:
                 its = run_spec(
                     run,
@@ -174,7 +174,7 @@ def run(
                     checkpoints=kept.checkpoints(number),
                     interruption=kept.interruption,
                 )
-                events = mirror(run, kept.noting(number, run, its))
+                events = mirror(run, kept.noting(number, run, folder, its))
             try:
                 succeeded = _follow(run, events, f"{number}/{len(runs)}", lines, bar)
             except InterruptedRunError as error:
@@ -193,9 +193,15 @@ def _opened(results: Path | None) -> AbstractContextManager[IO[str]]:
 
 
 @contextmanager
-def _keeping(folder: Path | None) -> Iterator[KeptRuns]:
+def _keeping(folder: Path | None, runs: Sequence[RunSpec]) -> Iterator[KeptRuns]:
     try:
         with KeptRuns(folder) as kept:
+            if (other := kept.of_another(runs)) is not None:
+                _complain(
+                    f"--checkpoints {folder}: {other.name} in it is of another experiment; give "
+                    "another folder, or remove that one if nobody is to go on from it"
+                )
+                raise typer.Exit(2)
             yield kept
     except Timeout as error:
         _complain(f"--checkpoints {folder}: another command keeps its own there now")

@@ -195,6 +195,16 @@ class Checkpoints:
         return found
 
 
+def left_by(folder: Path) -> Mapping[str, Any] | None:
+    """The spec, as it was stored, of the run whose checkpoints lie in a folder; None where none can
+    be read."""
+    for file in sorted(folder.glob(STEPS))[::-1]:
+        with suppress(*DAMAGE), safe_open(file, framework="pt") as opened:
+            spec: Mapping[str, Any] = json.loads(opened.metadata()["about"])["spec"]
+            return spec
+    return None
+
+
 def _load(file: Path) -> tuple[Packed, dict[str, Any], str]:
     """What was packed, what was said about it, and the digest. Raises one of :data:`DAMAGE`."""
     file.open("rb").close()  # says what is wrong with it as the system does

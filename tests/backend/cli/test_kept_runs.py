@@ -105,6 +105,49 @@ def test_a_run_whose_adapter_is_gone_is_done_again(commands: Commands) -> None:
     assert all(steps(events) == list(range(STEPS + 1)) for events in again.values())
 
 
+def test_a_run_whose_data_or_output_folder_became_another_is_done_again(
+    commands: Commands, texts_csv: Path
+) -> None:
+    kept = ("--checkpoints", str(commands.kept))
+    thread = commands.terminate_at(STEPS + 1 + 5)
+    commands.run(*kept)
+    thread.join()
+    seen = commands.results.read_text()
+    with texts_csv.open("a") as file:
+        file.write("something else,1\n")
+    thread = commands.terminate_at(STEPS + 1 + 5)
+    commands.run(*kept)
+    thread.join()
+    first = next(iter(json.loads(line)["run"] for line in seen.splitlines()))
+    mine = [json.loads(line) for line in commands.results.read_text().splitlines()]
+    old = [json.loads(line) for line in seen.splitlines()]
+    assert losses(mine, first) != losses(old, first)
+    thread = commands.terminate_at(STEPS + 1 + 5)
+    commands.run(*kept, "--output", str(commands.folder / "other"))
+    thread.join()
+    assert (commands.folder / "other" / "run-001" / "directions.safetensors").exists()
+
+
+def losses(rows: list[dict[str, Any]], run: str) -> list[Any]:
+    return [row["values"] for row in rows if row["run"] == run and row["kind"] == "metric"]
+
+
+def test_what_another_experiment_left_is_neither_used_nor_removed(commands: Commands) -> None:
+    kept = ("--checkpoints", str(commands.kept))
+    thread = commands.terminate_at(STEPS + 1 + 5)
+    commands.run(*kept)
+    thread.join()
+    before = {path: path.stat().st_mtime_ns for path in commands.kept.rglob("*.*")}
+    spec = yaml.safe_load(commands.spec.read_text())
+    for changes in ({"methods": ["lora", "pissa"]}, {"methods": ["pissa", "lora_one"]}):
+        commands.spec.write_text(yaml.safe_dump({**spec, **changes}))
+        options = ["--results", str(commands.results), *kept]
+        found = CliRunner().invoke(app, ["run", str(commands.spec), *options])
+        assert found.exit_code == 2
+        assert "is of another experiment; give another folder" in " ".join(found.output.split())
+        assert {path: path.stat().st_mtime_ns for path in commands.kept.rglob("*.*")} == before
+
+
 def test_checkpoints_and_adapters_may_have_one_folder(commands: Commands) -> None:
     out = commands.folder / "out"
     thread = commands.terminate_at(STEPS + 1 + 5)
