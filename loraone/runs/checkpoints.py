@@ -78,11 +78,12 @@ class Checkpoints:
     def find(self) -> tuple[Checkpoint | None, list[str]]:
         """The newest that can be used and was not refused, and why newer ones cannot.
 
-        Nothing is removed: what is of no use goes when there is something to take its place.
+        No checkpoint is removed: what is of no use goes when there is something to take its place.
         Raises CheckpointError where one may be good, and none can be read now, such as of a file
         server that is away: the first checkpoint of a run that began anew would take its place.
         """
         self._begin_anew()
+        self._unlink(*UNFINISHED)  # of a process that was killed while it wrote
         refused: list[str] = []
         away: OSError | None = None
         try:

@@ -14,6 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from loraone.events import Finished, Metric
+from loraone.linalg.packed import Packed
 from loraone.runs import checkpoints
 from loraone.runs.checkpoints import Checkpoints
 from loraone.runs.interruption import Interruption
@@ -34,6 +35,15 @@ from tests.loraone.runs.interrupted import (
 from tests.loraone.runs.told import fresh
 
 Damage = Callable[[Path], None]
+ONE: Packed = ({"weight": torch.ones(2)}, None)
+
+
+def nothing() -> Packed:
+    return {}, None
+
+
+def some(folder: Path) -> Checkpoints:
+    return Checkpoints(folder, tiny_run(Path("model"), Path("texts.csv")), "", "a machine")
 
 
 def bit_flipped(file: Path) -> None:
@@ -178,14 +188,25 @@ def test_two_are_kept_and_they_are_nobody_elses(
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
+def test_half_of_a_checkpoint_goes_when_the_run_goes_on(tmp_path: Path) -> None:
+    kept = some(tmp_path / "kept")
+    kept.write(1, nothing, ONE)
+    for name in ("begin.new", "step-000000002.new"):
+        (tmp_path / "kept" / name).write_bytes(b"half of it")
+    found, refused = kept.find()
+    assert found is not None
+    assert not refused
+    assert not list((tmp_path / "kept").glob("*.new"))
+
+
 def test_the_end_of_a_run_removes_its_checkpoints_and_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "kept"
-    kept = Checkpoints(folder, tiny_run(Path("model"), Path("texts.csv")), "", None)
-    kept.write(1, lambda: ({}, None), ({"weight": torch.ones(2)}, None))
+    kept = some(folder)
+    kept.write(1, nothing, ONE)
     (folder / "step-000000002.new").write_bytes(b"half of it")
     kept.clear()
     assert not folder.exists()
-    kept.write(1, lambda: ({}, None), ({"weight": torch.ones(2)}, None))
+    kept.write(1, nothing, ONE)
     (folder / "adapter").mkdir()
     (folder / "directions.safetensors").write_bytes(b"of an export")
     kept.clear()
