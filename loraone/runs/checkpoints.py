@@ -114,13 +114,15 @@ class Checkpoints:
         self._refused.add(found.name)
 
     def write(self, step: int, begin: Callable[[], Packed], course: Packed) -> None:
-        """Keep the training after ``step``; ``begin`` is asked for the first time.
+        """Keep the training after ``step``; ``begin`` is asked for the first time, and where
+        its file is gone.
 
         Raises OSError or SafetensorError where there is no space; what was kept before stays.
         """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._begin is None:
             self._unlink(STEPS)  # of a course that the run does not go on with
+        if self._begin is None or not (self._folder / BEGIN).exists():
             self._begin = self._save(self._folder / BEGIN, begin(), {})
         beside = {
             "identity": self._identity,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -30,10 +31,13 @@ class Journal:
     def write(self) -> dict[str, Any]:
         """Write what is new; how much of the file counts, for :meth:`read`.
 
-        Raises OSError where it cannot be written. Nothing is forgotten then.
+        Raises OSError where it cannot be written, or somebody has removed some of it. Nothing is
+        forgotten then.
         """
         opened = os.open(self._file, os.O_WRONLY | os.O_CREAT, 0o600)
         with os.fdopen(opened, "wb") as file:
+            if os.fstat(opened).st_size < self._bytes:
+                raise OSError(errno.EIO, "what the run said before is gone", str(self._file))
             file.truncate(self._bytes)  # what was written in vain, or by an attempt that went on
             file.seek(self._bytes)
             file.writelines(self._pending)

@@ -13,7 +13,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from loraone.events import Finished, Metric
+from loraone.events import Finished, Metric, Note
 from loraone.linalg.packed import Packed
 from loraone.runs import checkpoints
 from loraone.runs.checkpoints import Checkpoints
@@ -197,6 +197,28 @@ def test_half_of_a_checkpoint_goes_when_the_run_goes_on(tmp_path: Path) -> None:
     assert found is not None
     assert not refused
     assert not list((tmp_path / "kept").glob("*.new"))
+
+
+def test_a_beginning_that_somebody_removed_is_written_again(tmp_path: Path) -> None:
+    kept = some(tmp_path / "kept")
+    kept.write(1, nothing, ONE)
+    (tmp_path / "kept" / checkpoints.BEGIN).unlink()
+    kept.write(2, nothing, ONE)
+    found, refused = some(tmp_path / "kept").find()
+    assert (found and found.name, refused) == ("step-000000002.safetensors", [])
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, cut_short])
+def test_a_journal_that_somebody_shortened_is_not_filled_with_zeros(
+    damage: Damage, tmp_path: Path
+) -> None:
+    kept, file = some(tmp_path / "kept"), tmp_path / "kept" / checkpoints.JOURNAL
+    kept.journal.add(Note("said"))
+    kept.write(1, nothing, ONE)
+    damage(file)
+    with pytest.raises(OSError, match="is gone"):
+        kept.write(2, nothing, ONE)
+    assert b"\0" not in file.read_bytes()
 
 
 def test_the_end_of_a_run_removes_its_checkpoints_and_nothing_else(tmp_path: Path) -> None:
