@@ -40,8 +40,9 @@ STEPS = "step-*.safetensors"
 UNFINISHED = ("begin.new", "step-*.new")
 # The last one, and the one before it, should the last turn out to be damaged.
 KEPT = 2
-# What is left free on the disk.
-RESERVE = 10**8
+# What is left free on the disk: twice what a queue stops at (LORAONE_DISK_STOP_GB), so that no
+# checkpoint takes what a run needs to store what it measures.
+RESERVE = 2 * 10**9
 
 # What may be wrong with files that something else has written, or cut short.
 DAMAGE = (UnfitError, SafetensorError, OSError, KeyError, TypeError, ValueError)

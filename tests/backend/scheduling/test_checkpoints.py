@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from backend.scheduling import checkpoints
 from backend.scheduling.jobs import Job, Message, Sent, WorkerPreemptedError
@@ -19,6 +22,7 @@ from backend.settings import Settings
 from backend.storage.store import runs
 from backend.storage.tables import Run, now
 from loraone.events import Finished, Metric, Resumed, Started
+from loraone.runs.checkpoints import Checkpoints
 from tests.backend.scheduling.fakes import (
     Begin,
     BreakableDatabase,
@@ -31,6 +35,7 @@ from tests.backend.scheduling.fakes import (
     steps,
     wait,
 )
+from tests.conftest import tiny_run
 
 
 def metric(step: int) -> Metric:
@@ -119,6 +124,16 @@ def test_a_node_keeps_for_a_month_what_nobody_goes_on_from(tmp_path: Path) -> No
         os.utime(folder, (at, at))
     checkpoints.trim(settings)
     assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_no_checkpoint_takes_the_space_that_the_queue_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = int(1.5e9 * Settings(home=tmp_path).disk_stop_gb)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    kept = Checkpoints(tmp_path, tiny_run(tmp_path, tmp_path / "texts.csv"), "", None)
+    with pytest.raises(OSError, match="No space left"):
+        kept.write(1, lambda: ({}, None), ({"weight": torch.ones(2)}, None))
 
 
 def test_checkpoints_go_with_the_end_of_their_run(work: Work, database: BreakableDatabase) -> None:
