@@ -6,7 +6,7 @@ where it is right within a factor of two.
 
 from __future__ import annotations
 
-from loraone.linalg.sizes import OVERSAMPLING, PROBES, STEPS
+from loraone.linalg.sizes import OVERSAMPLING, PROBES, STEPS, TOP_OF_WEIGHT
 from loraone.runs.device_benchmark import DeviceBenchmark, svd_operations
 from loraone.spec.measure import SpectraKnown, whole_gradient, whole_weight
 
@@ -16,8 +16,6 @@ _BLOCKS, _BLOCKS_OF_HALF, _BLOCKS_OF_VALUES = 5, 3, 16
 # Products with a few vectors read the matrix for little arithmetic: an operation takes two (12
 # vectors) to four (16) times as long as one of a large product.
 _THIN = 3.0
-# Values of a weight that are computed where not all are.
-_OF_WEIGHT = 16
 
 
 def top(m: int, n: int, r: int, speed: DeviceBenchmark) -> float:
@@ -56,7 +54,7 @@ def of_weight(m: int, n: int, known: SpectraKnown, speed: DeviceBenchmark) -> fl
         return 0.0
     if whole_weight(known, min(m, n)):
         return all_values(m, n, speed)
-    return _krylov(m, n, _OF_WEIGHT, _BLOCKS_OF_VALUES, speed) + _estimate(m, n, speed)
+    return _krylov(m, n, TOP_OF_WEIGHT, _BLOCKS_OF_VALUES, speed) + _estimate(m, n, speed)
 
 
 def _krylov(m: int, n: int, r: int, blocks: int, speed: DeviceBenchmark) -> float:

@@ -18,15 +18,12 @@ from torch import Tensor
 from loraone.events import Progress
 from loraone.inputs.models.targets import TargetLayer
 from loraone.linalg.density import estimated_spectrum
-from loraone.linalg.sizes import VERSION
+from loraone.linalg.sizes import TOP_OF_WEIGHT, VERSION
 from loraone.linalg.spectra import Spectrum, singular_values
 from loraone.linalg.svd import top_values
 from loraone.progress import Steps
 from loraone.runs.prepared import Prepared
 from loraone.spec.measure import SpectraKnown, whole_weight
-
-# What is computed of large ones, unless all is asked for: as many values as ranks that are usual.
-TOP = 16
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +35,7 @@ def measure_weights(ready: Prepared, folder: Path | None, known: SpectraKnown) -
     layers = ready.loaded.layers
     for done, layer in enumerate(layers):
         side = min(layer.shape)
-        top = side if whole_weight(known, side) else min(TOP, side)
+        top = side if whole_weight(known, side) else min(TOP_OF_WEIGHT, side)
         before = ready.weight_spectra.get(layer.name)
         if before is not None and before.known == top:
             continue

@@ -26,10 +26,11 @@ class OriginalWeights(Mapping[str, Tensor]):
     def __init__(self, loaded: LoadedModel, spec: ModelSpec) -> None:
         self._layers = {layer.name: layer for layer in loaded.layers if layer.quantised}
         self._spec = spec
+        self._files: CheckpointFiles | None = None
 
     def __getitem__(self, name: str) -> Tensor:
         layer, dtype = self._layers[name], getattr(torch, self._spec.dtype)
-        files = CheckpointFiles(self._spec)
+        files = self._files = self._files or CheckpointFiles(self._spec)
         for key in files.named(f"{name}.weight"):
             weight = _turned(files.tensor(key), layer).to(dtype)
             if weight.shape == layer.shape and requantised(layer.module, weight):

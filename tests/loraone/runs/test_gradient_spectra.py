@@ -48,7 +48,7 @@ def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiny matrices count as large ones."""
     monkeypatch.setattr(measure, "SMALL", 0)
     monkeypatch.setattr(measure, "SMALL_WEIGHT", 0)
-    monkeypatch.setattr(weight_spectra, "TOP", 2)
+    monkeypatch.setattr(weight_spectra, "TOP_OF_WEIGHT", 2)
 
 
 @pytest.mark.parametrize(("tokens", "whole"), [(599, False), (600, True)])
