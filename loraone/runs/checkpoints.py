@@ -50,15 +50,15 @@ DAMAGE = (UnfitError, SafetensorError, OSError, KeyError, TypeError, ValueError)
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a run goes on from, by the ``name`` of its file; ``arithmetic`` says what it was
-    computed with."""
+    """What a run goes on from, by the ``name`` of its file; ``arithmetics`` says what it was
+    computed with, from its beginning."""
 
     name: str
     begin: Packed
     course: Packed
     journal: Journal
     events: list[Event]
-    arithmetic: Any
+    arithmetics: list[Any]
 
 
 class Checkpoints:
@@ -71,7 +71,7 @@ class Checkpoints:
         self._folder = folder
         self._spec = spec
         self._identity = {"checkpoint format": str(FORMAT), "model or data": inputs}
-        self._arithmetic = arithmetic
+        self._arithmetics = [arithmetic]
         self._refused: set[str] = set()
         self._begin: str | None = None
         self.journal = Journal(folder / JOURNAL)
@@ -102,6 +102,8 @@ class Checkpoints:
                 refused.append(f"{file.name}: {error}")
                 continue
             self.journal = found.journal
+            now = self._arithmetics
+            self._arithmetics = [one for one in found.arithmetics if one not in now] + now
             return found, refused
         if away is not None:
             raise CheckpointError(
@@ -128,7 +130,7 @@ class Checkpoints:
         beside = {
             "identity": self._identity,
             "spec": self._spec.model_dump(mode="json"),
-            "arithmetic": self._arithmetic,
+            "arithmetics": self._arithmetics,
             "begin": self._begin,
             "journal": self.journal.write(),
         }
@@ -148,6 +150,7 @@ class Checkpoints:
 
     def _begin_anew(self) -> None:
         self._begin = None
+        self._arithmetics = self._arithmetics[-1:]
         self.journal = Journal(self._folder / JOURNAL)
 
     def _steps(self) -> list[Path]:
@@ -175,7 +178,7 @@ class Checkpoints:
             raise UnfitError(f"{BEGIN} is another run's")
         journal, events = Journal.read(self._folder / JOURNAL, beside["journal"])
         self._begin = found
-        return Checkpoint(file.name, begin, course, journal, events, beside["arithmetic"])
+        return Checkpoint(file.name, begin, course, journal, events, beside["arithmetics"])
 
     def _save(self, file: Path, packed: Packed, beside: Mapping[str, Any]) -> str:
         """Write a file that is there as a whole or not at all; its digest."""

@@ -54,10 +54,10 @@ class Keeper:
             self._checkpoints = Checkpoints(self._folder, self._spec, inputs, now)
         found, refused = self._checkpoints.find()
         notes = [NOT_USED.format(reason) for reason in refused]
-        if found is not None and found.arithmetic != now:
+        if found is not None and any(other != now for other in found.arithmetics):
             notes.append(
-                "the run goes on with other software or another device than it was begun with: its "
-                "last digits may be others"
+                "the run goes on with other software or another device than it was computed with "
+                "before, if only in part: its last digits may be others"
             )
         return found, notes
 

@@ -10,6 +10,7 @@ import torch
 
 from loraone.events import Failed, Finished, Metric
 from loraone.linalg.packed import Packed
+from loraone.runs import keeper
 from loraone.runs.checkpoints import BEGIN, JOURNAL
 from loraone.training.course import Course
 from tests.loraone.runs.interrupted import a_run, killed, notes, rest, resumed_at, told_otherwise
@@ -111,3 +112,13 @@ def test_a_field_that_only_a_later_release_knows_makes_another(
     said = rest(spec, folder)
     assert "it is of another spec" in notes(said)
     assert not resumed_at(said)
+
+
+def test_what_was_computed_on_two_machines_says_so_however_often_it_goes_on(
+    tiny_models: dict[str, Path], texts_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, folder, said = a_run(tiny_models, texts_csv), tmp_path / "kept", []
+    for step, machine in [(1, "one"), (2, "one"), (3, "two"), (4, "two"), (4, "one")]:
+        monkeypatch.setattr(keeper, "arithmetic", lambda _, machine=machine: [machine])
+        said.append("another device" in notes(killed(spec, folder, step)))
+    assert said == [False, False, True, True, True]
