@@ -89,6 +89,7 @@ def _store(session: Session, run: Run, event: Event, artifacts: Path) -> None:
             elif len(run.notes) < MAX_NOTES:
                 run.notes = [*run.notes, event.message[:MAX_NOTE]]
         case Resumed():
+            runs.went_on(run, event.step)
             said = f"went on after step {event.step} from the checkpoint of an earlier attempt"
             run.notes = [*run.notes, said]
             run.environment = {**(run.environment or {}), "resumed_after_step": event.step}

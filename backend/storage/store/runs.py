@@ -32,6 +32,8 @@ from backend.storage.tables import (
 from backend.storage.versions import TOUCHES
 
 MAX_LOST = 3
+# So often in a row may a run be preempted and come no further; then it counts as lost.
+MAX_PREEMPTED = 3
 # Before its second and its third attempt a lost run waits so long.
 BACKOFF = (timedelta(seconds=2), timedelta(seconds=10))
 # What no list of runs shows is not read for one.
@@ -145,13 +147,19 @@ def requeue(session: Session, run: Run, reason: str) -> None:
 
 
 def preempt(session: Session, run: Run, reason: str) -> None:
-    """Its worker was asked to end: queue the run again, as often as that happens."""
+    """Its worker was asked to end: queue the run again, as often as that happens as long as the run
+    comes further. What ends its worker each time before that may be the run's own doing."""
+    run.preempted += 1
+    if run.preempted >= MAX_PREEMPTED:
+        lose(session, run, f"{reason}, {run.preempted} times before the run came any further")
+        return
     requeue(session, run, f"{reason}; queued again, and goes on from its checkpoint if it has one")
     run.not_before = now() + BACKOFF[0]
 
 
 def lose(session: Session, run: Run, reason: str) -> None:
-    """A worker or the server died under the run: queue it again, at most ``MAX_LOST`` times."""
+    """A worker or the server died under the run: queue it again, at most ``MAX_LOST`` times
+    from where it last went on."""
     run.lost += 1
     if run.lost < MAX_LOST:
         requeue(session, run, f"{reason}; queued again ({run.lost} of {MAX_LOST})")
@@ -165,11 +173,19 @@ def lose(session: Session, run: Run, reason: str) -> None:
     finish(session, run, "failed", error=error)
 
 
+def went_on(run: Run, step: int) -> None:
+    """An attempt goes on from this step: losses before the run came so far do not count."""
+    if step > run.reached:
+        run.reached = step
+        run.lost = run.preempted = 0
+
+
 def retry(session: Session, run: Run) -> bool:
     """Queue a run again that has ended; False where it has not."""
     if run.status in ACTIVE:
         return False
-    run.lost = 0
+    run.lost = run.preempted = 0
+    run.reached = -1
     run.queued_at = now()
     requeue(session, run, "retried by a user")
     return True

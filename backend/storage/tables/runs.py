@@ -48,6 +48,10 @@ class Run(Base):
     attempt: Mapped[int] = mapped_column(default=0)
     # How often a worker or the server died under the run; attempts also count orderly restarts.
     lost: Mapped[int] = mapped_column(default=0)
+    # The last step that an attempt went on from, -1 before any; how often the run was lost or its
+    # worker was asked to end is counted from there.
+    reached: Mapped[int] = mapped_column(default=-1, server_default="-1")
+    preempted: Mapped[int] = mapped_column(default=0, server_default="0")
     last_seq: Mapped[int] = mapped_column(default=-1)
     lane: Mapped[str | None] = mapped_column(String(40))
     phase: Mapped[str | None] = mapped_column(String(40))

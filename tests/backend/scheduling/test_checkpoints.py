@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ from backend.scheduling.jobs import Job, Message, Sent, WorkerPreemptedError
 from backend.scheduling.watch import LimitError, Watch
 from backend.scheduling.work import Work
 from backend.settings import Settings
-from backend.storage.store import runs
+from backend.storage.store import results, runs
 from backend.storage.tables import Run, now
 from loraone.events import Finished, Metric, Resumed, Started
 from loraone.runs.checkpoints import Checkpoints
@@ -70,19 +70,48 @@ def test_a_worker_that_is_asked_to_end_costs_its_run_nothing_and_no_step_is_told
     assert first.checkpoints == second.checkpoints, "both attempts have one folder"
 
 
-def test_a_preempted_run_waits_a_moment_and_may_be_preempted_as_often_as_it_happens(
-    database: BreakableDatabase,
-) -> None:
+def attempts(
+    database: BreakableDatabase, end: Callable[..., None], went_on: Sequence[int | None]
+) -> Run:
+    """Attempts at a run, each of which goes on from a step, or begins, and ends in this way."""
     (key,) = launch(database)
-    for _ in range(2 * runs.MAX_LOST):
+    for step in went_on:
         with database.write() as session:
             run = session.get_one(Run, key)
             runs.begin(session, run, "CPU")
-            runs.preempt(session, run, "the worker was asked to end")
-    found = read(database, key)
-    assert (found.status, found.lost, found.attempt) == ("queued", 0, 6)
+            for seq, event in enumerate([] if step is None else [Started({}), Resumed(step, 1)]):
+                assert results.append(session, key, run.attempt, seq, event, Path())
+            end(session, run, "the worker was asked to end")
+            if run.status != "queued":
+                break
+    return read(database, key)
+
+
+def test_a_preempted_run_waits_a_moment_and_may_be_preempted_as_often_as_it_comes_further(
+    database: BreakableDatabase,
+) -> None:
+    found = attempts(database, runs.preempt, [None, None, 0, 0, 10, 10, 20, 20])
+    assert (found.status, found.lost, found.attempt) == ("queued", 0, 8)
     assert found.not_before is not None
     assert "goes on from its checkpoint" in (found.reason or "")
+
+
+@pytest.mark.parametrize("step", [None, 10])
+def test_a_run_that_is_preempted_each_time_before_it_comes_further_is_lost(
+    step: int | None, database: BreakableDatabase
+) -> None:
+    found = attempts(database, runs.preempt, [None, None, *[step] * 10])
+    assert (found.status, found.error and found.error["code"]) == ("failed", "lost")
+    assert found.attempt == runs.MAX_PREEMPTED + runs.MAX_LOST - 1 + (0 if step is None else 2)
+
+
+def test_losses_are_counted_from_where_the_run_last_went_on(database: BreakableDatabase) -> None:
+    found = attempts(database, runs.lose, [None, None, 10, 10, 20, 30, 30])
+    assert (found.status, found.lost) == ("queued", 2)
+    found = attempts(database, runs.lose, [None, 10, 10, 5, 10])
+    assert (found.status, found.attempt) == ("failed", 4), (
+        "one that goes on earlier came no further"
+    )
 
 
 def test_what_is_said_again_is_no_flood(tmp_path: Path) -> None:
