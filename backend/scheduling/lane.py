@@ -41,8 +41,6 @@ ends = logging.getLogger("loraone.runs")
 
 # How often a lane checks whether its run is still wanted, and how often it says that it lives.
 CHECK_S, BEAT_S = 1.0, 5.0
-# How long a worker may take to end with a checkpoint, less than those wait who stop a server.
-GRACE_S = 8.0
 
 
 class Lane:
@@ -76,7 +74,7 @@ class Lane:
         :meth:`join` waits for that, and so does whoever asks again."""
         self.stopping.set()
         if self._patient_until is None:
-            self._patient_until = time.monotonic() + GRACE_S
+            self._patient_until = time.monotonic() + self._work.settings.grace_seconds
             self.worker.terminate()
         elif time.monotonic() > self._patient_until:
             self.worker.kill()

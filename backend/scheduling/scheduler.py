@@ -54,6 +54,12 @@ class Scheduler:
             log.warning("the queue cannot be run yet: %s", error.orig)
         self._thread.start()
 
+    def begin_to_stop(self) -> None:
+        """Ask the workers to end, and wait for none of them: :meth:`stop` does."""
+        self._stopping.set()
+        for lane in list(self._lanes.values()):
+            lane.stop()
+
     def stop(self) -> None:
         """Stop all lanes; what was running goes back into the queue."""
         self._stopping.set()

@@ -82,6 +82,13 @@ class Settings(QuotaSettings):
         le=10_000,
         description="A worker that sends no heartbeat for this long is terminated",
     )
+    grace_seconds: float = Field(
+        8,
+        ge=1,
+        le=600,
+        description="Time for a checkpoint that a run has when the server stops; whoever ends the "
+        "server's processes should wait 10 s longer",
+    )
     memory_limit_gb: float = Field(
         0, ge=0, le=100_000, description="Host memory that a run may use; 0: no limit"
     )

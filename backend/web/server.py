@@ -83,8 +83,10 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Lifespan's shutdown comes too late: uvicorn would wait for the streams first."""
+        """Lifespan's shutdown comes too late: uvicorn would wait for the streams first, and those
+        checkpoints would have less time that are kept meanwhile."""
         self._app.state.feed.stop()
+        self._app.state.scheduler.begin_to_stop()
         await super().shutdown(sockets)
 
     def _loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

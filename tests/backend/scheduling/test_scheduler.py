@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -204,3 +205,31 @@ def test_stopping_puts_every_run_back_and_lets_go_of_all_devices(
         assert run.reason == "the server was stopped during the run"
     assert all(worker.closed for worker in executor.workers.values())
     assert executor.stopped
+
+
+def test_workers_are_asked_to_end_before_anybody_waits_for_them(
+    begin: Begin, database: Database
+) -> None:
+    (key,) = launch(database)
+    executor = FakeExecutor(hang, CPU)
+    scheduler = begin(executor)
+    driving(executor, database, key)
+    scheduler.begin_to_stop()
+    wait(lambda: read(database, key).status == "queued")
+    assert not executor.stopped
+    scheduler.stop()
+    assert executor.stopped
+
+
+def test_a_worker_that_does_not_end_has_as_long_as_the_setting_says(
+    begin: Begin, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (key,) = launch(database)
+    monkeypatch.setattr(FakeWorker, "terminate", lambda worker: None)  # it is at a long step
+    executor = FakeExecutor(hang, CPU)
+    scheduler = begin(executor, grace_seconds=1)
+    driving(executor, database, key)
+    began = time.monotonic()
+    scheduler.stop()
+    assert 1 <= time.monotonic() - began < 5
+    assert read(database, key).status == "queued"
