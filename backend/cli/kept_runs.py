@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from filelock import FileLock
 
 from loraone.errors import LoraOneError
-from loraone.events import Artifact, Event, Finished, from_json, to_json
+from loraone.events import Artifact, Event, Finished, Note, from_json, to_json
 from loraone.runs.interruption import Interruption
 from loraone.spec.diff import same_result
 from loraone.spec.experiment import RunSpec
@@ -34,6 +34,7 @@ class KeptRuns:
         self._folder = folder
         self._left = ExitStack()
         self.interruption = Interruption()
+        self._warned = False
         if folder is not None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -101,14 +102,23 @@ class KeptRuns:
             said.append(json.dumps(to_json(event)))
             if isinstance(event, Finished):
                 about = _known_by(spec.model_dump(mode="json"), output, local, _hub(spec))
-                self._note(self._file(self._folder, number), [json.dumps(about), *said])
+                yield from self._noted(self._file(self._folder, number), [json.dumps(about), *said])
             yield event
 
-    def _note(self, file: Path, said: Sequence[str]) -> None:
+    def _noted(self, file: Path, said: Sequence[str]) -> Iterator[Note]:
+        """Write it down; a note, once, where that is not possible, such as on a full disk: the
+        run is at its end all the same."""
         new = file.with_suffix(".new")
-        new.touch(mode=0o600)
-        new.write_text("\n".join(said) + "\n", "utf-8")
-        new.replace(file)
+        try:
+            new.touch(mode=0o600)
+            new.write_text("\n".join(said) + "\n", "utf-8")
+            new.replace(file)
+        except OSError as error:
+            with suppress(OSError):
+                new.unlink(missing_ok=True)
+            if not self._warned:
+                yield Note(f"the same command would do this run again: {error}")
+            self._warned = True
 
     def clear(self, count: int) -> None:
         """All so many runs have succeeded: nothing is left to go on from."""

@@ -181,6 +181,8 @@ def run(
                 console.print(f"{run.title}: {error}; the same command goes on from its checkpoint")
                 raise typer.Exit(TERMINATED) from error
             failed += not succeeded
+            if kept.interruption.ending:  # and this run came to its end before it could
+                raise typer.Exit(TERMINATED)
         if not failed:
             kept.clear(len(runs))
     console.print(f"{len(runs) - failed} of {len(runs)} runs succeeded")

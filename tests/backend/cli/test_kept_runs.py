@@ -16,7 +16,8 @@ from filelock import FileLock
 from typer.testing import CliRunner
 
 from backend.cli.commands import app
-from loraone.events import Event, Finished, Metric, Progress, Resumed, from_json
+from loraone.events import Event, Failed, Finished, Metric, Note, Progress, Resumed, from_json
+from loraone.runs.checkpoints import Checkpoints
 from tests.conftest import tiny_experiment
 from tests.loraone.runs.interrupted import result
 
@@ -168,3 +169,28 @@ def test_two_commands_do_not_share_a_folder(commands: Commands) -> None:
     assert found.exit_code == 2
     assert "another command keeps its own there now" in " ".join(found.output.split())
     assert commands.results.read_text() == "what the other one writes"
+
+
+def test_a_run_that_cannot_be_noted_is_one_note_and_no_failure(commands: Commands) -> None:
+    for number in (1, 2):
+        (commands.kept / f"run-00{number}.new").mkdir(parents=True)  # as good as a full disk
+    code, said = commands.run("--checkpoints", str(commands.kept))
+    assert code == 0
+    assert all(isinstance(events[-1], Finished) for events in said.values())
+    notes = [e.message for events in said.values() for e in events if isinstance(e, Note)]
+    assert len([note for note in notes if "the same command would do this run again" in note]) == 1
+
+
+def test_a_command_ends_after_a_run_that_failed_instead_of_ending_as_it_was_asked(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(Checkpoints, "write", fail)
+    thread = commands.terminate_at(5)
+    code, said = commands.run("--checkpoints", str(commands.kept))
+    thread.join()
+    assert code == 128 + signal.SIGTERM
+    ((_, events),) = said.items()
+    assert isinstance(events[-1], Failed)
