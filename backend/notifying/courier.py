@@ -67,6 +67,7 @@ class _Unfit(Exception):  # noqa: N818 - the address is, and it is said
 
 def main() -> None:
     """Read all lines, answer each when it is done."""
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # a batch system warns all processes
     _limit()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     sys.stdout = sys.stderr  # whatever prints

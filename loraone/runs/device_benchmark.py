@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -90,6 +91,7 @@ def _best(work: Callable[[], None]) -> float:
 
 def main() -> None:
     """Measure and print."""
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # a batch system warns all processes
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=None)
