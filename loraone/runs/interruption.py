@@ -9,9 +9,8 @@ from contextlib import contextmanager
 class InterruptedRunError(Exception):
     """The run was asked to end, and goes on from its checkpoint another time."""
 
-    def __init__(self, step: int | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__("the run was asked to end")
-        self.step = step
 
 
 class Interruption:

@@ -108,7 +108,7 @@ class Keeper:
             self._last = time.monotonic()
             self._interruption.answered()
             if self._interruption.ending:
-                raise InterruptedRunError(course.step)
+                raise InterruptedRunError
 
         return keep
 
