@@ -43,7 +43,17 @@ _MOST_NAMES = 200
 _OWN_IDS = ("id", "experiment_id", "run_id")
 # Who owns it on this server, and where a run stood in its queue, says nothing on another one.
 _PEOPLE = ("owner_id", "private", "person_id", "mentions")
-_QUEUE = ("not_before", "busy_seconds", "lane", "phase", "heartbeat_at", "last_seq", "priority")
+_QUEUE = (
+    "not_before",
+    "busy_seconds",
+    "lane",
+    "phase",
+    "heartbeat_at",
+    "last_seq",
+    "priority",
+    "reached",
+    "preempted",
+)
 
 # What follows from the runs of an experiment, or from the rest of a run, is derived anew.
 _DERIVED = (*summaries.COLUMNS, *settling.COLUMNS, "device")
