@@ -47,7 +47,8 @@ def test_nothing_that_is_sent_has_an_answer_that_is_not_documented(
     reader = server.reader()
     computed = sum(reader.cpu_times()[:2])
     assert len(server.fuzz(phases, tmp_path, seconds=16)) > 20
-    assert sum(reader.cpu_times()[:2]) - computed > 0.5, "it has answered"
+    # Far below what two dozen answers take, also where other processes had most of the cores.
+    assert sum(reader.cpu_times()[:2]) - computed > 0.1, "it has answered"
 
 
 @pytest.mark.sqlite
