@@ -142,7 +142,7 @@ def draw_heatmap(
         quantity=quantity,
         outlined=layer,
         experts=experts,
-        unused=of_run.without_gradient,
+        unused=queries.without_gradient(session, of_run.run_id) if experts else (),
         theme=theme,
     )
     return answer(drawn, table, format, f"layers-{quantity}-{scalar}")

@@ -116,25 +116,18 @@ def scalar(session: Session, run_id: int, quantity: str, name: str) -> dict[int,
 
 def effective_rank_errors(session: Session, run_id: int, quantity: str) -> dict[int, float]:
     """The standard errors of effective ranks that are estimates, by layer index."""
-    error = SpectrumRow.effective_rank_error
-    rows = session.execute(
-        select(SpectrumRow.layer, error).where(
-            SpectrumRow.run_id == run_id, SpectrumRow.quantity == quantity
-        )
-    )
-    return {
-        int(layer): value for layer, value in rows if value is not None and math.isfinite(value)
-    }
+    found = scalar(session, run_id, quantity, "effective_rank_error")
+    return {layer: value for layer, value in found.items() if value is not None}
 
 
 @dataclass(frozen=True)
 class LayerScalars:
     """A scalar of a run's layers by their index, the standard errors of those that are estimates,
-    and the layers whose gradient is exactly zero: experts that got no token."""
+    and whose run's they are: of none where no run has it."""
 
     values: dict[int, float | None]
     errors: dict[int, float]
-    without_gradient: list[int]
+    run_id: int | None
 
 
 def first_scalar(session: Session, run_ids: list[int], quantity: str, name: str) -> LayerScalars:
@@ -143,12 +136,14 @@ def first_scalar(session: Session, run_ids: list[int], quantity: str, name: str)
         if values := scalar(session, run_id, quantity, name):
             estimated = name == "effective_rank"
             errors = effective_rank_errors(session, run_id, quantity) if estimated else {}
-            return LayerScalars(values, errors, without_gradient(session, run_id))
-    return LayerScalars({}, {}, [])
+            return LayerScalars(values, errors, run_id)
+    return LayerScalars({}, {}, None)
 
 
-def without_gradient(session: Session, run_id: int) -> list[int]:
+def without_gradient(session: Session, run_id: int | None) -> list[int]:
     """The indices of the layers whose gradient is exactly zero: experts that got no token."""
+    if run_id is None:
+        return []
     values = scalar(session, run_id, "gradient", "sigma1")
     return [layer for layer, value in values.items() if value == 0]
 

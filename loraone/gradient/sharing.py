@@ -104,16 +104,24 @@ class SharedParts:
         if shutil.disk_usage(folder).free < 2 * size + RESERVE:
             log.warning("no disk space to share %d bytes of gradients", size)
             return
-        apart = separate(tensors)
-        new = file.with_suffix(f".{os.getpid()}.new")
-        try:
-            save_file(apart, new, metadata={"beside": json.dumps(beside)})
-            new.replace(file)
-        except (SafetensorError, OSError) as error:
-            log.warning("%s could not be shared: %s", file.name, error)
-        finally:
-            with suppress(OSError):
-                new.unlink(missing_ok=True)
+        write(file, separate(tensors), {"beside": json.dumps(beside)})
 
     def _file(self, folder: Path, part: str) -> Path:
         return folder / f"{self._key}.{part}.safetensors"
+
+
+def write(
+    file: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None
+) -> None:
+    """Keep tensors for others, as a whole or not at all; where there is no space they compute them
+    too. No tensor may be part of another's memory."""
+    new = file.with_suffix(f".{os.getpid()}.new")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_file(dict(tensors), new, metadata=metadata)
+        new.replace(file)
+    except (SafetensorError, OSError) as error:
+        log.warning("%s could not be kept: %s", file.name, error)
+    finally:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)

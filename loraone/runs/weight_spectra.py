@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from loraone.events import Progress
+from loraone.gradient.sharing import write
 from loraone.inputs.models.targets import TargetLayer
 from loraone.linalg.density import estimated_spectrum
 from loraone.linalg.sizes import TOP_OF_WEIGHT, VERSION
@@ -83,17 +83,7 @@ def _read(file: Path, count: int, top: int) -> Spectrum | None:
 
 
 def _write(file: Path, spectrum: Spectrum) -> None:
-    """Whole or not at all; where there is no space others compute it too."""
-    new = file.with_suffix(f".{os.getpid()}.new")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        tensors = {"values": spectrum.values.contiguous()}
-        if not spectrum.is_whole:
-            tensors["without"] = spectrum.without.contiguous()
-        save_file(tensors, new)
-        new.replace(file)
-    except (SafetensorError, OSError) as error:
-        log.warning("%s could not be kept: %s", file.name, error)
-    finally:
-        with suppress(OSError):
-            new.unlink(missing_ok=True)
+    tensors = {"values": spectrum.values.contiguous()}
+    if not spectrum.is_whole:
+        tensors["without"] = spectrum.without.contiguous()
+    write(file, tensors)

@@ -142,11 +142,12 @@ def _read(files: Sequence[FileStamp]) -> Checkpoint:
                     header = opened.get_slice(name)
                     shapes[name] = tuple(int(side) for side in header.get_shape())
     packed = quantised.settle(shapes)
-    layers, others = {}, experts.others_of_mixtures(shapes)
+    of_experts = experts.stored(shapes)
+    layers, others = {}, experts.others_of_mixtures(shapes, of_experts)
     for name, shape in shapes.items():
         plain = name.removesuffix(".weight")
         matrix = len(shape) == 2 and name not in others
         if matrix and _BLOCK.search(plain) and not _TABLES.search(plain):
             layers[plain] = (shape[0], shape[1])
     parameters = sum(math.prod(shape) for shape in shapes.values())
-    return Checkpoint(layers, parameters, shapes, packed, experts.stored(shapes))
+    return Checkpoint(layers, parameters, shapes, packed, of_experts)

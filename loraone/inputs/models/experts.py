@@ -86,15 +86,15 @@ def parts_of(parameter: str, names: Iterable[str]) -> list[list[list[str]]]:
     ]
 
 
-def others_of_mixtures(shapes: Mapping[str, tuple[int, ...]]) -> set[str]:
-    """Matrices beside the experts that are no linear layers of the model, by name: what chooses
-    the experts, a parameter of a module of its own, and their biases, one row for each."""
-    blocks = {name.partition(".experts")[0] for name in stored(shapes)}
+def others_of_mixtures(names: Iterable[str], experts: Iterable[str]) -> set[str]:
+    """Tensors beside the :func:`stored` experts that are no linear layers of the model: what
+    chooses the experts, a parameter of a module of its own, and their biases, one row for each."""
+    blocks = {name.partition(".experts")[0] for name in experts}
     choosing = {f"{block}.{last}.weight" for block in blocks for last in ("gate", "router")}
     return {
         name
-        for name in shapes
-        if name in choosing or any(name.startswith(f"{block}.experts.") for block in blocks)
+        for name in names
+        if name in choosing or (".experts." in name and name.partition(".experts.")[0] in blocks)
     }
 
 

@@ -57,13 +57,12 @@ def check_forward(loaded: LoadedModel, batch: Batch, spec: InputsSpec) -> dict[s
 def _counting(layers: Sequence[TargetLayer]) -> Iterator[dict[str, int]]:
     calls = {layer.name: 0 for layer in layers}
 
-    def called(name: str) -> None:
+    def called(name: str, *_: object) -> None:
         calls[name] += 1
 
     with ExitStack() as hooks:
         for layer in layers:
-            count = partial(called, layer.name)
-            handle = layer.module.register_forward_hook(lambda *_, count=count: count())
+            handle = layer.module.register_forward_hook(partial(called, layer.name))
             hooks.callback(handle.remove)
         yield calls
 
